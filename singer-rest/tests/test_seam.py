@@ -22,7 +22,6 @@ REPLACED: dict[Callable[..., object], str] = {
     Tap.invoke: "d84e3568823eaf23",
     Stream.sync: "6b4262dcdddf22b4",
     Stream._sync_records: "8928dc7f50e9bf57",
-    Stream._sync_batches: "a42df0f3a08779dc",
     Stream._generate_record_messages: "9b5f9fbcdedb7a1a",
     vars(Stream)["stream_maps"].fget: "ef24c61a5296ea49",
     Stream._check_max_record_limit: "1e2a5ba02d427833",

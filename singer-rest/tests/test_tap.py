@@ -9,15 +9,18 @@ import logging
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_rest import ParentBatches, RateLimit, RunError, TapError
+from singer_rest.singer.batch_files import BatchFiles
+from singer_rest.singer.messages import encode
 from singer_rest.testing import Answer, Output, captured, synced, written
+from singer_sdk.helpers._batch import BatchConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from singer_rest import Page
     from singer_rest.testing import Asked, Host
@@ -599,15 +602,53 @@ def test_both_ways_of_writing_give_the_same_bytes(
     assert len(fast.raw.splitlines()[1]) == len(slow.raw.splitlines()[1])
 
 
-def test_batches_hold_every_record(run: Callable[..., Any], tmp_path: Path) -> None:
-    config = {"encoding": {"format": "jsonl", "compression": "gzip"}, "storage": {"root": tmp_path.as_uri()}}
-    output = run("kinds", batch_config=config)
-    assert [message["type"] for message in output.messages] == ["SCHEMA", "BATCH", "STATE"]
-    rows = []
-    for file in output.of("BATCH")[0]["manifest"]:
-        with gzip.open(file.removeprefix("file://")) as lines:
-            rows += [json.loads(line) for line in lines]
-    assert [row["id"] for row in rows] == ALL["kinds"]
+@pytest.mark.parametrize("compression", [None, "none", "gzip"])
+def test_batches_hold_every_record_in_the_declared_encoding(
+    run: Callable[..., Any], tmp_path: Path, compression: str | None
+) -> None:
+    encoding = {"format": "jsonl"} | ({"compression": compression} if compression else {})
+    storage = {"root": tmp_path.as_uri(), "prefix": "p-"}
+    output = run("kinds", batch_config={"encoding": encoding, "storage": storage, "batch_size": 2})
+    count = -(-len(ALL["kinds"]) // 2)
+    assert [message["type"] for message in output.messages] == ["SCHEMA", *["BATCH"] * count, "STATE"]
+    lines = b""
+    for message in output.of("BATCH"):
+        assert message["encoding"] == encoding
+        data = Path(message["manifest"][0].removeprefix("file://")).read_bytes()
+        lines += gzip.decompress(data) if compression == "gzip" else data
+    assert lines.splitlines() == [encode(message["record"]) for message in run("kinds").of("RECORD")]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "reason"),
+    [
+        ({"format": "parquet"}, "The setting batch_config needs pyarrow for parquet"),
+        ({"format": "csv"}, "The encoding in the setting batch_config is not supported"),
+        ({"format": "jsonl", "compression": "zstd"}, "The encoding in the setting batch_config is not supported"),
+    ],
+)
+def test_unsupported_encoding_of_batches(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, encoding: Any, reason: str
+) -> None:
+    monkeypatch.setattr("singer_rest.singer.batch_files.find_spec", lambda _: None)
+    config = BatchConfig(encoding=encoding, storage={"root": tmp_path.as_uri()})  # type: ignore[arg-type]
+    with pytest.raises(RunError, match=reason):
+        BatchFiles("name", config, print)
+
+
+def test_run_ends_if_a_batch_file_cannot_be_written(
+    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("singer_sdk.helpers._batch.StorageTarget.open", fail)
+    config = {"encoding": {"format": "jsonl"}, "storage": {"root": tmp_path.as_uri()}}
+    failures: list[Exception] = []
+    output = run("kinds", "owners", batch_config=config, fails=failures)
+    assert "no space left on device" in str(failures[0])
+    assert output.of("BATCH") == []
+    assert [message["value"]["bookmarks"]["kinds"] for message in output.of("STATE")] == [{}]  # of the start of the run
 
 
 def test_connection_test_reads_a_record_of_each_stream(make_tap: Callable[..., Any], vendor: Host) -> None:

@@ -1,11 +1,11 @@
-"""Reads the records in the files of BATCH messages, which are loaded like those of RECORD messages."""
+"""Reads the files of BATCH messages, whose records are loaded like those of RECORD messages, and removes them."""
 
 from __future__ import annotations
 
 import codecs
 import logging
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import duckdb
 import fsspec  # type: ignore[import-untyped]
@@ -14,9 +14,10 @@ from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-
 
 from target_duckdb.database import literal, quoted
 from target_duckdb.errors import LineError
+from target_duckdb.messages import read_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 logger = logging.getLogger("target-duckdb")
@@ -34,8 +35,48 @@ class _NotParquetError(Exception):
     """The file is not Parquet, though its encoding says so."""
 
 
+class Block(NamedTuple):
+    """Consecutive records of a file.
+
+    Attributes:
+        file: The position of the file in the manifest, starting at 1.
+        row: The number of records before the block in the file.
+        records: The records as JSON text: one per line, if any, or a list of records that may span lines.
+    """
+
+    file: int
+    row: int
+    records: list[bytes] | bytes
+
+    @property
+    def joined(self) -> tuple[bytes, int] | None:
+        """The records as lines, and their number. None if there are none, or one of them spans lines."""
+        if not self.records:
+            return None
+        if isinstance(self.records, bytes):
+            return self.records, self.records.count(b"\n") + 1
+        lines, count = b"\n".join(self.records), len(self.records)
+        return (lines, count) if lines.count(b"\n") == count - 1 else None
+
+    def after(self, count: int) -> Block:
+        """Returns the block without its first records."""
+        if isinstance(self.records, list):
+            return self._replace(row=self.row + count, records=self.records[count:])
+        lines = self.records.split(b"\n", count)
+        return self._replace(row=self.row + count, records=lines[count] if len(lines) > count else b"")
+
+    def single(self) -> Iterator[tuple[str, bytes]]:
+        """Yields the location of each record, for error messages, and the record."""
+        lines = self.records.split(b"\n") if isinstance(self.records, bytes) else self.records
+        row = self.row
+        for line in lines:
+            if line and not line.isspace():
+                row += 1
+                yield f"record {row} of file {self.file} of its manifest", line.strip().removeprefix(codecs.BOM_UTF8)
+
+
 class BatchFiles:
-    """Reads the files of BATCH messages. Does not delete them, like the SDK's targets.
+    """Reads the files of BATCH messages.
 
     Args:
         folder: A private folder for copies of remote Parquet files.
@@ -46,7 +87,7 @@ class BatchFiles:
         self._folder = folder
         self._memory_limit = memory_limit
 
-    def records(self, encoding: dict[str, Any] | None, manifest: list[str] | None) -> Iterator[tuple[str, bytes]]:
+    def blocks(self, encoding: dict[str, Any] | None, manifest: list[str] | None) -> Iterator[Block]:
         """Reads all files.
 
         Args:
@@ -54,7 +95,7 @@ class BatchFiles:
             manifest: Paths, or URLs that fsspec supports.
 
         Yields:
-            The location of a record, for error messages, and the record as JSON text.
+            The records.
 
         Raises:
             LineError: A file cannot be read. The message has its position, because a URL may contain a secret.
@@ -70,18 +111,19 @@ class BatchFiles:
         if manifest is None:
             raise LineError("its BATCH message has no manifest.")
         for number, url in enumerate(manifest, start=1):
-            place = f"file {number} of its manifest"
-            rows = enumerate(self._read(url, kind, compression), start=1)
+            blocks = self._read(url, kind, compression)
+            row = 0
             while True:
                 try:
-                    row, record = next(rows)
+                    records = next(blocks)
                 except StopIteration:
                     break
                 except Exception as error:  # noqa: BLE001 - fsspec implementations raise errors of their own
-                    raise LineError(f"{place} {_reason(error)}") from None
-                yield f"record {row} of {place}", record
+                    raise LineError(f"file {number} of its manifest {_reason(error)}") from None
+                yield Block(number, row, records)
+                row += _count(records)
 
-    def _read(self, url: str, kind: str, compression: str | None) -> Iterator[bytes]:
+    def _read(self, url: str, kind: str, compression: str | None) -> Iterator[bytes | list[bytes]]:
         """Reads a file in its actual format, even if the encoding differs."""
         with fsspec.open(url, "rb") as file:
             start = file.read(_HEAD_BYTES)
@@ -98,7 +140,7 @@ class BatchFiles:
             logger.warning("A file of a BATCH message does not match its encoding: it is read in its actual format.")
         yield from self._parquet(url) if is_parquet else _jsonl(url, found)
 
-    def _parquet(self, url: str) -> Iterator[bytes]:
+    def _parquet(self, url: str) -> Iterator[list[bytes]]:
         system, path = fsspec.core.url_to_fs(url)
         local = str(path)
         copy = None
@@ -112,7 +154,7 @@ class BatchFiles:
             if copy is not None:
                 copy.unlink(missing_ok=True)
 
-    def _rows(self, path: str) -> Iterator[bytes]:
+    def _rows(self, path: str) -> Iterator[list[bytes]]:
         config: dict[str, Any] = {"memory_limit": self._memory_limit, "threads": 1}
         config["temp_directory"] = str(self._folder / "duckdb")
         with duckdb.connect(config=config) as connection:
@@ -123,15 +165,39 @@ class BatchFiles:
             fields = ", ".join(_field(str(column), str(type_)) for column, type_, *_ in columns)
             result = connection.execute(f"SELECT '{{' || concat_ws(',', {fields}) || '}}' FROM {source}")  # noqa: S608 - quoted names
             while rows := result.fetchmany(_ROWS):
-                for (row,) in rows:
-                    yield row.encode()
+                yield [row.encode() for (row,) in rows]
 
 
 def _jsonl(url: str, compression: str | None) -> Iterator[bytes]:
     with fsspec.open(url, "rb", compression=compression) as file:
-        for line in file:
-            if not line.isspace():
-                yield line.strip().removeprefix(codecs.BOM_UTF8)
+        yield from read_blocks(file)
+
+
+def _count(records: bytes | list[bytes]) -> int:
+    if isinstance(records, list):
+        return len(records)
+    lines = records.count(b"\n") + 1
+    # Blank lines are rare, and only then must the lines be looked at.
+    return (
+        lines
+        if lines == records.count(b"}\n") + 1
+        else sum(not line.isspace() for line in records.split(b"\n") if line)
+    )
+
+
+def remove_files(urls: Iterable[str]) -> None:
+    """Removes files of BATCH messages. What cannot be removed is kept, with a warning."""
+    kept = 0
+    for url in urls:
+        try:
+            system, path = fsspec.core.url_to_fs(url)
+            system.rm_file(path)
+        except FileNotFoundError:
+            continue
+        except Exception:  # noqa: BLE001 - as above
+            kept += 1
+    if kept:
+        logger.warning("%d files of BATCH messages cannot be removed: check the permissions of their storage.", kept)
 
 
 def _field(name: str, type_: str) -> str:

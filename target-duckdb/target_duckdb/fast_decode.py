@@ -11,7 +11,7 @@ import msgspec
 
 from target_duckdb.columns import SpoolFormat
 from target_duckdb.errors import LineError
-from target_duckdb.messages import Version
+from target_duckdb.messages import Message, Version
 from target_duckdb.records import EXACT_DOUBLE_DIGITS, exact_double
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ _decode_numbers = msgspec.json.Decoder(list[float | None]).decode
 class Run(NamedTuple):
     """The decoded lines of a run. Each list is in line order."""
 
+    #: One item if it is the same for all lines, as is the next attribute.
     versions: list[int | None]
     extracted: list[str | None]
     #: Values by column, in the order of `RecordDecoder.decode`.
@@ -45,6 +46,7 @@ class RunDecoder:
     def __init__(self, stream: str, records: RecordDecoder) -> None:
         self._records = records
         self._decode: Callable[[bytes], list[Any]] | None = None
+        self._decode_records: Callable[[bytes], list[Any]] | None = None
         if records.struct is None:
             return
         name: Any = Literal[stream]
@@ -60,20 +62,32 @@ class RunDecoder:
             gc=False,
         )
         self._decode = msgspec.json.Decoder(line).decode_lines
+        self._decode_records = msgspec.json.Decoder(records.struct).decode_lines
 
-    def decode(self, lines: bytes, count: int) -> Run:
+    def decode(self, lines: bytes, count: int, batch: Message | None = None) -> Run:
         """Decodes a number of lines whose values all have the expected types.
+
+        Args:
+            lines: The lines.
+            count: How many.
+            batch: The BATCH message if the lines are records of its files.
 
         Raises:
             NOT_FAST_DECODABLE: The lines must be loaded one by one.
         """
-        if self._decode is None:
+        if self._decode is None or self._decode_records is None:
             raise msgspec.ValidationError
+        if batch is not None:
+            return Run([batch.version], [batch.time_extracted], self._columns(self._decode_records(lines), count))
         found = self._decode(lines)
+        columns = self._columns([line.record for line in found], count)
+        return Run([line.version for line in found], [line.time_extracted for line in found], columns)
+
+    def _columns(self, found: list[msgspec.Struct], count: int) -> list[Sequence[Any]]:
         if len(found) != count:  # a message spans two lines, or a line holds two
             raise msgspec.ValidationError
         records = self._records
-        rows = [msgspec.structs.astuple(line.record) for line in found]
+        rows = [msgspec.structs.astuple(record) for record in found]
         columns: list[Sequence[Any]] = [*zip(*rows, strict=True)]
         del columns[len(records.columns) + 1 :]  # ignored fields
         if columns[-1].count(None) < count:  # deletion marks
@@ -87,6 +101,8 @@ class RunDecoder:
                 columns[index] = [None] * count
                 continue
             texts = joined.split("\n")
+            if len(texts) != count:  # of a record that spans lines
+                raise msgspec.ValidationError
             columns[index] = (
                 [None if text == "null" else text for text in texts]
                 if spool_format is SpoolFormat.JSON
@@ -94,7 +110,7 @@ class RunDecoder:
             )
         if any(None in columns[index] for index in records.raw_key_columns):
             raise msgspec.ValidationError
-        return Run([line.version for line in found], [line.time_extracted for line in found], columns)
+        return columns
 
 
 def _numbers(column: Sequence[msgspec.Raw]) -> list[float | None]:

@@ -13,9 +13,8 @@ from target_duckdb.columns import DELETED_AT, METADATA_TYPES, TABLE_VERSION, Spo
 from target_duckdb.database import STATE_TABLE, no_row_matches, quoted
 from target_duckdb.errors import OutOfMemoryTargetError, TargetError, constraint_message
 from target_duckdb.names import assign_names
-from target_duckdb.segments import ROW_FIELDS, Segment
+from target_duckdb.segments import ROW_FIELDS, ActivateVersion, Segment
 from target_duckdb.spool import MIN_OBJECT_SIZE
-from target_duckdb.streams import ActivateVersion, Stream
 from target_duckdb.tables import Tables
 from target_duckdb.type_fit import TypeFit, canonical_text_sql, fit_types, text_sql, timestamp_sql, value_sql
 from target_duckdb.versions import version_sql
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from target_duckdb.columns import Column
     from target_duckdb.database import Database
     from target_duckdb.rejected import RejectedRecords
+    from target_duckdb.streams import Stream
     from target_duckdb.tables import Table
 
 logger = logging.getLogger("target-duckdb")

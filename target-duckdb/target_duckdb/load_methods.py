@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from target_duckdb import merge
 from target_duckdb.load import StreamLoad
-from target_duckdb.streams import ActivateVersion
+from target_duckdb.segments import ActivateVersion
 from target_duckdb.versions import newest_version
 
 if TYPE_CHECKING:

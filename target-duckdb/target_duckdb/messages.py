@@ -198,7 +198,7 @@ class MessageReader(GenericSingerReader[bytes]):
         source = file_input or self.default_input
         counts: Counter[str] = Counter()
         try:
-            for block in _read_blocks(getattr(source, "buffer", source)):
+            for block in read_blocks(getattr(source, "buffer", source)):
                 self.check_signals()
                 self._process_block(block, callbacks, counts)
         except (Exception, SystemExit):
@@ -239,7 +239,7 @@ class MessageReader(GenericSingerReader[bytes]):
         counts[message.type] += 1
 
 
-def _read_blocks(source: IO[Any]) -> Iterator[bytes]:
+def read_blocks(source: IO[Any]) -> Iterator[bytes]:
     """Yields the available input in blocks of whole lines, without the last line end."""
     parts: list[bytes | memoryview] = []
     # `read1` returns what is available instead of blocking until a slow tap has filled the buffer.

@@ -1,4 +1,4 @@
-"""Rows of one stream that share a spool file."""
+"""What a batch does to a stream: rows that share a spool file, and versions to activate."""
 
 from __future__ import annotations
 
@@ -23,6 +23,19 @@ ROW_FIELDS = {
     "part": "USMALLINT",
     "deleted": "VARCHAR",
 }
+
+
+@dataclass(frozen=True)
+class ActivateVersion:
+    """A step that deletes all rows of the stream with an older version.
+
+    Attributes:
+        version: The version to activate.
+        after_rows: Whether rows of this version or an older one preceded it in this run.
+    """
+
+    version: int
+    after_rows: bool = True
 
 
 class Part(NamedTuple):

@@ -114,6 +114,13 @@ SETTINGS = th.PropertiesList(
         ),
     ),
     th.Property(
+        "remove_batch_files",
+        th.BooleanType,
+        default=False,
+        title="Remove Batch Files",
+        description="Whether files of BATCH messages are removed once their records are committed.",
+    ),
+    th.Property(
         "lock_timeout",
         th.IntegerType(minimum=0),
         default=60,

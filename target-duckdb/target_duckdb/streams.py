@@ -18,7 +18,7 @@ from target_duckdb.fast_decode import NOT_FAST_DECODABLE, RunDecoder
 from target_duckdb.flatten import Flattener, Flattening
 from target_duckdb.names import match_keys
 from target_duckdb.records import ColumnTooNarrowError, RecordDecoder
-from target_duckdb.segments import Part, Segment
+from target_duckdb.segments import ActivateVersion, Part, Segment
 from target_duckdb.spool import SpoolDirectory, SpoolFile
 
 if TYPE_CHECKING:
@@ -50,19 +50,6 @@ class Layout:
     ignored: set[str]
     flattener: Flattener | None = None
     run_decoder: RunDecoder | None = None
-
-
-@dataclass(frozen=True)
-class ActivateVersion:
-    """A step that deletes all rows of the stream with an older version.
-
-    Attributes:
-        version: The version to activate.
-        after_rows: Whether rows of this version or an older one preceded it in this run.
-    """
-
-    version: int
-    after_rows: bool = True
 
 
 @dataclass
@@ -182,15 +169,21 @@ class Stream:
         self.columns = layout.columns
         self._part = None
 
-    def add_run(self, lines: bytes, count: int) -> bool:
-        """Adds a number of RECORD lines of this stream together. Returns False if they must be added one by one."""
+    def add_run(self, lines: bytes, count: int, batch: Message | None = None) -> bool:
+        """Adds a number of RECORD lines of this stream together. Returns False if they must be added one by one.
+
+        Args:
+            lines: The lines.
+            count: How many.
+            batch: The BATCH message if the lines are records of its files.
+        """
         if self.flatten.max_level:
             return False
         layout = self._layout
         try:
             if layout.run_decoder is None:
                 layout.run_decoder = RunDecoder(self.name, layout.decoder)
-            run = layout.run_decoder.decode(lines, count)
+            run = layout.run_decoder.decode(lines, count, batch)
         except NOT_FAST_DECODABLE:
             return False
         versions = set(run.versions)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from target_duckdb.batch_files import BatchFiles
+from target_duckdb.batch_files import BatchFiles, remove_files
 from target_duckdb.command import Command, write_line
 from target_duckdb.database import parse_size
 from target_duckdb.errors import LineError, RecordError, TargetError
@@ -66,6 +66,7 @@ class TargetDuckDB(Command):
         self._batch_bytes = min(_BATCH_BYTES, max(1, parse_size(self.config["memory_limit"]) // _BATCH_SHARE))
         self._rows = self._bytes = self._columns = 0
         self._counted_steps: dict[str, int] = {}  # steps whose columns are counted in _columns, by stream
+        self._batch_files: list[str] = []  # to remove once their records are committed
         self._pending_state: str | None = None
         self._safe_state: str | None = None  # the last state whose rows are all committed
         self._worker = Worker()  # commits a batch while the next one is read
@@ -156,8 +157,12 @@ class TargetDuckDB(Command):
         if self._rows >= self._batch_rows or self._bytes >= self._batch_bytes:
             self._commit()
 
-    def _add_run(self, name: str, lines: bytes, count: int) -> int:
-        """Adds the first of some RECORD lines of a stream together. Returns how many, 0 to add them one by one."""
+    def _add_run(self, name: str, lines: bytes, count: int, batch: Message | None = None) -> int:
+        """Adds the first of some RECORD lines of a stream together, or of the records in files of a BATCH message.
+
+        Returns:
+            How many were added, 0 if they must be added one by one.
+        """
         routes = self._routes.get(name, ())
         if len(routes) != 1 or routes[0].map:
             return 0
@@ -170,7 +175,7 @@ class TargetDuckDB(Command):
         if self._bytes + size > self._batch_bytes or size > _MAX_RUN_BYTES:
             return 0
         self._track_columns(stream)
-        if not stream.add_run(lines, count):
+        if not stream.add_run(lines, count, batch):
             return 0
         self._rows += count
         self._bytes += size
@@ -209,11 +214,18 @@ class TargetDuckDB(Command):
         if not self._routes_for(message.stream):
             return
         files = BatchFiles(self._spool.path, self.config["memory_limit"])
-        for place, record in files.records(message.encoding, message.manifest):
-            try:
-                self._add(msgspec.structs.replace(message, record=msgspec.Raw(record)))
-            except LineError as error:
-                raise LineError(f"{place}: {error}") from None
+        for block in files.blocks(message.encoding, message.manifest):
+            self.check_signals()
+            rest = block
+            while (lines := rest.joined) and (taken := self._add_run(str(message.stream), *lines, message)):
+                rest = rest.after(taken)
+            for place, record in rest.single():
+                try:
+                    self._add(msgspec.structs.replace(message, record=msgspec.Raw(record)))
+                except LineError as error:
+                    raise LineError(f"{place}: {error}") from None
+        if self.config["remove_batch_files"]:
+            self._batch_files += message.manifest or ()
 
     def process_endofpipe(self) -> None:
         """Commits the last batch and logs warnings of rejected records and versions that were not activated."""
@@ -223,6 +235,7 @@ class TargetDuckDB(Command):
         except (Exception, SystemExit):
             self._save_state()
             raise
+        remove_files(self._batch_files)  # without records
         self._rejected.warn()
         self._router.warn_of_streams(self._routes)
         for stream in self._streams.values():
@@ -265,16 +278,18 @@ class TargetDuckDB(Command):
             return
         self.defer_signals()
         streams = [stream.take() for stream in changed]
-        rejected, state = self._rejected.take(), self._pending_state
+        rejected, state, files = self._rejected.take(), self._pending_state, self._batch_files
         rows = self._rows - len(rejected)
-        self._pending_state = self._safe_state = None
+        self._pending_state, self._safe_state, self._batch_files = None, None, []
         self._rows = self._bytes = self._columns = 0
         self._counted_steps.clear()
         self._last_commit = time.monotonic()
-        self._worker.start(lambda: self._commit_batch(streams, rejected, state, rows))
+        self._worker.start(lambda: self._commit_batch(streams, rejected, state, rows, files))
         self.release_signals()
 
-    def _commit_batch(self, streams: list[Stream], rejected: RejectedRecords, state: str | None, rows: int) -> None:
+    def _commit_batch(
+        self, streams: list[Stream], rejected: RejectedRecords, state: str | None, rows: int, files: list[str]
+    ) -> None:
         self._loader.commit(streams, rejected, state, self._spool.path / "duckdb")
         if state is not None:
             write_line(state)
@@ -284,6 +299,7 @@ class TargetDuckDB(Command):
         for stream in streams:
             stream.clear()
             self._streams[stream.name].staging_table = stream.staging_table
+        remove_files(files)
 
     def _save_state(self) -> None:
         """Commits and writes the state of the committed rows before the run ends with an error.

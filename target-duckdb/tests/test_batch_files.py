@@ -12,12 +12,15 @@ import duckdb
 import fsspec
 import pytest
 from target_duckdb.errors import TargetError
+from target_duckdb.load import Loader
+from target_duckdb.streams import Stream
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 INTEGER = {"type": ["null", "integer"]}
 STRING = {"type": ["null", "string"]}
+STATE = {"type": "STATE", "value": {"bookmark": 1}}
 COLUMNS = {
     "id": INTEGER,
     "name": STRING,
@@ -234,3 +237,59 @@ def test_empty_file(duck: Any, schema: Any) -> None:
     path.write_bytes(b"")
     duck.load(schema("s", {"id": INTEGER}, ["id"]), _batch(path))
     assert duck.query("SELECT count(*) FROM s") == [(0,)]
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_large_file_is_read_in_blocks(
+    *, duck: Any, schema: Any, compressed: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    one_by_one = []
+    add = Stream.add
+    monkeypatch.setattr(Stream, "add", lambda self, message: one_by_one.append(message) or add(self, message))
+    rows = [f'{{"id": {n}, "name": "{"x" * 50}", "more": {{"n": {n}.50}}}}' for n in range(5000)]
+    rows[3000] = '{"id": "3000", "name": 1}'  # its block is loaded one by one
+    data = ("\n".join(rows) + "\n").encode()
+    path = tmp_path / "a"
+    path.write_bytes(gzip.compress(data) if compressed else data)
+    head = schema("s", {"id": INTEGER, "name": STRING, "more": {"type": "object"}}, ["id"])
+    message = _batch(path, version=7, time_extracted="2024-01-01T00:00:00Z")
+    states = duck.load(head, message, STATE, add_metadata_columns=True, batch_size_rows=1234)
+    assert len(states) == 1
+    assert 0 < len(one_by_one) < 2000
+    assert duck.query(
+        "SELECT count(*), count(DISTINCT id), sum(length(name)), count(more), max(more) FROM s"
+        " WHERE _sdc_table_version = 7 AND _sdc_extracted_at = '2024-01-01'"
+    ) == [(5000, 5000, 4999 * 50 + 1, 4999, '{"n": 999.50}')]
+
+
+def test_records_that_span_lines(duck: Any, schema: Any, parquet: Any) -> None:
+    head = schema("s", {"id": INTEGER, "more": {"type": "object"}}, ["id"])
+    rows = [f'{{"id": {n}, "more": {{}}}}' for n in range(3)]
+    path = duck.folder / "a"
+    path.write_text("\n".join([*rows, '{"id": 3, "more": {"a":', '1}} {"id": 4, "more": {}}', *rows]))
+    with pytest.raises(TargetError, match=r"record 4 of file 1 of its manifest: it is not JSON\.$"):
+        duck.load(head, _batch(path))
+    url = parquet("SELECT unnest([1, 2]) AS id, '{\"a\":\n1}'::JSON AS more")
+    duck.load(head, _batch(url, format_="parquet"))
+    assert duck.query("FROM s ORDER BY id") == [(1, '{"a":\n1}'), (2, '{"a":\n1}')]
+
+
+def test_files_are_removed_after_the_commit(
+    duck: Any, schema: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    paths = [duck.folder / name for name in ("a", "b", "empty")]
+    for number, path in enumerate(paths):
+        path.write_text("" if path.name == "empty" else "\n".join(f'{{"id": {number * 10 + n}}}' for n in range(10)))
+    messages = [schema("s", {"id": INTEGER}, ["id"]), *(_batch(path.as_uri()) for path in paths[:2]), STATE]
+    with monkeypatch.context() as patch:
+        patch.setattr(Loader, "_write_state", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            duck.load(*messages, remove_batch_files=True, batch_size_rows=15)
+    assert [path.exists() for path in paths] == [False, True, True]  # the first 15 rows were committed without a state
+    paths[0].write_text('{"id": 0}')
+    duck.load(*messages)
+    assert all(path.exists() for path in paths)
+    duck.load(*messages, _batch(paths[2]), remove_batch_files=True, batch_size_rows=15)
+    assert not any(path.exists() for path in paths)
+    assert duck.query("SELECT count(*) FROM s") == [(20,)]
+    assert "cannot be removed" not in caplog.text

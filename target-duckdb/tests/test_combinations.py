@@ -28,8 +28,8 @@ def fast_path_used_fixture(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     fast_path_used: list[bool] = []
     add_run = Stream.add_run
 
-    def watched(stream: Stream, lines: bytes, count: int) -> bool:
-        fast_path_used.append(add_run(stream, lines, count))
+    def watched(stream: Stream, *run: Any) -> bool:
+        fast_path_used.append(add_run(stream, *run))
         return fast_path_used[-1]
 
     monkeypatch.setattr(Stream, "add_run", watched)

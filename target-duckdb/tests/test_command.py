@@ -60,6 +60,7 @@ def test_about_lists_every_setting() -> None:
         "primary_key_required": False,
         "data_flattening_max_level": 0,
         "nested": "json",
+        "remove_batch_files": False,
         "lock_timeout": 60,
         "memory_limit": "512MB",
         "temp_dir": None,

@@ -40,6 +40,14 @@ def encode(value: object) -> bytes:
         return nesting.shallow(nesting.dump(value, encode)).encode()
 
 
+def encode_lines(records: Sequence[Record]) -> bytes:
+    """Encodes records as lines, which hold no line breaks of their own."""
+    try:
+        return _encoder.encode_lines(records)
+    except (UnicodeEncodeError, RecursionError):
+        return b"".join(encode(record) + b"\n" for record in records)
+
+
 def record_lines(stream: str, records: Sequence[Record], version: int | None, extracted: datetime | None) -> bytes:
     """Encodes the RECORD lines of a page. The bytes equal those of single messages."""
     if not records:
@@ -48,11 +56,7 @@ def record_lines(stream: str, records: Sequence[Record], version: int | None, ex
     tail = b',"version":' + encode(version) if version is not None else b""
     tail += b',"time_extracted":' + encode(extracted) if extracted is not None else b""
     tail += b"}\n"
-    try:
-        lines = _encoder.encode_lines(records)
-    except (UnicodeEncodeError, RecursionError):
-        lines = b"".join(encode(record) + b"\n" for record in records)
-    return head + lines[:-1].replace(b"\n", tail + head) + tail  # JSON holds no line breaks of its own
+    return head + encode_lines(records)[:-1].replace(b"\n", tail + head) + tail
 
 
 class MessageWriter(GenericSingerWriter[bytes, "Message"]):

@@ -15,6 +15,7 @@ from singer_sdk.mapper import SameRecordTransform
 
 from singer_rest.errors import NoAccess, RunError, TapError, explain
 from singer_rest.fetch.answers import OF_PARENT
+from singer_rest.singer.batch_files import BatchFiles
 from singer_rest.singer.command import CommandTap
 from singer_rest.singer.messages import MessageWriter, record_lines
 from singer_rest.singer.progress import Progress
@@ -22,8 +23,10 @@ from singer_rest.singer.schemas import CompletedStream
 from singer_rest.singer.warnings import field_names, stream_warnings
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from datetime import datetime
+
+    from singer_sdk.helpers._batch import BatchConfig
 
     from singer_rest.aliases import Record
     from singer_rest.fetch.coverage import Coverage
@@ -128,8 +131,7 @@ class SyncedStream(CompletedStream):
         started_at = time.monotonic()
         try:
             if batch_config := self.get_batch_config(self.config):
-                self._write_schema_message()
-                self._sync_batches(batch_config)
+                yield from self._write_batches(fetcher, batch_config)
             else:
                 for records in self._read_pages(fetcher, write_messages=True):
                     yield records if records is None else any(False for _ in records)
@@ -158,9 +160,29 @@ class SyncedStream(CompletedStream):
         for records in fetcher.arrived(self._read_pages(fetcher, write_messages=write_messages)):
             yield from records
 
-    def _read_pages(self, fetcher: Fetcher, *, write_messages: bool) -> Generator[Iterator[Record] | None]:
-        """Yields the records of each page, which have to be iterated over, and None while it waits for one."""
-        schema_due = write_messages
+    def _write_batches(self, fetcher: Fetcher, config: BatchConfig) -> Generator[bool | None]:
+        """Writes the records to files, and a BATCH message for each."""
+        name = f"{self.tap_name}--{self.name}"
+        files = BatchFiles(name, config, lambda manifest: self._write_batch_message(config.encoding, manifest))
+        for records in self._read_pages(fetcher, write_messages=False, flush=files.flush):
+            if records is None:
+                yield None
+                continue
+            files.add(records)
+            yield True
+
+    def _read_pages(
+        self, fetcher: Fetcher, *, write_messages: bool, flush: Callable[[], None] | None = None
+    ) -> Generator[Iterator[Record] | None]:
+        """Yields the records of each page, which have to be iterated over, and None while it waits for one.
+
+        Args:
+            fetcher: The fetcher of the stream.
+            write_messages: Whether to write the messages of all records, too.
+            flush: Completes the BATCH files. It is called before the state is that of a complete read.
+        """
+        schema_due = write_messages or flush is not None
+        flush = flush or (lambda: None)
         progress = Progress(self.name)
         try:
             for page in fetcher.pages(self.name):
@@ -187,6 +209,7 @@ class SyncedStream(CompletedStream):
             self.coverage.raise_if_nothing_read()
             if schema_due:
                 self._write_schema_message()
+            flush()
             self._finish(write_messages=write_messages)
         finally:
             self._requests = fetcher.requests(self.name)
@@ -294,12 +317,7 @@ class SyncingTap(CommandTap):
             id_reads = fetcher.start()
             by_name = {stream.name: stream for stream in selected}
             reads = [(name, self._steps(by_name[name], fetcher, failed)) for name in fetcher.order]
-            if any(stream.get_batch_config(self.config) for stream in selected):  # the SDK writes one after the other
-                fetcher.read_all(id_reads)
-                for read in reads:
-                    fetcher.read_all([read])
-            else:
-                fetcher.read_all([*id_reads, *reads])
+            fetcher.read_all([*id_reads, *reads])
         finally:
             fetcher.close()
             self._fetcher = None
