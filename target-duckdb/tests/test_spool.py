@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from target_duckdb import spool
 from target_duckdb.errors import TargetError
-from target_duckdb.spool import PREFIX, SpoolDirectory, SpoolFile
+from target_duckdb.spool import MIN_OBJECT_SIZE, PREFIX, SpoolDirectory, SpoolFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,7 @@ def test_spool_files_are_private_and_complete(tmp_path: Path) -> None:
     assert directory.path.stat().st_mode & 0o777 == 0o700
     assert file.path.stat().st_mode & 0o777 == 0o600
     lines = file.path.read_bytes().splitlines(keepends=True)
-    assert file.max_line_bytes == max(map(len, lines))
+    assert max(map(len, lines)) <= file.max_line_bytes <= MIN_OBJECT_SIZE
     rows = []
     for line in map(json.loads, lines):
         assert "none" not in line
@@ -42,7 +42,10 @@ def test_spool_files_are_private_and_complete(tmp_path: Path) -> None:
         rows += zip(line["n"], line.get("text", [None] * len(line["n"])), strict=True)
     texts = [None] * 2000 + ["x"] * 500 + ["y", None, "z", None]
     assert rows == list(enumerate(texts))
-    assert len(lines) > 5
+    assert len(lines) > 2500 / 16
+    file.add(fields, (2504, "x" * MIN_OBJECT_SIZE, None), MIN_OBJECT_SIZE)
+    file.flush()
+    assert file.max_line_bytes == max(map(len, file.path.read_bytes().splitlines(keepends=True)))
     file.remove()
     assert not file.path.exists()
     directory.close()
