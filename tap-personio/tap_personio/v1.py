@@ -71,6 +71,7 @@ class V1Stream(PersonioStream):
         for name, normalize in normalizers.items():
             if kind := NORMAL.get(normalize):
                 for row in records:
-                    if name in row and row[name].__class__ is not kind:
-                        row[name] = normalize(row[name])
+                    value = row.get(name)
+                    if value.__class__ is not kind and name in row:
+                        row[name] = normalize(value)
         return records
