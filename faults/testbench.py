@@ -24,7 +24,7 @@ from faults import processes, verdict
 from faults.changes import change
 from faults.pipeline_run import Mode, PipelineRun
 from faults.processes import write_json
-from faults.verdict import SCHEMA, Differences
+from faults.verdict import SCHEMA, Difference, Differences
 from faults.wire import Proxy
 
 if TYPE_CHECKING:
@@ -290,9 +290,15 @@ class TestBench:
             Mode.REFRESH: (self.refresh_reference,),
             Mode.INCREMENTAL: (self.incremental_reference,),
         }[mode]
-        return self._differences_from_all(
+        found = self._differences_from_all(
             (*references, self.full_reference), database, {stream: self.keys[stream] for stream in streams}
         )
+        # Parts that are read once keep the baseline's values if no run has read them again.
+        read_once = {stream: self.keys[stream] for stream in self.vendor.read_once & found.keys()}
+        older = verdict.compare(self.baseline, database, read_once)
+        for stream in read_once:
+            found[stream] = found[stream] & older.get(stream, Difference())
+        return {stream: difference for stream, difference in found.items() if difference}
 
     @staticmethod
     def _differences_from_all(

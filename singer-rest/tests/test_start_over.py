@@ -339,7 +339,7 @@ def test_interrupted_fallback_resumes_in_the_next_run(run: Callable[..., Output]
     vendor.answer = filter_ignored_visits("2026-02")
     first = run("visits", state=state(visits=VISITS), optional_streams=["visits"], fails=[], **OPTIONS)
     place = first.state["bookmarks"]["visits"]
-    assert place[KEY][1:] == ["../2026-01-01", "2026-01-01/2026-02-01"]
+    assert sorted(place[KEY][1:]) == ["../2026-01-01", "2026-01-01/2026-02-01"]
     assert place == {**VISITS, KEY: place[KEY]}
     vendor.answer = filter_ignored_visits()
     options = {**OPTIONS, "started": STARTED.replace(day=11)}

@@ -14,10 +14,11 @@ ALLOCATIONS = 100_000
 
 
 def collect_rarely() -> None:
-    """Makes Python look for unreachable cycles less often, and never among the objects of the start."""
-    gc.freeze()
+    """Makes Python look for unreachable cycles less often, and never among the objects of a tap's start."""
     gc.set_threshold(ALLOCATIONS, *gc.get_threshold()[1:])
-    gc.enable()  # a tap's executable disables it for its imports
+    if not gc.isenabled():  # a tap's executable disables it for its imports
+        gc.freeze()
+        gc.enable()
 
 
 def share_heaps() -> None:
