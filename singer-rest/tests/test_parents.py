@@ -255,6 +255,7 @@ def test_rejected_parent_is_skipped_and_the_next_run_starts_from_the_same_bookma
 
 @pytest.mark.parametrize("workers", [1, 8])
 @pytest.mark.parametrize("status", [400, 422])
+@pytest.mark.slow
 def test_stream_fails_soon_if_every_parent_is_rejected(
     run: Callable[..., Output],
     vendor: Host,
@@ -291,6 +292,7 @@ def test_refused_first_parents_do_not_stop_those_after_them(
 
 
 @pytest.mark.parametrize("workers", [1, 8])
+@pytest.mark.slow
 def test_many_refused_parents_and_no_other_are_enough(
     run: Callable[..., Output], vendor: Host, shop: Any, workers: int, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -359,6 +359,7 @@ print(Tap(TokenFile(Path(sys.argv[2])), "pasted-0").token().value)
 """
 
 
+@pytest.mark.slow
 def test_concurrent_processes_share_one_chain(path: Path) -> None:
     path.parent.mkdir()
     command = [sys.executable, "-c", RUN, str(path.with_name("vendor")), str(path)]

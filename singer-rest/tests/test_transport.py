@@ -111,6 +111,7 @@ def test_a_netrc_does_not_replace_the_token(tmp_path: Path, monkeypatch: pytest.
         ),
     ],
 )
+@pytest.mark.slow
 def test_what_may_be_sent_again(answer: Answer, reason: str, after: float | None, throttled: bool) -> None:  # noqa: FBT001
     timeout = 0.3 if reason == "no answer in time" else 30
     with host(lambda asked: answer) as vendor, pytest.raises(RetryableError) as raised:
@@ -130,6 +131,7 @@ def test_what_may_be_sent_again(answer: Answer, reason: str, after: float | None
         (Answer({"a": 1}, cut=True), False),
     ],
 )
+@pytest.mark.slow
 def test_what_took_too_long_is_told_from_what_broke(answer: Answer, slow: bool) -> None:  # noqa: FBT001
     timeout = 0.3 if slow and answer.status != 504 else 30
     with host(lambda asked: answer) as vendor, pytest.raises(RetryableError) as raised:

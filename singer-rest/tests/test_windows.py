@@ -127,6 +127,7 @@ def walk(make_tap: Callable[..., Any], vendor: Host, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("workers", [1, 8])
 @pytest.mark.parametrize("slow", [Answer({}, 504), Answer({}, delay=0.6), Answer({}, stall=0.6)], ids=str)
+@pytest.mark.slow
 def test_windows_that_time_out_are_halved_and_nothing_is_lost(
     walk: Callable[..., Output], slow: Answer, workers: int, caplog: pytest.LogCaptureFixture
 ) -> None:
