@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from benchmarks.datasets import Dataset
     from benchmarks.rows import Rows
@@ -21,7 +22,7 @@ PAGE_SIZE = re.compile(rb"maxpagesize=(\d+)")
 UNLIMITED = 1_000_000
 
 
-class Api:
+class Api(ABC):
     """The endpoints of a data set.
 
     Args:
@@ -56,9 +57,9 @@ class Api:
         """Returns the answer to any other path."""
         return 404, (b"{}",)
 
+    @abstractmethod
     def page(self, params: Mapping[str, str], head: bytes) -> Sequence[bytes | memoryview]:
         """Returns a page."""
-        raise NotImplementedError
 
     def limits(self, per_second: float, remaining: int) -> bytes:
         """Returns the headers that state a rate limit: those of Personio's gateway."""
@@ -178,7 +179,7 @@ class Transcripts(Api):
         ).encode()
 
 
-APIS = {
+APIS: dict[str, Callable[[Dataset, Rows], Api]] = {
     "attendances": Attendances,
     "attendance_periods": Periods,
     "attendance_shifts": Shifts,

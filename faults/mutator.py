@@ -130,8 +130,8 @@ class Mutator:
             for body, row in zip(rows, expected_rows, strict=True) if bench.keys[stream] else ():
                 mutation = Mutation(stream, key_of(bench.keys[stream], row), (), "", body)
                 self._key_values[stream] |= {*canonical(mutation.key)}
-                nested.update(map(_canonical, _nested_objects(body)))
-                known[_canonical(_vendor_fields(body))].append(mutation)
+                nested.update(map(_as_text, _nested_objects(body)))
+                known[_as_text(_vendor_fields(body))].append(mutation)
         for text, mutations in known.items():
             if len(mutations) == 1 and text not in nested:  # identical objects cannot be told apart
                 (mutation,) = mutations
@@ -178,7 +178,7 @@ class Mutator:
             for inner in document:
                 self._replace(inner, texts)
         elif isinstance(document, dict):
-            mutation = self._chosen.get(_canonical(document))
+            mutation = self._chosen.get(_as_text(document))
             if mutation is None:
                 for inner in document.values():
                     self._replace(inner, texts)
@@ -199,7 +199,7 @@ def _escaped(surrogate: re.Match[str]) -> str:
     return f"\\u{ord(surrogate[0]):04x}"
 
 
-def _canonical(document: Any) -> str:  # noqa: ANN401 - any JSON
+def _as_text(document: Any) -> str:  # noqa: ANN401 - any JSON
     return json.dumps(document, sort_keys=True)
 
 
