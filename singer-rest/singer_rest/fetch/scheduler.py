@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, TypeVar
 
 from singer_rest.errors import (
@@ -19,7 +19,7 @@ from singer_rest.errors import (
 )
 from singer_rest.fetch.stream_fetch import SLICES_PER_WORKER
 from singer_rest.fetch.tasks import Budget
-from singer_rest.http.rate_limits import LONG_WAIT, MAX_WAIT
+from singer_rest.http.rate_limits import MAX_WAIT
 from singer_rest.http.retries import (
     FIRST_DELAY,
     MAX_ATTEMPTS,
@@ -270,7 +270,7 @@ class Scheduler:
         """Waits for a task that may run. None: the scheduler is closed."""
         with self._guarded():
             while not self._stopped and not self._worker_error:
-                min_wait = CHECK_SECONDS
+                min_wait, is_limited = CHECK_SECONDS, False
                 is_closed = self._is_full() and not self._is_starving
                 for stream_fetch in self._fetches:  # in turn, since each endpoint has its limit
                     # Streams that nobody takes pages of yet cannot slow down the others.
@@ -286,10 +286,12 @@ class Scheduler:
                             self._fetches.remove(stream_fetch)
                             self._append(stream_fetch)
                             return stream_fetch, task
+                        is_limited = True
                         if stream_fetch.is_awaited:
                             self._check_pause(stream_fetch, task)
                     min_wait = min(min_wait, seconds)
-                self._tasks.wait(min_wait)
+                with self._rate_limiter.activity.waiting() if is_limited else nullcontext():
+                    self._tasks.wait(min_wait)
             return None
 
     @property
@@ -339,8 +341,7 @@ class Scheduler:
                 else UnansweredError
             )
             return _exhausted_error(stream_fetch, task, exhausted, LimitExceeded if exhausted.limited else error_class)
-        if delay >= LONG_WAIT:
-            logger.info("%s: %s; retrying in %.0f s", stream_fetch.name, retry.reason, delay)
+        self._rate_limiter.activity.add_retry(stream_fetch.name, retry.reason, delay)
         if retry.throttled or retry.after is not None:
             self._rate_limiter.pause(stream_fetch.endpoint, delay)
         with self._guarded():

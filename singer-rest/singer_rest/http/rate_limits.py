@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from singer_rest import times
+from singer_rest.http.activity import Activity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -141,6 +142,8 @@ class RateLimiter:
         self._endpoints: dict[str, Bucket] = {}
         self._shared = {pattern: Bucket(rate, clock()) for pattern, rate in rates.items() if rate.shared}
         self._overall = Bucket(overall, clock()) if overall else None
+        self.activity = Activity(clock)
+        """The requests of the credential so far."""
         self.answered = False
         """Whether any response has been received."""
 

@@ -152,6 +152,7 @@ class Transport:
     def _answer(
         self, method: str, path: str, endpoint: str, timeout: float, kwargs: dict[str, Any]
     ) -> requests.Response:
+        self.rate_limiter.activity.add_request()
         session, url, timeouts = self._session(), self.api_url + path, (min(timeout, CONNECT_SECONDS), timeout)
         try:
             # A redirect could send the token to another host, or lead to a login page.

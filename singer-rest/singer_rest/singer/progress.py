@@ -1,4 +1,4 @@
-"""Progress of a long stream: rows, requests, rate and, if the total is known, percentage and time left."""
+"""Progress of a run: a line every few seconds, and one at its end."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
+
+    from singer_rest.http.activity import Activity
 
 PROGRESS_SECONDS = 10.0
+MAX_NAMES = 3
+"""Maximum number of streams that a progress line names."""
+MAX_LISTED = 10
+"""Maximum number of streams that the last line names for each outcome."""
 
 MINUTE = 60
 HOUR = 3600
@@ -17,40 +23,78 @@ MIN_UNITS = 1.5
 
 
 class Progress:
-    """Reports the progress of a stream every `PROGRESS_SECONDS`.
+    """Reports the progress of a run every `PROGRESS_SECONDS`, and its outcome.
 
     Args:
-        stream: Name of the stream.
+        streams: Number of selected streams.
+        activity: Counts the requests.
         clock: A monotonic clock, in seconds.
     """
 
-    def __init__(self, stream: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._stream = stream
+    def __init__(self, streams: int, activity: Activity, clock: Callable[[], float] = time.monotonic) -> None:
+        self._streams = streams
+        self._activity = activity
         self._clock = clock
         self._started_at = self._reported_at = clock()
 
-    def line(self, rows: int, requests: int, fraction_done: Callable[[], float | None]) -> str | None:
-        """Returns the line to log. None: none is due yet.
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time for the next line."""
+        return self._clock() - self._reported_at >= PROGRESS_SECONDS
+
+    def line(self, unfinished: int, rows: int, fractions: Mapping[str, float | None]) -> str:
+        """Returns a progress line.
+
+        Args:
+            unfinished: Number of streams that have not ended.
+            rows: Number of records emitted.
+            fractions: By stream that is being read: the fraction of it that was emitted, up to 1. None: not known.
+        """
+        self._reported_at = self._clock()
+        seconds = self._reported_at - self._started_at
+        parts = [
+            f"{self._streams - unfinished} of {self._streams} streams done",
+            f"{rows} rows in {self._activity.requests} requests",
+        ]
+        if seconds:
+            parts.append(f"{rows / seconds:.0f} rows/s")
+        least_done_first = sorted(fractions.items(), key=lambda item: item[1] or 0.0)
+        names = [name + _share(fraction, seconds) for name, fraction in least_done_first[:MAX_NAMES]]
+        if more := len(fractions) - len(names):
+            names.append(f"{more} more")
+        return ", ".join(parts) + (f"; reading {', '.join(names)}" if names else "")
+
+    def outcome(self, rows: int, skipped: Sequence[str], failed: Sequence[str]) -> str:
+        """Returns the last line.
 
         Args:
             rows: Number of records emitted.
-            requests: Number of requests sent.
-            fraction_done: Returns the fraction of the stream that was emitted, above 0 and up to 1. None: not known.
-                Only called if a line is due.
+            skipped: Streams that may not be read.
+            failed: Streams that were not read completely.
         """
-        now = self._clock()
-        if now - self._reported_at < PROGRESS_SECONDS:
-            return None
-        self._reported_at = now
-        seconds = now - self._started_at
-        parts = [f"{self._stream}: {rows} rows in {requests} requests so far"]
-        if seconds:
-            parts.append(f"{rows / seconds:.0f} rows/s")
-        if fraction := fraction_done():
-            parts.append(f"{int(fraction * 100)} % done")
-            if fraction < 1:
-                parts.append(f"about {_duration(seconds / fraction - seconds)} left")
-        return ", ".join(parts)
+        streams = [f"{self._streams - len(skipped) - len(failed)} read"]
+        streams += [
+            f"{len(names)} {what} ({_listed(names)})"
+            for what, names in (("skipped", skipped), ("failed", failed))
+            if names
+        ]
+        activity, seconds = self._activity, self._clock() - self._started_at
+        return (
+            f"{self._streams} streams: {', '.join(streams)}; {rows} rows, {activity.requests} requests, "
+            f"{activity.retries} retries, {activity.waited:.1f} s of waiting for rate limits, {seconds:.1f} s in all"
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+    return ", ".join(names[:MAX_LISTED]) + more
+
+
+def _share(fraction: float | None, seconds: float) -> str:
+    if not fraction:
+        return ""
+    left = f", about {_duration(seconds / fraction - seconds)} left" if fraction < 1 else ""
+    return f" ({int(fraction * 100)} %{left})"
 
 
 def _duration(seconds: float) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
+from contextlib import closing
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -50,7 +51,8 @@ class SyncedStream(CompletedStream):
 
     _tap: SyncingTap
     _pages = 0
-    _rows_written = 0
+    rows_written = 0
+    """Number of records emitted."""
     _requests = 0
 
     @property
@@ -145,7 +147,7 @@ class SyncedStream(CompletedStream):
         self.logger.info(
             "%s: %d rows in %d requests, %.1f s",
             self.name,
-            self._rows_written,
+            self.rows_written,
             self._requests,
             time.monotonic() - started_at,
         )
@@ -183,7 +185,6 @@ class SyncedStream(CompletedStream):
         """
         schema_due = write_messages or flush is not None
         flush = flush or (lambda: None)
-        progress = Progress(self.name)
         try:
             for page in fetcher.pages(self.name):
                 if page is None:
@@ -203,9 +204,6 @@ class SyncedStream(CompletedStream):
                 yield self._emit(page, write_messages=write_messages)
                 if self._save_progress(page, self.stream_state if write_messages else {}) and write_messages:
                     self._tap.state_writer.write_state(self.tap_state)
-                requests = fetcher.requests(self.name)
-                if line := progress.line(self._rows_written, requests, lambda: fetcher.fraction_done(self.name)):
-                    self.logger.info("%s", line)
             self.coverage.raise_if_nothing_read()
             if schema_due:
                 self._write_schema_message()
@@ -235,11 +233,11 @@ class SyncedStream(CompletedStream):
                 self._tap.message_writer.write_lines(
                     record_lines(self.name, part, self.replication.version, page.received)
                 )
-            self._rows_written += len(records)
+            self.rows_written += len(records)
             return
         for record in records:
-            self._check_max_record_limit(self._rows_written)
-            self._rows_written += 1
+            self._check_max_record_limit(self.rows_written)
+            self.rows_written += 1
             if write_messages:
                 self._stream_version = self.replication.version
                 for message in self._generate_record_messages(record):
@@ -275,6 +273,8 @@ class SyncingTap(CommandTap):
     message_writer: MessageWriter
 
     skipped: list[str]
+    _progress: Progress
+    _unfinished: dict[str, SyncedStream]
     _fetcher: Fetcher | None = None
 
     @property
@@ -309,20 +309,23 @@ class SyncingTap(CommandTap):
                 "No stream is selected. Select some in the catalog (with Meltano: `select:` of the extractor)."
             )
         failed: list[str] = []
+        self._unfinished = {stream.name: stream for stream in selected}
+        self._progress = Progress(len(selected), self.transport.rate_limiter.activity)
         self._fetcher = fetcher = self.fetcher_for(selected, connection_test=False)
         try:
             due = [stream.replication.mark_full_read_due() for stream in selected]
             if any(due):
                 self.state_writer.write_state(self.state)
             id_reads = fetcher.start()
-            by_name = {stream.name: stream for stream in selected}
-            reads = [(name, self._steps(by_name[name], fetcher, failed)) for name in fetcher.order]
+            reads = [(name, self._steps(self._unfinished[name], fetcher, failed)) for name in fetcher.order]
             fetcher.read_all([*id_reads, *reads])
         finally:
             fetcher.close()
             self._fetcher = None
+        failed.sort(key=fetcher.order.index)
+        rows = sum(stream.rows_written for stream in selected)
+        self.logger.info("%s", self._progress.outcome(rows, self.skipped, failed))
         if failed:
-            failed.sort(key=fetcher.order.index)
             raise TapError(
                 f"{len(failed)} of {len(selected)} streams failed: {', '.join(failed)}. Their bookmarks are unchanged: "
                 "the next run reads what is missing."
@@ -332,12 +335,26 @@ class SyncingTap(CommandTap):
     def _steps(self, stream: SyncedStream, fetcher: Fetcher, failed: list[str]) -> Iterator[bool | None]:
         """Reads a stream. If it fails, the others go on."""
         try:
-            yield from stream.steps(fetcher)
+            with closing(stream.steps(fetcher)) as steps:
+                for step in steps:
+                    if step is not None and self._progress.is_due:
+                        self._log_progress(fetcher)
+                    yield step
         except RunError:
             raise
         except Exception as error:  # noqa: BLE001 - the other streams go on
             self.logger.error("%s", explain(error))  # noqa: TRY400 - no traceback: it may hold records
             failed.append(stream.name)
+        finally:
+            self._unfinished.pop(stream.name)
+
+    def _log_progress(self, fetcher: Fetcher) -> None:
+        streams = [stream for stream in self.streams.values() if isinstance(stream, SyncedStream)]
+        reading = {
+            name: fetcher.fraction_done(name) for name, stream in self._unfinished.items() if stream.has_requested
+        }
+        rows = sum(stream.rows_written for stream in streams)
+        self.logger.info("%s", self._progress.line(len(self._unfinished), rows, reading))
 
     def _warn_of_unavailable(self) -> None:
         entries = self.input_catalog.items() if self.input_catalog else ()
