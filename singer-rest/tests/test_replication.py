@@ -50,6 +50,19 @@ def test_bookmark_is_the_latest_key_in_one_format_in_any_order() -> None:
     assert state == bookmark("2026-11-01T23:30:00.500000Z", version=VERSION, window_start=None, window_end=None)
 
 
+@pytest.mark.parametrize("placeholder", ["0001-01-01T00:00:00Z", "1753-01-01T00:00:00Z"])
+def test_placeholder_in_place_of_a_timestamp_is_no_bookmark(placeholder: str) -> None:
+    state: dict[str, Any] = {}
+    run = replication(state)
+    run.observe([{"updated_at": placeholder}])
+    run.finish(None, None)
+    again = replication(state, lookback=pendulum.duration(months=3))
+    assert (again.whole, again.since) == (True, None)
+    again.observe([{"updated_at": placeholder}, {"updated_at": "2026-11-01T00:00:00Z"}])
+    again.finish(None, None)
+    assert replication(state).since == datetime(2026, 10, 31, 23, 55, tzinfo=timezone.utc)
+
+
 def test_bookmark_does_not_move_back_if_the_newest_row_is_deleted() -> None:
     state = bookmark("2026-11-01T00:00:00Z", version=7)
     run = replication(state)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 LONGEST = len("2026-11-22T05:00:00.123456Z")
 _TIMESTAMPS = list[Annotated[datetime, msgspec.Meta(tz=True)]]
 
+FIRST_YEAR = 1900
+"""Timestamps before it are placeholders, such as .NET's year 1, and do not tell when a record changed."""
+
 FULL_READ_DUE = "full_read_due"
 """State key: the next run has to read everything."""
 
@@ -79,7 +82,8 @@ class Replication:
         self.resumed_since = self._resumed_since()
         """The lower bound of a resumed read that an earlier run began without a start date."""
         same_key = key is not None and state.get("replication_key", key) == key
-        self._bookmark = self._timestamp("replication_key_value") if same_key or by_run_start else None
+        bookmark = self._timestamp("replication_key_value") if same_key or by_run_start else None
+        self._bookmark = bookmark if bookmark and bookmark.year >= FIRST_YEAR else None
         self.has_bookmark = key is not None or by_run_start
         """Whether later runs are incremental."""
         self.whole = False
