@@ -581,6 +581,78 @@ def test_a_permission_that_is_missing_costs_no_link(things: Any, caplog: Any, st
     assert kept.endswith("deltatoken=one")
 
 
+REMOVAL = {"@odata.context": "x#things_core/$deletedEntity", "id": "things_core(user_id=2,code='AS  ')"}
+
+
+def catalog_of(url: str, *, tracked: bool, vendor: Host, deselected: str = "") -> dict[str, Any]:
+    """The catalog that discovery returns, with `things_core` selected, except for a column."""
+    vendor.answer = lambda asked: TOKEN if asked.method == "POST" else serving(Answer, tracked=tracked)(asked)
+    config = {"api_url": url, "client_id": "x", "client_secret": "x", "objects": ["*"], "views": []}
+    catalog = TapCornerstone(config={**config, "metadata_cache_hours": 0}).catalog.to_dict()
+    for entry in catalog["streams"]:
+        for part in entry["metadata"]:
+            if part["breadcrumb"] in ([], ["properties", deselected]):
+                part["metadata"]["selected"] = not part["breadcrumb"] and entry["stream"] == "things_core"
+    return dict(catalog)
+
+
+@pytest.mark.parametrize(("tracked", "deselected"), [(False, ""), (True, "_sdc_deleted_at")])
+def test_a_deletion_is_marked_whatever_the_catalog_says(
+    things: Any, portal: Start, *, tracked: bool, deselected: str
+) -> None:
+    vendor = portal(Answer)
+    catalog = catalog_of(vendor.url, tracked=tracked, vendor=vendor, deselected=deselected)
+    link = {"deltaLink": "things_core?deltatoken=one"}
+    first, _ = things(lambda _: page(row(1), row(2), **link), tracked=True, catalog=catalog)
+    second, _ = things(lambda _: page(REMOVAL, **link), tracked=True, catalog=catalog, state=first.state)
+    (schema,) = second.of("SCHEMA")
+    assert schema["schema"]["properties"]["_sdc_deleted_at"]["format"] == "date-time"
+    (removed,) = second.records("things_core")
+    assert removed.pop("_sdc_deleted_at")
+    assert removed == {"user_id": 2, "code": "AS  "}
+
+
+def test_changes_are_not_tracked_without_the_key_of_deleted_rows(things: Any, portal: Start) -> None:
+    vendor = portal(Answer)
+    catalog = catalog_of(vendor.url, tracked=True, vendor=vendor)
+    for entry in catalog["streams"]:
+        for part in entry["metadata"]:
+            if not part["breadcrumb"]:
+                part["metadata"]["table-key-properties"] = entry["key_properties"] = ["seats"]
+    link = {"deltaLink": "things_core?deltatoken=one"}
+    first, vendor = things(lambda _: page(row(1, seats=1), **link), tracked=True, catalog=catalog)
+    assert prefers(vendor) == ["odata.maxpagesize=1000"]
+    assert "delta_link" not in first.state["bookmarks"]["things_core"]
+
+
+def test_an_object_that_stops_tracking_is_read_from_the_bookmark(things: Any) -> None:
+    link = {"deltaLink": "things_core?deltatoken=one"}
+    first, _ = things(lambda _: page(row(1), row(2), **link), tracked=True)
+    second, vendor = things(lambda _: page(row(1), REMOVAL, **link), state=first.state)
+    assert [set(asked.query) for asked in vendor.asked if asked.path == PATH] == [{"$filter"}]
+    assert [record["user_id"] for record in second.records("things_core")] == [1]
+    assert second.state["bookmarks"]["things_core"]["delta_link"] is None
+
+
+def test_changed_rows_without_all_columns_empty_no_column(things: Any, caplog: Any) -> None:
+    def answer(asked: Asked) -> Answer:
+        changes = [{"user_id": 2, "code": "AS  ", TOUCHES: TOUCHED}] if asked.query_text else []
+        return page(*(changes or [row(1, seats=1), row(2, seats=3)]), deltaLink="things_core?deltatoken=one")
+
+    first, _ = things(answer, tracked=True)
+    second, _ = things(answer, tracked=True, state=first.state)
+    assert [(record["user_id"], record["seats"]) for record in second.records("things_core")] == [(1, 1), (2, 3)]
+    assert len(second.of("ACTIVATE_VERSION")) == 1
+    assert "things_core: the changes since the last run hold rows without all columns. Falling back" in caplog.text
+
+
+def test_changed_rows_may_lack_columns_that_a_full_read_lacks_too(things: Any) -> None:
+    first, _ = things(lambda _: page(row(1, seats=1), row(2), deltaLink="things_core?deltatoken=one"), tracked=True)
+    assert first.state["bookmarks"]["things_core"]["omitted_columns"] == ["seats"]
+    second, _ = things(lambda _: page(row(2), deltaLink="things_core?deltatoken=two"), tracked=True, state=first.state)
+    assert [record["user_id"] for record in second.records("things_core")] == [2]
+
+
 def test_a_link_to_the_next_page_that_ends_while_it_is_read_begins_the_list_anew(things: Any) -> None:
     ended = iter([Answer({"error": {}}, 410)])
 

@@ -35,6 +35,10 @@ class LinkEnded(TapError):  # noqa: N818 - there is a fallback
     """A link, or its content, is no longer valid; the list is read from the start."""
 
 
+class PartialRow(LinkEnded):
+    """A changed row without some columns, whose values are then unknown."""
+
+
 def listed(value: Any) -> list[Any] | None:  # noqa: ANN401 - what the portal sends
     """Returns the entries of a page, of any type; a single one need not be in a list. None: there is no list."""
     return [value] if isinstance(value, dict) else value if isinstance(value, list) else None
@@ -75,8 +79,29 @@ class Entries:
             return None
         is_removed = any(name.lower() in REMOVED and value not in NOT_REMOVED for name, value in record.items())
         if context.lower().endswith(DELETED) or is_removed:
-            return self._deleted_row(record)
+            # Without change tracking the row cannot be marked; a full read shows that it is gone.
+            return self._deleted_row(record) if self._entity_set.tracks_changes else None
         return {name: value for name, value in record.items() if not name.startswith("@")}
+
+    def check_complete(self, rows: list[Record], optional: Any) -> None:  # noqa: ANN401 - what stands in a state
+        """Checks that changed rows have all columns: OData allows a service to send only those that changed.
+
+        Args:
+            rows: The rows of a list of changes.
+            optional: The columns that a full read lacked in some rows, too.
+
+        Raises:
+            PartialRow: If one lacks a column.
+        """
+        optional = {name for name in optional if isinstance(name, str)} if isinstance(optional, list) else set()
+        changed = [row for row in rows if not row.get(DELETED_AT)]
+        if any(not omitted <= optional for omitted in self.omitted_columns(changed)):
+            raise PartialRow(f"{self._entity_set.name}: the changes since the last run hold rows without all columns.")
+
+    def omitted_columns(self, rows: list[Record]) -> set[frozenset[str]]:
+        """Returns the columns that rows lack: a set for each combination."""
+        columns = self._entity_set.columns.keys()
+        return {frozenset(columns - row.keys()) for row in rows if not columns <= row.keys()}
 
     def _deleted_row(self, record: Record) -> Record:
         """Returns the key of a deleted row and the time at which the deletion was found."""

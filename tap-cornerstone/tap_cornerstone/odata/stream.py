@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from singer_rest import ChangedSince, Meaning, Parsed, Request, RetryableError, TapError, parse_count, times
+from singer_sdk.singerlib.catalog import Metadata
 from typing_extensions import override
 
 from tap_cornerstone.client import CornerstoneStream, is_resting
 from tap_cornerstone.odata import links
-from tap_cornerstone.odata.entries import Entries, LinkEnded, Spelling, listed
+from tap_cornerstone.odata.entries import Entries, LinkEnded, PartialRow, Spelling, listed
 from tap_cornerstone.odata.links import member
-from tap_cornerstone.odata.types import DELETED_AT, TIMESTAMP, schema_of
+from tap_cornerstone.odata.pages import FIRST_PAGE, LARGEST_PAGE, SMALLEST_PAGE, ListInfo, Pace, pace_of
+from tap_cornerstone.odata.types import DELETED, DELETED_AT, TIMESTAMP, schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from singer_rest import Page, Record, Reply, Slice
-    from singer_sdk.singerlib import Catalog
+    from singer_sdk.singerlib import Catalog, MetadataMapping
 
     from tap_cornerstone.odata.metadata import EntitySet
     from tap_cornerstone.odata.services import Service
-
-FIRST_PAGE = 1_000
-"""Rows on a first page. Its size tells how much memory the next ones need, since several lists start together."""
-LARGEST_PAGE = 10_000
-SMALLEST_PAGE = 250
-GOOD_PAGES = 10
-"""Complete pages after which larger ones are requested again."""
 
 SLOW_STEP = 8
 """The factor by which pages shrink after a time-out, since each attempt may take as long again."""
@@ -42,6 +37,7 @@ MAX_RESTARTS = 3
 
 DELTA = "delta_link"
 SPELLING = "guid_letters"
+OMITTED = "omitted_columns"
 TIMESTAMP_FORMATS = {TIMESTAMP: times.text, "Edm.Date": times.date}
 """The types of columns that may hold the time of the last change, and how to format a timestamp for them."""
 
@@ -63,44 +59,6 @@ LINK_ENDED = UNTRACKED | {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 """Statuses of an expired link. The object itself may still exist."""
 
 
-@dataclass(frozen=True)
-class Pace:
-    """How the pages of a list are requested. Attached to its requests.
-
-    Args:
-        rows: Rows of the following pages.
-        good: Number of complete pages of this size so far.
-        tracks: Whether to request change tracking, if the object supports it.
-        is_second: Whether the page is requested again in another size, because it was full and had no next link.
-    """
-
-    rows: int
-    good: int = 0
-    tracks: bool = True
-    is_second: bool = False
-
-    def after_good_page(self) -> Pace:
-        """Returns the pace after a complete page: after several of them, pages grow again."""
-        if self.rows >= LARGEST_PAGE:
-            return replace(self, is_second=False)
-        if self.good + 1 < GOOD_PAGES:
-            return replace(self, good=self.good + 1, is_second=False)
-        return replace(self, rows=min(self.rows * 2, LARGEST_PAGE), good=0, is_second=False)
-
-
-@dataclass(frozen=True)
-class ListInfo:
-    """What a page says about the whole list. Attached to the page.
-
-    Args:
-        delta: The path of the delta link. None if the page has none.
-        tracks: Whether the object tracks its changes.
-    """
-
-    delta: str | None
-    tracks: bool
-
-
 class ODataStream(CornerstoneStream):
     """A view or an object of the portal.
 
@@ -111,6 +69,7 @@ class ODataStream(CornerstoneStream):
     entity_set: ClassVar[EntitySet]
 
     _spelling: Spelling | None = None
+    _omitted: frozenset[str] = frozenset()
     _restarts = 0
     _list_info: ListInfo | None = None
 
@@ -121,6 +80,21 @@ class ODataStream(CornerstoneStream):
         if not (self.primary_keys and is_timestamp_column(self.entity_set, name)):
             return None
         return ChangedSince(name, text=TIMESTAMP_FORMATS[self.entity_set.columns[name].type])
+
+    @override
+    def completed(self, schema: dict[str, Any]) -> dict[str, Any]:
+        # A catalog may be older than change tracking. Without the mark, a deleted row would become one without values.
+        if self.entity_set.tracks_changes:
+            schema = {**schema, "properties": {**(schema.get("properties") or {}), DELETED_AT: DELETED}}
+        return super().completed(schema)
+
+    @property
+    @override
+    def metadata(self) -> MetadataMapping:
+        found = super().metadata
+        if self.entity_set.tracks_changes:
+            found["properties", DELETED_AT].inclusion = Metadata.InclusionType.AUTOMATIC  # cannot be deselected
+        return found
 
     @override
     def apply_catalog(self, catalog: Catalog) -> None:
@@ -140,7 +114,13 @@ class ODataStream(CornerstoneStream):
     @property
     def _delta(self) -> str | None:
         """The delta link of the last run, for changes and deletions since then."""
-        return None if self.replication.whole else self._own_link(self.stream_state.get(DELTA))
+        is_usable = self._tracks_changes and not self.replication.whole
+        return self._own_link(self.stream_state.get(DELTA)) if is_usable else None
+
+    @property
+    def _tracks_changes(self) -> bool:
+        """Whether the object tracks its changes, and deleted rows have the stream's key, which a catalog may set."""
+        return self.entity_set.tracks_changes and {*self.primary_keys} <= {*self.entity_set.key}
 
     @property
     def _saved_position(self) -> str | None:
@@ -179,7 +159,7 @@ class ODataStream(CornerstoneStream):
         return (("Prefer", f"{track}odata.maxpagesize={size}"),)
 
     def _tracks(self, pace: Pace) -> bool:
-        is_tracked = self.entity_set.tracks_changes and pace.tracks
+        is_tracked = self._tracks_changes and pace.tracks
         return is_tracked and (self.replication.whole or self._delta is not None)
 
     @override
@@ -194,10 +174,12 @@ class ODataStream(CornerstoneStream):
         if entries and self._entries.is_error(entries[-1]):
             raise RetryableError("the portal truncated the page")
         rows = [row for record in entries if (row := self._entries.row(record)) is not None]
+        if self._delta is not None:
+            self._entries.check_complete(rows, self.stream_state.get(OMITTED))
         delta, next_link = (member(body, f"@odata.{name}link") for name in ("delta", "next"))
         if len(records) == request.expected_rows and not (delta or next_link):
             return self._retry_in_other_size(request)
-        pace = _pace(request).after_good_page()
+        pace = pace_of(request).after_good_page()
         return Parsed(
             rows,
             [self._request(self._path_of(next_link), pace.rows, pace)] if next_link else [],
@@ -214,7 +196,7 @@ class ODataStream(CornerstoneStream):
 
     def _retry_in_other_size(self, request: Request) -> Parsed:
         """Requests a page in another size that is full and has no next link, to see whether it is the last."""
-        pace = _pace(request)
+        pace = pace_of(request)
         if pace.is_second:
             raise TapError(f"{self.name}: a full page does not say whether another follows. Run again later.")
         rows = LARGEST_PAGE if request.expected_rows < LARGEST_PAGE else LARGEST_PAGE // 2
@@ -223,7 +205,7 @@ class ODataStream(CornerstoneStream):
 
     def _reported_count(self, body: Record, request: Request) -> int | None:
         """Returns the total number of rows, if the portal sends it and the whole list is read."""
-        return parse_count(member(body, "@odata.count")) if request.path == self._start_path(_pace(request)) else None
+        return parse_count(member(body, "@odata.count")) if request.path == self._start_path(pace_of(request)) else None
 
     def _path_of(self, link: Any) -> str:  # noqa: ANN401 - what the portal sends
         try:
@@ -242,7 +224,7 @@ class ODataStream(CornerstoneStream):
         """Returns the request for the same page with fewer rows. None if it is the smallest."""
         if request.expected_rows <= SMALLEST_PAGE:
             return None
-        size, pace = max(request.expected_rows // step, SMALLEST_PAGE), _pace(request)
+        size, pace = max(request.expected_rows // step, SMALLEST_PAGE), pace_of(request)
         # A first page is small anyway, and says nothing about the others.
         pace = replace(pace, rows=size if request.expected_rows >= pace.rows else pace.rows, good=0)
         self.logger.info("%s: %s; asking for pages of %d rows.", self.name, reason, size)
@@ -250,7 +232,7 @@ class ODataStream(CornerstoneStream):
 
     @override
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
-        status, pace = reply.status, _pace(request)
+        status, pace = reply.status, pace_of(request)
         if status in TOO_LARGE and (other := self._smaller_request(request, f"status {status}", 2)):
             return other
         is_first = request.path == self._start_path(pace)
@@ -272,7 +254,10 @@ class ODataStream(CornerstoneStream):
             return False
         self._restarts += 1
         self._list_info = self._spelling = None
-        if by_delta:
+        self._omitted = frozenset()
+        if isinstance(error, PartialRow):
+            self.logger.warning("%s Falling back to a full read, which also detects deletions.", error)
+        elif by_delta:
             self.logger.warning(
                 "%s: the delta link of the last run has expired; falling back to a full read, which also detects "
                 "deletions.",
@@ -295,6 +280,8 @@ class ODataStream(CornerstoneStream):
             return records
         if self._spelling is None:
             self._spelling = Spelling(None if self.replication.whole else self.stream_state.get(SPELLING))
+        if self.replication.whole:
+            self._omitted = self._omitted.union(*self._entries.omitted_columns(records))
         for row in records:
             if row.get(DELETED_AT):
                 for name in self.entity_set.key:
@@ -322,10 +309,12 @@ class ODataStream(CornerstoneStream):
         super().finish_state(state)
         if self._spelling and self._spelling.known:
             state[SPELLING] = self._spelling.known
+        if self.replication.whole and (self._omitted or state.get(OMITTED)):
+            state[OMITTED] = sorted(self._omitted)
         list_info = self._list_info or ListInfo(None, tracks=True)
         if self._delta and self.coverage.may_hold_rows:
             return  # the changes since the old link are incomplete
-        if list_info.delta:
+        if list_info.delta and self._tracks_changes:
             state[DELTA] = f"{self.transport.api_url}{list_info.delta}"
             return
         if self._delta:  # it still worked, and may again
@@ -336,10 +325,6 @@ class ODataStream(CornerstoneStream):
             self.logger.warning("%s: the portal %s; %s", self.name, reason, WITHOUT_DELTA)
         if state.get(DELTA):
             state[DELTA] = None  # set to null, not removed: Meltano merges states
-
-
-def _pace(request: Request) -> Pace:
-    return request.note if isinstance(request.note, Pace) else Pace(LARGEST_PAGE)
 
 
 def is_timestamp_column(entity_set: EntitySet, name: str) -> bool:
