@@ -26,12 +26,14 @@ setup: .venv/.ready .meltano/.ready ## Create .venv from uv.lock, and install Me
 .venv/.ready: uv.lock pyproject.toml $(wildcard */pyproject.toml)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is required, for example: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@echo 'Installing the packages into .venv ...'
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv --clear .venv && $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'; }
-	$(BIN)/uv sync --locked --quiet --compile-bytecode
+	@$(BIN)/uv sync --locked --quiet --compile-bytecode
 	@touch $@
 
 # Meltano does not notice when a plugin's dependencies change.
 .meltano/.ready: .venv/.ready meltano.yml
+	@echo "Installing Meltano's plugins into .meltano ..."
 	@$(BIN)/meltano --log-level=warning install --clean
 	@touch $@
 
@@ -91,6 +93,11 @@ hub: setup ## Generate the Meltano Hub definitions, and the settings in meltano.
 docs: setup ## Generate the tables and counts in the Markdown pages
 	$(BIN)/python docs/pages.py
 
-clean: ## Remove environments, outputs and caches
-	rm -rf .venv .venv-oldest .meltano output dist .pytest_cache .mypy_cache .ruff_cache
+clean: ## Remove environments and caches; loaded data and Meltano's state only after a question
+	@if ls output/*.duckdb .meltano/meltano.db 2> /dev/null | grep -q .; then \
+	  printf 'Remove the loaded data in output/ and the state in .meltano/, too? [y/N] '; \
+	  read -r answer && test "$$answer" = y \
+	    && rm -rf output .meltano || echo 'Kept output/ and .meltano/.'; \
+	else rm -rf output .meltano; fi
+	rm -rf .venv .venv-oldest dist output/demo .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

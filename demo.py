@@ -1,15 +1,19 @@
-"""Loads an invented company from the sandbox through Meltano into DuckDB and compares the row counts."""
+"""Loads an invented company from the sandbox through Meltano into DuckDB and compares the row counts.
+
+Everything that it writes is in `output/demo`; the user's `.env`, state and runs are not touched.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.request import urlopen
@@ -20,12 +24,25 @@ from tap_factorial import testing as factorial
 from tap_personio import testing as personio
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from typing import TextIO
 
 ROOT = Path(__file__).parent
 BIN = Path(sys.executable).parent
-DATABASE = ROOT / "output" / "demo.duckdb"
+FOLDER = ROOT / "output" / "demo"
+DATABASE = FOLDER / "demo.duckdb"
+LOG = FOLDER / "meltano.log"
+SYSTEM = FOLDER / "meltano"
+"""What Meltano keeps in `.meltano` otherwise: its database of states and runs, catalogs and configurations."""
+
 READY = re.compile(r"ready at (\S+)")
+STREAM_ENDED = re.compile(r"\w+: (\d+) rows in (\d+) requests, [\d.]+ s")
+STREAM_SKIPPED = "Skipping it; the run continues."
+BLOCK_ENDED = "Block run completed"
+WIDE_LIMIT = "60000"
+"""Requests per minute that the sandbox announces: waiting for the vendors' limits would show nothing."""
+LINES_SHOWN = 20
+"""Number of lines of Meltano's log to show after a failure."""
 
 
 @dataclass(frozen=True)
@@ -82,10 +99,46 @@ VENDORS = (
 )
 
 
+@dataclass
+class Progress:
+    """The progress of a tap: one line, rewritten on a terminal and otherwise printed once at the end.
+
+    Args:
+        vendor: The tap's vendor.
+    """
+
+    vendor: Vendor
+    streams: int = 0
+    rows: int = 0
+    requests: int = 0
+    started_at: float = field(default_factory=time.monotonic)
+    seconds: float = 0.0
+
+    def add(self, line: str) -> None:
+        """Counts what a line of the log reports."""
+        if ended := STREAM_ENDED.search(line):
+            self.rows += int(ended.group(1))
+            self.requests += int(ended.group(2))
+        if ended or STREAM_SKIPPED in line:
+            self.streams += 1
+
+    def show(self, *, is_last: bool = False) -> None:
+        """Prints the line."""
+        self.seconds = time.monotonic() - self.started_at
+        if not (is_last or sys.stdout.isatty()):
+            return
+        text = (
+            f"{self.vendor.tap:<16}{self.streams:>4} of {len(self.vendor.streams)} streams{self.rows:>9,} rows"
+            f"{self.rows / max(self.seconds, 1):>8,.0f} rows/s{self.seconds:>6.0f} s"
+        )
+        print(f"\r{text}" if sys.stdout.isatty() else text, end="\n" if is_last else "", flush=True)
+
+
 @contextmanager
 def sandbox() -> Iterator[str]:
     """Runs the sandbox on a free port. Yields its URL."""
-    with subprocess.Popen([BIN / "hr-sandbox", "serve", "--port", "0"], stdout=subprocess.PIPE, text=True) as process:
+    command = [str(BIN / "hr-sandbox"), "serve", "--port", "0", "--requests-per-minute", WIDE_LIMIT]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             line = process.stdout.readline() if process.stdout else ""
             found = READY.search(line)
@@ -96,31 +149,70 @@ def sandbox() -> Iterator[str]:
             process.terminate()
 
 
-def run_meltano(vendor: Vendor, url: str) -> list[str]:
-    """Runs a tap and the loader with Meltano. Returns Meltano's log lines.
+def clear_folder() -> None:
+    """Removes the files of an earlier demo, and lets Meltano use the installed plugins from a folder of its own."""
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    SYSTEM.mkdir(parents=True)
+    for kind in ("extractors", "loaders"):
+        (SYSTEM / kind).symlink_to(ROOT / ".meltano" / kind, target_is_directory=True)
 
-    The user's own settings in the environment and in `.env` are ignored, as they are for real data.
-    """
-    settings = {name: value.format(url=url) for name, value in vendor.settings.items()}
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("TAP_", "TARGET_"))},
-        "MELTANO_PROJECT_ROOT": str(ROOT),
-        **{f"{vendor.schema.upper()}_{name}": value for name, value in settings.items()},
-        "TARGET_DUCKDB_PATH": str(DATABASE),
-        "XDG_CACHE_HOME": str(DATABASE.parent / "cache"),  # metadata of the sandbox, useless to other portals
+
+def environment(url: str) -> dict[str, str]:
+    """The environment of Meltano. The user's own settings in the environment and in `.env` are ignored."""
+    settings = {
+        f"{vendor.schema.upper()}_{name}": value.format(url=url)
+        for vendor in VENDORS
+        for name, value in vendor.settings.items()
     }
-    options = ["--env-file", os.devnull, "--environment=sandbox", "run", "--full-refresh", "--state-id-suffix=demo"]
-    command = [str(BIN / "meltano"), *options, vendor.tap, "target-duckdb"]
-    lines = []
-    with subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        for line in process.stdout or ():
-            sys.stdout.write(line)
-            lines.append(line)
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("TAP_", "TARGET_", "MELTANO_"))},
+        "MELTANO_PROJECT_ROOT": str(ROOT),
+        "MELTANO_SYS_DIR_ROOT": str(SYSTEM),
+        "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "MELTANO_CLI_DISABLE_VERSION_CHECK": "1",
+        **settings,
+        "TARGET_DUCKDB_PATH": str(DATABASE),
+        "XDG_CACHE_HOME": str(FOLDER / "cache"),  # metadata of the sandbox, useless to other portals
+    }
+
+
+def run_meltano(url: str) -> list[Progress]:
+    """Runs the taps, each with the loader, in one run of Meltano. Returns their progress."""
+    blocks = [plugin for vendor in VENDORS for plugin in (vendor.tap, "target-duckdb")]
+    command = [str(BIN / "meltano"), "--env-file", os.devnull, "--environment=sandbox", "run", *blocks]
+    with (
+        LOG.open("w") as log,
+        subprocess.Popen(
+            command, cwd=ROOT, env=environment(url), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process,
+    ):
+        lines = logged(process.stdout or (), log)
+        taps = [follow(vendor, lines) for vendor in VENDORS]
+        for _ in lines:
+            pass
     if process.returncode:
-        sys.exit(f"meltano run failed with exit code {process.returncode}; see its log above.")
-    return lines
+        print("".join(LOG.read_text().splitlines(keepends=True)[-LINES_SHOWN:]))
+        sys.exit(f"meltano run failed with exit code {process.returncode}; its whole log is {LOG.relative_to(ROOT)}.")
+    return taps
+
+
+def logged(lines: Iterable[str], log: TextIO) -> Iterator[str]:
+    """Yields lines, and writes them to the log."""
+    for line in lines:
+        log.write(line)
+        yield line
+
+
+def follow(vendor: Vendor, lines: Iterator[str]) -> Progress:
+    """Shows the progress of one tap, from the lines of Meltano's log."""
+    progress = Progress(vendor)
+    for line in lines:
+        progress.add(line)
+        if BLOCK_ENDED in line:
+            break
+        progress.show()
+    progress.show(is_last=True)
+    return progress
 
 
 def live_rows(schema: str) -> dict[str, int]:
@@ -138,42 +230,45 @@ def live_rows(schema: str) -> dict[str, int]:
         return counts
 
 
-def seconds(lines: list[str]) -> dict[str, str]:
-    """Seconds per stream, from the tap's log."""
-    found = (re.search(r"(\w+): \d+ rows in \d+ requests, ([\d.]+) s", line) for line in lines)
-    return {match.group(1): match.group(2) for match in found if match}
-
-
-def show(vendor: Vendor, took: dict[str, str], counts: dict[str, int]) -> bool:
-    """Prints the row counts of a vendor. Returns whether they match the sandbox."""
-    expected = {stream: rows for stream, rows in counts.items() if stream in vendor.streams}
-    loaded = live_rows(vendor.schema)
-    print(f"\n{vendor.tap:<45}{'rows in DuckDB':>16}{'rows in sandbox':>17}{'seconds':>9}")
-    for stream, rows in sorted(expected.items()):
-        mark = "" if loaded.get(stream) == rows else "   <- differs"
-        print(f"{stream:<45}{loaded.get(stream, 0):>16,}{rows:>17,}{took.get(stream, '-'):>9}{mark}")
-    return loaded == expected
+def show_totals(taps: list[Progress], counts: dict[str, dict[str, int]]) -> bool:
+    """Prints the rows of each tap, and the streams that differ from the sandbox. Returns whether none does."""
+    print(f"\n{'':<16}{'streams':>8}{'rows in DuckDB':>16}{'rows in sandbox':>17}{'requests':>10}{'seconds':>9}")
+    differing = []
+    for tap in taps:
+        vendor = tap.vendor
+        loaded = live_rows(vendor.schema)
+        expected = {stream: rows for stream, rows in counts[vendor.name].items() if stream in vendor.streams}
+        print(
+            f"{vendor.tap:<16}{len(loaded):>8}{sum(loaded.values()):>16,}{sum(expected.values()):>17,}"
+            f"{tap.requests:>10,}{tap.seconds:>9.0f}"
+        )
+        differing += [
+            f"{vendor.schema + '.' + stream:<60}{loaded.get(stream, 0):>16,}{expected.get(stream, 0):>17,}"
+            for stream in sorted({*loaded, *expected})
+            if loaded.get(stream) != expected.get(stream)
+        ]
+    if differing:
+        print(f"\n{'tables that differ':<60}{'rows in DuckDB':>16}{'rows in sandbox':>17}", *differing, sep="\n")
+    return not differing
 
 
 def main() -> None:
     """Runs the demo."""
-    DATABASE.parent.mkdir(exist_ok=True)
-    for leftover in (DATABASE, DATABASE.with_suffix(".duckdb.wal")):
-        leftover.unlink(missing_ok=True)
     started = time.monotonic()
+    clear_folder()
+    print("Reading an invented company of 250 employees from the sandbox through Meltano into DuckDB:")
     with sandbox() as url:
-        took = {vendor.name: seconds(run_meltano(vendor, url)) for vendor in VENDORS}
+        taps = run_meltano(url)
         with urlopen(f"{url}/_control/counts") as reply:  # noqa: S310 - the sandbox's URL
             counts = json.load(reply)
-    matches = [show(vendor, took[vendor.name], counts[vendor.name]) for vendor in VENDORS]
-    if not all(matches):
+    if not show_totals(taps, counts):
         sys.exit("\nThe row counts differ from the sandbox.")
-    file = DATABASE.relative_to(ROOT)
+    file, log = DATABASE.relative_to(ROOT), LOG.relative_to(ROOT)
     needed = " or\n                 ".join(
         ", ".join(f"{vendor.schema.upper()}_{name}" for name in vendor.credentials) for vendor in VENDORS
     )
     print(f"""
-All rows were loaded in {time.monotonic() - started:.0f} s into {file}, with one schema per tap.
+All rows were loaded in {time.monotonic() - started:.0f} s into {file}, with one schema per tap. Log: {log}
 
 Query it:        .venv/bin/python -c "import duckdb; duckdb.connect('{file}').sql('FROM tap_personio.persons').show()"
 Your own data:   put {needed}
