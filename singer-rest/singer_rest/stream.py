@@ -236,17 +236,17 @@ class RestStream(FetchingStream):
         return found if type(found) is int else None
 
     def parse(self, body: Any, request: Request) -> Parsed:  # noqa: ANN401
-        """Parses a decoded body. Items that are null are counted as records that the vendor could not return.
+        """Parses a decoded body. Items that are not objects are counted as records that the vendor could not return.
 
         Raises:
             TapError: If the body is not of the documented shape.
         """
         items = self.items(body)
-        records = [item for item in items if item is not None] if isinstance(items, list) else None
-        if records is None or not all(isinstance(record, dict) for record in records):
+        if not isinstance(items, list):
             raise TapError(f"{self.name}: the answer of {self.path} holds no list of records. Check `api_url`.")
         if self.pagination.is_repeated(request, items):
             return Parsed([])
+        records = [item for item in items if isinstance(item, dict)]
         total = self.total(body)
         return Parsed(
             records,

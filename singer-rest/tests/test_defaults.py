@@ -118,9 +118,10 @@ def test_a_placeholder_that_no_slice_fills_is_an_error(stream: Callable[..., Pla
 
 def test_records_and_total_are_found_at_their_paths(stream: Callable[..., Plants]) -> None:
     plants = stream(records_path="result.items", total_path="result.count")
-    parsed = plants.parse({"result": {"items": [{"id": "1"}, None], "count": 9}}, Request("/plants", (), "/plants"))
+    body = {"result": {"items": [{"id": "1"}, None, "2"], "count": 9}}
+    parsed = plants.parse(body, Request("/plants", (), "/plants"))
     assert parsed.records == [{"id": "1"}]
-    assert (parsed.total, parsed.item_count, parsed.failed_items) == (9, 2, 1)
+    assert (parsed.total, parsed.item_count, parsed.failed_items) == (9, 3, 2)
 
 
 def test_the_body_itself_may_be_the_list(stream: Callable[..., Plants]) -> None:
@@ -128,10 +129,23 @@ def test_the_body_itself_may_be_the_list(stream: Callable[..., Plants]) -> None:
     assert (parsed.records, parsed.total) == ([{"id": "1"}], None)
 
 
-@pytest.mark.parametrize("body", [None, [], "text", {}, {"data": None}, {"data": {"id": "1"}}, {"data": [{}, 1]}])
+@pytest.mark.parametrize("body", [None, [], "text", {}, {"data": None}, {"data": {"id": "1"}}])
 def test_a_body_without_a_list_of_records_is_an_error(stream: Callable[..., Plants], body: object) -> None:
     with pytest.raises(TapError, match="plants: the answer of /plants holds no list of records"):
         stream().parse(body, Request("/plants", (), "/plants"))
+
+
+def test_a_page_without_a_record_does_not_stop_those_after_it(
+    read: Callable[..., Output], caplog: pytest.LogCaptureFixture
+) -> None:
+    def answer(asked: Asked) -> Answer:
+        start = int(asked.query["offset"])
+        return Answer({"data": [{"id": str(start)} if start != 1 else "broken"] if start < 3 else []})
+
+    output = read(answer, pagination=Offset("offset", size=1))
+    assert {row["id"] for row in output.records("plants")} == {"0", "2"}
+    assert output.of("ACTIVATE_VERSION") == []
+    assert "plants: 1 items are missing" in caplog.text
 
 
 def test_a_page_that_comes_again_ends_the_list(read: Callable[..., Output]) -> None:

@@ -90,7 +90,7 @@ class FactorialStream(RestStream):
 
     @override
     def parse(self, body: Any, request: Request) -> Parsed:
-        # Unlike the default, this accepts empty lists without `data`, and rows that are not objects among others.
+        # Unlike the default, this accepts empty lists without `data`, and rows that are not objects.
         if isinstance(body, dict) and body.get("data") is None and body.get("errors", ()) is None:
             if self.pagination.is_announced(request):  # cannot be the end of a list that has more pages
                 raise RetryableError("a page without its rows", broken=True)
@@ -98,7 +98,7 @@ class FactorialStream(RestStream):
         rows = body.get("data") if isinstance(body, dict) else None
         meta = (body.get("meta") or {}) if isinstance(body, dict) else None
         records = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-        if not (isinstance(meta, dict) and isinstance(rows, list) and (records or not rows)):
+        if not (isinstance(meta, dict) and isinstance(rows, list)):
             raise TapError(f"{self.name}: the answer of {self.path} holds no list of records. Check `api_url`.")
         total = parse_count(meta.get("total"))
         # If the total counts something else, a page has at most as many items as its size.

@@ -489,7 +489,7 @@ def test_a_body_with_little_or_no_word_of_pages_is_the_last_one(
         ({"data": {"id": "1"}}, "holds no list of records"),
         ({"data": [{"id": "1"}], "meta": "none"}, "holds no list of records"),
         ({"data": [{"id": "1"}], "meta": [1]}, "holds no list of records"),
-        ({"data": ["1"]}, "holds no list of records"),
+        ({"data": ["1"]}, "none of the 1 items received is a record"),
         ({"data": [{"id": "1"}], "meta": {"limit": 1, "end_cursor": "MQ=="}}, "does not say whether another follows"),
         ([{"id": "1"}], "holds no list of records"),
         (
@@ -529,6 +529,21 @@ def test_a_row_that_is_no_object_holds_up_no_other_and_takes_none_away(
     assert {record["id"] for record in output.records("teams_teams")} == {"1", "2"}
     assert output.of("ACTIVATE_VERSION") == []
     assert "teams_teams: 1 items are missing because the vendor reported an error" in caplog.text
+
+
+def test_a_page_without_a_row_does_not_stop_those_after_it(
+    run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = Answer({"data": ["no row", None], "meta": {**GOES_ON, "end_cursor": "Mg=="}})
+    first, last = page({"id": "1"}, **GOES_ON), page({"id": "2"})
+
+    def answer(asked: Asked) -> Answer:
+        return {"MQ==": broken, "Mg==": last}.get(asked.query.get("after_id", ""), first)
+
+    output = run(factorial(answer).url, "teams_teams")
+    assert {record["id"] for record in output.records("teams_teams")} == {"1", "2"}
+    assert output.of("ACTIVATE_VERSION") == []
+    assert "teams_teams: 2 items are missing" in caplog.text
 
 
 @pytest.mark.parametrize("status", [204, 408, 425])
