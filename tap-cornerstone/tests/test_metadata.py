@@ -110,6 +110,13 @@ def test_keys_are_found_whatever_their_case_and_columns_without_a_name_are_none(
     assert schema_of(found)["properties"]["user_id"]["type"] == ["integer"]
 
 
+def test_a_columns_label_is_one_line_and_its_case_is_kept() -> None:
+    label = '<Annotations Target="Csod.thing/{}"><Annotation Term="ExtendedMetadata.FieldHeading"{}/></Annotations>'
+    apart = label.format("code", ' String="Cost&#10;  Code "') + label.format("price", "")
+    columns = thing(apart=apart).columns
+    assert (columns["code"].label, columns["price"].label, columns["id"].label) == ("Cost Code", "", "")
+
+
 LABEL = '<Annotation Term="ExtendedMetadata.FieldPublicName" String="{}"/>'
 ODD_LABELS = [
     b"Shoe\x0bsize",
@@ -164,6 +171,7 @@ def test_odatas_types_become_json_schema() -> None:
         "spot": Column("Edm.GeographyPoint"),
     }
     properties = schema_of(EntitySet("x", columns, ("id",)))["properties"]
+    assert all(part.pop("description") for part in properties.values())
     assert properties == {
         "id": {"type": ["string"]},
         "whole": {"type": ["integer", "null"]},

@@ -33,11 +33,13 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True):
         type: Its OData type, such as ``Edm.Int32``; ``object`` for a complex value.
         scale: Number of decimal places, if declared.
         filterable: Whether filters may use it.
+        label: Its label, if declared; custom fields have one.
     """
 
     type: str
     scale: int | None = None
     filterable: bool = True
+    label: str = ""
 
 
 class EntitySet(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -105,7 +107,7 @@ class Document:
         element, kind = self.sets[name]
         lineage = self._lineage(kind)
         tracks = any(
-            self._says(holder, target, "ObjectSupportsChangeTracking") not in FALSE | {None}
+            self._flag(holder, target, "ObjectSupportsChangeTracking", default=False)
             for holder, target in ((element, name), *((part, _short(kind)) for part in lineage))
         )
         columns = {
@@ -137,14 +139,20 @@ class Document:
         return Column(
             self._simple.get(kind, kind),
             scale=int(scale) if scale.isdigit() else None,
-            filterable=self._says(element, target, "FieldIsFilteringAllowed") not in FALSE,
+            filterable=self._flag(element, target, "FieldIsFilteringAllowed", default=True),
+            label=" ".join((self._says(element, target, "FieldHeading") or "").split()),
         )
+
+    def _flag(self, holder: etree._Element, target: str, term: str, *, default: bool) -> bool:
+        """Returns whether a term is true for an element; it is if it has no value."""
+        value = self._says(holder, target, term)
+        return default if value is None else value.lower() not in FALSE
 
     def _says(self, holder: etree._Element, target: str, term: str) -> str | None:
         """Returns the value of a term for an element: an attribute, a nested annotation or a separate one."""
         for name, value in holder.attrib.items():
             if str(name).endswith(term):
-                return str(value).lower()
+                return str(value)
         for place in (holder, *self._apart[target]):
             for annotation in _children(place, "Annotation"):
                 for element in annotation.iter("{*}Annotation", "{*}PropertyValue"):
@@ -198,12 +206,12 @@ def _key(element: etree._Element) -> Iterator[str]:
 
 
 def _value(annotation: etree._Element) -> str:
-    """The value of an annotation, an attribute or text. Without a value it is true."""
+    """The value of an annotation, an attribute or text. Empty: it has none."""
     for name in ("Bool", "String", "Int"):
         if value := annotation.get(name):
-            return str(value).lower()
+            return str(value)
     texts = (element.get("Bool") or element.text or "" for element in annotation.iter())
-    return next((text.strip().lower() for text in texts if text.strip()), "true")
+    return next((text.strip() for text in texts if text.strip()), "")
 
 
 def _short(name: str) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from singer_rest import is_reserved
 
+from tap_cornerstone.odata.descriptions import describe
 from tap_cornerstone.odata.metadata import OBJECT
 
 if TYPE_CHECKING:
@@ -31,11 +32,14 @@ TYPES: dict[str, Json] = {
 }
 """Other types may have any value and no schema type. Strings keep their whitespace."""
 
-TEXT: Json = {"type": ["string", "null"]}
+UNDESCRIBED_KEY: Json = {
+    "type": ["string", "null"],
+    "description": "Part of the row's key; the portal's metadata has no such column.",
+}
 DELETED: Json = {
     "type": ["string", "null"],
     "format": "date-time",
-    "description": "When the portal reported the row as deleted.",
+    "description": "Start of the run in which the portal reported the row as deleted, UTC.",
 }
 DELETED_AT = "_sdc_deleted_at"
 INTEGERS = frozenset(name for name, schema in TYPES.items() if "integer" in schema["type"])
@@ -44,9 +48,13 @@ TIMESTAMP = "Edm.DateTimeOffset"
 
 def schema_of(entity_set: EntitySet) -> Json:
     """Returns the JSON Schema of a view or object."""
-    properties = {name: _column(column) for name, column in entity_set.columns.items() if not is_reserved(name)}
+    properties = {
+        name: {**_column(column), "description": describe(entity_set.name, name, column)}
+        for name, column in entity_set.columns.items()
+        if not is_reserved(name)
+    }
     for name in entity_set.key:
-        column = properties.get(name) or TEXT
+        column = {**UNDESCRIBED_KEY, **properties.get(name, {})}
         properties[name] = {**column, "type": [kind for kind in column["type"] if kind != "null"]}
     if entity_set.tracks_changes:
         properties[DELETED_AT] = DELETED
