@@ -87,10 +87,6 @@ PLUGINS: dict[str, dict[str, Any]] = {
 }
 PROJECT = ROOT / "meltano.yml"
 ORDER = ("name", "kind", "value", "label", "description", "sensitive", "options")
-SDK_SETTINGS = {
-    *("stream_maps", "stream_map_config", "faker_config", "batch_config"),
-    *("add_record_metadata", "process_activate_version_messages", "validate_records"),
-} | {f"flattening_{name}" for name in ("enabled", "max_depth", "max_level", "max_key_length", "separator")}
 KINDS = ("integer", "boolean", "array", "object")
 
 
@@ -142,13 +138,12 @@ def setting(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def project() -> str:
-    """`meltano.yml` with the plugins' settings. Those of the SDK work without being listed."""
+    """`meltano.yml` with the plugins' settings."""
     text = PROJECT.read_text()
     for name, plugin in PLUGINS.items():
         settings = [
             _project_setting(setting(key, schema), plugin["kind"])
             for key, schema in about(name)["settings"]["properties"].items()
-            if key not in SDK_SETTINGS
         ]
         block = "".join(f"    {line}\n" for line in _yaml(settings).splitlines())
         listed = re.compile(rf"(  - name: {name}\n    namespace:(?:.*\n)*?    settings:\n)(?:    [- ] .*\n)*")
