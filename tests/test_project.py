@@ -18,10 +18,6 @@ from target_duckdb.target import TargetDuckDB
 ROOT = Path(__file__).parent.parent
 PROJECT = YAML(typ="safe").load(ROOT / "meltano.yml")
 PLUGINS = {plugin["name"]: plugin for kind in PROJECT["plugins"].values() for plugin in kind}
-SDK_SETTINGS = {
-    *("stream_maps", "stream_map_config", "faker_config", "batch_config"),
-    *("add_record_metadata", "process_activate_version_messages"),
-} | {f"flattening_{name}" for name in ("enabled", "max_depth", "max_level", "max_key_length", "separator")}
 
 
 def test_the_project_matches_meltanos_schema() -> None:
@@ -34,7 +30,7 @@ def test_settings_match_the_plugin(plugin: Any) -> None:
     plugin.append_builtin_config(plugin.config_jsonschema)
     properties = plugin.config_jsonschema["properties"]
     declared = {setting["name"]: setting for setting in PLUGINS[plugin.name]["settings"]}
-    assert set(declared) == set(properties) - SDK_SETTINGS
+    assert set(declared) == set(properties)
     for name, setting in declared.items():
         assert setting.get("sensitive", False) == properties[name].get("secret", False), name
         kinds = {"integer": "integer", "boolean": "boolean", "array": "array", "object": "object"}
