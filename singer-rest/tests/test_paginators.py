@@ -91,6 +91,15 @@ def test_a_page_that_begins_like_the_one_before_it_is_repeated() -> None:
     assert not pages.is_repeated(first(pages), [{"id": "cat"}])
 
 
+def test_items_that_are_no_records_do_not_make_a_page_a_repeated_one() -> None:
+    pages = PageNumber("page", size=50, size_param=None)
+    (second,) = following(pages, first(pages), [5, None, {"id": "cat"}])
+    assert pages.is_repeated(second, [None, {"id": "cat"}])
+    assert not pages.is_repeated(second, [None, {"id": "dog"}])
+    (second,) = following(pages, first(pages), [None])
+    assert not pages.is_repeated(second, [None])
+
+
 def test_an_implausible_total_is_ignored() -> None:
     pages = PageNumber("page", size=2, first=0, size_param=None)
     assert params(following(pages, first(pages), rows(2), 10**15)) == [{"page": "1"}]

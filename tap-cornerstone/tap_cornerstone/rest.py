@@ -45,6 +45,9 @@ TOTALS = ("totalrecords", "total_count", "totalcount")
 FRAME = frozenset({"status", "timestamp", "correlationid", "count", *TOTALS, "pageinfo", "nextpagetoken", "error"})
 """Members of a body beside the records."""
 
+MESSAGES = frozenset({"message", "messagedetail", "exceptionmessage", "exceptiontype", "stacktrace", "code", "details"})
+"""Members of an error that stands in place of the body."""
+
 BOM = b"\xef\xbb\xbf"
 
 
@@ -73,6 +76,8 @@ class RestList(CornerstoneStream):
         # Unlike the default, this finds records in several envelopes, and skips items that report an error.
         found = self._found_items(body)
         items = [item for item in found if isinstance(item, dict) and not _is_failed(item)]
+        # A page is recognized by its first record; failed items may be alike on all pages.
+        found = [*items, *(item for item in found if not isinstance(item, dict) or _is_failed(item))]
         if self.pagination.is_repeated(request, found):
             if self._is_full(found) and find_total(body) != len(found):
                 raise TapError(
@@ -80,13 +85,13 @@ class RestList(CornerstoneStream):
                     "be read. Report it with this tap's version."
                 )
             return Parsed([])  # the number is ignored, so the same page would come for ever
-        if request.note is not None and request.note == _beginning(found):
+        if request.note is not None and request.note == _beginning(items):
             return Parsed([])  # after the last page, some lists start over
         inner = [row for item in items for row in self.rows(item)]
         rows = [self.with_column_names(row) for row in inner if isinstance(row, dict)]
         return Parsed(
             rows,
-            self._following(body, found, request),
+            self._following(body, found, request, first=_beginning(items)),
             total=self.reported_total(body),
             item_count=max(len(found), len(inner)),  # the total may count either
             failed_items=len(found) - len(items) + len(inner) - len(rows),
@@ -133,26 +138,28 @@ class RestList(CornerstoneStream):
             return body
         names = {name.lower() for name in body}
         inner = next((name for name in self.members if name in names), None)
-        if inner is None and member(body, "error"):
+        if inner is None and (member(body, "error") or (names & MESSAGES and names <= FRAME | MESSAGES)):
             raise RetryableError("the portal answered with an error")
-        if inner is None:
-            return ([] if names <= FRAME else body) if alone else None
+        if inner is None and not names <= FRAME:
+            return body if alone else None
         status = str(member(body, "status") or "")  # of the response, or of the employee in it
         if PASSING.fullmatch(status):
             raise RetryableError(f"status {status} inside a 200 response")
         if BAD.search(status) or (status.isdigit() and not status.startswith("2")):
             raise TapError(f"{self.name}: {self.path} reports a failure inside a 200 response. {self.advice(200)}")
+        if inner is None:
+            return [] if alone else None
         found = member(body, inner)
         if isinstance(found, dict) and any(name.lower() in self.members for name in found):
             return self._found(found, alone=True)
         return [] if found is None or found == {} else found
 
-    def _following(self, body: Any, items: list[Any], request: Request) -> list[Request]:  # noqa: ANN401
+    def _following(self, body: Any, items: list[Any], request: Request, *, first: int | None) -> list[Request]:  # noqa: ANN401
         names = {name.lower(): value for name, value in body.items()} if isinstance(body, dict) else {}
         if names.get(TOKENS.path):
             return TOKENS.next_requests(request, PageContents(names, items))
         if isinstance(self.pagination, PageNumber):
-            first = _beginning(items) if request.previous_page is None else request.note
+            first = first if request.is_first else request.note
             following = self.next_requests(request, body, items, self.total(body))
             return [replace(other, note=first) for other in following]
         if isinstance(body, list) and self.page_size == len(items):
@@ -194,7 +201,8 @@ def first_of(item: Record, *names: str) -> Any:  # noqa: ANN401 - whatever the p
 
 
 def _beginning(items: list[Any]) -> int | None:
-    return hash(repr(items[:1])) if items else None
+    first = next((item for item in items if item), None)
+    return None if first is None else hash(repr(first))
 
 
 def _is_failed(item: Record) -> bool:

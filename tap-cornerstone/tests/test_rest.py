@@ -707,6 +707,9 @@ def test_cells_without_a_name_or_with_the_same_one_are_kept(run: Any, portal: St
     output = run(vendor.url, "bulk_imports", "bulk_import_reports", **BULK)
     cells = [record["cells"] for record in output.records("bulk_import_reports")[:2]]
     assert cells == [{"Ä": "ß", "Ä 2": "2", "column 3": "3", "column 4": "4"}, {"Ä": "5"}]
+    vendor = portal(bulk([{**JOB, "imports": IMPORTS}], lambda asked: ok(b"x 3,x,x,column 4,,x\n1,2,3,4,5,6\n")))
+    output = run(vendor.url, "bulk_imports", "bulk_import_reports", **BULK)
+    assert [*output.records("bulk_import_reports")[0]["cells"].values()] == ["1", "2", "3", "4", "5", "6"]
 
 
 UNFINISHED: list[dict[str, Any]] = [
@@ -937,6 +940,47 @@ def test_a_numbered_page_of_nothing_but_odd_items_is_not_the_last(run: Any, port
     output = run(vendor.url, "job_requisitions", **ALL)
     assert set(rows(output, "job_requisitions", "Id")) == {(1,), (2,)}
     assert output.of("ACTIVATE_VERSION") == []
+
+
+@pytest.mark.parametrize("odd", [None, 5, {}, {"Result": "Error", "Reason": "x"}])
+@pytest.mark.parametrize("numbers", ["12", "13", "23", "123"])
+def test_pages_that_begin_with_the_same_odd_item_are_all_read(
+    run: Any, portal: Start, odd: Any, numbers: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def answer(asked: Asked) -> Answer:
+        number = asked.query["page"]
+        first = [odd] if number in numbers else []
+        return old([*first, *({"Id": int(number) * 100 + n} for n in range(100 - len(first)))] if number < "4" else [])
+
+    output = run(portal(answer).url, "job_requisitions", **ALL)
+    assert len({*rows(output, "job_requisitions", "Id")} - {(None,)}) == 300 - len(numbers)
+    if odd != {}:  # an empty object is a record without a key
+        assert f"job_requisitions: {len(numbers)} items are missing" in caplog.text
+    assert output.of("ACTIVATE_VERSION") == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"Message": "An error has occurred."}, {"status": "Failed", "message": "x"}, {"status": "Error"}, {"status": 503}],
+)
+def test_an_error_in_place_of_the_only_child_is_neither_a_row_nor_none(run: Any, portal: Start, body: Any) -> None:
+    def answer(asked: Asked) -> Answer:
+        if asked.path.endswith("/employees"):
+            return new([{"id": 1}, {"id": 2}])
+        return ok(body if "/2/" in asked.path else {"id": 7})
+
+    fails: list[Exception] = []
+    output = run(portal(answer).url, "employees", "employee_employment_status", fails=fails, **ALL)
+    assert fails
+    assert rows(output, "employee_employment_status", "employee_id", "id") == [(1, 7)]
+    assert output.of("ACTIVATE_VERSION", "employee_employment_status") == []
+
+
+def test_registration_number_zero_is_not_number_one(run: Any, portal: Start) -> None:
+    day = {"start_date": "2024-02-26", "end_date": "2024-02-26"}
+    trainings = [{"LOID": "a", "RegistrationNumber": number} for number in (0, 1)]
+    vendor = portal(lambda asked: old([person("u", *trainings)] if asked.query["pageNumber"] == "1" else []))
+    assert rows(run(vendor.url, "transcripts", **day, **ALL), "transcripts", "RegistrationNumber") == [(0,), (1,)]
 
 
 @pytest.mark.parametrize("odd", [None, 5, "x", []])

@@ -286,5 +286,7 @@ def _value(request: Request, param: str | None, location: Location) -> Any:  # n
     return lookup(json_members(request.body), param) if location == "json" else dict(request.params).get(param)
 
 
-def _beginning(items: Sequence[Any]) -> int:
-    return hash(repr(items[:1]))
+def _beginning(items: Sequence[Any]) -> int | None:
+    """A hash of the first item that is a record: others, such as null, are alike on any page. None if there is none."""
+    first = next((item for item in items if item and isinstance(item, dict)), None)
+    return None if first is None else hash(repr(first))

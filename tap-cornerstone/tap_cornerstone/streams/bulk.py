@@ -287,5 +287,7 @@ def columns(header: list[str], cells: int) -> list[str]:
     names: list[str] = []
     for number in range(max(cells, len(header))):
         name = header[number] if number < len(header) else ""
-        names.append(name if name and name not in names else f"{name or 'column'} {number + 1}".strip())
+        while not name or name in names:
+            name = f"{name or 'column'} {number + 1}"
+        names.append(name)
     return names

@@ -48,8 +48,9 @@ class Transcripts(RestList):
     @staticmethod
     def _merge(user: Record, row: Record) -> Record:
         own = {f"User{name}" if name in row else name: value for name, value in user.items()}
-        # A repeated training has several rows, if the portal has a registration number.
-        return {**own, **row, "RegistrationNumber": first_of(row, "registrationnumber") or 1}
+        # A repeated training has several rows, if the portal has a registration number. 0 is one.
+        number = first_of(row, "registrationnumber")
+        return {**own, **row, "RegistrationNumber": 1 if number in {None, ""} else number}
 
 
 class Catalog(RestList):
