@@ -111,11 +111,11 @@ def _implied(part: Json) -> list[str]:
 
 
 def joined(old: Json, new: Json) -> Json:
-    """Merges two versions' schemas of a field, in any order.
+    """Merges two versions' schemas of a field, in any order, without their descriptions.
 
     If one has no type, any value is valid.
     """
-    if not old or not new:
+    if "type" not in old or "type" not in new:
         return {}
     kinds = {kind for schema in (old, new) for kind in schema["type"]}
     if "string" in kinds:
@@ -128,11 +128,27 @@ def joined(old: Json, new: Json) -> Json:
         found["format"] = formats.pop()
     items = [schema["items"] for schema in (old, new) if "items" in schema]
     if items:
-        described = [item for item in items if item]  # older versions do not describe the items of many arrays
+        # Older versions do not describe the items of many arrays.
+        described = [item for item in items if "type" in item]
         found["items"] = joined(described[0], described[-1]) if described else {}
     inner = {**old.get("properties", {}), **new.get("properties", {})}
     if inner:
         parts = [schema.get("properties", {}) for schema in (old, new)]
         schemas = {name: [part[name] for part in parts if name in part] for name in inner}
         found["properties"] = {name: joined(variants[0], variants[-1]) for name, variants in schemas.items()}
+    return found
+
+
+def with_descriptions(schema: Json, old: Json) -> Json:
+    """Returns a field's schema with the descriptions that an earlier schema of it has, also for nested fields."""
+    found = {word: value for word, value in schema.items() if word not in {"items", "properties"}}
+    if "description" in old:
+        found["description"] = old["description"]
+    if "items" in schema:
+        found["items"] = with_descriptions(schema["items"], old.get("items", {}))
+    if "properties" in schema:
+        known = old.get("properties", {})
+        found["properties"] = {
+            name: with_descriptions(inner, known.get(name, {})) for name, inner in schema["properties"].items()
+        }
     return found

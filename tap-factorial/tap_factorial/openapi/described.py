@@ -11,7 +11,7 @@ import tomlkit
 from singer_rest import is_secret
 
 from tap_factorial.openapi import rows
-from tap_factorial.openapi.columns import NULL, column, joined
+from tap_factorial.openapi.columns import NULL, column, joined, with_descriptions
 from tap_factorial.openapi.compared import differences
 from tap_factorial.openapi.document import DocumentError
 from tap_factorial.table import Row, Table, read, stream_name
@@ -126,9 +126,10 @@ class Described:
         for name, schema in described.items():
             found = column(name, schema, document.resolve)
             found = joined(old[name], found) if name in old else found
-            found = {**self._corrections.get(f"{path}.{name}", found)}
+            found = self._corrections.get(f"{path}.{name}", found)
             if name in row.key:
                 found = _key(found)
+            found = with_descriptions(found, old.get(name, {}))
             if old.get(name, {}).get("deprecated") and not is_newest:
                 found["deprecated"] = True
             if old and found != old.get(name):
@@ -142,7 +143,8 @@ class Described:
                     changes.append(f"removed: {path}.{name}")
         for name, schema in own.items():
             properties.pop(name, None)  # they are last
-            properties[name] = _key(schema) if name in row.key else schema
+            own_schema = _key(schema) if name in row.key else schema
+            properties[name] = with_descriptions(own_schema, old.get(name, {}))
         self._new[file] = _text(properties)
         return changes
 
@@ -160,10 +162,24 @@ def _key(schema: Json) -> Json:
 
 
 def _text(properties: Json) -> str:
-    """A schema as JSON, one line per field."""
-    lines = ",\n".join(f"    {json.dumps(name)}: {json.dumps(schema)}" for name, schema in properties.items())
+    """A schema as JSON, one line per field, also if it is nested."""
     head = '  "$schema": "http://json-schema.org/draft-07/schema#",\n  "type": "object",'
-    return f'{{\n{head}\n  "properties": {{\n{lines}\n  }}\n}}\n'
+    return f'{{\n{head}\n  "properties": {_fields(properties, "  ")}\n}}\n'
+
+
+def _fields(properties: Json, margin: str) -> str:
+    inner = f"{margin}  "
+    lines = ",\n".join(f"{inner}{json.dumps(name)}: {_field(schema, inner)}" for name, schema in properties.items())
+    return f"{{\n{lines}\n{margin}}}"
+
+
+def _field(schema: Json, margin: str) -> str:
+    texts = {word: json.dumps(value) for word, value in schema.items()}
+    if "items" in schema:
+        texts["items"] = _field(schema["items"], margin)
+    if "properties" in schema:
+        texts["properties"] = _fields(schema["properties"], margin)
+    return f"{{{', '.join(f'{json.dumps(word)}: {text}' for word, text in texts.items())}}}"
 
 
 def _kind(schema: Json) -> str:
