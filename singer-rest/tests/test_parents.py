@@ -292,6 +292,52 @@ def test_refused_first_parents_do_not_stop_those_after_them(
 
 
 @pytest.mark.parametrize("workers", [1, 8])
+@pytest.mark.parametrize("status", [400, 403])
+@pytest.mark.parametrize(("refused", "size"), [(20, 20), (30, 20), (30, 7)])
+def test_refused_first_batches_do_not_stop_those_after_them(
+    run: Callable[..., Output],
+    shop: Any,
+    batches: Callable[..., Batched],
+    *,
+    status: int,
+    refused: int,
+    size: int,
+    workers: int,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ids = [str(number) for number in range(60)]
+    owners(shop, *ids)
+    batches(*ids[:refused], size=size).status = status
+    output = run("owners", "pets", max_concurrency=workers, **OPTIONS)
+    assert sorted(output.ids()["pets"]) == sorted(f"p{owner}" for owner in ids[refused:])
+    assert output.of("ACTIVATE_VERSION", "pets") == []
+    assert f"{refused} of the owners" in caplog.text
+
+
+@pytest.mark.parametrize("workers", [1, 8])
+@pytest.mark.parametrize(("parents", "size"), [(1000, 50), (60, 50), (1000, 7)])
+def test_refused_batches_and_no_other_are_enough(
+    run: Callable[..., Output],
+    shop: Any,
+    batches: Callable[..., Batched],
+    *,
+    parents: int,
+    size: int,
+    workers: int,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ids = [str(number) for number in range(parents)]
+    owners(shop, *ids)
+    answer = batches(*ids, size=size)
+    answer.status = 403
+    run("owners", "pets", max_concurrency=workers, **OPTIONS)
+    assert (
+        "pets: the credential may not read it; it needs pets:read (the vendor refused access to all of" in caplog.text
+    )
+    assert len(answer.asked) < 2 * size + 15
+
+
+@pytest.mark.parametrize("workers", [1, 8])
 @pytest.mark.slow
 def test_many_refused_parents_and_no_other_are_enough(
     run: Callable[..., Output], vendor: Host, shop: Any, workers: int, caplog: pytest.LogCaptureFixture

@@ -34,6 +34,7 @@ class Meaning(Enum):
 
 
 OF_PARENT = frozenset({Meaning.PARENT_GONE, Meaning.PARENT_FORBIDDEN, Meaning.PARENT_REFUSED})
+REFUSALS = frozenset({Meaning.PARENT_FORBIDDEN, Meaning.PARENT_REFUSED})
 NO_ACCESS = frozenset({Meaning.NO_PERMISSION, Meaning.NOT_BOOKED})
 
 BAD_REQUESTS = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from singer_rest.errors import NoAccess, TapError
-from singer_rest.fetch.answers import Meaning, forbidden_reason
+from singer_rest.fetch.answers import REFUSALS, Meaning, forbidden_reason
 from singer_rest.slices.base import Slice
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MANY_REFUSED = 15
 """Number of forbidden or rejected parents, with none readable, after which the others are not requested."""
+SAMPLED = 10
+"""How many of them are taken from the whole list. Those before them may be adjacent and prove nothing."""
 MANY_PARENTS = 100
 """The same if some were not found: some vendors answer "not found" for parents that have no children."""
 MAX_NO_CONTENT = 100
@@ -66,6 +68,7 @@ class _SliceCount:
         is_incomplete: Whether records may be missing.
         is_unread: Whether its parent was not found or refused, the vendor cannot return it, or sent no body the first
             time.
+        is_refused: Whether one of its parents is forbidden or rejected.
     """
 
     slice: Slice
@@ -75,6 +78,7 @@ class _SliceCount:
     surplus: int | None = None
     is_incomplete: bool = False
     is_unread: bool = False
+    is_refused: bool = False
 
     def close_list(self) -> None:
         """Adds the counts of a list that has been read."""
@@ -130,6 +134,7 @@ class Coverage:
         self._forbidden: dict[str, list[Slice]] = {}
         self._refused: dict[str, list[Slice]] = {}
         self._refusal_reason = ""
+        self._slices_refused = 0
         self._unreadable: list[str] = []
         self._no_content: list[Slice] = []
         self._with_content = 0
@@ -158,6 +163,9 @@ class Coverage:
         else:
             self._read_any = True
             self._count(page, count)
+        if page.meaning in REFUSALS and not count.is_refused:
+            count.is_refused = True
+            self._slices_refused += 1
         if page.ends_slice:
             del self._open[id(page.slice)]
             self._count_content(page, count)
@@ -287,7 +295,10 @@ class Coverage:
 
     @property
     def _enough_tried(self) -> bool:
-        return self._parents_tried >= (MANY_PARENTS if self._not_found or self._gone else MANY_REFUSED)
+        if self._not_found or self._gone:
+            return self._parents_tried >= MANY_PARENTS
+        # A batch of adjacent parents is one slice.
+        return self._parents_tried >= MANY_REFUSED and self._slices_refused > SAMPLED
 
     def raise_if_nothing_read(self) -> None:
         """Fails, at the end of the read, if the vendor returned nothing readable.

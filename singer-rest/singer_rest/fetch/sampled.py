@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from singer_rest.fetch.answers import Meaning
-from singer_rest.fetch.coverage import MANY_REFUSED, parent_ids_of
+from singer_rest.fetch.answers import REFUSALS
+from singer_rest.fetch.coverage import MANY_REFUSED, SAMPLED, parent_ids_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,9 +16,8 @@ if TYPE_CHECKING:
     from singer_rest.fetch.page import Page
     from singer_rest.slices.base import Slice
 
-FEW_PARENTS = 5
+FEW_PARENTS = MANY_REFUSED - SAMPLED
 """Number of refused parents, with none readable, after which the next ones are sampled from all of the rest."""
-REFUSALS = frozenset({Meaning.PARENT_FORBIDDEN, Meaning.PARENT_REFUSED})
 
 
 class Sampled:
@@ -37,7 +37,9 @@ class Sampled:
         self._coverage = coverage
         self._ids_param = ids_param
         self._any_readable = False
-        self._started = self._finished = self._parents = 0
+        self._started = self._finished = self._refused = 0
+        self._untested = FEW_PARENTS
+        """How many more parents are yielded before some have been answered."""
         self._remaining: deque[Slice] = deque()
         self._is_spread = False
 
@@ -49,6 +51,7 @@ class Sampled:
             self._any_readable = True
             return
         self._coverage.add_page(result)
+        self._refused += 1
         self._finished += not result.next_requests
 
     def __iter__(self) -> Iterator[Slice | None]:
@@ -61,12 +64,8 @@ class Sampled:
             NoAccess: If all sampled parents are forbidden.
             TapError: If the vendor rejects the requests for all sampled parents as invalid.
         """
-        if not self._any_readable and self._parents >= (MANY_REFUSED if self._is_spread else FEW_PARENTS):
-            if self._finished < self._started:
-                return None
-            self._coverage.raise_if_no_parent_read()
-            if not (self._is_spread or self._spread_sample()):
-                return None
+        if not self._any_readable and self._untested <= 0 and not self._may_go_on():
+            return None
         part = (
             self._remaining.popleft()
             if self._remaining and (self._is_spread or self._any_readable)
@@ -74,19 +73,49 @@ class Sampled:
         )
         if part is not None and not self._any_readable:
             self._started += 1
-            self._parents += len(parent_ids_of(part, self._ids_param))
+            self._untested -= len(parent_ids_of(part, self._ids_param))
         return part
 
+    def _may_go_on(self) -> bool:
+        """Whether the next slice may be yielded although no parent is known to be readable."""
+        is_answered = self._finished == self._started
+        if self._is_spread:
+            if is_answered:
+                self._coverage.raise_if_no_parent_read()
+            return is_answered
+        # The first parents may be one batch, which takes many requests until each of them is refused.
+        return (is_answered or self._refused >= FEW_PARENTS) and self._spread_sample()
+
     def _spread_sample(self) -> bool:
-        """Moves slices sampled from all of the rest to the front. False: not all slices are known yet."""
+        """Moves parents sampled from all of the rest to the front. False: not all slices are known yet."""
         for part in self._plan:
             if part is None:
                 return False
             self._remaining.append(part)
-        parts = [*self._remaining]
-        wanted = min(MANY_REFUSED - self._parents, len(parts))
-        first = {(number + 1) * len(parts) // wanted - 1 for number in range(wanted)} if wanted > 0 else set()
-        self._remaining = deque(parts[number] for number in sorted(first))
-        self._remaining.extend(part for number, part in enumerate(parts) if number not in first)
+        parents = [(part, parent) for part in self._remaining for parent in parent_ids_of(part, self._ids_param)]
+        wanted = min(SAMPLED, len(parents))
+        sampled = [parents[(number + 1) * len(parents) // wanted - 1] for number in range(wanted)]
+        taken: dict[int, list[str]] = {}
+        for part, parent in sampled:
+            taken.setdefault(id(part), []).append(parent)
+        first: list[Slice] = []
+        rest: list[Slice] = []
+        for part in self._remaining:
+            alone, others = self._divided(part, taken.get(id(part), []))
+            first += alone
+            rest += others
+        self._remaining = deque([*first, *rest])
+        self._untested = len(first)
         self._is_spread = True
         return True
+
+    def _divided(self, part: Slice, sampled: list[str]) -> tuple[list[Slice], list[Slice]]:
+        """Divides a slice into one for each sampled parent and one for its others."""
+        param, parents = self._ids_param, parent_ids_of(part, self._ids_param)
+        if not sampled:
+            return [], [part]
+        if param is None or len(parents) == 1 or part.parts:  # its parts would have to be divided, too
+            return [part], []
+        others = tuple(parent for parent in parents if parent not in sampled)
+        divided = [replace(part, params={**part.params, param: (parent,)}) for parent in sampled]
+        return divided, [replace(part, params={**part.params, param: others})] if others else []
