@@ -123,7 +123,7 @@ def definition(name: str) -> dict[str, Any]:
 def setting(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     """A setting's definition in the Hub's format."""
     types = schema.get("type", [])
-    kinds = [kind for kind in KINDS if kind in types]
+    kinds = [kind for kind in KINDS if kind in types and "string" not in types]
     kind = "date_iso8601" if schema.get("format") == "date-time" else kinds[0] if kinds else "string"
     found: dict[str, Any] = {"description": schema["description"], "label": schema["title"], "name": name}
     if schema.get("enum"):

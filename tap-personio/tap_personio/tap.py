@@ -12,7 +12,7 @@ from typing_extensions import override
 from tap_personio.auth import V1Authenticator, V2Authenticator
 from tap_personio.client import PersonioTap
 from tap_personio.streams import STREAMS
-from tap_personio.streams.careers import LANGUAGES
+from tap_personio.streams.careers import LANGUAGES, site_addresses
 from tap_personio.streams.employees import EmployeeAttributes
 
 if TYPE_CHECKING:
@@ -66,9 +66,12 @@ class TapPersonio(PersonioTap):
         ),
         th.Property(
             "careers_url",
-            th.StringType,
+            th.CustomType({"type": ["string", "array", "null"], "items": {"type": "string"}}),
             title="Careers URL",
-            description="Your public career site, such as https://acme.jobs.personio.com; enables `open_positions`.",
+            description=(
+                "Your public career site, such as https://acme.jobs.personio.com, or a list of several; enables "
+                "`open_positions`."
+            ),
         ),
         th.Property(
             "careers_languages",
@@ -108,9 +111,9 @@ class TapPersonio(PersonioTap):
 
     @cached_property
     def careers(self) -> Transport:
-        """The HTTP client for the career site, which is sent no token."""
+        """The HTTP client for the career sites, which are sent no token. Paths are whole addresses."""
         return Transport(
-            self.config["careers_url"].rstrip("/").removesuffix("/xml"),
+            "",
             {"Accept": "application/xml", "User-Agent": self.user_agent},
             self.config["request_timeout"],
             self.rate_limiter,
@@ -135,8 +138,9 @@ class TapPersonio(PersonioTap):
 
     @override
     def check_config(self) -> list[str]:
-        errors = super().check_config()
-        return errors + (check_addresses(self.config, "careers_url") if self.config.get("careers_url") else [])
+        sites = site_addresses(self.config.get("careers_url"))
+        wrong = [error for site in sites for error in check_addresses({"careers_url": site}, "careers_url")]
+        return [*super().check_config(), *wrong[:1]]
 
     @property
     @override

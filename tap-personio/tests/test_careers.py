@@ -64,6 +64,7 @@ def test_open_positions_are_read_in_each_language_without_a_token_even_where_the
     assert german == {
         "id": 410,
         "language": "de",
+        "site": moved.url,
         "office": "Köln",
         "additionalOffices": ["Łódź"],
         "name": "de",
@@ -83,6 +84,17 @@ def test_the_languages_and_the_address_are_those_that_the_settings_say(
     run(personio(unasked).url, "open_positions", careers_url=f"{site.url}{ending}", careers_languages=languages)
     assert sorted(query["language"] for query in site.queries("/xml")) == ["cs", "de"]
     assert set(site.paths()) == {"/xml"}
+
+
+@pytest.mark.parametrize("join", [list, ", ".join])
+def test_several_career_sites_are_read(run: Callable[..., Any], personio: Any, join: Callable[..., Any]) -> None:
+    sites = [
+        personio(lambda asked, number=number: Answer(feed(f"<id>{number}</id>"), headers=XML)) for number in (1, 2)
+    ]
+    urls = [site.url for site in sites]
+    output = run(personio(unasked).url, "open_positions", careers_url=join(urls), careers_languages=["de", "en"])
+    found = {(record["site"], record["id"], record["language"]) for record in output.records("open_positions")}
+    assert found == {(url, number, language) for number, url in enumerate(urls, 1) for language in ("de", "en")}
 
 
 def test_open_positions_are_offered_only_with_the_address_of_the_site() -> None:
@@ -210,7 +222,7 @@ def test_a_language_without_a_feed_is_named_its_rows_are_kept_and_the_others_are
     second = run(vendor.url, "open_positions", state=first.state, **settings)
     assert [row["language"] for row in second.records("open_positions")] == ["de"]
     assert second.of("ACTIVATE_VERSION") == []
-    assert "no row is marked as deleted in this run: it. " in caplog.text
+    assert f"no row is marked as deleted in this run: it, {site.url}. " in caplog.text
     assert "`careers_languages`" in caplog.text
     assert len(site.asked) == 4
 

@@ -5,28 +5,58 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from singer_rest import Meaning, ParamValues, Parsed, Reply, Request
+from singer_rest import Meaning, Parsed, Reply, Request, Slice, Slices
 from typing_extensions import override
 
 from tap_personio import feed
 from tap_personio.v1 import V1Stream
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lxml import etree
-    from singer_rest import Transport
+    from singer_rest import ParentIds, Transport, Window
 
 LANGUAGES = ("de", "en", "fr", "es", "nl", "it", "pt", "sv", "fi", "pl", "cs")
 """The languages that career sites support."""
 
 
-class OpenPositions(V1Stream):
-    """One row per opening on the career site and language.
+def site_addresses(setting: str | list[str] | None) -> list[str]:
+    """The addresses in `careers_url`: a list, or text that separates them by commas."""
+    texts = setting.split(",") if isinstance(setting, str) else setting or []
+    return list(dict.fromkeys(text.strip().rstrip("/").removesuffix("/xml") for text in texts if text.strip()))
 
-    One request per language.
+
+class SitesAndLanguages(Slices):
+    """One slice per career site and language.
+
+    Args:
+        sites: The addresses of the sites.
+        languages: The languages.
+    """
+
+    path_params = ("site",)
+
+    def __init__(self, sites: list[str], languages: list[str]) -> None:
+        self._slices = [
+            Slice({"language": language}, path={"site": site}, columns={"language": language, "site": site})
+            for site in sites
+            for language in languages
+        ]
+
+    @override
+    def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:
+        yield from self._slices
+
+
+class OpenPositions(V1Stream):
+    """One row per opening on a career site and language.
+
+    One request per site and language.
     """
 
     name = "open_positions"
-    path = "/xml"
+    path = "{site}/xml"
     permission = None
     primary_keys = ("id", "language")
     setting = "careers_url"
@@ -38,9 +68,9 @@ class OpenPositions(V1Stream):
 
     @property
     @override
-    def slices(self) -> ParamValues:
+    def slices(self) -> SitesAndLanguages:
         languages = (str(language).strip().lower() for language in self.config.get("careers_languages") or LANGUAGES)
-        return ParamValues("language", *dict.fromkeys(languages), column="language")
+        return SitesAndLanguages(site_addresses(self.config.get("careers_url")), list(dict.fromkeys(languages)))
 
     @property
     @override
