@@ -6,8 +6,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tap_cornerstone.tap import TapCornerstone
 from tap_factorial.table import table
 from tap_factorial.tap import TapFactorial
+from tap_personio.tap import TapPersonio
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,9 +20,11 @@ Json = dict[str, Any]
 
 ALL: Json = {"optional_streams": ["*"]}
 TAPS: dict[str, list[tuple[type[RestTap], Json]]] = {
+    "tap-personio": [(TapPersonio, {"legacy_v1_streams": True, "careers_url": "https://a.jobs.personio.com", **ALL})],
     "tap-factorial": [
         (TapFactorial, {"api_version": version, "integration_uuid": "of-mine", **ALL}) for version in table().versions
     ],
+    "tap-cornerstone": [(TapCornerstone, {"objects": ["*"], "views": ["*"], **ALL})],
 }
 """The taps, with settings that enable all streams."""
 
@@ -57,7 +61,8 @@ def test_every_field_has_a_description(schemas: dict[str, Json]) -> None:
     assert not bad, f"describe in the schema, in a sentence of at least {FEWEST_WORDS} words: {bad}"
 
 
-def test_names_in_descriptions_are_those_of_streams_and_columns(schemas: dict[str, Json]) -> None:
+def test_names_in_descriptions_are_those_of_streams_columns_and_settings(schemas: dict[str, Json]) -> None:
+    settings = {name for (tap, _), *_ in TAPS.values() for name in tap.config_jsonschema["properties"]}
     columns = {
         stream: {name for path, _ in fields(schema) for name in path.split(".")} for stream, schema in schemas.items()
     }
@@ -65,7 +70,7 @@ def test_names_in_descriptions_are_those_of_streams_and_columns(schemas: dict[st
     for stream, schema in schemas.items():
         for path, text in fields(schema):
             streams = columns.keys() & set(CODE.findall(text))
-            known = streams.union(columns[stream], *(columns[other] for other in streams))
+            known = streams.union(settings, columns[stream], *(columns[other] for other in streams))
             if unknown := set(CODE.findall(text)) - known:
                 bad[f"{stream}.{path}"] = unknown
-    assert not bad, f"no stream, column of this stream or column of a stream named beside it: {bad}"
+    assert not bad, f"no stream, setting, column of this stream or column of a stream named beside it: {bad}"
