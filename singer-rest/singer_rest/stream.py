@@ -198,7 +198,9 @@ class RestStream(FetchingStream):
         """The first and last timestamp that this run reads. None: unbounded."""
         window = self.window(self.replication.since)
         start = self.slices.start(window)
-        return (start, window.until) if start else (self.since, None)
+        # Children of changed parents have no filter of their own, but are those of parents changed since then.
+        since = self.replication.since if self.slices.changed else self.since
+        return (start, window.until) if start else (since, None)
 
     @property
     def started(self) -> datetime:

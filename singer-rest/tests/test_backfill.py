@@ -163,6 +163,7 @@ def test_failed_run_keeps_finished_slices_and_leaves_bookmark_and_version(
                 "rows": len(records),
                 "keyless_rows": 0,
                 "latest": max(record["updated_at"] for record in records),
+                "unidentified_rows": 0,
             },
             *place(first)[KEY][1:],
         ],
@@ -377,6 +378,40 @@ def test_records_without_replication_key_before_the_interruption_count(
     second = visits(state=first.state)
     assert place(second)["replication_key_value"] is None
     assert re.search(r"visits: 1 of \d+ records have no updated_at", caplog.text)
+
+
+def test_records_without_primary_key_before_the_interruption_count(
+    calendar: Calendar, visits: Callable[..., Output], caplog: pytest.LogCaptureFixture
+) -> None:
+    calendar.visits[0] |= {"id": None}
+    second = visits(state=interrupted(calendar, visits).state)
+    assert second.of("ACTIVATE_VERSION") == []
+    assert "visits: 1 records lack a part of their key (id)" in caplog.text
+    assert "no row is marked as deleted in this run" in caplog.text
+
+
+@pytest.mark.parametrize("case", [(None, "2"), (1, "0")])
+def test_no_run_continues_after_a_page_that_may_lack_records(
+    run: Callable[..., Output],
+    vendor: Host,
+    make_tap: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    case: tuple[int | None, str],
+) -> None:
+    lacking, position = case
+
+    def answer(asked: Asked) -> Answer:
+        page = int(asked.query.get("cursor", 0))
+        data = [None] if page == lacking else [{"id": str(page)}]
+        return Answer({"data": data, "next": page + 1}, 200 if page < 3 else 422)
+
+    def position_after(_: object, page: Page) -> str | None:
+        return page.records[-1]["id"] if page.records else None
+
+    monkeypatch.setattr(type(make_tap().streams["kinds"]), "position_after", position_after)
+    vendor.answer = answer
+    output = run("kinds", fails=[])
+    assert output.state["bookmarks"]["kinds"][KEY][1:] == [f"goes on at {position}"]
 
 
 def test_slice_without_a_body_is_not_finished_before_it_was_requested_again(

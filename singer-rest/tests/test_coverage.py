@@ -243,6 +243,21 @@ def test_children_of_missing_parents_may_exist(
     assert "pets: some of the owners may be missing from the vendor's list" in caplog.text
 
 
+@pytest.mark.parametrize("streams", [("pets",), ("owners", "pets")])
+def test_children_of_a_parent_in_whose_place_another_was_listed_twice_may_exist(
+    run: Callable[..., Output], shop: Any, streams: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    def shifted(asked: Asked) -> Answer | None:
+        first, second, _ = shop.data["/owners"]
+        return Answer({"data": [first, second, second], "total": 3}) if asked.path == "/owners" else None
+
+    shop.before = shifted
+    output = run(*streams, start_date=None)
+    assert sorted(output.ids()["pets"]) == ["1a", "1b", "2a", "2b"]
+    assert "pets" not in activated(output)
+    assert "pets: some of the owners may be missing from the vendor's list" in caplog.text
+
+
 @pytest.mark.parametrize("status", [402, 410, 412, 428])
 def test_unbooked_or_disabled_endpoint_is_skipped_by_name(
     run: Callable[..., Output], shop: Any, status: int, caplog: pytest.LogCaptureFixture
@@ -313,6 +328,17 @@ def test_empty_answer_in_place_of_a_whole_list_is_believed_the_second_time(
     output = run("visits", optional_streams=["visits"], start_date=None, end_date=None)
     assert output.ids().get("visits", []) == ids
     assert times(vendor, "/visits") == 2
+
+
+@pytest.mark.parametrize(("empty_answers", "ids"), [(1, {"cat", "dog", "fish"}), (2, {"cat", "dog"})])
+def test_empty_answer_instead_of_a_later_page_is_the_end_of_the_list_the_second_time_only(
+    run: Callable[..., Output], shop: Any, empty_answers: int, ids: set[str]
+) -> None:
+    empty = Failing("/kinds", Answer(b"", 204), empty_answers)
+    shop.before = lambda asked: empty(asked) if "cursor" in asked.query else None
+    output = run("kinds")
+    assert set(output.ids()["kinds"]) == ids
+    assert activated(output) == {"kinds"}
 
 
 def test_empty_answers_that_are_the_rule_are_not_requested_again(

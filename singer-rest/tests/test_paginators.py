@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -175,6 +176,12 @@ def test_a_link_keeps_parameters_that_it_lacks() -> None:
         {"page": "2", "limit": "2"}
     ]
     assert params(following(pages, first(pages, limit="2"), body={"next": "?limit=1"})) == [{"limit": "1"}]
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_page_that_a_link_led_to_exists(*, is_first: bool) -> None:
+    pages = NextLink("next")
+    assert pages.is_announced(replace(first(pages), is_first=is_first)) is not is_first
 
 
 def test_a_parameter_that_stands_alone_is_all_that_is_used_of_a_link() -> None:

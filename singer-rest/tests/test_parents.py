@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_rest import DateWindows, ParentBatches, Product
+from singer_rest import DateWindows, ParentBatches, PerParent, Product
 from singer_rest.testing import Answer, Output
 
 if TYPE_CHECKING:
@@ -335,6 +335,34 @@ def test_refused_batches_and_no_other_are_enough(
         "pets: the credential may not read it; it needs pets:read (the vendor refused access to all of" in caplog.text
     )
     assert len(answer.asked) < 2 * size + 15
+
+
+@pytest.mark.parametrize("workers", [1, 8])
+def test_first_parents_that_are_not_found_do_not_stop_those_after_them(
+    run: Callable[..., Output], shop: Any, workers: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    ids = [str(number) for number in range(1000, 1140)]
+    owners(shop, *ids)
+    shop.data |= {f"/owners/{owner}/pets": [{"id": f"p{owner}"}] for owner in ids[120:]}
+    output = run("owners", "pets", max_concurrency=workers, **OPTIONS)
+    assert set(output.ids()["pets"]) == {f"p{owner}" for owner in ids[120:]}
+    assert "pets: 120 of the owners were not found, even on a second request" in caplog.text
+
+
+def test_children_of_parents_that_changed_since_a_later_start_date_are_not_the_whole_table(
+    run: Callable[..., Output], shop: Any, make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pets = type(make_tap().streams["pets"])
+    monkeypatch.setattr(pets, "slices", PerParent("owners", "owner_id", changed="updated_at"))
+    monkeypatch.setattr(pets, "replication_key", "updated_at")
+    first = run("pets", start_date="2026-01-02")
+    assert sorted(first.ids()["pets"]) == ["2a", "2b", "3a", "3b"]
+    assert len(first.of("ACTIVATE_VERSION", "pets")) == 1
+    state = first.state
+    state["bookmarks"]["pets"]["replication_key_value"] = None  # so that everything is read again
+    for start_date, is_whole in (("2026-01-02", True), ("2026-01-03", False), ("2026-01-01", True)):
+        output = run("pets", state=state, start_date=start_date)
+        assert len(output.of("ACTIVATE_VERSION", "pets")) == is_whole
 
 
 @pytest.mark.parametrize("workers", [1, 8])

@@ -172,6 +172,24 @@ def test_an_empty_list_without_content_is_empty(run: Callable[..., Any], personi
     assert output.counts() == {"persons": 1}
 
 
+@pytest.mark.parametrize("times", [1, 1000])
+def test_a_later_page_without_content_is_not_the_end_of_the_list(
+    run: Callable[..., Any], personio: Any, times: int
+) -> None:
+    def answer(asked: Asked) -> Answer:
+        if "cursor" not in asked.query:
+            return Answer({"_data": [{"id": "1"}], "_meta": {"links": {"next": {"href": "?cursor=2"}}}})
+        is_empty = sum("cursor" in query for query in vendor.queries("/v2/absence-types")) <= times
+        return Answer(b"", 204) if is_empty else Answer({"_data": [{"id": "2"}]})
+
+    vendor = personio(answer)
+    fails: list[Exception] = []
+    output = run(vendor.url, "absence_types", fails=fails)
+    assert output.ids()["absence_types"] == (["1", "2"] if times == 1 else ["1"])
+    assert len(output.of("ACTIVATE_VERSION")) == (times == 1)
+    assert bool(fails) == (times > 1)
+
+
 @pytest.mark.parametrize("parent", [7, "a/b", "a b?", "ü"])
 def test_the_id_of_a_parent_in_any_form_is_one_part_of_the_path(
     run: Callable[..., Any], personio: Any, parent: Any
@@ -368,10 +386,12 @@ def test_a_person_whose_employments_are_refused_holds_up_no_other_and_is_asked_f
     assert asked_before.count("/v2/persons/1/employments") == 2
 
 
-def test_a_record_that_is_null_holds_up_no_other_and_nothing_is_taken_for_gone(
-    run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("odd", [None, "x", 7, []], ids=repr)
+def test_a_record_that_is_none_holds_up_no_other_and_nothing_is_taken_for_gone(
+    run: Callable[..., Any], personio: Any, odd: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    output = run(personio(lambda asked: Answer({"_data": [{"id": "1"}, None, {"id": "2"}]})).url, "absence_types")
+    body = {"_data": [{"id": "1"}, odd, {"id": "2"}]}
+    output = run(personio(lambda asked: Answer(body)).url, "absence_types")
     assert set(output.ids()["absence_types"]) == {"1", "2"}
     assert not output.of("ACTIVATE_VERSION")
     assert "1 items are missing because the vendor reported an error" in caplog.text

@@ -66,8 +66,8 @@ class _SliceCount:
         repeated: Number of records that repeat the key of an earlier one.
         surplus: Number of items received beyond the reported totals. None: there is no total of records.
         is_incomplete: Whether records may be missing.
-        is_unread: Whether its parent was not found or refused, the vendor cannot return it, or sent no body the first
-            time.
+        is_unread: Whether its parent was not found or refused, or the vendor cannot return it or some of its items, or
+            sent no body the first time.
         is_refused: Whether one of its parents is forbidden or rejected.
     """
 
@@ -192,9 +192,10 @@ class Coverage:
         count.rows += len(page.records)
         self._failed += page.failed_items
         self._read_records = self._read_records or bool(page.records) or (page.is_first and not page.failed_items)
-        # The vendor cannot return an item that failed twice.
-        may_retry = page.failed_items > 0 and not self._is_retry
+        # The vendor cannot return an item that failed twice. No body instead of a later page may be a mistake.
+        may_retry = not self._is_retry and (page.failed_items > 0 or (page.is_no_content and not page.is_first))
         count.is_incomplete = count.is_incomplete or page.maybe_incomplete or may_retry
+        count.is_unread = count.is_unread or page.failed_items > 0
 
     def add_repeated(self, page: Page, repeated: int) -> None:
         """Records how many of the last page's records repeat the key of an earlier one in the slice.

@@ -16,7 +16,7 @@ from singer_rest.errors import (
 )
 from singer_rest.fetch.answers import filter_failure
 from singer_rest.fetch.coverage import Coverage, parent_ids_of
-from singer_rest.fetch.parent_index import ParentIndex, parents_first, with_parent_errors
+from singer_rest.fetch.parent_index import ParentIndex, add_page, parents_first, with_parent_errors
 from singer_rest.fetch.sampled import Sampled
 from singer_rest.fetch.stream_fetch import StreamFetch
 from singer_rest.slices.base import Window
@@ -321,7 +321,7 @@ class Fetcher:
         """
         for page in pages:
             if page:
-                (own_coverage or stream.coverage).add_page(page)
+                add_page(page, stream, own_coverage)
             yield page
         if self._connection_test:
             return
@@ -332,7 +332,7 @@ class Fetcher:
             self._scheduler.add(stream_fetch)
             for page in self._scheduler.pages(stream_fetch):
                 if page:
-                    coverage.add_page(page)
+                    add_page(page, stream, own_coverage)
                 yield page
             if not own_coverage:
                 self._fetches[stream.name][1].requests += stream_fetch.requests

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from singer_rest.aliases import Record
     from singer_rest.fetch.coverage import Coverage
+    from singer_rest.fetch.page import Page
     from singer_rest.fetch.source import Source
     from singer_rest.slices.base import Slice
 
@@ -68,6 +69,25 @@ class ParentIndex:
         """
         self.error = error
         self.complete = True
+
+
+def add_page(page: Page, stream: Source, own_coverage: Coverage | None) -> None:
+    """Records a page in the coverage of its read.
+
+    Args:
+        page: The page.
+        stream: The stream, which counts repeated records itself when it emits them.
+        own_coverage: The coverage of a separate read, which emits nothing. None: the stream's own.
+    """
+    if own_coverage is None:
+        stream.coverage.add_page(page)
+        return
+    own_coverage.add_page(page)
+    seen: set[str] = page.memory.setdefault("seen_ids", set())
+    keys = [repr(key) for record in page.records if any(key := [record.get(name) for name in stream.primary_keys])]
+    known = len(seen)
+    seen.update(keys)
+    own_coverage.add_repeated(page, len(keys) - (len(seen) - known))
 
 
 def with_parent_errors(name: str, parent: str, plan: Iterator[Slice | None]) -> Iterator[Slice | None]:

@@ -6,8 +6,8 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from singer_rest.fetch.answers import REFUSALS
-from singer_rest.fetch.coverage import MANY_REFUSED, SAMPLED, parent_ids_of
+from singer_rest.fetch.answers import OF_PARENT
+from singer_rest.fetch.coverage import MANY_PARENTS, MANY_REFUSED, SAMPLED, parent_ids_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from singer_rest.slices.base import Slice
 
 FEW_PARENTS = MANY_REFUSED - SAMPLED
-"""Number of refused parents, with none readable, after which the next ones are sampled from all of the rest."""
+"""Number of parents refused or not found, with none readable, after which the next ones are sampled from the rest."""
 
 
 class Sampled:
-    """Iterates over the slices of a child stream in order, unless the first parents are all refused.
+    """Iterates over the slices of a child stream in order, unless the first parents are all refused or not found.
 
-    Parents that a credential may not read are often adjacent, such as the oldest employees, so the first few alone
-    prove nothing. Further slices are not yielded until the sampled ones have been answered.
+    Such parents are often adjacent, such as the oldest employees, so the first few alone prove nothing. Further slices
+    are not yielded until the sampled ones have been answered.
 
     Args:
         plan: The slices. A None in between means that the next one is not known yet.
@@ -47,7 +47,7 @@ class Sampled:
         """Records the outcome of a request."""
         if self._any_readable or (not isinstance(result, Exception) and result.is_placeholder):
             return
-        if isinstance(result, Exception) or result.meaning not in REFUSALS:
+        if isinstance(result, Exception) or result.meaning not in OF_PARENT:
             self._any_readable = True
             return
         self._coverage.add_page(result)
@@ -93,7 +93,7 @@ class Sampled:
                 return False
             self._remaining.append(part)
         parents = [(part, parent) for part in self._remaining for parent in parent_ids_of(part, self._ids_param)]
-        wanted = min(SAMPLED, len(parents))
+        wanted = min(MANY_PARENTS - FEW_PARENTS if self._coverage.not_found else SAMPLED, len(parents))
         sampled = [parents[(number + 1) * len(parents) // wanted - 1] for number in range(wanted)]
         taken: dict[int, list[str]] = {}
         for part, parent in sampled:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from singer_rest.aliases import Record
@@ -50,6 +51,10 @@ class Source(Protocol):
     @property
     def slices_start(self) -> datetime | None:
         """The earliest timestamp that the slices must reach back to; None for their default."""
+
+    @property
+    def primary_keys(self) -> Sequence[str]:
+        """The columns of its records' key."""
 
     @property
     def has_key(self) -> bool:

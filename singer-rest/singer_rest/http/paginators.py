@@ -263,6 +263,10 @@ class NextLink(Paginator):
             params += [pair for pair in request.params if pair[0] in self.keep and pair[0] not in names]
         return [replace(request, params=tuple(params))]
 
+    def is_announced(self, request: Request) -> bool:
+        """Whether a link led to the page."""
+        return not request.is_first
+
 
 def with_params(request: Request, values: Mapping[str, str | int | None], location: Location) -> Request:
     """A request with some parameters set, each in the place of the one that it replaces; None removes one."""

@@ -216,16 +216,18 @@ class SyncedStream(CompletedStream):
     def _save_progress(self, page: Page, state: dict[str, Any]) -> bool:
         """Records a finished page in the state. Returns whether to write a STATE message."""
         remembered = self.remember(page, state)
+        if not self.coverage.is_read(page.slice):
+            return remembered
         if page.ends_slice:
-            return (self.coverage.is_read(page.slice) and self.backfill.mark_finished(page.slice)) or remembered
+            return self.backfill.mark_finished(page.slice) or remembered
         position = self.position_after(page)
         return (position is not None and self.backfill.save_position(position)) or remembered
 
     def _emit(self, page: Page, *, write_messages: bool) -> Iterator[Record]:
-        repeated = self.conformer.repeated
+        repeated, keyless = self.conformer.repeated, self.conformer.keyless
         records = self.prepared_records(page)
         self.coverage.add_repeated(page, self.conformer.repeated - repeated)
-        self.replication.observe(records)
+        self.replication.observe(records, self.conformer.keyless - keyless)
         if write_messages and self._writes_whole_pages:
             # In parts, so that the lines of a large page are not in memory all at once.
             for start in range(0, len(records), RECORDS_PER_WRITE):
@@ -256,7 +258,7 @@ class SyncedStream(CompletedStream):
 
     def _finish(self, *, write_messages: bool) -> None:
         replication = self.replication
-        holds_rows = self.coverage.may_hold_rows or self.conformer.keyless > 0
+        holds_rows = self.coverage.may_hold_rows or self.replication.unidentified_rows > 0
         if write_messages and not holds_rows and replication.activates(*self.covered_interval):
             self._write_activate_version_message(replication.version or 0)
         replication.finish(*self.covered_interval, versions=write_messages, incomplete=self.coverage.maybe_incomplete)

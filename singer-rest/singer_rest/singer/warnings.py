@@ -85,11 +85,11 @@ def stream_warnings(stream: ReadStream) -> Iterator[str]:
             f"{at_least}{conformer.repeated} records repeat the key of an earlier one in the same list; a loader "
             "that upserts keeps the later one."
         )
-    if conformer.keyless:
+    if replication.unidentified_rows:
         not_deleted = ", and no row is marked as deleted in this run" if whole else ""
         yield (
-            f"{conformer.keyless} records lack a part of their key ({', '.join(stream.primary_keys)}); target-duckdb "
-            f"sets them aside, another loader may reject them{not_deleted}."
+            f"{replication.unidentified_rows} records lack a part of their key ({', '.join(stream.primary_keys)}); "
+            f"target-duckdb sets them aside, another loader may reject them{not_deleted}."
         )
 
 

@@ -27,6 +27,7 @@ class Checkpoint(msgspec.Struct, frozen=True, rename={"config_fingerprint": "mad
         rows: Number of records so far.
         keyless_rows: Number of them without a replication key.
         latest: The latest replication key.
+        unidentified_rows: Number of them that lack a part of their primary key.
     """
 
     version: Count | None
@@ -35,6 +36,7 @@ class Checkpoint(msgspec.Struct, frozen=True, rename={"config_fingerprint": "mad
     rows: Count
     keyless_rows: Count
     latest: str | None
+    unidentified_rows: Count = 0
 
 
 def read(state: Mapping[str, Any]) -> tuple[Checkpoint, list[str]] | None:

@@ -71,6 +71,8 @@ class Replication:
         self.rows = 0
         self.earlier_rows = 0
         """Records of the same read that an earlier run emitted."""
+        self.unidentified_rows = 0
+        """Records of the read, in this and earlier runs, that lack a part of their primary key."""
 
         version = state.get("version")
         if version is not None and (not isinstance(version, int) or version < 0):
@@ -105,7 +107,7 @@ class Replication:
         self.whole = True
         self.since = self.start_date
         self._bookmark = self._latest = None
-        self.rows = self.keyless_rows = self.earlier_rows = 0
+        self.rows = self.keyless_rows = self.earlier_rows = self.unidentified_rows = 0
         self._run_start = self._now
         if self._versioned:
             found = checkpoint.read(self._state)
@@ -143,6 +145,7 @@ class Replication:
         self._latest = times.parse(saved.latest) if saved.latest else None
         self.keyless_rows = saved.keyless_rows
         self.earlier_rows = saved.rows
+        self.unidentified_rows = saved.unidentified_rows
 
     def checkpoint(self, config_fingerprint: dict[str, str | None]) -> Checkpoint:
         """The progress of this read, for a later run to resume."""
@@ -153,6 +156,7 @@ class Replication:
             rows=self.total_rows,
             keyless_rows=self.keyless_rows,
             latest=times.text(self._latest) if self._latest else None,
+            unidentified_rows=self.unidentified_rows,
         )
 
     @property
@@ -165,9 +169,10 @@ class Replication:
         """Whether a full read returned nothing although an earlier one returned records."""
         return self.whole and not self.total_rows and self._old_version is not None
 
-    def observe(self, records: Sequence[Record]) -> None:
-        """Records the replication keys of the records."""
+    def observe(self, records: Sequence[Record], unidentified: int = 0) -> None:
+        """Records the replication keys of the records, and how many of them lack a part of their primary key."""
         self.rows += len(records)
+        self.unidentified_rows += unidentified
         if not self._key:
             return
         # Deleted records have no other fields than the key.
