@@ -517,6 +517,18 @@ def test_an_attribute_without_an_id_is_known_by_its_name(run: Callable[..., Any]
     ]
 
 
+def test_what_the_company_names_is_no_secret_by_its_name(run: Callable[..., Any], personio: Any) -> None:
+    person = {"id": "1", "custom_attributes": [{"id": "token", "value": "blue", "label": "Key fob token"}]}
+    report = {"_data": [["yes"]], "_meta": {"columns": [{"name": "Access token"}]}}
+    others = lists(persons=[person], reports=[{"id": "r"}])
+    vendor = personio(lambda asked: Answer(report) if asked.path == "/v2/reports/r" else others(asked))
+    output = run(vendor.url, "persons", "report_rows")
+    assert [row["values"] for row in output.records("report_rows")] == [{"Access token": "yes"}]
+    (record,) = output.records("persons")
+    assert record["custom_attributes"] == {"token": "blue"}
+    assert record["custom_attribute_details"] == {"token": {"label": "Key fob token"}}
+
+
 def test_the_secrets_of_a_webhook_never_leave(
     run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

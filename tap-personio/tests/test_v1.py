@@ -592,6 +592,34 @@ def test_a_custom_report_with_fewer_employees_than_its_total_deletes_nothing(
     assert run(personio(answer).url, "custom_report_rows", legacy_v1_streams=True).of("ACTIVATE_VERSION")
 
 
+def test_a_page_of_a_custom_report_on_which_an_employee_has_no_rows_is_not_the_last(
+    run: Callable[..., Any], personio: Any
+) -> None:
+    def answer(asked: Asked) -> Answer:
+        if not asked.path.endswith("/r1"):
+            return v1([{"type": "Report", "attributes": {"id": "r1"}}])
+        page = int(asked.query.get("page", 0))
+        employees = [number for number in range(page * 2, page * 2 + 2) if number < 6 and number != 1]
+        report = {"id": "r1", "items": [{"employee_id": number, "attributes": []} for number in employees]}
+        metadata = {"current_page": page, "total_elements": 6}
+        return v1([{"type": "Report", "attributes": report}], limit=2, metadata=metadata)
+
+    output = run(personio(answer).url, "custom_report_rows", legacy_v1_streams=True)
+    assert {row["employee_id"] for row in output.records("custom_report_rows")} == {0, 2, 3, 4, 5}
+
+
+@pytest.mark.parametrize("odd", [None, {"attributes": {"items": [None, {"employee_id": 1}]}}], ids=["report", "item"])
+def test_a_null_in_a_custom_report_is_not_taken_for_no_rows(run: Callable[..., Any], personio: Any, odd: Any) -> None:
+    def answer(asked: Asked) -> Answer:
+        if asked.path.endswith("/reports"):
+            return v1([{"attributes": {"id": name}} for name in "ab"])
+        return v1([odd if asked.path.endswith("/a") else {"attributes": {"items": [{"employee_id": 2}]}}])
+
+    output = run(personio(answer).url, "custom_report_rows", legacy_v1_streams=True)
+    assert {row["employee_id"] for row in output.records("custom_report_rows")} == ({1, 2} if odd else {2})
+    assert not output.of("ACTIVATE_VERSION")
+
+
 def test_columns_of_custom_reports_come_in_an_object(run: Callable[..., Any], personio: Any) -> None:
     data = {"type": "Column", "attributes": [{"attribute_id": "first_name", "human_readable": "Vorname"}]}
     output = run(personio(lists(custom_reports__columns=data)).url, "custom_report_columns", legacy_v1_streams=True)

@@ -149,19 +149,23 @@ class CustomReportRows(LegacyStream):
         items = report.get("items") if isinstance(report, dict) else row
         if items is None:
             return {"items": []}
-        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        if not isinstance(items, list) or (items and not any(isinstance(item, dict) for item in items)):
             raise TapError(f"{self.name}: the answer of {self.path} holds no rows. Report it to Personio.")
         return {"items": items}
 
     @override
     def parse(self, body: Any, request: Request) -> Parsed:
         reports = super().parse(body, request)
-        rows = [row for report in reports.records for row in report["items"]]
+        items = [item for report in reports.records for item in report["items"]]
+        rows = [item for item in items if isinstance(item, dict)]
         current_page = parse_count(lookup(body, "metadata.current_page"))
         size = min(parse_count(body.get("limit")) or EMPLOYEES_PER_PAGE, EMPLOYEES_PER_PAGE)
         employees = len({str(row.get("employee_id")) for row in rows})
-        parsed = Parsed(rows, total=reports.total, item_count=employees)  # the total counts employees
-        if request.total_known or not rows or employees < size:
+        failed = reports.failed_items + len(items) - len(rows)
+        parsed = Parsed(rows, total=reports.total, item_count=employees, failed_items=failed)
+        # The total counts employees. Some may have no rows, so that a page with fewer is not always the last.
+        received = (request.note or 0) + employees
+        if request.total_known or not rows or (employees < size and received >= (reports.total or 0)):
             return parsed
         # The number of the first page is not documented: the first response states it, and the second shows whether
         # it is the number to request.
@@ -169,18 +173,18 @@ class CustomReportRows(LegacyStream):
         if requested_page is not None and current_page is not None and current_page < requested_page - 1:
             return Parsed([])  # the vendor ignores the page number
         page = requested_page if requested_page is not None else current_page or 0
-        next_requests = [self._page(request, page + 1)]
+        next_requests = [self._page(request, page + 1, received)]
         if (requested_page, current_page) == (1, 0):
             # The first page again: its number is 1 in the request and 0 in the response.
-            return Parsed([], next_requests)
+            return Parsed([], [self._page(request, page + 1, request.note)])
         if (requested_page, current_page) == (2, 3):
             # The first page was skipped: its number is 1 in the request and 2 in the response.
-            next_requests.append(self._page(request, 1, counted=True))
+            next_requests.append(self._page(request, 1, received, counted=True))
         return replace(parsed, next_requests=next_requests)
 
-    def _page(self, request: Request, page: int, *, counted: bool = False) -> Request:
+    def _page(self, request: Request, page: int, received: int, *, counted: bool = False) -> Request:
         params = (("limit", str(EMPLOYEES_PER_PAGE)), ("page", str(page)))
-        return Request(request.path, params, request.endpoint, counted)
+        return Request(request.path, params, request.endpoint, counted, note=received)
 
     @override
     def prepared_records(self, page: Page) -> list[Record]:

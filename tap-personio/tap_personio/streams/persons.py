@@ -23,6 +23,7 @@ class Persons(PersonioStream):
     replication_key = "updated_at"
     changed_since = ChangedSince("updated_at.gt", strict=True)
     page_size = 50
+    free_names = ("custom_attributes", "custom_attribute_details")  # the company names them
 
     @override
     def post_process(self, row: Record, context: object = None) -> Record:

@@ -52,6 +52,7 @@ class ReportRows(PersonioStream):
     log_parent_ids = True
     unreadable_advice = "They may report on deleted data: switch off their API access in Personio, or change them."
     pagination = CURSOR_ALONE
+    free_names = ("values",)  # the company names the columns of its reports
 
     @override
     def parse(self, body: Any, request: Request) -> Parsed:
