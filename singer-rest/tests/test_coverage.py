@@ -375,6 +375,25 @@ def test_only_a_long_list_is_sliced_and_each_record_is_emitted_once(
     assert windows == [False] * whole if whole else windows == [False] * 4 + [True] * 2
 
 
+@pytest.mark.parametrize("page", [0, 1])
+def test_list_that_times_out_as_a_whole_is_read_in_parts(
+    run: Callable[..., Output], shop: Any, vendor: Host, page: int
+) -> None:
+    rows = [str(number) for number in range(8)]
+    shop.data["/visits"] = [{"id": row, "updated_at": "2026-01-05T00:00:00Z"} for row in rows]
+    in_parts = sliced(rows)
+
+    def answer(asked: Asked) -> Answer | None:
+        is_late = not asked.query.keys() & WINDOWS and int(asked.query.get("cursor", 0)) == 2 * page
+        return Answer({}, 504) if is_late else in_parts(asked)
+
+    shop.before = answer
+    output = run("visits", optional_streams=["visits"], start_date=None, end_date=None)
+    assert output.ids()["visits"] == rows
+    assert activated(output) == {"visits"}
+    assert sum(not query.keys() & WINDOWS for query in vendor.queries("/visits")) == page + 2
+
+
 @pytest.mark.parametrize(("total", "whole"), [(100, True), (101, False)])
 def test_list_with_a_known_total_is_sliced_after_its_first_page_or_not_at_all(
     run: Callable[..., Output], shop: Any, vendor: Host, total: int, *, whole: bool

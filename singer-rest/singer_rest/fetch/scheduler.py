@@ -49,7 +49,7 @@ SHARE_AHEAD = 0.5
 """The share of them that streams may use of which no page has been asked for yet."""
 
 MAX_ATTEMPTS_SLOW = 2
-"""With a fallback: each attempt may take as long as the time-out."""
+"""With a fallback, or parts to read instead: each attempt may take as long as the time-out."""
 MAX_ATTEMPTS_BROKEN = 3
 """With a fallback, if the answer to the first request of a slice is unusable."""
 MAX_ATTEMPTS_UNANSWERED = 3
@@ -326,7 +326,7 @@ class Scheduler:
         max_attempts = MAX_ATTEMPTS if self._host_answered() else MAX_ATTEMPTS_UNANSWERED
         # Only the first page shows whether the request itself works.
         may_fall_back = stream_fetch.has_fallback and task.request.is_first
-        if stream_fetch.has_fallback and retry.slow:
+        if retry.slow and (stream_fetch.has_fallback or task.open_slice.is_held):
             max_attempts = min(max_attempts, MAX_ATTEMPTS_SLOW)
         elif may_fall_back and retry.broken:
             max_attempts = min(max_attempts, MAX_ATTEMPTS_BROKEN)

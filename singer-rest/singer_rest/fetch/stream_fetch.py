@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import deque
 from typing import TYPE_CHECKING
 
-from singer_rest.errors import LimitExceeded, RunError, TapError, UnansweredError, explain
+from singer_rest.errors import LimitExceeded, RunError, TapError, TimedOutError, UnansweredError, explain
 from singer_rest.fetch.loop_guard import LoopGuard
 from singer_rest.fetch.tasks import Budget, OpenSlice, Task
 from singer_rest.http.retries import Attempts
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from singer_rest.fetch.page import Page
     from singer_rest.http.request import Request
     from singer_rest.slices.base import Slice
+
+logger = logging.getLogger(__name__)
 
 SLICES_PER_WORKER = 2
 """Number of slices of a stream that are read concurrently, per worker."""
@@ -187,6 +190,10 @@ class StreamFetch:
         if self._on_result:
             self._on_result(result)
         opened = task.open_slice
+        if isinstance(result, TimedOutError) and opened.is_held:
+            logger.info("%s: the list takes too long as a whole; reading it in parts.", self.name)
+            self._read_parts(opened)
+            return
         if isinstance(result, Exception):
             self._end_at(task.number, opened, result)
         else:
