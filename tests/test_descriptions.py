@@ -30,6 +30,7 @@ TAPS: dict[str, list[tuple[type[RestTap], Json]]] = {
 
 FEWEST_WORDS = 3
 CODE = re.compile(r"`(\w+)`")
+REFERENCE = re.compile(r"\bsee `(\w+)`")
 
 
 @pytest.fixture(scope="module", params=TAPS)
@@ -74,3 +75,13 @@ def test_names_in_descriptions_are_those_of_streams_columns_and_settings(schemas
             if unknown := set(CODE.findall(text)) - known:
                 bad[f"{stream}.{path}"] = unknown
     assert not bad, f"no stream, setting, column of this stream or column of a stream named beside it: {bad}"
+
+
+def test_see_refers_to_a_stream(schemas: dict[str, Json]) -> None:
+    bad = {
+        f"{stream}.{path}": text
+        for stream, schema in schemas.items()
+        for path, text in fields(schema)
+        if set(REFERENCE.findall(text)) - schemas.keys()
+    }
+    assert not bad, f"`see` is for the stream that an id refers to: {bad}"

@@ -733,13 +733,26 @@ def test_an_answer_that_says_that_it_failed_is_no_empty_list(
     assert not output.of("ACTIVATE_VERSION")
 
 
-def test_an_attribute_without_a_label_has_no_description(run: Callable[..., Any], personio: Any) -> None:
+def test_an_attribute_is_described_with_its_label_or_without(run: Callable[..., Any], personio: Any) -> None:
     def answer(asked: Asked) -> Answer:
         if asked.path == DICTIONARY:
-            return v1([{"key": "dynamic_1", "type": "standard"}, {"key": "dynamic_2", "type": "integer", "label": 5}])
+            return v1(
+                [
+                    {"key": "dynamic_1", "type": "standard"},
+                    {"key": "dynamic_2", "type": "integer", "label": "Kinder"},
+                    {"key": "dynamic_3", "type": "integer", "label": 5},
+                ]
+            )
         return v1([employee(1, dynamic_1=attribute("x"))])
 
     (schema,) = run(personio(answer).url, "employees", discover=True).of("SCHEMA")
     properties = schema["schema"]["properties"]
-    assert properties["dynamic_1"] == {"type": ["string", "null"]}
-    assert properties["dynamic_2"] == {"type": ["integer", "null"]}
+    assert properties["dynamic_1"] == {
+        "type": ["string", "null"],
+        "description": "Attribute without a label; see `employee_attributes`.",
+    }
+    assert properties["dynamic_2"] == {
+        "type": ["integer", "null"],
+        "description": 'Attribute with the label "Kinder"; see `employee_attributes`.',
+    }
+    assert properties["dynamic_3"]["description"] == properties["dynamic_1"]["description"]

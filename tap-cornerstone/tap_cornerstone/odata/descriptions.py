@@ -12,7 +12,7 @@ import msgspec
 from tap_cornerstone.odata.metadata import OBJECT
 
 if TYPE_CHECKING:
-    from tap_cornerstone.odata.metadata import Column
+    from tap_cornerstone.odata.metadata import Column, EntitySet
 
 NUMBER = re.compile(r"\d+")
 NAME_AND_TYPE = "the portal's metadata tells only the name and the type."
@@ -43,7 +43,7 @@ class Descriptions(msgspec.Struct, frozen=True):
 
     Args:
         rows: What a row is, by entity set, for sentences with `{row}`.
-        streams: Sentences for the columns of one entity set.
+        streams: Sentences for columns of one entity set, or of several, separated by spaces.
         columns: Sentences for the columns of this name in all entity sets; those with `{row}` only for `rows`.
     """
 
@@ -51,11 +51,10 @@ class Descriptions(msgspec.Struct, frozen=True):
     streams: dict[str, dict[str, str]]
     columns: dict[str, str]
 
-    def find(self, entity_set: str, column: str) -> str | None:
-        """Returns the sentence for a column, or None if there is none."""
-        sentence = self.streams.get(entity_set, {}).get(column) or self.columns.get(column)
-        row = self.rows.get(entity_set)
-        return sentence.replace("{row}", row or "") if sentence and (row or "{row}" not in sentence) else None
+    def of(self, entity_set: str) -> dict[str, str]:
+        """Returns the sentences for the columns of one entity set only, or of some."""
+        groups = (columns for names, columns in self.streams.items() if entity_set in names.split())
+        return {name: sentence for columns in groups for name, sentence in columns.items()}
 
 
 @cache
@@ -64,12 +63,23 @@ def shipped() -> Descriptions:
     return msgspec.json.decode((files(__package__ or "") / "descriptions.json").read_bytes(), type=Descriptions)
 
 
-def describe(entity_set: str, name: str, column: Column) -> str:
-    """Returns the description of a column; of one that is not known, what the portal's metadata tells."""
-    descriptions = shipped()
-    if known := descriptions.find(entity_set, name):
-        return known
-    if numbered := descriptions.find(entity_set, NUMBER.sub("#", name)):
-        return f'{numbered} Its label is "{column.label}".' if column.label else numbered
+def describe(entity_set: EntitySet) -> dict[str, str]:
+    """Returns the descriptions of all columns; of those that are not known, what the portal's metadata tells."""
+    own, row = shipped().of(entity_set.name), shipped().rows.get(entity_set.name)
+
+    def find(name: str) -> str | None:
+        sentence = own.get(name) or shipped().columns.get(name)
+        return sentence.replace("{row}", row or "") if sentence and (row or "{row}" not in sentence) else None
+
+    return {
+        name: find(name) or _with_label(find(NUMBER.sub("#", name)), column)
+        for name, column in entity_set.columns.items()
+    }
+
+
+def _with_label(sentence: str | None, column: Column) -> str:
+    """Returns the sentence of a column that is known by its kind only, or not at all."""
+    if sentence:
+        return f'{sentence} Its label is "{column.label}".' if column.label else sentence
     kind = "List" if column.type.startswith("Collection(") else TYPE_NAMES.get(column.type, "Value")
     return f'{kind} with the label "{column.label}" in the portal.' if column.label else f"{kind}; {NAME_AND_TYPE}"

@@ -48,8 +48,9 @@ TIMESTAMP = "Edm.DateTimeOffset"
 
 def schema_of(entity_set: EntitySet) -> Json:
     """Returns the JSON Schema of a view or object."""
+    descriptions = describe(entity_set)
     properties = {
-        name: {**_column(column), "description": describe(entity_set.name, name, column)}
+        name: {**_column(column), "description": descriptions[name]}
         for name, column in entity_set.columns.items()
         if not is_reserved(name)
     }

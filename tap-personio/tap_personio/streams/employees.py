@@ -29,8 +29,9 @@ TEXT = {"type": ["string", "null"]}
 """The type of an attribute whose own type is standard, list, link, multiline or unknown."""
 
 
-def _described(label: Any) -> dict[str, Any]:  # noqa: ANN401 - what the API sends
-    return {"description": label} if isinstance(label, str) else {}
+def _description(label: Any) -> str:  # noqa: ANN401 - what the API sends
+    named = f'with the label "{label}"' if isinstance(label, str) and label else "without a label"
+    return f"Attribute {named}; see `employee_attributes`."
 
 
 class AttributesSchema(StreamSchema[str]):
@@ -43,7 +44,10 @@ class AttributesSchema(StreamSchema[str]):
             return schema  # it has the columns already
         properties = schema["properties"]
         own = {
-            key: {**TYPES.get(str(attribute.get("type")), TEXT), **_described(attribute.get("label"))}
+            key: {
+                **TYPES.get(str(attribute.get("type")), TEXT),
+                "description": _description(attribute.get("label")),
+            }
             for attribute in stream._tap.employee_attributes  # noqa: SLF001
             if isinstance(key := attribute.get("key"), str) and key not in properties and not is_reserved(key)
         }
