@@ -1,20 +1,25 @@
-"""A page fitted at once gives the bytes and the warnings of its records fitted one by one, in every stream."""
+"""In every stream, a page read or fitted at once gives the records and warnings of its records fitted one by one."""
 
 from __future__ import annotations
 
 import copy
+import json
 import random
+from datetime import datetime, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_rest import RestStream, RestTap
-from singer_rest.singer.messages import record_lines
+from singer_rest import Reply, Request, RestStream, RestTap
+from singer_rest.fetch.page import FittedRecords, StructRows
+from singer_rest.singer import page_reader
+from singer_rest.singer.messages import encode, record_lines
 from tap_cornerstone.tap import TapCornerstone
 from tap_factorial.tap import TapFactorial
 from tap_personio.tap import TapPersonio
 
 if TYPE_CHECKING:
+    from singer_rest import Record
     from singer_rest.singer.records import RecordConformer
 
 EVERYTHING: dict[str, dict[str, Any]] = {
@@ -153,3 +158,74 @@ def test_pages_are_written_as_their_records_are(streams: list[RestStream]) -> No
             assert lines == b"".join(record_lines(stream.name, [record], 1, None) for record in alone), stream.name
             assert counts(whole) == counts(single), stream.name
     assert pages * 0.2 < at_once < pages * 0.9, "some pages fit, some do not"
+
+
+NOW = datetime(2026, 11, 22, 5, tzinfo=timezone.utc)
+
+
+def wrapped(record: Record, rng: random.Random) -> Record:
+    """Returns a record as Personio's v1 API sends it, and sometimes not quite."""
+    fields = {name: wrapped(value, rng) if isinstance(value, dict) else value for name, value in record.items()}
+    inside = {} if rng.random() < 0.5 else {"id": fields.pop("id", 1)}
+    outside = {name: fields.pop(name) for name in ("id",) if name in fields}
+    outside |= {"type": "Any"} if rng.random() < 0.9 else {}
+    return {**outside, "attributes": {**inside, **fields}} if rng.random() < 0.99 else {**outside, **fields}
+
+
+def fitting_page(stream: RestStream, rng: random.Random) -> list[Record]:
+    """Returns a page that often fits at once: without objects of several fields, and with bookmarks."""
+    records = random_page(stream.schema, stream.primary_keys, rng)
+    if rng.random() < 0.7:
+        properties = stream.schema["properties"]
+        nested = [name for name, part in properties.items() if part.get("properties") or part.get("items")]
+        for record in records:
+            record.update({name: None for name in nested if name in record and rng.random() < 0.9})
+            if stream.replication_key:
+                record[stream.replication_key] = rng.choice(TIMESTAMPS[:2] + TIMESTAMPS[5:7])
+            for name in properties.keys() & {"id"}:
+                record[name] = rng.randrange(9**9) if properties[name]["type"] == "integer" else f"{rng.random()}"
+    return records
+
+
+def test_pages_read_at_once_hold_the_same_records(streams: list[RestStream], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_reader, "MAX_MISFITS", 10**9)
+    rng, request = random.Random(2), Request("/", (), "/", total_known=True)
+    pages = at_once = 0
+    for stream in streams:
+        reader = stream._page_reader
+        if reader is None:
+            continue
+        for _ in range(30):
+            records = fitting_page(stream, rng)
+            if stream.row_shape.attributes:
+                records = [wrapped(record, rng) for record in records]
+            body = encode({"success": True, stream.records_path: records, "other": [Decimal("1.50")]})
+            reply = Reply(200, {}, body, NOW)
+            pages += 1
+            read = stream.read_whole_page(reply, request)
+            if read is None:
+                continue
+            at_once += 1
+            fitted = stream.parse(read, request).records
+            assert isinstance(read.pop(stream.records_path), StructRows)
+            assert isinstance(fitted, FittedRecords)
+            assert read == {"success": True, "other": [Decimal("1.50")]}
+
+            stream.reset_read()
+            stream.conformer.check_keys(fitted.keys)
+            stream.replication.observe_page(len(fitted), fitted.latest)
+            result = counts(stream.conformer), stream.replication.rows, stream.replication._latest
+            stream.reset_read()
+            exact = stream.conformer.conform_page(stream.process([*fitted]))
+            stream.replication.observe(exact)
+            assert result == (counts(stream.conformer), stream.replication.rows, stream.replication._latest)
+
+            def decoded(lines: bytes) -> Any:
+                return [json.loads(line, parse_float=str, parse_int=str) for line in lines.splitlines()]
+
+            assert decoded(fitted.lines) == decoded(record_lines_of(exact)), stream.name
+    assert not pages or at_once > pages * 0.1, "some pages fit"
+
+
+def record_lines_of(records: list[Record]) -> bytes:
+    return b"".join(encode(record) + b"\n" for record in records)

@@ -86,6 +86,10 @@ class FetchingStream(SdkStream):
         """
         return reply.json()
 
+    def read_whole_page(self, reply: Reply, request: Request) -> Any:  # noqa: ANN401, ARG002
+        """Returns the decoded body with `StructRows` in place of its records. None: it has to be read the exact way."""
+        return None
+
     @abstractmethod
     def parse(self, body: Any, request: Request) -> Parsed:  # noqa: ANN401
         """Parses a decoded body.
@@ -158,7 +162,8 @@ class FetchingStream(SdkStream):
 
     def _page_of_records(self, reply: Reply, request: Request, part: Slice) -> Page:
         try:
-            body = self.decode(reply)
+            body = None if part.columns else self.read_whole_page(reply, request)
+            body = self.decode(reply) if body is None else body
         except ValueError:
             raise RetryableError("the body is not what was promised", broken=True) from None
         parsed = self.parse(body, request)

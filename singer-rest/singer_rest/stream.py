@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pendulum
 from singer_sdk import Stream
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
+from typing_extensions import override
 
 from singer_rest import times
 from singer_rest.changes import ChangedSince, is_before
@@ -16,12 +17,15 @@ from singer_rest.declarations import check_stream
 from singer_rest.errors import TapError
 from singer_rest.fetch.answers import Meaning
 from singer_rest.fetch.coverage import Coverage
-from singer_rest.fetch.page import Parsed
+from singer_rest.fetch.page import Parsed, StructRows
 from singer_rest.fetch.window_splitter import chain
 from singer_rest.fetching import FetchingStream
 from singer_rest.http.paginators import PageContents, Paginator, SinglePage
 from singer_rest.http.request import Request, json_body, lookup, query, with_member
+from singer_rest.singer.coercion import Coercion
+from singer_rest.singer.page_reader import PageReader, RowShape
 from singer_rest.singer.records import RecordConformer
+from singer_rest.singer.schemas import EXTRA
 from singer_rest.slices.base import SingleSlice, Slices, Window
 from singer_rest.state.backfill import Backfill
 from singer_rest.state.replication import Replication
@@ -34,6 +38,8 @@ if TYPE_CHECKING:
     from singer_rest.fetch.page import Page
     from singer_rest.http.request import Reply
     from singer_rest.slices.base import Slice
+
+RECORD_METHODS = ("decode", "parse", "unwrap", "process", "post_process", "prepared_records")
 
 
 class RestStream(FetchingStream):
@@ -70,6 +76,10 @@ class RestStream(FetchingStream):
     """The JSON body. `pagination` may add members to it; slices and `changed_since` add to the query."""
     records_path: ClassVar[str] = "data"
     """Where the list of records is in the body, such as ``result.items``. Empty if the body itself is the list."""
+    row_shape: ClassVar[RowShape] = RowShape()
+    """How a vendor's records differ from their rows. A base class that overrides any of `RECORD_METHODS` declares it,
+    if that is all that they change. The pages of a stream that overrides them too are read record by record.
+    """
     total_path: ClassVar[str | None] = None
     """Where the body contains the total number of records in the list."""
     versioned: ClassVar[bool] = True
@@ -248,7 +258,7 @@ class RestStream(FetchingStream):
             raise TapError(f"{self.name}: the answer of {self.path} holds no list of records. Check `api_url`.")
         if self.pagination.is_repeated(request, items):
             return Parsed([])
-        records = [item for item in items if isinstance(item, dict)]
+        records = items.records if isinstance(items, StructRows) else self._records_in(items)
         total = self.total(body)
         return Parsed(
             records,
@@ -256,6 +266,39 @@ class RestStream(FetchingStream):
             total=total,
             item_count=len(items),
             failed_items=len(items) - len(records),
+        )
+
+    def _records_in(self, items: list[Any]) -> Sequence[Record]:
+        records = [item for item in items if isinstance(item, dict)]
+        if type(self).unwrap is RestStream.unwrap:
+            return records
+        return [self.unwrap(record) for record in records]
+
+    def unwrap(self, record: Record) -> Record:
+        """Returns a record without the vendor's wrapping. By default it has none."""
+        return record
+
+    @override
+    def read_whole_page(self, reply: Reply, request: Request) -> Any:
+        if self._page_reader is None:
+            return None
+        return self._page_reader.read(reply.body, lambda: self.parse(self.decode(reply), request).records)
+
+    @cached_property
+    def _page_reader(self) -> PageReader | None:
+        """Reads whole pages. None: the stream changes records itself, or not all of what it reads is written."""
+        declaring = next(base for base in type(self).__mro__ if "row_shape" in vars(base))
+        changes = any(getattr(type(self), name) is not getattr(declaring, name) for name in RECORD_METHODS)
+        if changes or self.writes_batches or not self._writes_whole_pages:
+            return None
+        names = Coercion(self.look_alikes)
+        return PageReader(
+            {name: part for name, part in self.effective_schema["properties"].items() if name != EXTRA},
+            self.primary_keys,
+            self._key,
+            records_path=self.records_path,
+            shape=self.row_shape,
+            is_public=lambda column, name: column in self.free_names or names.is_public(name),
         )
 
     def next_requests(
@@ -366,7 +409,7 @@ class RestStream(FetchingStream):
         if page.slice.columns:
             for record in page.records:
                 record.update(page.slice.columns)
-        records = self.conformer.conform_page(self.process(page.records))
+        records = self.conformer.conform_page(self.process([*page.records]))
         if page.ends_slice:
             self.conformer.end_slice(page.memory)
         return records

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_rest import Paginator, Parsed, Request, SinglePage, TapError, lookup, parse_count
+from singer_rest import Paginator, RowShape, SinglePage, TapError, lookup, parse_count
 from typing_extensions import override
 
 from tap_personio.client import PersonioStream
@@ -24,6 +23,8 @@ class V1Stream(PersonioStream):
     """An endpoint of Personio's v1 API."""
 
     pagination: ClassVar[Paginator] = SinglePage()
+    records_path = "data"
+    row_shape: ClassVar[RowShape] = RowShape(attributes="attributes", has_empty_values=False)
 
     _tap: PersonioTap
 
@@ -43,19 +44,14 @@ class V1Stream(PersonioStream):
         # The number of pages is sometimes wrong, but the number of records is not. It may be text, or missing.
         return parse_count(lookup(body, "metadata.total_elements"))
 
-    @override
-    def parse(self, body: Any, request: Request) -> Parsed:
-        parsed = super().parse(body, request)
-        return replace(parsed, records=[self.record(row) for row in parsed.records])
-
     def rows(self, data: Any) -> Any:  # noqa: ANN401 - what the API sends
         """Returns the list of records in the body's data."""
         return data
 
-    def record(self, row: Record) -> Record:
-        """Returns a record without the objects that v1 wraps around values."""
-        record: Record = unwrap(row)
-        return record
+    @override
+    def unwrap(self, record: Record) -> Record:
+        unwrapped: Record = unwrap(record)
+        return unwrapped
 
     @cached_property
     def _normalizers(self) -> Mapping[str, Callable[[Any], Any]]:

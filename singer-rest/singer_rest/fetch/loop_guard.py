@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from singer_rest.fetch.page import FittedRecords
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from singer_rest.aliases import Record
     from singer_rest.fetch.page import Page
     from singer_rest.http.request import Request
@@ -17,7 +21,7 @@ MAX_SAMPLE = 100
 """Maximum number of records of a page without keys that are hashed, evenly spaced."""
 
 
-def fingerprint(records: list[Record], *, has_key: bool) -> int | None:
+def fingerprint(records: Sequence[Record], *, has_key: bool) -> int | None:
     """Returns a hash that distinguishes a page's records from those of other pages. None for an empty page.
 
     Args:
@@ -26,6 +30,8 @@ def fingerprint(records: list[Record], *, has_key: bool) -> int | None:
     """
     if not records:
         return None
+    if isinstance(records, FittedRecords):
+        return hash(records.lines)
     sample = records[:1] if has_key else records[:: -(-len(records) // MAX_SAMPLE)]
     return hash((len(records), repr(sample), repr(records[-1])))
 

@@ -2,18 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, overload
 
 from singer_rest.fetch.answers import Meaning
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
     from singer_rest.aliases import Record
     from singer_rest.http.request import Request
     from singer_rest.slices.base import Slice
+
+
+class FittedRecords(Sequence["Record"]):
+    """The records of a page that are already fitted to their schema and encoded. They are read anew if used as such.
+
+    Args:
+        count: Number of records.
+        lines: The encoded records, a line each.
+        keys: The values of each primary key.
+        latest: The latest timestamp of the replication key, if there is one.
+        load: Reads the records as the vendor sent them.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        lines: bytes,
+        keys: Sequence[Sequence[Any]],
+        latest: datetime | None,
+        load: Callable[[], Sequence[Record]],
+    ) -> None:
+        self.lines = lines
+        self.keys = keys
+        self.latest = latest
+        self._count = count
+        self._load = load
+
+    @cached_property
+    def _loaded(self) -> Sequence[Record]:
+        return self._load()
+
+    def __len__(self) -> int:
+        """Number of records."""
+        return self._count
+
+    @overload
+    def __getitem__(self, place: int) -> Record: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Record]: ...
+
+    def __getitem__(self, place: int | slice) -> Record | Sequence[Record]:
+        """A record, or some."""
+        return self._loaded[place]
+
+
+class StructRows(list[Any]):
+    """The rows of a decoded page as structs, in place of its records.
+
+    Args:
+        rows: The structs.
+        records: The records that a page holds instead.
+    """
+
+    def __init__(self, rows: list[Any], records: FittedRecords) -> None:
+        super().__init__(rows)
+        self.records = records
 
 
 @dataclass(frozen=True)
@@ -31,7 +89,7 @@ class Parsed:
         note: Data that the stream needs once the page is yielded.
     """
 
-    records: list[Record]
+    records: Sequence[Record]
     next_requests: Sequence[Request] = ()
     total: int | None = None
     item_count: int | None = None
@@ -67,7 +125,7 @@ class Page:
         note: Data that the stream needs once the page is yielded.
     """
 
-    records: list[Record]
+    records: Sequence[Record]
     next_requests: Sequence[Request]
     slice: Slice
     size: int

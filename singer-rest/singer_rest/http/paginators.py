@@ -12,6 +12,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from urllib.parse import parse_qsl, urlsplit
 
+from msgspec import Struct
+
 from singer_rest.errors import TapError
 from singer_rest.http.request import json_body, json_members, lookup, with_member
 
@@ -292,5 +294,5 @@ def _value(request: Request, param: str | None, location: Location) -> Any:  # n
 
 def _beginning(items: Sequence[Any]) -> int | None:
     """A hash of the first item that is a record: others, such as null, are alike on any page. None if there is none."""
-    first = next((item for item in items if item and isinstance(item, dict)), None)
+    first = next((item for item in items if item and isinstance(item, (dict, Struct))), None)
     return None if first is None else hash(repr(first))

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 MAX_DIGITS = 1000
 """Maximum number of digits of an integer. Longer ones stay text, since Python cannot convert some thousands."""
-_decoder = msgspec.json.Decoder(float_hook=Decimal)
+DECODER = msgspec.json.Decoder(float_hook=Decimal)
+"""Numbers with a fraction become Decimal, so that no digit is lost."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ class Reply:
 
 def _decoded(body: bytes | str) -> Any:  # noqa: ANN401 - whatever the vendor sent
     try:
-        return _decoder.decode(body)
+        return DECODER.decode(body)
     except (msgspec.DecodeError, ValueError, ArithmeticError):
         # The standard library also accepts invalid JSON such as half a surrogate pair. NaN and the like stay text: as
         # numbers they would be written as null.

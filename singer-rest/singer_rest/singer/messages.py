@@ -50,13 +50,18 @@ def encode_lines(records: Sequence[Record]) -> bytes:
 
 def record_lines(stream: str, records: Sequence[Record], version: int | None, extracted: datetime | None) -> bytes:
     """Encodes the RECORD lines of a page. The bytes equal those of single messages."""
-    if not records:
+    return message_lines(stream, encode_lines(records), version, extracted)
+
+
+def message_lines(stream: str, lines: bytes, version: int | None, extracted: datetime | None) -> bytes:
+    """Returns the RECORD lines of encoded records, which are lines, too."""
+    if not lines:
         return b""
     head = b'{"type":"RECORD","stream":' + encode(stream) + b',"record":'
     tail = b',"version":' + encode(version) if version is not None else b""
     tail += b',"time_extracted":' + encode(extracted) if extracted is not None else b""
     tail += b"}\n"
-    return head + encode_lines(records)[:-1].replace(b"\n", tail + head) + tail
+    return head + lines[:-1].replace(b"\n", tail + head) + tail
 
 
 class MessageWriter(GenericSingerWriter[bytes, "Message"]):

@@ -81,7 +81,7 @@ class PageFit:
             msgspec.convert(records, self._rows, builtin_types=PASSED_ON)
         except (ValueError, RecursionError):  # also if a text holds half a character
             return False
-        return all(_in_range(_column(name, records)) for name in self._numbers)
+        return all(are_in_range(_column(name, records)) for name in self._numbers)
 
     def _row_list(self) -> Any:  # noqa: ANN401 - a type
         self._numbers = [name for name, kind in self._types.items() if kind == NUMBER]
@@ -116,33 +116,18 @@ class PageFit:
 
     def _coerce_timestamps(self, name: str, records: Records) -> bool:
         values = _column(name, records)
-        found = [value for value in values if value is not None]
-        if not found:
-            return True
-        try:
-            is_long = max(map(len, found)) > LONGEST + len(OFFSET)
-            texts = msgspec.to_builtins(msgspec.convert([*map(_cut, values)] if is_long else values, UTC_TIMES))
-        except (TypeError, ValueError):
+        found = utc_times(values)
+        if found is None:
             return self._coerce(name, records)
-        if not {*map(len, filter(None, texts))} <= UTC_LENGTHS:
-            return self._coerce(name, records)
-        if texts == values:
-            return True
-        if "".join(found).count(OFFSET) < len(found):  # some end with Z and may stay as they are
-            return self._coerce(name, records)
-        for record, text in zip(records, texts, strict=True):
-            if text is not None:
-                record[name] = text
+        texts, _ = found
+        if texts is not values:
+            for record, text in zip(records, texts, strict=True):
+                if text is not None:
+                    record[name] = text
         return True
 
     def _coerce_local_times(self, name: str, records: Records) -> bool:
-        values = _column(name, records)
-        try:
-            if msgspec.to_builtins(msgspec.convert(values, LOCAL_TIMES)) == values:
-                return True
-        except ValueError:
-            pass
-        return self._coerce(name, records)
+        return are_local_times(_column(name, records)) or self._coerce(name, records)
 
     def _coerce_free_objects(self, name: str, records: Records) -> bool:
         """Leaves objects as they are if none has an inner one, and none of their names is a secret's."""
@@ -151,6 +136,45 @@ class PageFit:
             return self._coerce(name, records)
         names: set[str] = set().union(*filter(None, values))
         return all(self._is_public(name, inner) for inner in names) or self._coerce(name, records)
+
+
+def utc_times(values: list[Any]) -> tuple[list[Any], list[Any]] | None:
+    """Converts the timestamps of a column, or null, to UTC.
+
+    Returns:
+        Their texts, which are the given ones if no timestamp changes, and the timestamps. None: they have to be coerced
+        one by one.
+    """
+    found = [value for value in values if value is not None]
+    if not found:
+        return values, values
+    try:
+        is_long = max(map(len, found)) > LONGEST + len(OFFSET)
+        times = msgspec.convert([*map(_cut, values)] if is_long else values, UTC_TIMES)
+    except (TypeError, ValueError):
+        return None
+    texts: list[Any] = msgspec.to_builtins(times)
+    if not {*map(len, filter(None, texts))} <= UTC_LENGTHS:
+        return None
+    if texts == values:
+        return values, times
+    if "".join(found).count(OFFSET) < len(found):  # some end with Z and may stay as they are
+        return None
+    return texts, times
+
+
+def are_local_times(values: list[Any]) -> bool:
+    """Whether the values of a column are timestamps without a zone, or null, that may stay as they are."""
+    try:
+        return bool(msgspec.to_builtins(msgspec.convert(values, LOCAL_TIMES)) == values)
+    except ValueError:
+        return False
+
+
+def are_in_range(numbers: list[Any]) -> bool:
+    """Whether numbers, or null, are finite as binary floating point."""
+    found = [number for number in numbers if number is not None]
+    return not found or (min(found) > -MAX_NUMBER and max(found) < MAX_NUMBER)
 
 
 def _cut(value: Any) -> Any:  # noqa: ANN401 - what the vendor sent
@@ -170,9 +194,4 @@ def _converts(values: list[Any], kind: Any) -> bool:  # noqa: ANN401 - a type
         msgspec.convert(values, list_of(kind), builtin_types=PASSED_ON)
     except (ValueError, RecursionError):  # also if a text holds half a character
         return False
-    return kind != NUMBER or _in_range(values)
-
-
-def _in_range(numbers: list[Any]) -> bool:
-    found = [number for number in numbers if number is not None]
-    return not found or (min(found) > -MAX_NUMBER and max(found) < MAX_NUMBER)
+    return kind != NUMBER or are_in_range(values)

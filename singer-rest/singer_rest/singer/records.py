@@ -97,8 +97,7 @@ class RecordConformer:
             return [record for part in parts for record in part]
         if not self._pages.fit(records):
             return [self.conform(record) for record in records]
-        if self._keys:
-            self._check_keys(records)
+        self.check_keys([[record.get(name) for record in records] for name in self._keys])
         return records
 
     def conform(self, record: Record) -> Record:
@@ -120,7 +119,7 @@ class RecordConformer:
         if extra:
             record[EXTRA] = extra
         if self._keys:
-            self._check_key(record)
+            self._check_key(tuple([record.get(name) for name in self._keys]))
         return record
 
     def _keep_unlisted(self, extra: Record) -> None:
@@ -140,22 +139,27 @@ class RecordConformer:
         extra[name] = as_extra(self._coercion(name).clean(value))
         self.misfits.add(name)
 
-    def _check_keys(self, records: list[Record]) -> None:
-        columns = [[record.get(name) for record in records] for name in self._keys]
+    def check_keys(self, columns: Sequence[Sequence[Any]]) -> None:
+        """Checks the keys of the records of a page.
+
+        Args:
+            columns: The values of each key. Empty if there are no keys.
+        """
+        if not columns:
+            return
         try:
             keys = {*map(hash, zip(*columns, strict=True))}
         except TypeError:
             keys = set()
         is_tracked = self._keys_held + len(keys) <= MAX_TRACKED_KEYS and self._seen_keys.isdisjoint(keys)
-        if is_tracked and len(keys) == len(records) and not any(None in column for column in columns):
+        if is_tracked and len(keys) == len(columns[0]) and not any(None in column for column in columns):
             self._seen_keys |= keys
             self._keys_held += len(keys)
             return
-        for record in records:
-            self._check_key(record)
+        for values in zip(*columns, strict=True):
+            self._check_key(values)
 
-    def _check_key(self, record: Record) -> None:
-        values = tuple([record.get(name) for name in self._keys])
+    def _check_key(self, values: tuple[Any, ...]) -> None:
         if None in values:
             self.keyless += 1
             return

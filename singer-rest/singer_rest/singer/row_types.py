@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Optional
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from singer_rest.singer.coercion import TIMES, types_of
 from singer_rest.singer.scalars import LARGEST, SMALLEST
@@ -54,7 +55,7 @@ def struct(name: str, types: Mapping[str, Any]) -> type:
     """Returns a struct of fields that may be null or missing. It accepts no other fields."""
     # The fields have other names than the members: a member may be called `class` or `first name`.
     names = {f"field_{place}": member for place, member in enumerate(types)}
-    fields = [(field, types[member] | None, None) for field, member in names.items()]
+    fields = [(field, types[member] | None | UnsetType, UNSET) for field, member in names.items()]
     return msgspec.defstruct(name, fields, rename=names, forbid_unknown_fields=True, gc=False)
 
 

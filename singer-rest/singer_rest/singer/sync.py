@@ -16,9 +16,10 @@ from singer_sdk.mapper import SameRecordTransform
 
 from singer_rest.errors import NoAccess, RunError, TapError, explain
 from singer_rest.fetch.answers import OF_PARENT
+from singer_rest.fetch.page import FittedRecords
 from singer_rest.singer.batch_files import BatchFiles
 from singer_rest.singer.command import CommandTap
-from singer_rest.singer.messages import MessageWriter, record_lines
+from singer_rest.singer.messages import MessageWriter, message_lines, record_lines
 from singer_rest.singer.progress import Progress
 from singer_rest.singer.schemas import CompletedStream
 from singer_rest.singer.warnings import field_names, stream_warnings
@@ -224,6 +225,9 @@ class SyncedStream(CompletedStream):
         return (position is not None and self.backfill.save_position(position)) or remembered
 
     def _emit(self, page: Page, *, write_messages: bool) -> Iterator[Record]:
+        if write_messages and isinstance(page.records, FittedRecords):
+            self._emit_fitted(page, page.records)
+            return
         repeated, keyless = self.conformer.repeated, self.conformer.keyless
         records = self.prepared_records(page)
         self.coverage.add_repeated(page, self.conformer.repeated - repeated)
@@ -246,6 +250,19 @@ class SyncedStream(CompletedStream):
                     message.time_extracted = page.received
                     self._tap.write_message(message)
             yield record
+
+    def _emit_fitted(self, page: Page, records: FittedRecords) -> None:
+        conformer, replication = self.conformer, self.replication
+        repeated, keyless = conformer.repeated, conformer.keyless
+        conformer.start_page(page.memory)
+        conformer.check_keys(records.keys)
+        if page.ends_slice:
+            conformer.end_slice(page.memory)
+        self.coverage.add_repeated(page, conformer.repeated - repeated)
+        replication.observe_page(len(records), records.latest, conformer.keyless - keyless)
+        lines = message_lines(self.name, records.lines, replication.version, page.received)
+        self._tap.message_writer.write_lines(lines)
+        self.rows_written += len(records)
 
     @cached_property
     def _writes_whole_pages(self) -> bool:

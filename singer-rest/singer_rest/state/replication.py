@@ -189,6 +189,19 @@ class Replication:
                 continue
             self._latest = max(self._latest or timestamp, timestamp)
 
+    def observe_page(self, count: int, latest: datetime | None, unidentified: int = 0) -> None:
+        """Does what `observe` does for a page whose records all have a replication key, if there is one.
+
+        Args:
+            count: Number of records.
+            latest: The latest replication key.
+            unidentified: Number of them that lack a part of their primary key.
+        """
+        self.rows += count
+        self.unidentified_rows += unidentified
+        if latest is not None:
+            self._latest = max(self._latest or latest, latest)
+
     def activates(self, start: datetime | None, end: datetime | None) -> bool:
         """Whether the table now holds only records of this version.
 

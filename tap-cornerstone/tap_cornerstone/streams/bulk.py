@@ -94,7 +94,7 @@ class BulkImports(BulkJobs):
             imports, failed = self._imports_of(jobs)
             return Parsed(imports, item_count=0, failed_items=failed + len(found) - len(jobs))
         parsed = super().parse(body, request)
-        jobs = parsed.records
+        jobs = [*parsed.records]
         # The list may lack the imports; then each job is requested.
         without_imports = [job for job in jobs if job["id"] and not isinstance(member(job, IMPORTS), list)]
         imports, failed = self._imports_of([job for job in jobs if job not in without_imports])

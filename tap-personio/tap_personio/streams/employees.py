@@ -69,24 +69,24 @@ class Employees(V1Stream):
     pagination = Offset("offset", size=100)
 
     @override
-    def record(self, row: Record) -> Record:
+    def unwrap(self, record: Record) -> Record:
         # Columns are named by the attributes' keys: admins rename and translate the labels.
-        attributes = row.get("attributes")
+        attributes = record.get("attributes")
         if not isinstance(attributes, dict):
-            return super().record(row)
-        record = {key: value for key, value in row.items() if key not in {"type", "attributes"}}
+            return super().unwrap(record)
+        fields = {key: value for key, value in record.items() if key not in {"type", "attributes"}}
         currencies: dict[str, Any] = {}
         for key, attribute in attributes.items():
             if not isinstance(attribute, dict) or "value" not in attribute:
-                record[key] = attribute
+                fields[key] = attribute
                 continue
-            record[key] = unwrap(attribute["value"])
+            fields[key] = unwrap(attribute["value"])
             kind = str(attribute.get("type"))
             if key not in self._normalizers and kind in TYPES:  # it has no column whose type it gets
-                record[key] = coercer(TYPES[kind])(normalizer(TYPES[kind])(record[key]))
+                fields[key] = coercer(TYPES[kind])(normalizer(TYPES[kind])(fields[key]))
             if attribute.get("currency"):
                 currencies[key] = attribute["currency"]
-        return {**record, "currencies": currencies} if currencies else record
+        return {**fields, "currencies": currencies} if currencies else fields
 
 
 class EmployeeAttributes(V1Stream):

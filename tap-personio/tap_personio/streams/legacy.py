@@ -144,9 +144,9 @@ class CustomReportRows(LegacyStream):
     params = {"limit": str(EMPLOYEES_PER_PAGE)}  # noqa: RUF012 - read only
 
     @override
-    def record(self, row: Record) -> Record:
-        report = row.get("attributes")  # with its rows unchanged
-        items = report.get("items") if isinstance(report, dict) else row
+    def unwrap(self, record: Record) -> Record:
+        report = record.get("attributes")  # with its rows unchanged
+        items = report.get("items") if isinstance(report, dict) else record
         if items is None:
             return {"items": []}
         if not isinstance(items, list) or (items and not any(isinstance(item, dict) for item in items)):

@@ -1,0 +1,256 @@
+"""Reads whole pages into RECORD lines without a dictionary per record.
+
+A page is decoded into structs made from the schema, which accept only values that need no coercion, and the structs are
+encoded again. Timestamps are coerced column by column. Any other page is read the exact way: into dictionaries, which
+`RecordConformer` fits. Both give the same records.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
+from operator import attrgetter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from singer_rest.fetch.page import FittedRecords, StructRows
+from singer_rest.http.request import DECODER
+from singer_rest.singer.coercion import Coercion, types_of
+from singer_rest.singer.messages import encode_lines
+from singer_rest.singer.page_fit import are_in_range, are_local_times, utc_times
+from singer_rest.singer.row_types import FLAT, INTEGER, NUMBER, is_free_object, row_type
+from singer_rest.singer.scalars import local_time, timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from singer_rest.aliases import Record
+
+    Schema = Mapping[str, Any]
+
+MAX_BYTES = 1024 * 1024
+"""Maximum size of a page. The records of larger ones are fitted and written in parts."""
+MAX_MISFITS = 5
+"""Number of consecutive pages that do not fit, after which no further page is tried."""
+TEXT = Annotated[str, msgspec.Meta(min_length=1)]
+NUMBERS = frozenset({int, Decimal, type(None)})
+ID = "id"
+
+_members = msgspec.json.Decoder(dict[str, Raw])
+_first = msgspec.json.Decoder(list[dict[str, Raw]])
+
+
+@dataclass(frozen=True)
+class RowShape:
+    """How a vendor's records differ from the rows that are made of them.
+
+    Args:
+        attributes: The member that holds the fields of a record or object, except its id. None: they are not wrapped.
+        ignored: The member beside it that is dropped.
+        has_empty_values: Whether empty texts, and null in place of a list, are kept as they are.
+    """
+
+    attributes: str | None = None
+    ignored: str = "type"
+    has_empty_values: bool = True
+
+
+class PageReader:
+    """Reads the pages of one stream. Used by several threads.
+
+    Args:
+        properties: The schemas of the columns.
+        keys: The primary keys.
+        replication_key: The column of the bookmark, if any.
+        records_path: The member of the body that holds the records.
+        shape: How the records differ from the rows.
+        is_public: Whether an object in a column may have a field of a name.
+    """
+
+    def __init__(
+        self,
+        properties: Mapping[str, Schema],
+        keys: Sequence[str],
+        replication_key: str | None = None,
+        *,
+        records_path: str,
+        shape: RowShape,
+        is_public: Callable[[str, str], bool],
+    ) -> None:
+        self._properties = properties
+        self._keys = keys
+        self._replication_key = replication_key
+        self._records_path = records_path
+        self._shape = shape
+        self._is_public = is_public
+        coercers = {name: Coercion().of(part) for name, part in properties.items()}
+        self._timestamps = [name for name, coercer in coercers.items() if coercer is timestamp]
+        self._local_times = [name for name, coercer in coercers.items() if coercer is local_time]
+        self._objects = [name for name, part in properties.items() if is_free_object(part)]
+        self._numbers = [name for name, part in properties.items() if self._row_type(name, part) == NUMBER]
+        # Keys and bookmarks are compared with those of pages that are read the exact way.
+        is_known = set(properties).issuperset([*keys, ID] if shape.attributes else keys)
+        self._can_read = (
+            is_known
+            and bool(records_path)
+            and "." not in records_path
+            and all(self._row_type(key, properties[key]) in (str, INTEGER) for key in keys)
+            and (replication_key is None or replication_key in self._timestamps)
+        )
+        self._misfits = 0
+        self._rows: _Rows | None = None
+
+    def read(self, body: bytes, load: Callable[[], Sequence[Record]]) -> dict[str, Any] | None:
+        """Reads a page.
+
+        Args:
+            body: The body of the response.
+            load: Reads its records the exact way.
+
+        Returns:
+            The decoded body, with `StructRows` in place of the records. None if it has to be read the exact way.
+        """
+        if not self._can_read or self._misfits >= MAX_MISFITS or len(body) > MAX_BYTES:
+            return None
+        try:
+            members = _members.decode(body)
+            page = bytes(members.pop(self._records_path, b"[]"))
+            if page == b"[]":
+                return None
+            rows = self._rows = self._rows or self._rows_like(page)
+            structs = rows.decode(page)
+            records = self._fitted(rows, structs, load)
+            read: dict[str, Any] = {name: DECODER.decode(value) for name, value in members.items()}
+        except (ValueError, ArithmeticError, RecursionError):  # also if a text holds half a character
+            self._misfits += 1
+            return None
+        self._misfits = 0
+        read[self._records_path] = StructRows(structs, records)
+        return read
+
+    def _fitted(self, rows: _Rows, structs: list[Any], load: Callable[[], Sequence[Record]]) -> FittedRecords:
+        """Coerces the columns that are coerced on their own, and encodes the rows.
+
+        Raises:
+            ValueError: If a value does not fit.
+        """
+        latest = None
+        for name in self._timestamps:
+            values = rows.column(name, structs)
+            found = utc_times(values)
+            _check(found is not None)
+            texts, times = found or ([], [])
+            if texts is not values:
+                rows.replace(name, structs, texts)
+            if name == self._replication_key:
+                _check(None not in times)
+                latest = max(times)
+        for name in self._local_times:
+            _check(are_local_times(rows.column(name, structs)))
+        for name in self._numbers:
+            values = rows.column(name, structs)
+            _check({*map(type, values)} <= NUMBERS and are_in_range(values))
+        for name in self._objects:
+            values = rows.column(name, structs)
+            if self._shape.attributes and any(values):
+                values = [value and value.unwrapped() for value in values]
+                rows.replace(name, structs, values)
+            _check(all(self._is_public(name, inner) for inner in set().union(*filter(None, values))))
+        keys = [rows.column(name, structs) for name in self._keys]
+        return FittedRecords(len(structs), encode_lines(structs), keys, latest, load)
+
+    def _rows_like(self, page: bytes) -> _Rows:
+        """Returns rows whose fields are in the order of a page's first record, as they would be in its line."""
+        first = _first.decode(page)[0]
+        inner = first.get(self._shape.attributes or "")
+        names = [*first, *(_members.decode(inner) if inner else ()), *self._properties]
+        return _Rows({name: self._field_type(name) for name in names if name in self._properties}, self._shape)
+
+    def _row_type(self, name: str, part: Schema) -> Any:  # noqa: ANN401 - a type
+        return row_type(part, partial(self._is_public, name))
+
+    def _field_type(self, name: str) -> Any:  # noqa: ANN401 - a type
+        """Returns the type of a column's values in a page that fits. Without one, only null does."""
+        part, is_strict = self._properties[name], not self._shape.has_empty_values
+        if name in self._numbers:
+            return Any
+        kind = str if name in (*self._timestamps, *self._local_times) else self._row_type(name, part)
+        if name in self._objects:
+            kind = _wrapper(self._shape, FLAT, Any) if self._shape.attributes else FLAT
+        elif not _keeps_order(part, is_wrapped=self._shape.attributes is not None):
+            kind = None
+        if is_strict and "array" in types_of(part):
+            return UnsetType if kind is None else kind | UnsetType
+        return (TEXT if is_strict and kind is str else kind) | UnsetType | None
+
+
+class _Rows:
+    """The structs of a page's rows.
+
+    Args:
+        types: The types of their fields, in order.
+        shape: How the vendor's records differ from them.
+    """
+
+    def __init__(self, types: Mapping[str, Any], shape: RowShape) -> None:
+        # The fields have other names than the columns: a column may be called `class` or `first name`.
+        self._names = {name: f"field_{place}" for place, name in enumerate(types)}
+        self._getters = {name: attrgetter(field) for name, field in self._names.items()}
+        fields = [(field, types[name], UNSET) for name, field in self._names.items()]
+        rename = {field: name for name, field in self._names.items()}
+        row = msgspec.defstruct("Row", fields, rename=rename, forbid_unknown_fields=True, gc=False)
+        self._is_wrapped = shape.attributes is not None
+        kind: Any = _wrapper(shape, row, types[ID]) if self._is_wrapped else row
+        self._decoder: msgspec.json.Decoder[list[Any]] = msgspec.json.Decoder(list[kind], float_hook=Decimal)
+
+    def decode(self, page: bytes) -> list[Any]:
+        """Decodes the records of a page."""
+        records = self._decoder.decode(page)
+        if not self._is_wrapped:
+            return records
+        rows, field = [record.fields for record in records], self._names[ID]
+        for row, record in zip(rows, records, strict=True):
+            if getattr(row, field) is UNSET:
+                setattr(row, field, record.id)
+        return rows
+
+    def column(self, name: str, rows: list[Any]) -> list[Any]:
+        """Returns the values of a column. Those that are missing are None."""
+        values = [*map(self._getters[name], rows)]
+        return [None if value is UNSET else value for value in values] if UNSET in values else values
+
+    def replace(self, name: str, rows: list[Any], values: list[Any]) -> None:
+        """Replaces the values of a column, except those that are null or missing."""
+        field = self._names[name]
+        for row, value in zip(rows, values, strict=True):
+            if value is not None:
+                setattr(row, field, value)
+
+
+def _wrapper(shape: RowShape, kind: Any, id_type: Any) -> Any:  # noqa: ANN401 - types
+    """Returns the struct of a wrapped record or object."""
+    return msgspec.defstruct(
+        "Wrapped",
+        [("fields", kind), ("id", id_type, UNSET), ("ignored", Any, UNSET)],
+        rename={"fields": shape.attributes or "", "id": ID, "ignored": shape.ignored},
+        namespace={"unwrapped": lambda self: self.fields if self.id is UNSET else {ID: self.id, **self.fields}},
+        forbid_unknown_fields=True,
+        gc=False,
+    )
+
+
+def _keeps_order(part: Schema, *, is_wrapped: bool) -> bool:
+    """Whether a struct is encoded like the value: objects with several fields could be in another order."""
+    properties = part.get("properties") or {}
+    if properties and (is_wrapped or len(properties) > 1):
+        return False
+    parts = [*properties.values(), *([part["items"]] if part.get("items") else [])]
+    return all(_keeps_order(inner, is_wrapped=is_wrapped) for inner in parts)
+
+
+def _check(fits: bool) -> None:  # noqa: FBT001
+    if not fits:
+        raise ValueError

@@ -1,0 +1,241 @@
+"""Which pages are read at once, and that others are read record by record.
+
+`tests/test_pages.py` compares the two for random pages of every stream.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_rest import PageContents, PageNumber, Request
+from singer_rest.fetch.page import FittedRecords
+from singer_rest.singer import page_reader
+from singer_rest.singer.coercion import Coercion
+from singer_rest.singer.messages import encode_lines
+from singer_rest.singer.page_reader import PageReader, RowShape
+from singer_rest.singer.records import RecordConformer
+
+if TYPE_CHECKING:
+    from singer_rest import Record
+
+STRING, NUMBER, INTEGER, BOOLEAN = ({"type": [kind, "null"]} for kind in ("string", "number", "integer", "boolean"))
+OBJECT, ARRAY = {"type": ["object", "null"]}, {"type": ["array", "null"]}
+TIMESTAMP = {**STRING, "format": "date-time"}
+PROPERTIES: dict[str, Any] = {
+    "id": {"type": "string"},
+    "day": {**STRING, "format": "date"},
+    "updated_at": TIMESTAMP,
+    "created_at": TIMESTAMP,
+    "local": {**TIMESTAMP, "x-sql-datatype": "TIMESTAMP"},
+    "first name": STRING,
+    "count": INTEGER,
+    "price": NUMBER,
+    "open": BOOLEAN,
+    "mixed": {"type": ["integer", "object", "null"]},
+    "tags": {**ARRAY, "items": STRING},
+    "free": OBJECT,
+    "person": {**OBJECT, "properties": {"id": STRING}},
+    "money": {**OBJECT, "properties": {"amount": INTEGER, "currency": STRING}},
+}
+WRAPPED = RowShape(attributes="attributes", has_empty_values=False)
+
+
+def reader(
+    shape: RowShape | None = None, keys: tuple[str, ...] = ("id",), key: str | None = "updated_at"
+) -> PageReader:
+    names = Coercion()
+    return PageReader(
+        PROPERTIES,
+        keys,
+        key,
+        records_path="data",
+        shape=shape or RowShape(),
+        is_public=lambda _, name: names.is_public(name),
+    )
+
+
+def body(*records: str) -> bytes:
+    return f'{{"data": [{", ".join(records)}], "next": 2}}'.encode()
+
+
+def read(body: bytes, using: PageReader) -> FittedRecords | None:
+    page = using.read(body, lambda: json.loads(body)["data"])
+    if page is None:
+        return None
+    records = page.pop("data").records
+    assert page == {"next": 2}
+    assert isinstance(records, FittedRecords)
+    return records
+
+
+def record(**members: str) -> str:
+    """Returns the JSON of a record. Members are given as JSON."""
+    members = {"id": '"1"', "updated_at": '"2026-11-22T05:00:00Z"', **members}
+    return "{" + ", ".join(f'"{name.replace("_name", " name")}": {value}' for name, value in members.items()) + "}"
+
+
+def fitted_singly(page: bytes) -> bytes:
+    conformer = RecordConformer({"properties": PROPERTIES}, ("id",))
+    return encode_lines([conformer.conform(record) for record in page_reader.DECODER.decode(page)["data"]])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("day", '"2024-02-29"'),
+        ("created_at", '"2026-11-22T05:00:00+00:00"'),
+        ("created_at", '"2026-11-22T05:00:00.123456Z"'),
+        ("created_at", '"2026-11-22T05:00:00.1234567+00:00"'),
+        ("created_at", "null"),
+        ("local", '"2026-11-22T05:00:00"'),
+        ("first_name", '"Zo\\u00eb \\" \\n"'),
+        ("first_name", '""'),
+        ("count", "-9223372036854775808"),
+        ("price", "12345678901234567.89"),
+        ("price", "1e5"),
+        ("price", "1180591620717411303424"),
+        ("open", "true"),
+        ("tags", '["a", null]'),
+        ("free", '{"b": 1, "a": "x"}'),
+        ("person", "{}"),
+        ("person", '{"id": null}'),
+        ("money", "null"),
+    ],
+)
+def test_values_that_fit_are_read_at_once(name: str, value: str) -> None:
+    page = body(record(**{name: value}), record(id='"2"'))
+    records = read(page, reader())
+    assert records is not None
+    assert records.lines == fitted_singly(page)
+    assert len(records) == 2
+    assert records.keys == [["1", "2"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("id", "1"),
+        ("day", '"20240229"'),
+        ("updated_at", "null"),
+        ("updated_at", '"2026-11-22"'),
+        ("created_at", '"2026-11-22T05:00:00.5Z"'),
+        ("created_at", '"2026-11-22T06:00:00+01:00"'),
+        ("created_at", '""'),
+        ("local", '"2026-11-22T05:00:00Z"'),
+        ("first_name", "5"),
+        ("first_name", '"\\ud800"'),
+        ("count", "1.0"),
+        ("count", "9223372036854775808"),
+        ("price", '"1.50"'),
+        ("price", "1e400"),
+        ("price", "true"),
+        ("open", "1"),
+        ("mixed", "1"),
+        ("tags", "{}"),
+        ("free", '{"refresh_token": "x"}'),
+        ("free", '{"a": {}}'),
+        ("person", '{"name": "x"}'),
+        ("money", '{"currency": "EUR", "amount": 1}'),
+        ("unlisted", "null"),
+    ],
+)
+def test_other_values_are_read_singly(name: str, value: str) -> None:
+    assert read(body(record(**{name: value}), record(id='"2"')), reader()) is None
+
+
+def test_what_holds_no_records_is_read_singly() -> None:
+    for page in (b'{"data": []}', b'{"data": [null]}', b'{"data": {}}', b"{}", b"[]", b"{", b'{"data": [1]}'):
+        assert read(page, reader()) is None
+
+
+def test_members_stay_in_the_order_of_the_first_page() -> None:
+    using = reader(key=None)
+    pages = [body('{"count": 1, "id": "1", "open": true}'), body('{"count": 2, "id": "2", "day": null, "open": false}')]
+    lines = [records.lines for page in pages if (records := read(page, using))]
+    assert lines == [b'{"count":1,"id":"1","open":true}\n', b'{"count":2,"id":"2","open":false,"day":null}\n']
+
+
+def test_the_latest_timestamp_is_that_of_the_replication_key() -> None:
+    page = body(record(created_at='"2026-11-22T09:00:00Z"'), record(updated_at='"2026-11-22T07:00:00Z"'), record())
+    records = read(page, reader())
+    assert records is not None
+    assert records.latest == datetime(2026, 11, 22, 7, tzinfo=timezone.utc)
+    unbookmarked = read(page, reader(key=None))
+    assert unbookmarked is not None
+    assert unbookmarked.latest is None
+
+
+@pytest.mark.parametrize(
+    ("page", "line"),
+    [
+        (
+            '{"id": "1", "type": "A", "attributes": {"free": {"type": "B", "id": 2, "attributes": {"a": ""}}}}',
+            {"id": "1", "free": {"id": 2, "a": ""}},
+        ),
+        ('{"id": "1", "attributes": {"id": "2", "tags": []}}', {"id": "2", "tags": []}),
+        ('{"attributes": {"free": {"attributes": {}}}}', {"free": {}}),
+        ('{"id": "1", "attributes": {"first name": ""}}', None),
+        ('{"id": "1", "attributes": {"tags": null}}', None),
+        ('{"id": "1", "attributes": {"free": {"label": "a", "value": 1}}}', None),
+        ('{"id": "1", "attributes": {"free": {"a": 1}}}', None),
+        ('{"id": "1", "attributes": {"person": {"id": "2"}}}', None),
+        ('{"id": "1", "attributes": []}', None),
+        ('{"id": "1", "count": 1, "attributes": {}}', None),
+        ('{"id": "1", "count": 1}', None),
+    ],
+)
+def test_wrapped_records_are_unwrapped(page: str, line: Record | None) -> None:
+    records = read(body(page), reader(WRAPPED, key=None))
+    assert (json.loads(records.lines) if records else None) == line
+
+
+def test_pages_that_never_fit_are_not_tried_for_ever() -> None:
+    using, misfit, good = reader(), body(record(count='"1"')), body(record())
+    for _ in range(page_reader.MAX_MISFITS - 1):
+        assert read(misfit, using) is None
+    assert read(good, using)
+    for _ in range(page_reader.MAX_MISFITS):
+        assert read(misfit, using) is None
+    assert read(good, using) is None
+
+
+def test_large_pages_are_fitted_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = body(record())
+    monkeypatch.setattr(page_reader, "MAX_BYTES", len(page))
+    assert read(page, reader())
+    assert read(page + b" ", reader()) is None
+
+
+@pytest.mark.parametrize("keys", [("price",), ("day",), ("missing",), ("person",)])
+def test_keys_that_would_compare_differently_are_read_singly(keys: tuple[str, ...]) -> None:
+    assert read(body(record()), reader(keys=keys)) is None
+
+
+def test_records_are_loaded_only_if_they_are_used() -> None:
+    page, loads = body(record(), record()), []
+
+    def load() -> list[Record]:
+        loads.append(1)
+        records: list[Record] = json.loads(page)["data"]
+        return records
+
+    found = reader().read(page, load)
+    assert found is not None
+    records = found["data"].records
+    assert len(records) == 2
+    assert not loads
+    assert records[0] is next(iter(records))
+    assert [*records] == json.loads(page)["data"]
+    assert loads == [1]
+
+
+def test_a_page_that_is_sent_again_is_recognized() -> None:
+    paginator, using = PageNumber("page", size=1), reader()
+    pages = [using.read(body(record(id=f'"{number}"')), list) for number in (1, 2)]
+    first, second = (page["data"] for page in pages if page)
+    [following] = paginator.next_requests(Request("/", (("page", "1"), ("limit", "1")), "/"), PageContents({}, first))
+    assert paginator.is_repeated(following, first)
+    assert not paginator.is_repeated(following, second)
