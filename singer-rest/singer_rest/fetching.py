@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import cached_property
 from http import HTTPStatus
@@ -196,7 +197,10 @@ class FetchingStream(SdkStream):
         return request.is_first and param in dict(request.params)
 
     def _placeholder(self, others: Sequence[Request], request: Request, part: Slice, received: datetime) -> Page:
-        return Page([], [chain([*others, *request.remaining])], part, 0, received, is_placeholder=True)
+        following = chain([*others, *request.remaining])
+        if len(others) == 1 and others[0].restarts == request.restarts:  # the same page, which need not be the first
+            following = replace(following, is_first=request.is_first)
+        return Page([], [following], part, 0, received, is_placeholder=True)
 
     def _page_of_parent(self, meaning: Meaning, reply: Reply, request: Request, part: Slice) -> Page | None:
         """Returns the page if a response is about a parent. None: it is about several that cannot be separated."""

@@ -715,6 +715,35 @@ def test_a_read_that_was_killed_goes_on_from_its_last_whole_page(things: Any) ->
     assert second.state["bookmarks"]["things_core"]["finished_slices"] is None
 
 
+def test_a_later_page_that_fails_and_then_comes_without_a_body_is_not_the_end(things: Any) -> None:
+    faults = iter([Answer({"error": {}}, 500), Answer(b"", 204), Answer({"error": {}}, 413), Answer(b"", 204)])
+
+    def answer(asked: Asked) -> Answer:
+        if not asked.query_text:
+            return page(*(row(n) for n in range(1000)), nextLink="things_core?$skiptoken=2", count=1001)
+        return next(faults, None) or page(row(1000))
+
+    output, _ = things(answer)
+    assert len(output.records("things_core")) == 1001  # and the list is not read twice for its number of rows
+    assert len(output.of("ACTIVATE_VERSION")) == 1
+
+
+@pytest.mark.parametrize("nothing", [page(), Answer({"value": None}), Answer(b"", 204)])
+def test_a_place_that_leads_to_no_rows_proves_nothing(things: Any, nothing: Answer) -> None:
+    first, _ = things(interrupted, fails=[])
+    answers = iter([nothing])
+
+    def answer(asked: Asked) -> Answer:
+        if asked.query_text:
+            return next(answers, None) or page(row(3))
+        return page(*(row(n) for n in range(4)))
+
+    second, _ = things(answer, state=first.state)
+    ids = [record["user_id"] for record in second.records("things_core")]
+    assert ids == ([3] if nothing.status == 204 else [0, 1, 2, 3])
+    assert len(second.of("ACTIVATE_VERSION")) == 1
+
+
 def test_a_place_that_is_gone_means_starting_over(things: Any) -> None:
     first, _ = things(interrupted, fails=[])
 

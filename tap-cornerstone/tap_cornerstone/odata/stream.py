@@ -177,6 +177,8 @@ class ODataStream(CornerstoneStream):
         if self._delta is not None:
             self._entries.check_complete(rows, self.stream_state.get(OMITTED))
         delta, next_link = (member(body, f"@odata.{name}link") for name in ("delta", "next"))
+        if request.path == self._saved_position and not (rows or next_link):
+            raise LinkEnded(f"{self.name}: the link at which the last run stopped leads to no rows. Run again later.")
         if len(records) == request.expected_rows and not (delta or next_link):
             return self._retry_in_other_size(request)
         pace = pace_of(request).after_good_page()
@@ -236,7 +238,7 @@ class ODataStream(CornerstoneStream):
         if status in TOO_LARGE and (other := self._smaller_request(request, f"status {status}", 2)):
             return other
         is_first = request.path == self._start_path(pace)
-        if status == HTTPStatus.NO_CONTENT and not (is_first or request.is_first):
+        if status == HTTPStatus.NO_CONTENT and not (is_first or request.path == self._delta):
             return Meaning.RETRY  # the page before said that this one exists
         if status in LINK_ENDED and not is_first:
             raise LinkEnded(f"{self.name}: a link of the portal has expired (status {status}). Run again later.")
