@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_rest import DateWindows, ParentBatches, PerParent, Product
+from singer_rest import ChangedSince, DateWindows, ParentBatches, PerParent, Product
 from singer_rest.testing import Answer, Output
 
 if TYPE_CHECKING:
@@ -347,6 +347,49 @@ def test_first_parents_that_are_not_found_do_not_stop_those_after_them(
     output = run("owners", "pets", max_concurrency=workers, **OPTIONS)
     assert set(output.ids()["pets"]) == {f"p{owner}" for owner in ids[120:]}
     assert "pets: 120 of the owners were not found, even on a second request" in caplog.text
+
+
+def test_changes_of_a_parent_that_was_forbidden_for_a_while_are_read_once_it_is_not(
+    run: Callable[..., Output], shop: Any, make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    pets = type(make_tap().streams["pets"])
+    monkeypatch.setattr(pets, "replication_key", "updated_at")
+    monkeypatch.setattr(pets, "changed_since", ChangedSince("changed_after", strict=True))
+
+    def changed(day: int) -> None:
+        for owner in "123":
+            shop.data[f"/owners/{owner}/pets"] = [{"id": owner, "updated_at": f"2026-02-0{day}T00:00:00Z"}]
+
+    def next_run(state: dict[str, Any] | None = None) -> tuple[list[str], dict[str, Any], str]:
+        caplog.clear()
+        output = run("pets", state=state, start_date=None)
+        return (
+            sorted(output.ids().get("pets", [])),
+            output.state,
+            output.state["bookmarks"]["pets"].get("replication_key_value"),
+        )
+
+    changed(1)
+    _, state, bookmark = next_run()
+    changed(2)
+    shop.refusals["/owners/2/pets"] = Answer({}, 403)
+    ids, held, bookmark = next_run(state)
+    assert (ids, bookmark) == (["1", "3"], "2026-02-01T00:00:00Z"), "it may pass"
+    assert "may not read 1 of the owners, and the next run starts from the same bookmark" in caplog.text
+    changed(3)
+    ids, forbidden, bookmark = next_run(held)
+    assert (ids, bookmark) == (["1", "3"], "2026-02-03T00:00:00Z"), "it has not passed"
+    assert "same bookmark" not in caplog.text
+    shop.refusals.clear()
+    assert next_run(held)[0] == ["1", "2", "3"]
+    changed(2)
+    ids, granted, _ = next_run(forbidden)
+    assert ids == []
+    assert "pets: more of the owners may be read than in the last run, so the next run reads everything" in caplog.text
+    ids, state, _ = next_run(granted)
+    assert ids == ["1", "2", "3"]
+    assert "reads everything" not in caplog.text
+    assert next_run(state)[0] == ["1", "2", "3"], "within the look-back"
 
 
 def test_children_of_parents_that_changed_since_a_later_start_date_are_not_the_whole_table(

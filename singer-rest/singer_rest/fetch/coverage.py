@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from singer_rest.errors import NoAccess, TapError
 from singer_rest.fetch.answers import REFUSALS, Meaning, forbidden_reason
+from singer_rest.fetch.list_counts import ListCount, SliceCount
 from singer_rest.slices.base import Slice
 
 if TYPE_CHECKING:
@@ -27,64 +28,6 @@ FEW_NO_CONTENT = 3
 """The same if none has one: requesting a short list again is cheap."""
 MOST_NAMED = 20
 """Maximum number of slices named in a message."""
-
-
-@dataclass
-class _ListCount:
-    """Item counts of one list, from its first page on.
-
-    Args:
-        total: Number of items that the vendor reports.
-        received: Number of items received.
-        restarts: How often the list was restarted.
-        counts_records: Whether the vendor's total counts records, not objects nested in them.
-    """
-
-    total: int = 0
-    received: int = 0
-    restarts: int = 0
-    counts_records: bool = True
-
-    @property
-    def is_short(self) -> bool:
-        return self.received < self.total
-
-    @property
-    def surplus(self) -> int | None:
-        """Number of items received beyond the reported total. None: the vendor reports no total of records."""
-        return max(self.received - self.total, 0) if self.total and self.counts_records else None
-
-
-@dataclass
-class _SliceCount:
-    """The counts of one slice.
-
-    Args:
-        slice: The slice.
-        list: Those of the list that is being read. A slice can consist of several.
-        rows: Number of records.
-        repeated: Number of records that repeat the key of an earlier one.
-        surplus: Number of items received beyond the reported totals. None: there is no total of records.
-        is_incomplete: Whether records may be missing.
-        is_unread: Whether its parent was not found or refused, or the vendor cannot return it or some of its items, or
-            sent no body the first time.
-        is_refused: Whether one of its parents is forbidden or rejected.
-    """
-
-    slice: Slice
-    list: _ListCount = field(default_factory=_ListCount)
-    rows: int = 0
-    repeated: int = 0
-    surplus: int | None = None
-    is_incomplete: bool = False
-    is_unread: bool = False
-    is_refused: bool = False
-
-    def close_list(self) -> None:
-        """Adds the counts of a list that has been read."""
-        self.is_incomplete = self.is_incomplete or self.list.is_short
-        if (surplus := self.list.surplus) is not None:
-            self.surplus = (self.surplus or 0) + surplus
 
 
 class Coverage:
@@ -124,9 +67,9 @@ class Coverage:
         self._unreadable_advice = unreadable_advice
         self._all_unreadable = all_unreadable
         self._is_retry = False
-        self._open: dict[int, _SliceCount] = {}
+        self._open: dict[int, SliceCount] = {}
         """The slices that are being read, by identity: equal ones may be read twice."""
-        self._current = _SliceCount(Slice())
+        self._current = SliceCount(Slice())
         """The slice of the last page."""
         self._incomplete: list[tuple[Slice, bool]] = []
         self._not_found: dict[str, list[Slice]] = {}
@@ -146,7 +89,7 @@ class Coverage:
         """Records a page's outcome."""
         if page.is_placeholder:
             return
-        count = self._current = self._open.setdefault(id(page.slice), _SliceCount(page.slice))
+        count = self._current = self._open.setdefault(id(page.slice), SliceCount(page.slice))
         if page.meaning is Meaning.PARENT_GONE:
             # A parent can be requested more than once: for other days or in another view.
             self._not_found.setdefault(self._parent_of(page), []).append(self._single_parent_slice(page))
@@ -173,19 +116,19 @@ class Coverage:
             if count.is_incomplete:
                 self._incomplete.append((page.slice, count.rows > 0))
 
-    def _count_content(self, page: Page, count: _SliceCount) -> None:
+    def _count_content(self, page: Page, count: SliceCount) -> None:
         if page.meaning is Meaning.RECORDS:
             self._with_content += 1
         elif page.is_no_content and not (count.rows or self._is_retry):
             self._no_content.append(page.slice)
             count.is_unread = True
 
-    def _count(self, page: Page, count: _SliceCount) -> None:
+    def _count(self, page: Page, count: SliceCount) -> None:
         """Compares the number of items received for a list with the total that the vendor reports."""
         if page.is_first:
             if page.restarts <= count.list.restarts:  # pages of a restarted list do not count
                 count.close_list()
-            count.list = _ListCount(restarts=page.restarts)
+            count.list = ListCount(restarts=page.restarts)
         count.list.total = max(count.list.total, page.total or 0)
         count.list.received += page.item_count
         count.list.counts_records &= page.item_count == len(page.records)
@@ -274,6 +217,11 @@ class Coverage:
         self._parents_hidden = parents.may_hold_rows or without_id > 0
 
     @property
+    def forbidden(self) -> int:
+        """Number of parents that the credential may not read."""
+        return len(self._forbidden)
+
+    @property
     def maybe_incomplete(self) -> bool:
         """Whether records that the credential may read may be missing."""
         return bool(self._not_found or self._refused or self._incomplete or self._parents_incomplete)
@@ -336,12 +284,13 @@ class Coverage:
             raise NoAccess(f"{self._stream}: {sentence} (the vendor refused access to all of the {parents}).")
         raise NoAccess(f"{self._stream}: none of the {parents} was found. {sentence[0].upper()}{sentence[1:]}.")
 
-    def warnings(self, *, is_full: bool, incremental: bool) -> Iterator[str]:
+    def warnings(self, *, is_full: bool, incremental: bool, newly_forbidden: bool) -> Iterator[str]:
         """Yields one sentence for each kind of missing data.
 
         Args:
             is_full: Whether this was a full read, after which missing rows would be marked as deleted.
             incremental: Whether the stream has a bookmark.
+            newly_forbidden: Whether the bookmark stays because more parents are forbidden than in the last run.
         """
         not_deleted = ", so no row is marked as deleted in this run" if is_full else ""
         same_bookmark = ", and the next run starts from the same bookmark" if incremental else ""
@@ -356,7 +305,8 @@ class Coverage:
         if self._forbidden:
             count = len(self._forbidden)
             names = self._names(parts[0] for parts in self._forbidden.values())
-            yield f"the credential may not read {count} of the {self._parent}{not_deleted}{names}."
+            stays = same_bookmark if newly_forbidden else ""
+            yield f"the credential may not read {count} of the {self._parent}{not_deleted}{stays}{names}."
         if self._refused:
             yield (
                 f"{len(self._refused)} of the {self._parent} were skipped because the vendor "

@@ -278,7 +278,10 @@ class SyncedStream(CompletedStream):
         holds_rows = self.coverage.may_hold_rows or self.replication.unidentified_rows > 0
         if write_messages and not holds_rows and replication.activates(*self.covered_interval):
             self._write_activate_version_message(replication.version or 0)
-        replication.finish(*self.covered_interval, versions=write_messages, incomplete=self.coverage.maybe_incomplete)
+        forbidden = self.coverage.forbidden
+        incomplete = self.coverage.maybe_incomplete or replication.is_newly_forbidden(forbidden)
+        replication.finish(*self.covered_interval, versions=write_messages, incomplete=incomplete)
+        replication.finish_forbidden(forbidden, all_requested=not self.slices.changed)
         self.finish_state(self.stream_state)
         for warning in stream_warnings(self):
             self.logger.warning("%s: %s", self.name, warning)

@@ -61,7 +61,14 @@ def stream_warnings(stream: ReadStream) -> Iterator[str]:
     if stream.slices.key and not stream.has_requested:
         yield f"nothing was requested: none of the {stream.slices.parent} has a {stream.slices.key}."
     whole = replication.whole and replication.total_rows > 0
-    yield from stream.coverage.warnings(is_full=whole, incremental=replication.has_bookmark)
+    forbidden = stream.coverage.forbidden
+    yield from stream.coverage.warnings(
+        is_full=whole,
+        incremental=replication.has_bookmark,
+        newly_forbidden=replication.is_newly_forbidden(forbidden),
+    )
+    if replication.is_readable_again(forbidden) and not stream.slices.changed:
+        yield f"more of the {stream.slices.parent} may be read than in the last run, so the next run reads everything."
     if replication.keyless_rows:
         yield (
             f"{replication.keyless_rows} of {replication.total_rows} records have no {stream.replication_key}, so "

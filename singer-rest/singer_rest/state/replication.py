@@ -28,6 +28,9 @@ FIRST_YEAR = 1900
 FULL_READ_DUE = "full_read_due"
 """State key: the next run has to read everything."""
 
+FORBIDDEN_PARENTS = "forbidden_parents"
+"""State key: number of parents that the credential might not read in the last run."""
+
 
 class Replication:
     """The bookmark, window and version of one stream. Written back to the state only after a complete read.
@@ -71,6 +74,8 @@ class Replication:
         self.rows = 0
         self.earlier_rows = 0
         """Records of the same read that an earlier run emitted."""
+        forbidden = state.get(FORBIDDEN_PARENTS)
+        self._known_forbidden = forbidden if isinstance(forbidden, int) else 0
         self.unidentified_rows = 0
         """Records of the read, in this and earlier runs, that lack a part of their primary key."""
 
@@ -210,6 +215,27 @@ class Replication:
             end: The user's end date. None: none.
         """
         return self.whole and self.version is not None and self.total_rows > 0 and self._covers_table(start, end)
+
+    def is_newly_forbidden(self, parents: int) -> bool:
+        """Whether more parents are forbidden than in the last run. That may pass, so the bookmark stays once."""
+        return self.has_bookmark and parents > self._known_forbidden
+
+    def is_readable_again(self, parents: int) -> bool:
+        """Whether fewer parents are forbidden than in the last run, so that rows before the bookmark are missing."""
+        return self.has_bookmark and not self.whole and parents < self._known_forbidden
+
+    def finish_forbidden(self, parents: int, *, all_requested: bool) -> None:
+        """Records in the state how many parents are forbidden.
+
+        Args:
+            parents: Their number.
+            all_requested: Whether each run requests the children of all parents, not only of changed ones.
+        """
+        if not self.has_bookmark or not (parents or FORBIDDEN_PARENTS in self._state):
+            return
+        self._state[FORBIDDEN_PARENTS] = parents
+        if all_requested and self.is_readable_again(parents):
+            self._state[FULL_READ_DUE] = True
 
     def finish(
         self, start: datetime | None, end: datetime | None, *, versions: bool = True, incomplete: bool = False
