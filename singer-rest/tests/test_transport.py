@@ -89,6 +89,30 @@ def test_a_netrc_does_not_replace_the_token(tmp_path: Path, monkeypatch: pytest.
         assert "Authorization" not in vendor.asked[1].headers
 
 
+def test_requests_go_through_the_environments_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    with host(lambda asked: Answer({})) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url.replace("//", "//jane:pw@"))
+        monkeypatch.setenv("no_proxy", "")
+        way = transport("http://vendor.invalid")
+        for _ in range(2):
+            way.send(REQUEST, Fixed())
+        assert [asked.headers["Host"] for asked in proxy.asked] == ["vendor.invalid"] * 2
+        assert [asked.headers["Proxy-Authorization"] for asked in proxy.asked] == ["Basic amFuZTpwdw=="] * 2
+        with host(lambda asked: Answer({})) as vendor:
+            monkeypatch.setenv("no_proxy", "127.0.0.1")
+            transport(vendor.url).send(REQUEST, Fixed())
+            assert len(vendor.asked) == 1
+        assert len(proxy.asked) == 2
+
+
+def test_cookies_are_sent_back() -> None:
+    with host(lambda asked: Answer({}, headers={"Set-Cookie": "gateway=7; Path=/"})) as vendor:
+        way = transport(vendor.url)
+        for _ in range(2):
+            way.send(REQUEST, Fixed())
+        assert [asked.headers.get("Cookie") for asked in vendor.asked] == [None, "gateway=7"]
+
+
 @pytest.mark.parametrize(
     ("answer", "reason", "after", "throttled"),
     [

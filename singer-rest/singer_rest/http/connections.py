@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator, Mapping, Sequence
 
-    from requests import Response
     from typing_extensions import Buffer
+    from urllib3 import BaseHTTPResponse
 
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
@@ -57,6 +57,34 @@ class Adapter(HTTPAdapter):
         return manager
 
 
+class HostAdapter(Adapter):
+    """The adapter for a single host, whose pool it looks up once. It returns urllib3's responses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pool: Any = None
+        self._is_verified = False
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - a pool of urllib3
+        """Returns the pool of the host, or of its proxy."""
+        self._pool = self._pool or super().get_connection_with_tls_context(*args, **kwargs)
+        return self._pool
+
+    def cert_verify(self, *args: Any, **kwargs: Any) -> None:
+        """Sets the certificates of the pool."""
+        if not self._is_verified:
+            super().cert_verify(*args, **kwargs)  # type: ignore[no-untyped-call]
+            self._is_verified = True
+
+    def request_url(self, request: PreparedRequest, proxies: Mapping[str, str] | None) -> str:
+        """Returns what is requested: a proxy may need the whole URL."""
+        return super().request_url(request, proxies) if proxies else request.path_url
+
+    def build_response(self, req: PreparedRequest, resp: BaseHTTPResponse) -> BaseHTTPResponse:  # type: ignore[override]  # noqa: ARG002
+        """Returns urllib3's response."""
+        return resp
+
+
 class HostSession(Session):
     """A session for one host.
 
@@ -73,6 +101,7 @@ class HostSession(Session):
         self.auth = _keep_headers
         self._base_headers = {name: str(value) for name, value in self.headers.items()}
         self._environment: Any = None
+        self._host_adapter = HostAdapter()
 
     def send_to_host(
         self,
@@ -83,11 +112,11 @@ class HostSession(Session):
         data: bytes | None,
         headers: Mapping[str, str],
         timeout: tuple[float, float],
-    ) -> Response:
-        """Sends a request as `request` does, in half of the time, and follows no redirect.
+    ) -> BaseHTTPResponse:
+        """Sends a request as `request` does, in less than half of the time, and follows no redirect.
 
-        `request` looks up the environment's proxies and certificates each time, merges all settings of the session and
-        prepares a redirect.
+        `request` looks up the environment's proxies and certificates and their pool each time, merges all settings of
+        the session, prepares a redirect and wraps the response.
         """
         settings = self._environment or self.merge_environment_settings(url, {}, True, None, None)  # noqa: FBT003
         self._environment = settings
@@ -103,9 +132,9 @@ class HostSession(Session):
             request.prepare_cookies(self.cookies)
         request.body = data
         request.prepare_content_length(data)
-        response = self.get_adapter(url).send(request, timeout=timeout, **settings)
+        response: BaseHTTPResponse = self._host_adapter.send(request, timeout=timeout, **settings)  # type: ignore[assignment]
         if "Set-Cookie" in response.headers:
-            extract_cookies_to_jar(self.cookies, request, response.raw)  # type: ignore[no-untyped-call]
+            extract_cookies_to_jar(self.cookies, request, response)  # type: ignore[no-untyped-call]
         return response
 
 

@@ -24,6 +24,8 @@ from singer_rest.http.unpacking import ENCODINGS, BrokenBody, UnknownEncoding, d
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from urllib3 import BaseHTTPResponse
+
     from singer_rest.http.auth import Authenticator
 
 # Its messages at lower levels, and those about unreadable headers, contain URLs with ids and cursors.
@@ -147,20 +149,24 @@ class Transport:
                 f"{endpoint} answered in an encoding that was not requested (requested: {', '.join(ENCODINGS)}). Check "
                 "what stands between this machine and the vendor, such as a proxy."
             ) from None
-        return Reply(response.status_code, response.headers, body, datetime.now(timezone.utc))
+        return Reply(response.status, response.headers, body, datetime.now(timezone.utc))
 
     def _answer(
         self, method: str, path: str, endpoint: str, timeout: float, kwargs: dict[str, Any]
-    ) -> requests.Response:
+    ) -> BaseHTTPResponse:
         self.rate_limiter.activity.add_request()
         session, url, timeouts = self._session(), self.api_url + path, (min(timeout, CONNECT_SECONDS), timeout)
         try:
             # A redirect could send the token to another host, or lead to a login page.
             if kwargs.keys() == SIMPLE and not self._public:
                 return session.send_to_host(method, url, timeout=timeouts, **kwargs)
-            return session.request(method, url, timeout=timeouts, allow_redirects=self._public, stream=True, **kwargs)
+            response = session.request(
+                method, url, timeout=timeouts, allow_redirects=self._public, stream=True, **kwargs
+            )
         except (requests.RequestException, HTTPError, ValueError, OSError) as error:
             raise _explained(error, endpoint) from None
+        raw: BaseHTTPResponse = response.raw
+        return raw
 
     def _session(self) -> HostSession:
         session: HostSession | None = getattr(self._local, "session", None)
@@ -194,7 +200,7 @@ def _explained(error: Exception, endpoint: str) -> Exception:
     )
 
 
-def _body(response: requests.Response) -> bytes:
+def _body(response: BaseHTTPResponse) -> bytes:
     """Reads the whole body, as it was sent. The connection can be reused only after that.
 
     Raises:
@@ -203,7 +209,7 @@ def _body(response: requests.Response) -> bytes:
     parts = []
     try:
         # Reads what has arrived: reading a whole chunk would block for as long as single bytes arrive.
-        while part := response.raw.read1(CHUNK, decode_content=False):
+        while part := response.read1(CHUNK, decode_content=False):
             parts.append(part)
     except ReadTimeoutError:
         raise RetryableError(LATE, slow=True) from None
@@ -212,7 +218,7 @@ def _body(response: requests.Response) -> bytes:
     return b"".join(parts)
 
 
-def _empty(response: requests.Response) -> bytes:
+def _empty(response: BaseHTTPResponse) -> bytes:
     """Returns an empty body.
 
     Raises:
@@ -221,13 +227,13 @@ def _empty(response: requests.Response) -> bytes:
     declared_empty = response.headers.get("Content-Length") == "0" or (
         "Transfer-Encoding" in response.headers and "Content-Encoding" not in response.headers
     )
-    if response.status_code == HTTPStatus.OK and not declared_empty:
+    if response.status == HTTPStatus.OK and not declared_empty:
         raise BrokenBody("the body ended early")
     return b""
 
 
-def _raise_for_retry(response: requests.Response) -> None:
-    status = response.status_code
+def _raise_for_retry(response: BaseHTTPResponse) -> None:
+    status = response.status
     after = retry_after(response.headers)
     retry = None
     if status == HTTPStatus.TOO_MANY_REQUESTS:
