@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -207,10 +208,25 @@ class RestStream(FetchingStream):
     def covered_interval(self) -> tuple[datetime | None, datetime | None]:
         """The first and last timestamp that this run reads. None: unbounded."""
         window = self.window(self.replication.since)
-        start = self.slices.start(window)
+        start, end = self.slices.start(window), window.until
+        table_until, default_end = self.replication.table_until, self.slices.end(window)
+        if table_until and not end and default_end and default_end < table_until:
+            end = default_end  # an earlier `end_date` reached further
         # Children of changed parents have no filter of their own, but are those of parents changed since then.
         since = self.replication.since if self.slices.changed else self.since
-        return (start, window.until) if start else (since, None)
+        return (start, end) if start else (since, None)
+
+    @property
+    def lacks_settings_window(self) -> bool:
+        """Whether a full read would reach further back or ahead than the table, to which this run adds changes only."""
+        replication = self.replication
+        if replication.whole:
+            return False
+        window = replace(self.window(replication.start_date), whole=True)
+        start, end = self.slices.start(window) or replication.start_date, window.until or self.slices.end(window)
+        starts_earlier = replication.table_since and (start is None or start < replication.table_since)
+        ends_later = replication.table_until and end and end > replication.table_until
+        return bool(starts_earlier or ends_later)
 
     @property
     def started(self) -> datetime:

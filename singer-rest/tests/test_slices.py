@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from singer_rest import (
     DateWindows,
+    DayWindows,
     MonthlyBackfill,
     Months,
     ParamSets,
@@ -54,6 +55,22 @@ def test_months_default_to_january_five_years_ago_up_to_now() -> None:
     assert months[0] == "2021-01-01"
     assert months[-1] == "2026-11-01"
     assert len(months) == len(set(months)) == 5 * 12 + 11
+
+
+@pytest.mark.parametrize(
+    "slices",
+    [Months("from", "to"), DateWindows("from", "to", days=7, years_ahead=1), DayWindows("from", "to", days_back=30)],
+)
+@pytest.mark.parametrize("until", [None, datetime(2026, 5, 3, 4, tzinfo=timezone.utc)])
+def test_windows_end_with_their_last_slice(slices: Slices, until: datetime | None) -> None:
+    found = window(datetime(2026, 4, 15, tzinfo=timezone.utc), until)
+    *_, last = slices.plan(found, None)
+    product = Product(slices, ParamValues("type", "team"))
+    assert slices.end(found) == product.end(found)
+    end = slices.end(found)
+    assert last
+    assert end
+    assert str(last.params["to"])[:10] == end.date().isoformat()
 
 
 def test_months_end_with_the_month_of_the_end_date() -> None:

@@ -40,6 +40,10 @@ class ChangedDays(Slices):
         return self.windows.start(window) if window.whole else None
 
     @override
+    def end(self, window: Window) -> datetime | None:
+        return self.windows.end(window) if window.whole else None
+
+    @override
     def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:
         if window.changed_since is None:
             yield from self.windows.plan(window, parents)

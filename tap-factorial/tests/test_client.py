@@ -550,7 +550,7 @@ def test_a_page_without_a_row_does_not_stop_those_after_it(
 def test_no_content_in_the_place_of_a_later_page_is_no_end_of_the_list(
     run: Callable[..., Any], factorial: Start, status: int
 ) -> None:
-    vendor = factorial(pages(page({"id": "1"}, **GOES_ON), Answer(None, status), page({"id": "2"})))
+    vendor = factorial(pages(page({"id": "1"}, **GOES_ON), Answer(b"", status), page({"id": "2"})))
     output = run(vendor.url, "teams_teams")
     assert [record["id"] for record in output.records("teams_teams")] == ["1", "2"]
     assert len(output.of("ACTIVATE_VERSION")) == 1
@@ -886,3 +886,63 @@ def test_a_dead_key_is_one_sentence(run: Callable[..., Any]) -> None:
         pytest.raises(RunError, match="rejects the API key"),
     ):
         run(vendor.url)
+
+
+def dated(*days: str) -> Callable[[Asked], Answer]:
+    """Lists by dates that have a row on each of some days, none of which has changed lately."""
+
+    def answer(asked: Asked) -> Answer:
+        first, last = asked.query.get("start_on", ""), asked.query.get("end_on", "")
+        return page(*({"id": day, "updated_at": "2020-01-01T00:00:00Z"} for day in days if first <= day <= last))
+
+    return answer
+
+
+def test_an_end_date_that_was_removed_deletes_no_row_after_the_default_end(
+    run: Callable[..., Any], factorial: Start, starts: Callable[[datetime], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    starts(STARTED)
+    vendor = factorial(dated("2026-01-01", "2028-06-01"))
+    first = run(vendor.url, "attendance_worked_times", start_date="2026-01-01", end_date="2028-12-31")
+    assert len(first.records("attendance_worked_times")) == 2
+    starts(STARTED + timedelta(days=1))
+    second = run(vendor.url, "attendance_worked_times", start_date="2026-01-01", state=first.state)
+    assert len(second.records("attendance_worked_times")) == 1
+    assert second.of("ACTIVATE_VERSION") == []
+    assert "leaves out a part of what was loaded before, so no row is marked as deleted" in caplog.text
+    assert second.state["bookmarks"]["attendance_worked_times"]["window_end"] == "2028-12-31T00:00:00Z"
+
+    caplog.clear()
+    starts(STARTED + timedelta(days=800))
+    third = run(vendor.url, "attendance_worked_times", start_date="2026-01-01", state=second.state)
+    assert len(third.of("ACTIVATE_VERSION")) == 1
+    assert "was loaded before" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("dates", "is_said"),
+    [
+        ({"start_date": "2025-06-01", "end_date": "2026-12-31"}, False),
+        ({"start_date": "2025-07-01", "end_date": "2026-11-30"}, False),
+        ({"start_date": "2025-05-31", "end_date": "2026-12-31"}, True),
+        ({"start_date": "2025-06-01", "end_date": "2027-01-01"}, True),
+        ({"start_date": "2025-06-01"}, True),
+        ({"end_date": "2026-12-31"}, True),
+    ],
+)
+def test_dates_that_a_later_run_does_not_read_are_said(
+    run: Callable[..., Any],
+    factorial: Start,
+    starts: Callable[[datetime], None],
+    *,
+    dates: dict[str, str],
+    is_said: bool,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    starts(STARTED)
+    vendor = factorial(dated("2026-01-01"))
+    first = run(vendor.url, "attendance_shifts", start_date="2025-06-01", end_date="2026-12-31")
+    assert "includes a time" not in caplog.text
+    starts(STARTED + timedelta(days=1))
+    run(vendor.url, "attendance_shifts", state=first.state, **dates)
+    assert ("`start_date` or `end_date` includes a time that was not read before" in caplog.text) == is_said

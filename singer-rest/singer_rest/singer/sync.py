@@ -91,6 +91,11 @@ class SyncedStream(CompletedStream):
     def covered_interval(self) -> tuple[datetime | None, datetime | None]:
         """The first and last timestamp that this run reads. None: unbounded."""
 
+    @property
+    @abstractmethod
+    def lacks_settings_window(self) -> bool:
+        """Whether the table lacks a part of the window in the settings, which this run does not read."""
+
     @abstractmethod
     def position_after(self, page: Page) -> str | None:
         """Where an unsliced list continues after a page, if a later run may resume there."""

@@ -44,6 +44,10 @@ class ReadStream(Protocol):
         """How the stream is divided."""
 
     @property
+    def lacks_settings_window(self) -> bool:
+        """Whether the table lacks a part of the window in the settings, which this run does not read."""
+
+    @property
     def has_requested(self) -> bool:
         """Whether there was anything to request."""
 
@@ -56,6 +60,7 @@ def stream_warnings(stream: ReadStream) -> Iterator[str]:
             "the bookmark lies in the future, so everything was read again. This machine's clock is wrong, or was; "
             "check it."
         )
+    yield from _window_warnings(stream)
     if replication.came_back_empty:
         yield "no records were returned, so rows loaded earlier are kept. A lost permission often looks like this."
     if stream.slices.key and not stream.has_requested:
@@ -97,6 +102,19 @@ def stream_warnings(stream: ReadStream) -> Iterator[str]:
         yield (
             f"{replication.unidentified_rows} records lack a part of their key ({', '.join(stream.primary_keys)}); "
             f"target-duckdb sets them aside, another loader may reject them{not_deleted}."
+        )
+
+
+def _window_warnings(stream: ReadStream) -> Iterator[str]:
+    if stream.lacks_settings_window:
+        yield (
+            "`start_date` or `end_date` includes a time that was not read before. Only changes were read; run a full "
+            "refresh to load what has not changed since."
+        )
+    if stream.replication.covers_less:
+        yield (
+            "`start_date` or `end_date` leaves out a part of what was loaded before, so no row is marked as deleted. "
+            "A full refresh limits the table to the new window."
         )
 
 

@@ -91,6 +91,10 @@ class Slices(ABC):
         """The earliest timestamp that the slices of a window cover. None: unbounded."""
         return None
 
+    def end(self, window: Window) -> datetime | None:  # noqa: ARG002
+        """The latest timestamp that the slices of a window cover. None: unbounded."""
+        return None
+
     def parent_fields(self, parent: Record) -> Record:  # noqa: ARG002
         """The fields of a parent, beside its id, that the slices need. They stay in memory for all parents."""
         return {}

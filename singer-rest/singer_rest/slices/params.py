@@ -76,6 +76,10 @@ class Product(Slices):
         """The earliest timestamp that the slices of a window cover."""
         return self.outer.start(window) or self.inner.start(window)
 
+    def end(self, window: Window) -> datetime | None:
+        """The latest timestamp that the slices of a window cover."""
+        return self.outer.end(window) or self.inner.end(window)
+
     def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:
         """Yields the inner slices for each outer slice."""
         for outer in self.outer.plan(window, parents):

@@ -50,10 +50,14 @@ class Months(Slices):
         """The first day of the first month."""
         return _start(window, self.years_back).start_of("month")
 
+    def end(self, window: Window) -> datetime:
+        """The end of the last month."""
+        return pendulum.instance(window.until or window.now).end_of("month")
+
     def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:  # noqa: ARG002
         """Yields a slice per month, oldest first, up to the month of the upper bound."""
         month = pendulum.instance(self.start(window)).date()
-        end = pendulum.instance(window.until or window.now).date()
+        end = pendulum.instance(self.end(window)).date()
         while month <= end:
             first, last = month.to_date_string(), month.end_of("month").to_date_string()
             next_start = month.add(months=1)
@@ -102,10 +106,15 @@ class DateWindows(Slices):
         """The first day of the first slice."""
         return _start(window, self.years_back, self.days_back).start_of("day")
 
+    def end(self, window: Window) -> datetime:
+        """The end of the last day."""
+        now = pendulum.instance(window.now)
+        return (pendulum.instance(window.until) if window.until else now.add(years=self.years_ahead)).end_of("day")
+
     def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:  # noqa: ARG002
         """Yields the slices, oldest first, up to the day of the upper bound."""
         now = pendulum.instance(window.now)
-        end = (pendulum.instance(window.until) if window.until else now.add(years=self.years_ahead)).date()
+        end = pendulum.instance(self.end(window)).date()
         day = pendulum.instance(self.start(window)).date()
         while day <= end:
             next_start = day.add(days=self.days - day.toordinal() % self.days)
@@ -137,12 +146,14 @@ class DayWindows(Slices):
         """The first timestamp of the first slice."""
         return _start(window, 0, self.days_back).set(microsecond=0)
 
+    def end(self, window: Window) -> datetime:
+        """The last timestamp of the last slice."""
+        end = pendulum.instance(window.now).set(microsecond=0).add(seconds=1)
+        return min(end, pendulum.instance(window.until).start_of("day").add(days=1)) if window.until else end
+
     def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:  # noqa: ARG002
         """Yields the slices, oldest first, up to the day of the upper bound."""
-        now = pendulum.instance(window.now)
-        end = now.set(microsecond=0).add(seconds=1)
-        if window.until:
-            end = min(end, pendulum.instance(window.until).start_of("day").add(days=1))
+        now, end = pendulum.instance(window.now), pendulum.instance(self.end(window))
         timestamp = pendulum.instance(self.start(window))
         while timestamp < end:
             next_start = timestamp.start_of("day").add(days=1)

@@ -78,6 +78,8 @@ class Replication:
         self._known_forbidden = forbidden if isinstance(forbidden, int) else 0
         self.unidentified_rows = 0
         """Records of the read, in this and earlier runs, that lack a part of their primary key."""
+        self.covers_less = False
+        """Whether a full read did not cover the whole window of the table, so that no row is marked as deleted."""
 
         version = state.get("version")
         if version is not None and (not isinstance(version, int) or version < 0):
@@ -85,7 +87,8 @@ class Replication:
         self._old_version: int | None = version
         self.table_since = self._timestamp("window_start")
         """The earliest timestamp that the table covers. None: unbounded, or there is no table yet."""
-        self._table_until = self._timestamp("window_end")
+        self.table_until = self._timestamp("window_end")
+        """The latest timestamp that the table covers. None: as far as slices reach by default."""
         self.resumed_since = self._resumed_since()
         """The lower bound of a resumed read that an earlier run began without a start date."""
         same_key = key is not None and state.get("replication_key", key) == key
@@ -251,6 +254,7 @@ class Replication:
         state = self._state
         if checkpoint.KEY in state:
             state[checkpoint.KEY] = None  # set, not removed: Meltano merges states
+        self.covers_less = self.whole and self.version is not None and not self._covers_table(start, end)
         # A table that never had a row needs no version: there is nothing to compare later rows with.
         if self.whole and versions and self.version is not None and (self.total_rows or self._old_version is not None):
             if self._covers_table(start, end):
@@ -278,7 +282,7 @@ class Replication:
         if self._old_version is None:
             return True
         starts_early = start is None or (self.table_since is not None and start <= self.table_since)
-        ends_late = end is None or (self._table_until is not None and end >= self._table_until)
+        ends_late = end is None or (self.table_until is not None and end >= self.table_until)
         return starts_early and ends_late
 
     def _resumed_since(self) -> datetime | None:
