@@ -190,8 +190,8 @@ def test_fraction_of_children_is_that_of_their_parents(lines: Callable[..., list
     shop.data["/owners/4/pets"] = []
     shares = ["25 %", "50 %", "75 %", "100 %"]
     for found in (lines("pets"), lines("pets", "owners", start_date=None)):
-        known = [share for share in found if share]  # not before all parents are known
-        assert len(found) == len(shares)
+        known = list(dict.fromkeys(share for share in found if share))  # not before all parents are known
+        assert len(found) >= len(shares)  # a line after a page of the parents names the children, too
         assert known == shares[-len(known) :]
 
 
