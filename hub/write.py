@@ -32,6 +32,13 @@ COMMON = {
     "usage": "",
     "variant": VARIANT,
 }
+REPORTS = {
+    "doctor": {
+        "args": "--config=ENV --doctor",
+        "description": "Check the connection and what the credential may read",
+    },
+    "plan": {"args": "--config=ENV --plan", "description": "Estimate the requests and minutes of a run"},
+}
 # Metadata that is not in the plugins' `--about` output.
 PLUGINS: dict[str, dict[str, Any]] = {
     "tap-personio": {
@@ -42,6 +49,7 @@ PLUGINS: dict[str, dict[str, Any]] = {
         "domain_url": "https://developer.personio.de/",
         "keywords": ["api", "hr", "meltano_sdk"],
         "logo_url": "/assets/logos/extractors/personio.png",
+        "commands": REPORTS,
         "settings_group_validation": [["client_id", "client_secret"]],
     },
     "tap-factorial": {
@@ -53,7 +61,8 @@ PLUGINS: dict[str, dict[str, Any]] = {
         "keywords": ["api", "hr", "meltano_sdk"],
         "logo_url": "/assets/logos/extractors/factorial.png",
         "settings_group_validation": [["api_key"], ["access_token"], ["client_id", "client_secret"]],
-        "commands": {
+        "commands": REPORTS
+        | {
             "login": {"args": "login", "description": "Log in with an OAuth application and store the tokens"},
         },
     },
@@ -65,6 +74,7 @@ PLUGINS: dict[str, dict[str, Any]] = {
         "domain_url": "https://csod.dev/",
         "keywords": ["api", "hr", "meltano_sdk"],
         "logo_url": "/assets/logos/extractors/cornerstone.png",
+        "commands": REPORTS,
         "settings_group_validation": [
             ["corpname", "client_id", "client_secret"],
             ["corpname", "access_token"],

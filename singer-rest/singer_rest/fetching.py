@@ -187,7 +187,8 @@ class FetchingStream(SdkStream):
     def _refusal(self, meaning: Meaning, status: int, request: Request) -> TapError:
         is_of_parent = meaning in OF_PARENT - {Meaning.PARENT_REFUSED} and request.is_first
         if meaning in NO_ACCESS or is_of_parent:
-            return NoAccess(f"{self.name}: {no_access_reason(meaning, self.permission, status, request.endpoint)}")
+            reason = no_access_reason(meaning, self.permission, status, request.endpoint)
+            return NoAccess(f"{self.name}: {reason}", status=status, not_booked=meaning is Meaning.NOT_BOOKED)
         kind = FilterRefused if status in BAD_REQUESTS and self._is_filtered_first_request(request) else TapError
         return kind(f"{self.name}: {request.endpoint} refused the request with status {status}. {self.advice(status)}")
 

@@ -16,6 +16,7 @@ from singer_rest.http.rate_limits import RateLimit, RateLimiter
 from singer_rest.http.retries import FIRST_DELAY
 from singer_rest.http.transport import Transport
 from singer_rest.settings import check_addresses, check_common, check_headers, missing_setting
+from singer_rest.singer.command import Report, ReportKind
 from singer_rest.singer.sdk import SdkTap
 
 if TYPE_CHECKING:
@@ -59,6 +60,11 @@ class RestTap(SdkTap):
         """The authenticator shared by all streams."""
 
     @cached_property
+    def discovery_problems(self) -> list[str]:
+        """Sentences about streams that discovery left out because the credential may not read which there are."""
+        return []
+
+    @cached_property
     def started(self) -> datetime:
         """When the run began, UTC."""
         return datetime.fromtimestamp(self.initialized_at / 1000, timezone.utc)
@@ -92,6 +98,11 @@ class RestTap(SdkTap):
         return self.config.get("user_agent") or f"{self.name}/{self.plugin_version}"
 
     @property
+    def permission_advice(self) -> str:
+        """Where to grant a missing permission in the vendor's user interface. A class attribute, or a property."""
+        return ""
+
+    @property
     def headers(self) -> dict[str, str]:
         """Headers that the vendor requires, sent with each request."""
         return {}
@@ -101,6 +112,30 @@ class RestTap(SdkTap):
         stream_types = self.stream_types
         check_parents(stream_types)
         return [stream_type(self) for stream_type in stream_types if self._offers(stream_type)]
+
+    def report(self, kind: ReportKind, state: dict[str, Any]) -> Report:
+        """Creates the report of `--doctor` or `--plan`.
+
+        Args:
+            kind: Which report.
+            state: The state of the previous run.
+
+        Raises:
+            RunError: If no stream is selected, or the state is not one of this tap.
+        """
+        from singer_rest.diagnose import text  # noqa: PLC0415 - runs do not need it
+        from singer_rest.diagnose.doctor import doctor  # noqa: PLC0415
+        from singer_rest.diagnose.plan import plan  # noqa: PLC0415
+
+        if kind == "doctor":
+            report = doctor(self, state)
+            return Report(report, text.doctor_text(report), succeeded=report["is_usable"])
+        is_offline = kind == "offline plan"
+        if is_offline:  # discovery would send requests with the credentials
+            for name in {name for group in self.credentials for name in group}:
+                self._config.pop(name, None)
+        report = plan(self, state, offline=is_offline)
+        return Report(report, text.plan_text(report), succeeded=True)
 
     def _offers(self, stream_type: type[RestStream]) -> bool:
         if stream_type.setting and not self.config.get(stream_type.setting):
@@ -151,14 +186,15 @@ class RestTap(SdkTap):
             if (parent := stream.slices.parent) and not self.may_have(parent):
                 raise RunError(unknown_parent(stream.name, parent, ()))
         # A connection test stops early: more workers would request pages that nobody reads.
-        workers = 1 if connection_test else self.config["max_concurrency"]
-        max_wait = self.config["max_wait"]
-        scheduler = Scheduler(
-            workers, self.rate_limiter, lambda: self.rate_limiter.answered, self.first_delay, max_wait
-        )
+        scheduler = self.new_scheduler(1 if connection_test else self.config["max_concurrency"])
         return Fetcher(
-            cast("Sequence[RestStream]", streams), self._stream_named, scheduler, connection_test=connection_test
+            cast("Sequence[RestStream]", streams), self.stream_named, scheduler, connection_test=connection_test
         )
+
+    def new_scheduler(self, workers: int) -> Scheduler:
+        """Creates a scheduler that shares the rate limiter."""
+        limiter = self.rate_limiter
+        return Scheduler(workers, limiter, lambda: limiter.answered, self.first_delay, self.config["max_wait"])
 
     def records_of(self, stream: RestStream) -> list[Record]:
         """Returns all records of a short list, as `parse` returns them, for use in discovery.
@@ -176,7 +212,7 @@ class RestTap(SdkTap):
         finally:
             fetcher.close()
 
-    def _stream_named(self, name: str) -> RestStream:
+    def stream_named(self, name: str) -> RestStream:
         """Returns a stream, available or not: the parent of a stream need not be available."""
         types = {stream_type.name: stream_type for stream_type in self.stream_types}
         return cast("RestStream", self.streams.get(name)) or types[name](self)

@@ -15,7 +15,7 @@ from datetime import date
 from decimal import Decimal
 from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from singer_rest import times
@@ -23,10 +23,11 @@ from singer_rest.fetch import scheduler
 from singer_rest.http import retries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     import pytest
 
+    from singer_rest.stream import RestStream
     from singer_rest.tap import RestTap
 
 T = TypeVar("T")
@@ -303,6 +304,25 @@ def synced(tap: RestTap, *streams: str, fails: list[Exception] | None = None) ->
     """Returns what a tap writes for some streams, or for all."""
     select(tap, *streams)
     return written(tap.sync_all, fails)
+
+
+def requests_by_stream(tap: RestTap, requests: Iterable[Mapping[str, Any]], root: str) -> Counter[str]:
+    """Counts requests by the stream whose path they match: the one with the fewest placeholders.
+
+    Args:
+        tap: The tap.
+        requests: The requests, each with its path.
+        root: What precedes the streams' paths.
+    """
+    patterns = [
+        (stream.path.count("{"), name, re.compile(root + re.sub(r"\\{.*?\\}", "[^/]+", re.escape(stream.path))))
+        for name, stream in cast("Mapping[str, RestStream]", tap.streams).items()
+    ]
+    found = Counter[str]()
+    for request in requests:
+        names = [name for _, name, pattern in sorted(patterns) if pattern.fullmatch(request["path"])]
+        found.update(names[:1])
+    return found
 
 
 NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d{1,3})?")

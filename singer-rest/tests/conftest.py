@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -33,6 +35,7 @@ from singer_sdk import typing as th
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
+    from pathlib import Path
 
     from singer_rest.testing import Host
 
@@ -287,3 +290,32 @@ def tap_of(
 @pytest.fixture
 def make_tap(vendor: Host) -> Callable[..., PetTap]:
     return lambda *streams, **options: tap_of(vendor.url, *streams, **options)
+
+
+@pytest.fixture
+def cli(
+    tmp_path: Path, vendor: Host, make_tap: Callable[..., Any], capfd: pytest.CaptureFixture[str], caplog: Any
+) -> Callable[..., tuple[int, str, str]]:
+    """Runs the command with files of the given content. Returns exit code, output and log."""
+    tap_type = type(make_tap())
+
+    def run(*args: str, config: Any = None, **files: Any) -> tuple[int, str, str]:
+        settings = {"api_url": vendor.url, "key": "k3y", "start_date": "2026-01-01"}
+        files["config"] = settings | config if isinstance(config, dict) else config or settings
+        options = []
+        for name, content in files.items():
+            path = tmp_path / f"{name}.json"
+            path.write_text(content if isinstance(content, str) else json.dumps(content))
+            options += [f"--{name}", str(path)]
+        caplog.clear()
+        root = logging.getLogger()
+        handlers = list(root.handlers)
+        try:
+            with pytest.raises(SystemExit) as ended:
+                tap_type.cli([*options, *args])
+        finally:
+            root.handlers[:] = handlers
+            logging.captureWarnings(capture=False)
+        return int(ended.value.code or 0), capfd.readouterr().out, caplog.text
+
+    return run

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,38 +11,8 @@ from singer_rest.testing import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from singer_rest.testing import Host
-
-
-@pytest.fixture
-def cli(
-    tmp_path: Path, vendor: Host, make_tap: Callable[..., Any], capfd: pytest.CaptureFixture[str], caplog: Any
-) -> Callable[..., tuple[int, str, str]]:
-    """Runs the command with files of the given content. Returns exit code, output and log."""
-    tap_type = type(make_tap())
-
-    def run(*args: str, config: Any = None, **files: Any) -> tuple[int, str, str]:
-        settings = {"api_url": vendor.url, "key": "k3y", "start_date": "2026-01-01"}
-        files["config"] = settings | config if isinstance(config, dict) else config or settings
-        options = []
-        for name, content in files.items():
-            path = tmp_path / f"{name}.json"
-            path.write_text(content if isinstance(content, str) else json.dumps(content))
-            options += [f"--{name}", str(path)]
-        caplog.clear()
-        root = logging.getLogger()
-        handlers = list(root.handlers)
-        try:
-            with pytest.raises(SystemExit) as ended:
-                tap_type.cli([*options, *args])
-        finally:
-            root.handlers[:] = handlers
-            logging.captureWarnings(capture=False)
-        return int(ended.value.code or 0), capfd.readouterr().out, caplog.text
-
-    return run
 
 
 @pytest.mark.parametrize(

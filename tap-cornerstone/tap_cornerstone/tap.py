@@ -71,6 +71,10 @@ class TapCornerstone(RestTap):
 
     name = "tap-cornerstone"
     credentials = (("client_id", "client_secret"), ("access_token",))
+    permission_advice = (
+        "In Cornerstone: Edge, API Management, the application: tick the scope. The application's service account "
+        "needs the permission for the data, too."
+    )
     rates: ClassVar = {
         **{
             f"{VIEWS.root}/vw_rpt_{name}": per_minute(requests)
@@ -231,6 +235,7 @@ class TapCornerstone(RestTap):
                     "`access_token` if the given one has expired."
                 )
             self.logger.warning("%s Skipping them; the run continues.", sentence)
+            self.discovery_problems.append(sentence)
         return available
 
     def _patterns(self, service: Service) -> Sequence[str]:

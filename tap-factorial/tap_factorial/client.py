@@ -6,7 +6,7 @@ from abc import abstractmethod
 from dataclasses import replace
 from functools import cached_property
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import pendulum
 from singer_rest import (
@@ -60,6 +60,11 @@ class FactorialStream(RestStream):
     pagination = CursorParam("after_id", "meta.end_cursor", has_more="meta.has_next_page")
     page_size = PAGE_SIZE
     verify_filter = True
+    sample_size = 20
+    hidden_columns_advice = (
+        "Factorial sends null for what the permission group of the token's user does not include. If Factorial shows "
+        "values there, extend that group, or use a company's token."
+    )
 
     _tap: FactorialTap
 
@@ -69,6 +74,11 @@ class FactorialStream(RestStream):
     @cached_property
     def slices(self) -> Slices:
         return slices_of(self.row, self.config.get("date_window_days"))
+
+    @property
+    @override
+    def hidden_columns(self) -> Literal["null"] | None:
+        return None if self.config.get("api_key") else "null"  # a key reads everything
 
     @override
     def page_request(self, part: Slice, since: datetime | None) -> Request:

@@ -115,6 +115,16 @@ class TapFactorial(FactorialTap):
     def authenticator(self) -> Authenticator:
         return authenticator(self.config, self.transport, self.config["api_version"], self.first_delay)
 
+    @property
+    @override
+    def permission_advice(self) -> str:
+        if self.config.get("api_key"):
+            return "An API key has every scope, so the company's plan does not include these modules."
+        return (
+            "In Factorial: tick the scope in the OAuth application and log in again. A user's token can read no more "
+            "than the permission groups of that user; if both are right, the plan does not include the module."
+        )
+
     @override
     def check_config(self) -> list[str]:
         errors = check_credentials(self.config) + super().check_config()

@@ -55,6 +55,10 @@ class PersonioStream(RestStream):
     pagination: ClassVar[Paginator] = NEXT_LINK
     records_path = "_data"
 
+    hidden_columns_advice = (
+        "Personio leaves out attributes that the credential may not read. In Personio: Settings, Integrations, API "
+        "credentials, the credential: add them to its attributes."
+    )
     keyless_advice = "Allow the credential to read this attribute to read only what changed."
 
     @override

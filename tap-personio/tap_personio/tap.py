@@ -27,6 +27,9 @@ class TapPersonio(PersonioTap):
     name = "tap-personio"
     stream_types = STREAMS
     credentials = (("client_id", "client_secret"),)
+    permission_advice = (
+        "In Personio: Settings, Integrations, API credentials, the credential: tick it there, with read access."
+    )
     # Each endpoint has its own token bucket. Without a documented rate, the tap starts slowly and learns from headers.
     rates: ClassVar = {
         "/v2/persons": RateLimit(30),

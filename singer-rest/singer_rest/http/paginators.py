@@ -54,6 +54,8 @@ class Paginator(ABC):
     """A way to request page after page."""
 
     location: Location = "query"
+    size_param: str | None = None
+    """The parameter for the number of items on a page, if the paginator sends it."""
 
     def first_params(self) -> Mapping[str, str | int]:
         """The parameters that request the first page."""
@@ -126,8 +128,8 @@ class PageNumber(Paginator):
         if request.total_known or not items:
             return []
         total = contents.total if contents.total and contents.total <= MAX_TOTAL else None
-        number = int(_value(request, self.param, self.location))
-        size = int(_value(request, self.size_param, self.location) or self.size)
+        number = int(value_of(request, self.param, self.location))
+        size = int(value_of(request, self.size_param, self.location) or self.size)
         done = number - self.first + (len(items) if self.counts_items else 1)
         if total and number == self.first and len(items) < min(size, total):
             size = len(items)
@@ -195,7 +197,7 @@ class CursorParam(Paginator):
 
     def is_announced(self, request: Request) -> bool:
         """Whether the request has a cursor."""
-        return _value(request, self.param, self.location) is not None
+        return value_of(request, self.param, self.location) is not None
 
 
 @dataclass(frozen=True)
@@ -286,7 +288,8 @@ def with_params(request: Request, values: Mapping[str, str | int | None], locati
     return replace(request, params=(*params, *texts.items()))
 
 
-def _value(request: Request, param: str | None, location: Location) -> Any:  # noqa: ANN401 - as the vendor wants it
+def value_of(request: Request, param: str | None, location: Location) -> Any:  # noqa: ANN401 - as the vendor wants it
+    """The value of a request's parameter. None if it has none."""
     if param is None:
         return None
     return lookup(json_members(request.body), param) if location == "json" else dict(request.params).get(param)

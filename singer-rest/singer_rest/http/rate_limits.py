@@ -162,6 +162,18 @@ class RateLimiter:
                     bucket.tokens -= 1
             return wait
 
+    def limits(self, endpoint: str) -> dict[str, tuple[float, float]]:
+        """The limits that apply to an endpoint: requests per second, and how many may be sent at once.
+
+        Returns:
+            Both numbers by what shares the limit: the endpoint itself, a pattern of endpoints, or "" for all.
+        """
+        with self._lock:
+            own = self._endpoint(endpoint, self._clock())
+            shared = {name: bucket for name, bucket in self._shared.items() if fnmatchcase(endpoint, name)}
+            found = {**({endpoint: own} if own else {}), **shared, **({"": self._overall} if self._overall else {})}
+            return {name: (bucket.per_second, bucket.capacity) for name, bucket in found.items()}
+
     def update(self, endpoint: str, headers: Mapping[str, str]) -> None:
         """Updates the endpoint's limit from a response's headers."""
         with self._lock:

@@ -80,6 +80,8 @@ class Transport:
         self._headers = headers
         self._timeout = timeout
         self._local = threading.local()
+        self.server_time: tuple[str, datetime] | None = None
+        """The header ``Date`` of the last response, and when it arrived, UTC. None: there was no response."""
 
     def send(self, request: Request, authenticator: Authenticator | None) -> Reply:
         """Sends a request, and once more with a renewed token after a 401 that may mean an expired token.
@@ -137,6 +139,7 @@ class Transport:
             raise RetryableError(LATE, slow=True)
         with ending_by(time.monotonic() + seconds):
             response = self._answer(method, path, endpoint, min(self._timeout, seconds), kwargs)
+            self.server_time = response.headers.get("Date", ""), datetime.now(timezone.utc)
             self.rate_limiter.update(endpoint, response.headers)
             _raise_for_retry(response)
             body = _body(response)

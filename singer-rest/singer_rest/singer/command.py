@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import os
 import sys
-from typing import IO, Any
+from abc import abstractmethod
+from typing import IO, Any, Literal, NamedTuple
 
 import click
 from singer_sdk import Tap
@@ -48,13 +50,50 @@ class Command(SingerCommand):
         return click.Command.invoke(self, ctx)
 
 
+ReportKind = Literal["doctor", "plan", "offline plan"]
+
+
+class Report(NamedTuple):
+    """A report on the tap that is written to stdout instead of messages.
+
+    Args:
+        content: The report as JSON.
+        text: The report as text.
+        succeeded: Whether the exit code is 0.
+    """
+
+    content: dict[str, Any]
+    text: str
+    succeeded: bool
+
+
 class CommandTap(Tap):
     """A tap whose command line reports errors as sentences."""
+
+    @abstractmethod
+    def report(self, kind: ReportKind, state: dict[str, Any]) -> Report:
+        """Creates a report."""
 
     @classmethod
     def get_singer_command(cls) -> click.Command:
         """The tap's command line."""
         command = super().get_singer_command()
+        for option in command.params:
+            if option.name == "about_format" and isinstance(option, click.Option):
+                option.help = "Output of --about (json, markdown) or of --doctor and --plan (json); text by default."
+        command.params += [
+            click.Option(
+                ["--doctor"],
+                is_flag=True,
+                help="Check the connection, and what the credential may read, with one request per stream.",
+            ),
+            click.Option(
+                ["--plan"],
+                is_flag=True,
+                help="Estimate the requests, rows and minutes of a full run and, with --state, of an incremental one.",
+            ),
+            click.Option(["--offline"], is_flag=True, help="Let --plan send no request."),
+        ]
         return Command(
             name=command.name,
             callback=command.callback,
@@ -81,14 +120,50 @@ class CommandTap(Tap):
             raise RunError(output_sentence(error)) from None
 
     @classmethod
-    def invoke(cls, *, state: IO[str] | None = None, catalog: IO[str] | None = None, **kwargs: Any) -> None:
-        """Runs the tap."""
-        super().invoke(state=checked_state(state), catalog=checked_catalog(catalog), **kwargs)
+    def invoke(
+        cls,
+        *,
+        state: IO[str] | None = None,
+        catalog: IO[str] | None = None,
+        doctor: bool = False,
+        plan: bool = False,
+        offline: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        """Runs the tap, or writes a report."""
+        if doctor and plan:
+            raise click.UsageError("--doctor and --plan are two reports: ask for one of them.")
+        if offline and not plan:
+            raise click.UsageError("--offline belongs to --plan.")
+        state, catalog = checked_state(state), checked_catalog(catalog)
+        if (doctor or plan) and not kwargs.get("about"):
+            kind: ReportKind = "doctor" if doctor else "offline plan" if offline else "plan"
+            cls._write_report(kind, state, catalog, **kwargs)
+        else:
+            super().invoke(state=state, catalog=catalog, **kwargs)
+
+    @classmethod
+    def _write_report(cls, kind: ReportKind, state: IO[str] | None, catalog: IO[str] | None, **kwargs: Any) -> None:
+        if kwargs["about_format"] not in {None, "json"}:
+            raise click.UsageError("The only other format than text is json.")
+        tap = cls(
+            config=kwargs["config"].config,
+            catalog=load_json(catalog.read()) if catalog else None,
+            parse_env_config=kwargs["config"].parse_env,
+            setup_mapper=False,  # the report says why the streams cannot be discovered
+        )
+        report = tap.report(kind, load_json(state.read()) if state else {})
+        click.echo(json.dumps(report.content, indent=2) if kwargs["about_format"] else report.text)
+        sys.exit(0 if report.succeeded else 1)
 
 
 def checked_state(file: IO[str] | None) -> IO[str] | None:
-    """Checks that a state file holds a JSON object."""
-    return file and io.StringIO(_json_object(file, "--state"))
+    """Checks that a state file holds a JSON object. `meltano state get` writes the state as a member of one."""
+    if file is None:
+        return None
+    text = _json_object(file, "--state")
+    state = load_json(text)
+    return io.StringIO(json.dumps(state["singer_state"]) if state.keys() == {"singer_state"} else text)
 
 
 def checked_catalog(file: IO[str] | None) -> IO[str] | None:

@@ -329,12 +329,7 @@ class SyncingTap(CommandTap):
         Raises:
             TapError: At the end, if a stream failed or nothing could be read.
         """
-        selected = [stream for stream in self.streams.values() if isinstance(stream, SyncedStream) and stream.selected]
-        self._warn_of_unavailable()
-        if not selected:
-            raise RunError(
-                "No stream is selected. Select some in the catalog (with Meltano: `select:` of the extractor)."
-            )
+        selected = self.selected_streams()
         failed: list[str] = []
         self._unfinished = {stream.name: stream for stream in selected}
         self._progress = Progress(len(selected), self.transport.rate_limiter.activity)
@@ -358,6 +353,20 @@ class SyncingTap(CommandTap):
                 "the next run reads what is missing."
             )
         self.fail_where_all_is_skipped(len(selected))
+
+    def selected_streams(self) -> list[Any]:
+        """The streams that a run reads.
+
+        Raises:
+            RunError: If there are none.
+        """
+        selected = [stream for stream in self.streams.values() if isinstance(stream, SyncedStream) and stream.selected]
+        self._warn_of_unavailable()
+        if not selected:
+            raise RunError(
+                "No stream is selected. Select some in the catalog (with Meltano: `select:` of the extractor)."
+            )
+        return selected
 
     def _steps(self, stream: SyncedStream, fetcher: Fetcher, failed: list[str]) -> Iterator[bool | None]:
         """Reads a stream. If it fails, the others go on."""

@@ -135,6 +135,22 @@ class ODataStream(CornerstoneStream):
             return None
 
     @override
+    def count_request(self, request: Request) -> Request:
+        pace = Pace(LARGEST_PAGE, tracks=False)
+        counting = self._request(self._start_path(pace), FIRST_PAGE, pace)
+        return replace(counting, params=(("$count", "true"), ("$top", "0")), is_first=True)
+
+    @override
+    def pages_for(self, total: int, page_size: int) -> int:
+        return 1 + max(0, -(-(total - FIRST_PAGE) // LARGEST_PAGE))
+
+    @override
+    def sample_request(self, request: Request, size: int) -> Request:
+        # A list that tracks its changes would prepare a delta link, which nobody needs.
+        pace = Pace(LARGEST_PAGE, tracks=False)
+        return replace(self._request(self._start_path(pace), size, pace), is_first=True)
+
+    @override
     def page_request(self, part: Slice, since: datetime | None) -> Request:
         link = self._delta or self._saved_position
         return (

@@ -27,6 +27,12 @@ class Employees(RestList):
     page_size = 50
     prefetches = False  # a page token lives five minutes
     rate = per_minute(75)
+    sample_size = 20
+    hidden_columns = "null"
+    hidden_columns_advice = (
+        "Cornerstone hides what the permissions and constraints of the application's service account do not include. "
+        "If employees have values there, extend them."
+    )
 
 
 class TerminationReasons(RestList):

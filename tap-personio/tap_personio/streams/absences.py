@@ -34,6 +34,7 @@ class AbsencePeriods(PersonioStream):
     replication_key = "updated_at"
     changed_since = ChangedSince("updated_at.gte")
     page_size = 100
+    counted_by = ("time_offs", "absence_periods_v1")  # those by days, and those by hours
 
 
 class AbsencePeriodBreakdowns(PersonioStream):

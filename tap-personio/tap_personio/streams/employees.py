@@ -67,6 +67,13 @@ class Employees(V1Stream):
     changed_since = ChangedSince("updated_since", strict=True, text=times.zoneless)
     lookback = ZONE_UNKNOWN
     pagination = Offset("offset", size=100)
+    sample_size = 20
+    hidden_columns = "absent"
+
+    @override
+    def column_label(self, name: str) -> str:
+        label = self.schema["properties"][name].get("description") if name.startswith("dynamic_") else None
+        return f"{name} ({label})" if label else name
 
     @override
     def unwrap(self, record: Record) -> Record:

@@ -24,6 +24,9 @@ class Persons(PersonioStream):
     changed_since = ChangedSince("updated_at.gt", strict=True)
     page_size = 50
     free_names = ("custom_attributes", "custom_attribute_details")  # the company names them
+    counted_by = ("employees",)
+    sample_size = 20
+    hidden_columns = "absent"
 
     @override
     def post_process(self, row: Record, context: object = None) -> Record:
@@ -61,3 +64,5 @@ class Employments(PersonioStream):
     # A changed employment does not update its person, so each run reads the employments of all persons.
     slices = PerParent("persons", "person_id")
     page_size = 50
+    sample_size = 20
+    hidden_columns = "absent"

@@ -1,0 +1,97 @@
+"""Checks the connection to the vendor: host, encryption, proxy, clock and credentials."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from requests.utils import get_environ_proxies, select_proxy
+
+from singer_rest import times
+from singer_rest.errors import TapError, explain
+from singer_rest.http.retries import duration_text
+
+if TYPE_CHECKING:
+    from singer_rest.diagnose.subject import Subject
+
+MAX_SKEW = 60.0
+"""Seconds by which the clocks may differ: tokens are renewed this long before they expire."""
+CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+class Check(NamedTuple):
+    """The outcome of one check, with a sentence about it."""
+
+    status: Literal["ok", "warning", "failed", "unknown"]
+    detail: str
+
+
+def credentials(tap: Subject) -> Check:
+    """Whether the vendor accepts the credentials. Requests a token, if they need one."""
+    try:
+        tap.authenticator.token()
+    except TapError as error:
+        if tap.transport.server_time is None:
+            return Check("unknown", explain(error))
+        return Check("failed", explain(error))
+    return Check("ok", "accepted" if tap.transport.server_time else "set; no token is requested with them")
+
+
+def connection(tap: Subject, credential: Check) -> dict[str, Check]:
+    """All checks, by name. To be called after requests have been sent.
+
+    Args:
+        tap: The tap.
+        credential: The check of the credentials.
+    """
+    host = _host(tap, credential.detail)
+    if host.status == "failed":
+        credential = Check("unknown", "not checked")
+    return {
+        "host": host,
+        "encryption": _encryption(tap),
+        "proxy": Check("ok", _proxy(tap.api_url)),
+        "clock": _clock(tap),
+        "credentials": credential,
+    }
+
+
+def _host(tap: Subject, reason: str) -> Check:
+    host = urlsplit(tap.api_url).netloc
+    if tap.transport.server_time:
+        return Check("ok", f"{host} answers")
+    return Check("failed", f"{host} does not answer. {reason}")
+
+
+def _encryption(tap: Subject) -> Check:
+    address = urlsplit(tap.api_url)
+    if address.scheme != "https":
+        is_local = address.hostname in {"localhost", "127.0.0.1", "::1"}
+        return Check("ok" if is_local else "warning", "none: the address begins with http://")
+    own = next((name for name in CERTIFICATES if os.environ.get(name)), None)
+    authority = f"certificates from {own}" if own else "the usual certificates"
+    if tap.transport.server_time is None:
+        return Check("unknown", f"not checked ({authority})")
+    return Check("ok", f"the host's certificate is trusted ({authority})")
+
+
+def _proxy(url: str) -> str:
+    """The proxy of the environment, without its credentials."""
+    proxy = select_proxy(url, get_environ_proxies(url))
+    if not proxy:
+        return "none"
+    address = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+    return f"{address.hostname}:{address.port}" if address.port else str(address.hostname)
+
+
+def _clock(tap: Subject) -> Check:
+    header, received = tap.transport.server_time or ("", tap.started)
+    try:
+        skew = (received - times.http_date(header)).total_seconds()
+    except Exception:  # noqa: BLE001 - the date parser raises errors of many types
+        return Check("unknown", "the host does not say what time it is")
+    if abs(skew) <= MAX_SKEW:
+        return Check("ok", f"agrees with the host's (difference {abs(skew):.0f} s)")
+    side = "ahead of" if skew > 0 else "behind"
+    return Check("warning", f"{duration_text(abs(skew))} {side} the host's: set this machine's clock")

@@ -1,0 +1,210 @@
+"""`--doctor`: one request per stream, a verdict on each, and no value of a record."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_rest.diagnose import connection
+from singer_rest.diagnose.doctor import doctor
+from singer_rest.errors import TapError
+from singer_rest.testing import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from singer_rest.testing import Host
+
+STATE = {"bookmarks": {"owners": {"replication_key": "updated_at", "replication_key_value": "2026-01-02T00:00:00Z"}}}
+
+
+@pytest.fixture
+def examine(make_tap: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
+    """Returns the report on some streams, with what was found about each by its name."""
+
+    def examine(*streams: str, state: dict[str, Any] | None = None, **config: Any) -> dict[str, Any]:
+        report = doctor(make_tap(*streams, **config), state or {})
+        return {**report, "by_name": {finding["stream"]: finding for finding in report["streams"]}}
+
+    return examine
+
+
+@pytest.fixture
+def kinds(make_tap: Callable[..., Any]) -> Any:
+    """The stream's class."""
+    return next(stream for stream in make_tap().stream_types if stream.name == "kinds")
+
+
+def test_one_request_per_stream_for_as_few_records_as_possible(examine: Callable[..., Any], vendor: Host) -> None:
+    report = examine("kinds", "owners", "pets", "sales")
+    assert report["verdicts"] == {"readable": 4}
+    assert sorted(vendor.paths().values()) == [1, 1, 1, 1]
+    assert vendor.queries("/kinds") == [{"limit": "1"}]
+    assert vendor.queries("/owners") == [{"limit": "2"}]  # its ids are needed, and its page size is 2
+    assert vendor.queries("/owners/1/pets") == [{"limit": "1"}]
+    assert vendor.queries("/sales") == [{"limit": "1", "from": "2026-03-01", "to": "2026-03-31"}]
+
+
+def test_no_value_of_a_record_is_in_the_report(examine: Callable[..., Any], cli: Callable[..., Any]) -> None:
+    assert "owner 1" not in json.dumps(examine("owners", "kinds"))
+    _, output, log = cli("--doctor")
+    assert "owner 1" not in output + log
+
+
+def test_a_missing_permission_is_named_once_for_all_its_streams(examine: Callable[..., Any], shop: Any) -> None:
+    shop.refusals = {"/owners": Answer({}, 403), "/kinds": Answer({}, 402), "/sales": Answer({}, 410)}
+    report = examine("kinds", "owners", "pets", "sales")
+    verdicts = {name: finding["verdict"] for name, finding in report["by_name"].items()}
+    assert verdicts == {
+        "kinds": "not_booked",
+        "owners": "no_permission",
+        "pets": "no_permission",
+        "sales": "switched_off",
+    }
+    assert [item["for"] for item in report["advice"]] == [
+        {"owners:read": ["owners", "pets"]},
+        {"kinds:read": ["kinds"]},
+    ]
+    assert not report["is_usable"]
+
+
+def test_children_are_requested_of_other_parents_if_the_first_one_is_refused(
+    examine: Callable[..., Any], shop: Any, vendor: Host
+) -> None:
+    shop.refusals = {"/owners/1/pets": Answer({}, 403)}
+    assert examine("pets")["by_name"]["pets"]["verdict"] == "readable"
+    shop.refusals["/owners/2/pets"] = Answer({}, 404)
+    assert examine("pets")["by_name"]["pets"]["verdict"] == "no_permission"
+    assert "/owners/3/pets" not in vendor.paths()
+
+
+def test_a_stream_that_fails_does_not_hide_the_others(examine: Callable[..., Any], shop: Any, vendor: Host) -> None:
+    shop.refusals = {"/kinds": Answer({}, 500), "/sales": Answer({"unexpected": 1})}
+    report = examine("kinds", "owners", "sales")
+    assert report["verdicts"] == {"failed": 2, "readable": 1}
+    assert "status 500" in report["by_name"]["kinds"]["detail"]
+    assert report["by_name"]["sales"]["detail"] == "no list of pets"
+    assert vendor.paths()["/kinds"] == 3
+    assert report["is_usable"]
+
+
+def test_rows_are_known_if_the_vendor_reports_them_or_all_are_on_the_page(
+    examine: Callable[..., Any], shop: Any
+) -> None:
+    shop.refusals = {"/kinds": Answer({"data": [{"id": "cat"}], "next": "1", "total": 3})}
+    report = examine("kinds", "owners", "sales")["by_name"]
+    assert {name: finding["rows"] for name, finding in report.items()} == {"kinds": 3, "owners": None, "sales": None}
+
+
+def test_a_total_that_counts_the_page_alone_is_no_number_of_rows(examine: Callable[..., Any], shop: Any) -> None:
+    shop.refusals = {"/kinds": Answer({"data": [{"id": "cat"}], "next": "1", "total": 1})}
+    assert examine("kinds")["by_name"]["kinds"]["rows"] is None
+
+
+def test_the_bookmark_and_its_age_are_those_of_the_state(examine: Callable[..., Any], vendor: Host) -> None:
+    owners = examine("owners", "kinds", state=STATE)["by_name"]["owners"]
+    assert (owners["replication"], owners["incremental_by"]) == ("incremental", "updated_at")
+    assert owners["bookmark"] == "2026-01-02T00:00:00Z"
+    assert owners["bookmark_age_seconds"] > 86_400
+    assert "changed_after" not in vendor.queries("/owners")[0] or vendor.queries("/owners")[0]["changed_after"] < "2026"
+
+
+@pytest.mark.parametrize("hidden", [("absent", ["name", "price"]), ("null", ["name", "note", "price"])])
+def test_columns_that_the_permissions_hide_are_named(
+    examine: Callable[..., Any], shop: Any, hidden: tuple[str, list[str]], kinds: Any, monkeypatch: Any
+) -> None:
+    kind, expected = hidden
+    for name, value in {"hidden_columns": kind, "hidden_columns_advice": "Tick them.", "sample_size": 5}.items():
+        monkeypatch.setattr(kinds, name, value)
+    row = {"note": None, "updated_at": "2026-01-01T00:00:00Z", "owner_id": "1", "visit_id": "1", "month": "2026-01-01"}
+    shop.refusals = {"/kinds": Answer({"data": [{"id": str(number), **row} for number in range(5)]})}
+    report = examine("kinds")
+    assert report["by_name"]["kinds"]["empty_columns"] == expected
+    assert report["advice"] == [
+        {"advice": "These columns are empty in all records that were read. Tick them.", "for": {"kinds": expected}}
+    ]
+
+
+def test_streams_that_are_off_are_listed_with_their_setting(examine: Callable[..., Any]) -> None:
+    assert examine("kinds")["off"]["quarantines"] == "optional_streams"
+
+
+def test_a_quota_is_not_used(examine: Callable[..., Any], vendor: Host, kinds: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(kinds, "in_connection_test", False)
+    report = examine("kinds", "owners")
+    assert report["by_name"]["kinds"]["verdict"] == "not_checked"
+    assert "/kinds" not in vendor.paths()
+
+
+def test_credentials_that_every_stream_refuses_are_wrong(examine: Callable[..., Any], shop: Any) -> None:
+    shop.before = lambda asked: Answer({}, 401)
+    report = examine("kinds", "owners")
+    assert report["connection"]["credentials"]["status"] == "failed"
+    assert not report["is_usable"]
+
+
+@pytest.mark.parametrize(
+    ("header", "status", "words"),
+    [
+        ("Mon, 30 Nov 2026 10:00:09 GMT", "ok", "difference 9 s"),
+        ("Mon, 30 Nov 2026 10:10:00 GMT", "warning", "10 minutes behind the host's"),
+        ("Mon, 30 Nov 2026 07:00:00 GMT", "warning", "3 hours ahead of the host's"),
+        ("", "unknown", "does not say"),
+    ],
+)
+def test_the_clock_is_compared_with_the_hosts(header: str, status: str, words: str) -> None:
+    received = datetime(2026, 11, 30, 10, tzinfo=timezone.utc)
+    tap: Any = SimpleNamespace(transport=SimpleNamespace(server_time=(header, received)), started=received)
+    check = connection._clock(tap)
+    assert check.status == status
+    assert words in check.detail
+
+
+def test_a_host_that_does_not_answer_fails_alone(examine: Callable[..., Any]) -> None:
+    report = examine("kinds", api_url="http://127.0.0.1:9")
+    assert report["connection"]["host"]["status"] == "failed"
+    assert report["connection"]["host"]["detail"].startswith("127.0.0.1:9 does not answer")
+    assert report["by_name"]["kinds"]["verdict"] == "failed"
+
+
+def test_the_password_of_a_proxy_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://jane:s3cret@proxy.example:3128")
+    assert connection._proxy("https://pets.example") == "proxy.example:3128"
+
+
+@pytest.mark.parametrize(("format_", "begins"), [([], "tap-pets"), (["--format", "json"], "{")])
+def test_the_command_writes_text_or_json_and_its_exit_code_says_whether_anything_works(
+    cli: Callable[..., Any], shop: Any, format_: list[str], begins: str
+) -> None:
+    code, output, _ = cli("--doctor", *format_)
+    assert code == 0
+    assert output.startswith(begins)
+    shop.before = lambda asked: Answer({}, 403)
+    code, output, _ = cli("--doctor", *format_)
+    assert code == 1
+    assert "owners:read" in output
+
+
+def test_the_state_may_be_one_that_meltano_prints(cli: Callable[..., Any]) -> None:
+    code, output, _ = cli("--doctor", state={"singer_state": STATE})
+    assert code == 0
+    assert "bookmark 2026-01-02T00:00:00Z" in output
+
+
+def test_a_state_of_another_tap_is_an_error(cli: Callable[..., Any]) -> None:
+    code, output, log = cli("--doctor", state={"bookmarks": {"horses": {}}})
+    assert (code, output) == (1, "")
+    assert "The state holds no stream of tap-pets" in log
+
+
+def test_a_failed_discovery_is_part_of_the_report(examine: Callable[..., Any], make_tap: Any, monkeypatch: Any) -> None:
+    def refuse(self: object) -> None:
+        raise TapError("The portal does not describe its views.")
+
+    monkeypatch.setattr(type(make_tap()), "selected_streams", refuse)
+    report = examine("kinds")
+    assert report["connection"]["catalog"] == {"status": "failed", "detail": "The portal does not describe its views."}
+    assert not report["is_usable"]
