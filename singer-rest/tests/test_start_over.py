@@ -411,3 +411,16 @@ def test_connection_test_does_not_fall_back(
     assert next(iter(tap.streams["owners"].get_records(None)))["id"] == "1"
     assert len(vendor.asked) <= 2
     assert IGNORED not in caplog.text
+
+
+def test_bookmark_of_another_replication_key_is_not_used_and_named(
+    run: Callable[..., Output], caplog: pytest.LogCaptureFixture
+) -> None:
+    bookmark = {"replication_key": "created_at", "replication_key_value": "2026-01-02T00:00:00Z"}
+    output = run("owners", state=state(owners=bookmark))
+    assert output.ids()["owners"] == ["1", "2", "3"]
+    (warning,) = warnings(caplog)
+    assert warning == (
+        "owners: the bookmark in the state is one of `created_at`, and the replication key is `updated_at`, so "
+        "everything was read again."
+    )

@@ -55,11 +55,7 @@ class ReadStream(Protocol):
 def stream_warnings(stream: ReadStream) -> Iterator[str]:
     """Yields the warnings."""
     replication, conformer = stream.replication, stream.conformer
-    if replication.bookmark_is_ahead:
-        yield (
-            "the bookmark lies in the future, so everything was read again. This machine's clock is wrong, or was; "
-            "check it."
-        )
+    yield from _bookmark_warnings(stream)
     yield from _window_warnings(stream)
     if replication.came_back_empty:
         yield "no records were returned, so rows loaded earlier are kept. A lost permission often looks like this."
@@ -102,6 +98,21 @@ def stream_warnings(stream: ReadStream) -> Iterator[str]:
         yield (
             f"{replication.unidentified_rows} records lack a part of their key ({', '.join(stream.primary_keys)}); "
             f"target-duckdb sets them aside, another loader may reject them{not_deleted}."
+        )
+
+
+def _bookmark_warnings(stream: ReadStream) -> Iterator[str]:
+    """Yields the warnings about a bookmark that was not used."""
+    replication = stream.replication
+    if replication.bookmark_is_ahead:
+        yield (
+            "the bookmark lies in the future, so everything was read again. This machine's clock is wrong, or was; "
+            "check it."
+        )
+    if replication.other_key:
+        yield (
+            f"the bookmark in the state is one of `{replication.other_key}`, and the replication key is "
+            f"`{stream.replication_key}`, so everything was read again."
         )
 
 

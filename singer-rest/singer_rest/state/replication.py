@@ -14,7 +14,7 @@ from singer_rest.state import checkpoint
 from singer_rest.state.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from singer_rest.aliases import Record
 
@@ -91,8 +91,10 @@ class Replication:
         """The latest timestamp that the table covers. None: as far as slices reach by default."""
         self.resumed_since = self._resumed_since()
         """The lower bound of a resumed read that an earlier run began without a start date."""
-        same_key = key is not None and state.get("replication_key", key) == key
-        bookmark = self._timestamp("replication_key_value") if same_key or by_run_start else None
+        self.other_key = None if by_run_start else _other_key(state, key)
+        """The replication key of the bookmark, if it is not the stream's. The bookmark is not used then."""
+        is_usable = by_run_start or (key is not None and self.other_key is None)
+        bookmark = self._timestamp("replication_key_value") if is_usable else None
         self._bookmark = bookmark if bookmark and bookmark.year >= FIRST_YEAR else None
         self.has_bookmark = key is not None or by_run_start
         """Whether later runs are incremental."""
@@ -321,3 +323,9 @@ def _latest_of(values: list[Any]) -> datetime | None:
     # msgspec rounds further digits, and converts no timestamp to UTC.
     is_exact = max(map(len, values)) <= LONGEST and "".join(values).count("Z") == len(values)
     return latest if is_exact else None
+
+
+def _other_key(state: Mapping[str, Any], key: str | None) -> str | None:
+    """The replication key of a stream's bookmark, if it is another one than the stream has now."""
+    found = state.get("replication_key", key)
+    return str(found) if key and found != key and state.get("replication_key_value") is not None else None
