@@ -296,6 +296,8 @@ class StreamLoad:
         Rows of the version before its activation, or of an older version in the table, prove a full read.
         """
         version, deleted_at = version_sql(quoted(self._names[TABLE_VERSION])), quoted(self._names[DELETED_AT])
+        if step.needs_rows and no_row_matches(self._connection, self._table.sql, f"{version} = {step.version:d}"):
+            return
         older = f"{version} < {step.version:d}"
         if step.after_rows or not no_row_matches(self._connection, self._table.sql, older):
             self._warn_of_rows_without_version(self._table)

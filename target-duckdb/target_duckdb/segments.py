@@ -32,10 +32,12 @@ class ActivateVersion:
     Attributes:
         version: The version to activate.
         after_rows: Whether rows of this version or an older one preceded it in this run.
+        needs_rows: Whether it has no effect unless the table has rows of this very version.
     """
 
     version: int
     after_rows: bool = True
+    needs_rows: bool = False
 
 
 class Part(NamedTuple):

@@ -16,6 +16,7 @@ from target_duckdb.columns import Column, schema_columns
 from target_duckdb.errors import LineError, RecordError
 from target_duckdb.fast_decode import NOT_FAST_DECODABLE, RunDecoder
 from target_duckdb.flatten import Flattener, Flattening
+from target_duckdb.layout import Layout
 from target_duckdb.names import match_keys
 from target_duckdb.records import ColumnTooNarrowError, RecordDecoder
 from target_duckdb.segments import ActivateVersion, Part, Segment
@@ -29,27 +30,6 @@ logger = logging.getLogger("target-duckdb")
 
 _MAX_LAYOUTS = 100
 _WIDE_COLUMNS = 500
-
-
-@dataclass
-class Layout:
-    """Columns and decoders of one schema. Cached, because some taps alternate between schemas.
-
-    Attributes:
-        columns: The columns of the schema, widened where values needed it.
-        declared_types: The types declared by the schema, by property.
-        decoder: Decodes single records.
-        ignored: Names of fields in records that the schema does not list.
-        flattener: Flattens records, if flattening is on.
-        run_decoder: Decodes runs of records, once there was one.
-    """
-
-    columns: tuple[Column, ...]
-    declared_types: dict[str, str]
-    decoder: RecordDecoder
-    ignored: set[str]
-    flattener: Flattener | None = None
-    run_decoder: RunDecoder | None = None
 
 
 @dataclass
@@ -76,6 +56,7 @@ class Stream:
         source_streams: The names of the input streams that are loaded into it.
         separate_versions: Whether rows of different versions go to different segments.
         staging_table: The table that holds rows of a version that is not activated yet.
+        held_version: The version to activate at the end of the input, because it was sent before its rows.
     """
 
     name: str
@@ -97,6 +78,7 @@ class Stream:
     source_streams: set[str] = field(default_factory=set)
     separate_versions: bool = False
     staging_table: str | None = None
+    held_version: int | None = None
 
     def __post_init__(self) -> None:
         self._has_unversioned = False
@@ -325,7 +307,27 @@ class Stream:
         )
 
     def activate(self, version: int) -> None:
-        """Adds the version of an ACTIVATE_VERSION message."""
+        """Adds the version of an ACTIVATE_VERSION message.
+
+        Some taps send it before the rows: those of the Meltano SDK once per stream, and again for each parent of a
+        child stream. Then it is held, because the tap may fail before it has sent them all.
+        """
+        # An overwritten table needs it to know that its rows without a version remain.
+        follows_rows = self._oldest_version is not None and self._oldest_version <= version
+        if self.separate_versions or (follows_rows and self.held_version is None):
+            self._activate(ActivateVersion(version, follows_rows))
+            return
+        self.held_version = max(version, self.held_version or version)
+        if not follows_rows:  # an earlier run may have sent all of its rows
+            self._activate(ActivateVersion(version, after_rows=False, needs_rows=True))
+
+    def activate_held(self) -> None:
+        """Activates the held version at the end of the input."""
+        if self.held_version is not None:
+            self._activate(ActivateVersion(self.held_version, after_rows=False))
+            self.held_version = None
+
+    def _activate(self, step: ActivateVersion) -> None:
         if self._has_unversioned:
             logger.warning(
                 "Stream '%s': ACTIVATE_VERSION is ignored, because some records of this run have no version.",
@@ -351,11 +353,10 @@ class Stream:
             )
             return
         self.sends_versions = True
-        self._activated_version = version if self._activated_version is None else max(version, self._activated_version)
+        if not step.needs_rows:
+            self._activated_version = max(step.version, self._activated_version or step.version)
         self._segment = self._part = None
-        self.steps.append(
-            ActivateVersion(version, self._oldest_version is not None and self._oldest_version <= version)
-        )
+        self.steps.append(step)
 
     @property
     def has_mixed_schemas(self) -> bool:

@@ -69,12 +69,14 @@ class TargetDuckDB(Command):
         self._batch_files: list[str] = []  # to remove once their records are committed
         self._pending_state: str | None = None
         self._safe_state: str | None = None  # the last state whose rows are all committed
+        self._ends_with_state = False  # whether no other message has followed the last state
         self._worker = Worker()  # commits a batch while the next one is read
         self._last_commit = time.monotonic()
 
     # Message handlers. They take structs instead of the SDK's dictionaries.
 
     def _process_schema_message(self, message: Message) -> None:  # type: ignore[override]
+        self._ends_with_state = False
         schema = json.loads(json_text(message.schema)) if message.schema else None
         if not message.stream or not isinstance(schema, dict):
             raise LineError("its SCHEMA message has no stream or no schema.")
@@ -108,6 +110,7 @@ class TargetDuckDB(Command):
         self._add(message)
 
     def _add(self, message: Message) -> None:
+        self._ends_with_state = False
         for route in self._routes_for(message.stream):
             try:
                 record = route.record(message.record)
@@ -179,6 +182,7 @@ class TargetDuckDB(Command):
             return 0
         self._rows += count
         self._bytes += size
+        self._ends_with_state = False
         if self._rows >= self._batch_rows:
             self._commit()
         return count
@@ -190,10 +194,11 @@ class TargetDuckDB(Command):
         if state == "null":
             self.logger.warning("A STATE message is ignored because its value is null.")
             return
-        self._pending_state = state
+        self._pending_state, self._ends_with_state = state, True
         if not self._rows and not any(stream.steps for stream in self._streams.values()):
             self._safe_state = self._pending_state
-        if time.monotonic() - self._last_commit >= _BATCH_SECONDS:
+        # A state before all else says what the tap is about to do, such as a full read, even if the run is killed.
+        if time.monotonic() - self._last_commit >= _BATCH_SECONDS or not self._routes:
             self._commit()
 
     def _process_activate_version_message(self, message: Message) -> None:  # type: ignore[override]
@@ -203,6 +208,7 @@ class TargetDuckDB(Command):
             version = None
         if version is None:
             raise LineError("its ACTIVATE_VERSION message has no version that is a 64-bit integer.")
+        self._ends_with_state = False
         if not self.config["process_activate_version_messages"]:
             return
         for route in self._routes_for(message.stream):
@@ -229,6 +235,7 @@ class TargetDuckDB(Command):
 
     def process_endofpipe(self) -> None:
         """Commits the last batch and logs warnings of rejected records and versions that were not activated."""
+        self._activate_held_versions()
         try:
             self._commit()
             self._worker.wait()
@@ -246,6 +253,20 @@ class TargetDuckDB(Command):
                     stream.name,
                     stream.staging_table,
                 )
+
+    def _activate_held_versions(self) -> None:
+        """Activates the versions that were sent before their rows, if the tap seems to have finished."""
+        held = [stream for stream in self._streams.values() if stream.held_version is not None]
+        if self._ends_with_state:
+            for stream in held:
+                self._track_columns(stream)
+                stream.activate_held()
+        elif held:
+            self.logger.warning(
+                "The input does not end with a STATE message, so the tap may have failed: no older rows of"
+                " these streams are deleted, whose ACTIVATE_VERSION preceded their rows: %s.",
+                ", ".join(stream.name for stream in held),
+            )
 
     def _routes_for(self, name: str | None) -> tuple[Route, ...]:
         if not name:

@@ -47,11 +47,15 @@ def test_written_state_matches_the_committed_records(duck: Any, schema: Any, rec
     for n in range(6):
         messages += [record("s", {"id": n}), {"type": "STATE", "value": n}]
     assert duck.load(*messages, batch_size_rows=4) == ["2", "5"]
-    assert duck.load({"type": "STATE", "value": {"n": 1}}, {"type": "STATE", "value": {"n": 2}}, state_id="mine") == [
-        '{"n": 2}'
-    ]
+    head = schema("t", COLUMNS)
+    states: list[Any] = [{"type": "STATE", "value": {"n": n}} for n in (1, 2)]
+    assert duck.load(head, *states, state_id="mine") == ['{"n": 2}']
     assert duck.state() == [("main", "5"), ("mine", '{"n": 2}')]
     assert duck.load() == []
+
+
+def test_state_before_all_else_is_committed_at_once(duck: Any, schema: Any, record: Any) -> None:
+    assert duck.load(STATE, schema("s", COLUMNS), record("s", {"id": 1}), STATE) == ['{"bookmark": 1}'] * 2
 
 
 def test_batch_is_committed_after_a_minute(

@@ -134,3 +134,47 @@ def test_overlapping_overwrites_lose_no_rows(duck: Any, late: Any) -> None:
     duck.load(HEAD, late, _activate(10), load_method="overwrite")
     assert _live(duck) == [1, 2]
     assert duck.query("SELECT _sdc_table_version FROM s ORDER BY id") == [(20,), (20,)]
+
+
+STATE = {"type": "STATE", "value": {}}
+
+
+def _warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [entry.getMessage() for entry in caplog.records if entry.levelname == "WARNING"]
+
+
+@pytest.mark.parametrize("hard", [False, True])
+@pytest.mark.parametrize("size", [1, 100])
+def test_version_sent_before_its_rows_is_activated_once_they_are_complete(*, duck: Any, hard: bool, size: int) -> None:
+    duck.load(HEAD, _activate(10), _row(1, 10), _row(2, 10), _row(3, 10), STATE)
+    assert _live(duck) == [1, 2, 3]
+    settings = {"batch_size_rows": size, "hard_delete": hard}
+    duck.load(HEAD, _activate(20), _row(1, 20), STATE, _row(2, 20), **settings)  # the tap failed
+    assert _live(duck) == [1, 2, 3]
+    duck.load(HEAD, _activate(30), STATE, HEAD, _activate(30), **settings)  # children of several parents; it failed
+    assert _live(duck) == [1, 2, 3]
+    duck.load(HEAD, _activate(40), _row(1, 40), STATE, HEAD, _activate(40), _row(2, 40), STATE, **settings)
+    assert _live(duck) == [1, 2]
+    duck.load(HEAD, _activate(50), STATE, **settings)  # the source is empty
+    assert _live(duck) == []
+
+
+def test_input_that_ends_without_a_state_deletes_nothing_and_says_so(
+    duck: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    duck.load(HEAD, _row(1, 10), _row(2, 10), _activate(10))
+    duck.load(HEAD, _activate(20), STATE, _row(2, 20))
+    assert [warning.split(":")[-1] for warning in _warnings(caplog)] == [" s."]
+
+
+def test_version_of_a_resumed_read_that_had_no_rows_left_is_activated(duck: Any) -> None:
+    duck.load(HEAD, _row(1, 10), _row(2, 10), _activate(10), STATE)
+    duck.load(HEAD, _row(1, 20), STATE)
+    duck.load(HEAD, _activate(20), STATE, {**HEAD, "stream": "t"})  # another stream failed
+    assert _live(duck) == [1]
+
+
+def test_records_rejected_after_their_version_was_sent_keep_older_rows(duck: Any) -> None:
+    duck.load(HEAD, _row(1, 10), _row(2, 10), _activate(10))
+    duck.load(HEAD, _activate(20), {**_row(1, 20), "record": {"v": 1}}, _row(2, 20), STATE)
+    assert _live(duck) == [1, 2]

@@ -1,0 +1,33 @@
+"""How the records of one schema are decoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from target_duckdb.columns import Column
+    from target_duckdb.fast_decode import RunDecoder
+    from target_duckdb.flatten import Flattener
+    from target_duckdb.records import RecordDecoder
+
+
+@dataclass
+class Layout:
+    """Columns and decoders of one schema. Cached, because some taps alternate between schemas.
+
+    Attributes:
+        columns: The columns of the schema, widened where values needed it.
+        declared_types: The types declared by the schema, by property.
+        decoder: Decodes single records.
+        ignored: Names of fields in records that the schema does not list.
+        flattener: Flattens records, if flattening is on.
+        run_decoder: Decodes runs of records, once there was one.
+    """
+
+    columns: tuple[Column, ...]
+    declared_types: dict[str, str]
+    decoder: RecordDecoder
+    ignored: set[str]
+    flattener: Flattener | None = None
+    run_decoder: RunDecoder | None = None
