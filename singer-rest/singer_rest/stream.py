@@ -127,6 +127,7 @@ class RestStream(ReportedStream):
             now=self._tap.started,
             versioned=self.versioned,
             by_run_start=self._is_incremental and self.bookmark_is_run_start,
+            clock_ahead=lambda: self.transport.vendor_clock.ahead,
         )
 
     @cached_property

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -54,6 +55,26 @@ def treats(run: Callable[..., Output], bowl: Bowl, vendor: Host) -> Callable[...
         return run("treats", state=state, started=started, **OPTIONS, **options)
 
     return treats
+
+
+@pytest.mark.parametrize(("minutes", "is_ahead"), [(90, True), (0.5, False), (-90, False)])
+def test_bookmark_is_by_the_vendors_clock_if_the_own_one_is_ahead(
+    run: Callable[..., Output], vendor: Host, *, minutes: float, is_ahead: bool
+) -> None:
+    now = datetime.now(timezone.utc)
+    behind = timedelta(minutes=minutes)
+    body = b'{"data": [{"id": "1", "updated_at": "%s"}]}' % now.isoformat().encode()
+
+    def answer(asked: Asked) -> Answer:
+        date = format_datetime(now - behind, usegmt=True)
+        head = f"HTTP/1.1 200 OK\r\nDate: {date}\r\nContent-Length: {len(body)}\r\n\r\n"
+        return Answer(raw=head.encode() + body)
+
+    vendor.answer = answer
+    bookmarks = run("treats", "owners", started=now, **OPTIONS).state["bookmarks"]
+    for name in ("treats", "owners"):
+        bookmark = datetime.fromisoformat(bookmarks[name]["replication_key_value"].replace("Z", "+00:00"))
+        assert abs(bookmark - (now - behind if is_ahead else now)) < timedelta(minutes=1)
 
 
 def place(output: Output) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from singer_rest.http.rate_limits import MAX_WAIT, RateLimiter, reset_after, ret
 from singer_rest.http.request import Reply, Request
 from singer_rest.http.retries import remaining_budget
 from singer_rest.http.unpacking import ENCODINGS, BrokenBody, UnknownEncoding, decompress
+from singer_rest.http.vendor_clock import VendorClock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,6 +77,7 @@ class Transport:
         self.api_url = api_url
         self._public = public
         self.rate_limiter = rate_limiter
+        self.vendor_clock = VendorClock()
         self.max_wait = max_wait
         self._headers = headers
         self._timeout = timeout
@@ -140,6 +142,7 @@ class Transport:
         with ending_by(time.monotonic() + seconds):
             response = self._answer(method, path, endpoint, min(self._timeout, seconds), kwargs)
             self.server_time = response.headers.get("Date", ""), datetime.now(timezone.utc)
+            self.vendor_clock.observe(response.headers)
             self.rate_limiter.update(endpoint, response.headers)
             _raise_for_retry(response)
             body = _body(response)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -14,7 +14,7 @@ from singer_rest.state import checkpoint
 from singer_rest.state.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from singer_rest.aliases import Record
 
@@ -44,6 +44,7 @@ class Replication:
         now: When the run began, UTC.
         versioned: Whether rows missing from a full read are deleted.
         by_run_start: Whether the bookmark is the start of the run, for records that do not tell when they changed.
+        clock_ahead: How far this machine's clock is ahead of the vendor's, as far as it is known by then.
 
     Raises:
         RunError: If the state is invalid.
@@ -60,6 +61,7 @@ class Replication:
         now: datetime,
         versioned: bool = True,
         by_run_start: bool = False,
+        clock_ahead: Callable[[], timedelta] = timedelta,
     ) -> None:
         self._stream = stream
         self._state = state
@@ -68,6 +70,7 @@ class Replication:
         self._versioned = versioned
         self._now = now
         self._run_start = now
+        self._clock_ahead = clock_ahead
         self.start_date = start_date
         self._latest: datetime | None = None
         self.keyless_rows = 0
@@ -161,13 +164,19 @@ class Replication:
         """The progress of this read, for a later run to resume."""
         return Checkpoint(
             version=self.version,
-            began=times.text(self._run_start),
+            began=times.text(self._vendor_run_start),
             config_fingerprint=config_fingerprint,
             rows=self.total_rows,
             keyless_rows=self.keyless_rows,
             latest=times.text(self._latest) if self._latest else None,
             unidentified_rows=self.unidentified_rows,
         )
+
+    @property
+    def _vendor_run_start(self) -> datetime:
+        """When the read began by the vendor's clock. What changed later may have been missed."""
+        is_resumed = self._run_start != self._now  # a resumed read began by the vendor's clock
+        return self._run_start if is_resumed else self._now - self._clock_ahead()
 
     @property
     def total_rows(self) -> int:
@@ -274,10 +283,11 @@ class Replication:
             elif self._latest:
                 # The newest row may be deleted; the bookmark never moves back.
                 latest = max(self._latest, self._bookmark or self._latest)
-                state["replication_key_value"] = times.text(min(latest, self._run_start))
+                state["replication_key_value"] = times.text(min(latest, self._vendor_run_start))
         elif self._by_run_start and self.total_rows:
             # No records may mean a lost permission; the bookmark stays so that changes are read once it is back.
-            state["replication_key_value"] = times.text(min(self._run_start, end) if end else self._run_start)
+            run_start = self._vendor_run_start
+            state["replication_key_value"] = times.text(min(run_start, end) if end else run_start)
 
     def _covers_table(self, start: datetime | None, end: datetime | None) -> bool:
         """Whether this read covered the table's whole window. Only then are missing rows deleted."""
