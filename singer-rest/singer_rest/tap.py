@@ -205,6 +205,7 @@ class RestTap(SdkTap):
             ConfigValidationError: If the settings are invalid.
         """
         self._validate_config()  # discovery alone does not validate
+        self.require_mapper()
         fetcher = self.fetcher_for([stream], connection_test=False)
         fetcher.start()
         try:

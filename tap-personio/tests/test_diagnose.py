@@ -38,6 +38,11 @@ def test_doctor_reads_every_stream_with_one_request(sandbox: Sandbox) -> None:
     assert len(requests) == len(verdicts) + 1  # the attributes are also read by discovery
 
 
+def test_discovery_reads_the_custom_attributes_with_the_credentials(sandbox: Sandbox) -> None:
+    employees = tap(sandbox).streams["employees"]
+    assert "dynamic_10001" in employees.schema["properties"]
+
+
 def test_doctor_names_three_withheld_permissions_and_hidden_attributes(sandbox: Sandbox) -> None:
     for permission in WITHHELD:
         sandbox.control("revoke", vendor="personio", permission=permission)
@@ -54,7 +59,7 @@ def test_doctor_names_three_withheld_permissions_and_hidden_attributes(sandbox: 
     assert columns["for"]["persons"] == ["updated_at"]
     salary, custom = columns["for"]["employees"]
     assert salary == "fix_salary"
-    assert custom.startswith("dynamic_10001 (")
+    assert custom == "dynamic_10001 (Feld)"  # as Personio's own page names it
     for permission in WITHHELD:
         assert f"needs {permission}" in report.text
     assert "without updated_at, each run reads everything" in report.text

@@ -98,6 +98,11 @@ class SdkTap(SyncingTap):
         else:
             PluginBase.setup_mapper(self)
 
+    def require_mapper(self) -> None:
+        """Creates a mapper if there is none yet: with --discover, streams are read before it is set up."""
+        if self._mapper is None:
+            PluginBase.setup_mapper(self)
+
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         # The SDK's messages quote the value; the validator also fills in defaults.
         self.append_builtin_config(self.config_jsonschema)

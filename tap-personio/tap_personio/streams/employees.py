@@ -72,8 +72,9 @@ class Employees(V1Stream):
 
     @override
     def column_label(self, name: str) -> str:
-        label = self.schema["properties"][name].get("description") if name.startswith("dynamic_") else None
-        return f"{name} ({label})" if label else name
+        labels = {attribute.get("key"): attribute.get("label") for attribute in self._tap.employee_attributes}
+        is_custom = name.startswith("dynamic_") and labels.get(name)
+        return f"{name} ({labels[name]})" if is_custom else name
 
     @override
     def unwrap(self, record: Record) -> Record:
