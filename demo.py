@@ -19,13 +19,20 @@ from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
 import duckdb
+from singer_rest import RestStream
+from singer_rest.diagnose.duration import Load, duration
 from tap_cornerstone import testing as cornerstone
+from tap_cornerstone.tap import TapCornerstone
 from tap_factorial import testing as factorial
+from tap_factorial.tap import TapFactorial
 from tap_personio import testing as personio
+from tap_personio.tap import TapPersonio
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import TextIO
+
+    from singer_rest import RestTap
 
 ROOT = Path(__file__).parent
 BIN = Path(sys.executable).parent
@@ -36,7 +43,7 @@ SYSTEM = FOLDER / "meltano"
 """What Meltano keeps in `.meltano` otherwise: its database of states and runs, catalogs and configurations."""
 
 READY = re.compile(r"ready at (\S+)")
-STREAM_ENDED = re.compile(r"\w+: (\d+) rows in (\d+) requests, [\d.]+ s")
+STREAM_ENDED = re.compile(r"(\w+): (\d+) rows in (\d+) requests, [\d.]+ s")
 STREAM_SKIPPED = "Skipping it; the run continues."
 BLOCK_ENDED = "Block run completed"
 WIDE_LIMIT = "60000"
@@ -54,12 +61,14 @@ class Vendor:
         streams: Streams to compare.
         settings: The plugin's settings. `{url}` is the sandbox.
         credentials: Settings required for real data.
+        tap_class: The tap.
     """
 
     name: str
     streams: set[str]
     settings: dict[str, str]
     credentials: tuple[str, ...]
+    tap_class: type[RestTap]
 
     @property
     def tap(self) -> str:
@@ -83,18 +92,21 @@ VENDORS = (
             "CLIENT_SECRET": "sandbox-secret",
         },
         ("CLIENT_ID", "CLIENT_SECRET"),
+        TapPersonio,
     ),
     Vendor(
         "factorial",
         factorial.BY_DEFAULT,
         {"API_URL": "{url}/factorial", "API_KEY": "sandbox-api-key"},
         ("API_KEY",),
+        TapFactorial,
     ),
     Vendor(
         "cornerstone",
         cornerstone.BY_DEFAULT,
         {"API_URL": "{url}/cornerstone", "CLIENT_ID": "sandbox-client", "CLIENT_SECRET": "sandbox-secret"},
         ("CORPNAME", "CLIENT_ID", "CLIENT_SECRET"),
+        TapCornerstone,
     ),
 )
 
@@ -110,15 +122,15 @@ class Progress:
     vendor: Vendor
     streams: int = 0
     rows: int = 0
-    requests: int = 0
+    requests: dict[str, int] = field(default_factory=dict)
     started_at: float = field(default_factory=time.monotonic)
     seconds: float = 0.0
 
     def add(self, line: str) -> None:
         """Counts what a line of the log reports."""
         if ended := STREAM_ENDED.search(line):
-            self.rows += int(ended.group(1))
-            self.requests += int(ended.group(2))
+            self.rows += int(ended.group(2))
+            self.requests[ended.group(1)] = int(ended.group(3))
         if ended or STREAM_SKIPPED in line:
             self.streams += 1
 
@@ -172,7 +184,6 @@ def environment(url: str) -> dict[str, str]:
         "MELTANO_CLI_DISABLE_VERSION_CHECK": "1",
         **settings,
         "TARGET_DUCKDB_PATH": str(DATABASE),
-        "XDG_CACHE_HOME": str(FOLDER / "cache"),  # metadata of the sandbox, useless to other portals
     }
 
 
@@ -230,9 +241,23 @@ def live_rows(schema: str) -> dict[str, int]:
         return counts
 
 
-def show_totals(taps: list[Progress], counts: dict[str, dict[str, int]]) -> bool:
+def minutes_at_limits(progress: Progress, url: str) -> str:
+    """How long the requests of a tap take at the vendor's documented limits."""
+    vendor = progress.vendor
+    tap = vendor.tap_class(config={name.lower(): value.format(url=url) for name, value in vendor.settings.items()})
+    loads = [
+        Load(stream.path, progress.requests.get(stream.name, 0), seconds=None, prefetches=stream.prefetches)
+        for stream in tap.streams.values()
+        if isinstance(stream, RestStream)
+    ]
+    minutes = duration(tap.rate_limiter, loads, tap.config["max_concurrency"]).minutes
+    return "not documented" if minutes is None else f"{minutes:.1f} min"
+
+
+def show_totals(taps: list[Progress], counts: dict[str, dict[str, int]], limits: dict[str, str]) -> bool:
     """Prints the rows of each tap, and the streams that differ from the sandbox. Returns whether none does."""
-    print(f"\n{'':<16}{'streams':>8}{'rows in DuckDB':>16}{'rows in sandbox':>17}{'requests':>10}{'seconds':>9}")
+    columns = f"{'streams':>8}{'rows in DuckDB':>16}{'rows in sandbox':>17}{'requests':>10}{'seconds':>9}"
+    print(f"\n{'':<16}{columns}{'at real limits':>17}")
     differing = []
     for tap in taps:
         vendor = tap.vendor
@@ -240,7 +265,7 @@ def show_totals(taps: list[Progress], counts: dict[str, dict[str, int]]) -> bool
         expected = {stream: rows for stream, rows in counts[vendor.name].items() if stream in vendor.streams}
         print(
             f"{vendor.tap:<16}{len(loaded):>8}{sum(loaded.values()):>16,}{sum(expected.values()):>17,}"
-            f"{tap.requests:>10,}{tap.seconds:>9.0f}"
+            f"{sum(tap.requests.values()):>10,}{tap.seconds:>9.0f}{limits[vendor.name]:>17}"
         )
         differing += [
             f"{vendor.schema + '.' + stream:<60}{loaded.get(stream, 0):>16,}{expected.get(stream, 0):>17,}"
@@ -256,12 +281,14 @@ def main() -> None:
     """Runs the demo."""
     started = time.monotonic()
     clear_folder()
+    os.environ["XDG_CACHE_HOME"] = str(FOLDER / "cache")  # metadata of the sandbox, useless to other portals
     print("Reading an invented company of 250 employees from the sandbox through Meltano into DuckDB:")
     with sandbox() as url:
         taps = run_meltano(url)
         with urlopen(f"{url}/_control/counts") as reply:  # noqa: S310 - the sandbox's URL
             counts = json.load(reply)
-    if not show_totals(taps, counts):
+        limits = {tap.vendor.name: minutes_at_limits(tap, url) for tap in taps}
+    if not show_totals(taps, counts, limits):
         sys.exit("\nThe row counts differ from the sandbox.")
     file, log = DATABASE.relative_to(ROOT), LOG.relative_to(ROOT)
     needed = " or\n                 ".join(

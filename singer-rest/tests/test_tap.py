@@ -375,7 +375,7 @@ def test_other_errors_name_stream_path_and_remedy_but_no_body_and_no_query(
     assert "Check" in errors[0]
     assert "Jane" not in caplog.text
     assert "token-" not in caplog.text
-    assert "limit" not in caplog.text
+    assert "limit=" not in caplog.text
 
 
 def test_empty_selection_is_an_error(make_tap: Callable[..., Any]) -> None:
