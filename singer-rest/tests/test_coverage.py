@@ -244,7 +244,7 @@ def test_children_of_missing_parents_may_exist(
 
 
 @pytest.mark.parametrize("streams", [("pets",), ("owners", "pets")])
-def test_children_of_a_parent_in_whose_place_another_was_listed_twice_may_exist(
+def test_children_may_exist_if_another_parent_is_listed_twice_in_place_of_theirs(
     run: Callable[..., Output], shop: Any, streams: tuple[str, ...], caplog: pytest.LogCaptureFixture
 ) -> None:
     def shifted(asked: Asked) -> Answer | None:
@@ -259,7 +259,7 @@ def test_children_of_a_parent_in_whose_place_another_was_listed_twice_may_exist(
 
 
 @pytest.mark.parametrize("status", [402, 410, 412, 428])
-def test_unbooked_or_disabled_endpoint_is_skipped_by_name(
+def test_unlicensed_or_disabled_endpoint_is_skipped_by_name(
     run: Callable[..., Output], shop: Any, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.refusals["/kinds"] = Answer({}, status)
@@ -270,7 +270,7 @@ def test_unbooked_or_disabled_endpoint_is_skipped_by_name(
 
 
 @pytest.mark.parametrize("status", [402, 412, 428])
-def test_one_parent_with_unbooked_children_does_not_stop_the_others(
+def test_parent_with_unlicensed_children_does_not_stop_the_others(
     run: Callable[..., Output], shop: Any, status: int
 ) -> None:
     shop.refusals["/owners/2/pets"] = Answer({}, status)
@@ -300,7 +300,7 @@ def test_empty_answer_among_others_is_requested_again(
     assert activated(output) == {"owners", "pets"}
 
 
-def test_list_of_all_parents_is_requested_again_without_the_filter_of_the_parents_own_read(
+def test_list_of_all_parents_is_requested_again_without_the_parents_filter(
     run: Callable[..., Output], shop: Any, vendor: Host
 ) -> None:
     def empty_once(asked: Asked) -> Answer | None:
@@ -317,7 +317,7 @@ def test_list_of_all_parents_is_requested_again_without_the_filter_of_the_parent
 
 
 @pytest.mark.parametrize(("empty_answers", "ids"), [(1, ["1", "2"]), (2, [])])
-def test_empty_answer_in_place_of_a_whole_list_is_believed_the_second_time(
+def test_second_empty_answer_in_place_of_a_whole_list_is_accepted(
     run: Callable[..., Output], shop: Any, vendor: Host, empty_answers: int, ids: list[str]
 ) -> None:
     def empty(asked: Asked) -> Answer | None:
@@ -331,7 +331,7 @@ def test_empty_answer_in_place_of_a_whole_list_is_believed_the_second_time(
 
 
 @pytest.mark.parametrize(("empty_answers", "ids"), [(1, {"cat", "dog", "fish"}), (2, {"cat", "dog"})])
-def test_empty_answer_instead_of_a_later_page_is_the_end_of_the_list_the_second_time_only(
+def test_second_empty_answer_in_place_of_a_later_page_ends_the_list(
     run: Callable[..., Output], shop: Any, empty_answers: int, ids: set[str]
 ) -> None:
     empty = Failing("/kinds", Answer(b"", 204), empty_answers)
@@ -341,7 +341,7 @@ def test_empty_answer_instead_of_a_later_page_is_the_end_of_the_list_the_second_
     assert activated(output) == {"kinds"}
 
 
-def test_empty_answers_that_are_the_rule_are_not_requested_again(
+def test_frequent_empty_answers_are_not_requested_again(
     run: Callable[..., Output], shop: Any, vendor: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("singer_rest.fetch.coverage.MAX_NO_CONTENT", 0)
@@ -376,9 +376,7 @@ def test_only_a_long_list_is_sliced_and_each_record_is_emitted_once(
 
 
 @pytest.mark.parametrize("page", [0, 1])
-def test_list_that_times_out_as_a_whole_is_read_in_parts(
-    run: Callable[..., Output], shop: Any, vendor: Host, page: int
-) -> None:
+def test_list_that_times_out_is_read_in_parts(run: Callable[..., Output], shop: Any, vendor: Host, page: int) -> None:
     rows = [str(number) for number in range(8)]
     shop.data["/visits"] = [{"id": row, "updated_at": "2026-01-05T00:00:00Z"} for row in rows]
     in_parts = sliced(rows)

@@ -59,7 +59,7 @@ class PaintTap(RestTap):
         ("schema", "the JSON Schema of its records"),
     ],
 )
-def test_stream_without_an_attribute_is_refused(attribute: str, meaning: str) -> None:
+def test_stream_without_a_required_attribute_is_rejected(attribute: str, meaning: str) -> None:
     declared = {name: value for name, value in STREAM.items() if name != attribute}
     with pytest.raises(TypeError, match=f"^colours: set `{attribute}` to {meaning}\\.$"):
         type("Colours", (RestStream,), declared)
@@ -77,7 +77,7 @@ def test_base_class_without_a_name_needs_none() -> None:
     type("Base", (RestStream,), {})
 
 
-def test_a_stream_inherits_what_it_does_not_declare() -> None:
+def test_stream_inherits_what_it_does_not_declare() -> None:
     base = type("Base", (RestStream,), {"permission": None, "primary_keys": (), "schema": SCHEMA})
     type("Colours", (base,), {"name": "colours", "path": "/colours"})
 
@@ -85,7 +85,7 @@ def test_a_stream_inherits_what_it_does_not_declare() -> None:
 @pytest.mark.parametrize(
     "slices", [None, SingleSlice(), PerParent("paints", "shop_id"), PerParent("paints", "paint_id", param="paint")]
 )
-def test_placeholder_that_no_slice_fills_is_refused(slices: Slices | None) -> None:
+def test_placeholder_that_no_slice_fills_is_rejected(slices: Slices | None) -> None:
     with pytest.raises(TypeError, match=r"^colours: set `slices` to ones that fill the placeholder \{paint_id\} of"):
         stream(path="/paints/{paint_id}/colours", slices=slices)
 
@@ -105,14 +105,14 @@ def test_placeholder_that_slices_fill_is_accepted(slices: Slices) -> None:
         ("authenticator", "what adds the credentials to requests, such as an ApiKey"),
     ],
 )
-def test_tap_without_an_attribute_is_refused(attribute: str, meaning: str) -> None:
+def test_tap_without_a_required_attribute_is_rejected(attribute: str, meaning: str) -> None:
     declared = {"name": "tap-paint", "stream_types": (), "credentials": (), "authenticator": ApiKey("k")}
     del declared[attribute]
     with pytest.raises(TypeError, match=f"^tap-paint: set `{attribute}` to {meaning}"):
         type("TapPaint", (RestTap,), declared)
 
 
-def test_parent_that_is_not_a_stream_of_the_tap_is_refused() -> None:
+def test_parent_that_is_not_a_stream_of_the_tap_is_rejected() -> None:
     colours = stream(slices=PerParent("paints", "paint_id"), path="/paints/{paint_id}/colours")
     with pytest.raises(TypeError, match=r"^colours: `slices` name the parent paints, which is none of the tap's"):
         type("TapPaint", (PaintTap,), {"stream_types": (colours,)})
@@ -120,21 +120,21 @@ def test_parent_that_is_not_a_stream_of_the_tap_is_refused() -> None:
     type("TapPaint", (PaintTap,), {"stream_types": (colours, paints)})
 
 
-def test_unknown_parent_is_refused_if_streams_depend_on_a_setting() -> None:
+def test_unknown_parent_is_rejected_if_streams_depend_on_a_setting() -> None:
     colours = stream(slices=PerParent("paints", "paint_id"), path="/paints/{paint_id}/colours")
     tap = type("TapPaint", (PaintTap,), {"stream_types": property(lambda _: (colours,))})
     with pytest.raises(TypeError, match=r"^colours: `slices` name the parent paints"):
         tap(config={})
 
 
-def test_unknown_parent_is_refused_if_slices_are_a_property() -> None:
+def test_unknown_parent_is_rejected_if_slices_are_a_property() -> None:
     colours = stream(slices=property(lambda _: PerParent("paints", "paint_id")), path="/paints/{paint_id}/colours")
     tap = type("TapPaint", (PaintTap,), {"stream_types": (colours,)})
     with pytest.raises(RunError, match=r"^colours: `slices` name the parent paints"):
         synced(tap(config={}))
 
 
-def test_a_tap_whose_credentials_are_not_set_is_refused() -> None:
+def test_tap_whose_credentials_are_not_set_is_rejected() -> None:
     tap = type("TapPaint", (PaintTap,), {"credentials": (("key",),), "stream_types": (stream(),)})
     with pytest.raises(ConfigValidationError) as refused:
         synced(tap(config={}))

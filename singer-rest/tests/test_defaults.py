@@ -91,18 +91,18 @@ def reply(status: int) -> Reply:
     return Reply(status, {}, b"", datetime.now(timezone.utc))
 
 
-def test_a_first_request_has_size_parameters_slice_and_filter(stream: Callable[..., Plants]) -> None:
+def test_first_request_has_page_size_params_slice_and_filter(stream: Callable[..., Plants]) -> None:
     request = stream().page_request(Slice(params={"kind": "tree"}), SINCE)
     assert request.params == (("limit", "2"), ("all", "true"), ("kind", "tree"), ("since", "2026-01-02T03:04:05Z"))
     assert (request.path, request.method, request.body) == ("/plants", "GET", None)
 
 
-def test_the_page_size_has_a_parameter_of_its_own_or_is_left_out(stream: Callable[..., Plants]) -> None:
+def test_page_size_param_can_be_renamed_or_omitted(stream: Callable[..., Plants]) -> None:
     assert stream(page_size_param="top").page_request(Slice(), None).params[0] == ("top", "2")
     assert stream(page_size=None).page_request(Slice(), None).params == (("all", "true"),)
 
 
-def test_a_search_has_its_pages_in_the_body(stream: Callable[..., Plants]) -> None:
+def test_search_sends_page_params_in_the_body(stream: Callable[..., Plants]) -> None:
     pages = Offset("page.offset", size=5, size_param="page.limit", location="json")
     plants = stream(pagination=pages, page_size=None, method="POST", body={"q": "x"})
     request = plants.page_request(Slice(), None)
@@ -111,7 +111,7 @@ def test_a_search_has_its_pages_in_the_body(stream: Callable[..., Plants]) -> No
     assert plants.body == {"q": "x"}, "the declaration stays as it is"
 
 
-def test_a_placeholder_that_no_slice_fills_is_an_error(stream: Callable[..., Plants]) -> None:
+def test_placeholder_that_no_slice_fills_raises_an_error(stream: Callable[..., Plants]) -> None:
     with pytest.raises(TapError, match=r"plants: `slices` fill no placeholder \{garden_id\} of `path`"):
         stream(path="/gardens/{garden_id}/plants").page_request(Slice(), None)
 
@@ -124,18 +124,18 @@ def test_records_and_total_are_found_at_their_paths(stream: Callable[..., Plants
     assert (parsed.total, parsed.item_count, parsed.failed_items) == (9, 3, 2)
 
 
-def test_the_body_itself_may_be_the_list(stream: Callable[..., Plants]) -> None:
+def test_response_body_can_be_the_list_itself(stream: Callable[..., Plants]) -> None:
     parsed = stream(records_path="").parse([{"id": "1"}], Request("/plants", (), "/plants"))
     assert (parsed.records, parsed.total) == ([{"id": "1"}], None)
 
 
 @pytest.mark.parametrize("body", [None, [], "text", {}, {"data": None}, {"data": {"id": "1"}}])
-def test_a_body_without_a_list_of_records_is_an_error(stream: Callable[..., Plants], body: object) -> None:
+def test_body_without_a_list_of_records_raises_an_error(stream: Callable[..., Plants], body: object) -> None:
     with pytest.raises(TapError, match="plants: the answer of /plants holds no list of records"):
         stream().parse(body, Request("/plants", (), "/plants"))
 
 
-def test_a_page_without_a_record_does_not_stop_those_after_it(
+def test_page_without_records_does_not_stop_later_pages(
     read: Callable[..., Output], caplog: pytest.LogCaptureFixture
 ) -> None:
     def answer(asked: Asked) -> Answer:
@@ -148,7 +148,7 @@ def test_a_page_without_a_record_does_not_stop_those_after_it(
     assert "plants: 1 items are missing" in caplog.text
 
 
-def test_a_page_that_comes_again_ends_the_list(read: Callable[..., Output]) -> None:
+def test_repeated_page_ends_the_list(read: Callable[..., Output]) -> None:
     output = read(lambda _: Answer({"data": [{"id": "1"}]}), pagination=Offset("offset", size=1))
     assert len(output.records("plants")) == 1
 
@@ -162,7 +162,7 @@ def test_all_pages_of_a_known_total_are_read(read: Callable[..., Output]) -> Non
     assert [row["id"] for row in output.records("plants")] == ["0", "1", "2", "3", "4"]
 
 
-def test_an_expired_page_token_begins_the_list_anew(read: Callable[..., Output], caplog: Any) -> None:
+def test_expired_page_token_restarts_the_list(read: Callable[..., Output], caplog: Any) -> None:
     caplog.set_level("INFO")
     asked_with: list[str | None] = []
 
@@ -179,13 +179,13 @@ def test_an_expired_page_token_begins_the_list_anew(read: Callable[..., Output],
     assert "plants: the page token has expired; reading the list from its beginning." in caplog.text
 
 
-def test_no_content_cannot_be_right_for_a_page_that_was_announced(stream: Callable[..., Plants]) -> None:
+def test_no_content_for_an_announced_page_is_requested_again(stream: Callable[..., Plants]) -> None:
     plants = stream(pagination=PageToken("token", "next"))
     assert plants.classify(reply(204), Request("/plants", (), "/plants")) is Meaning.NO_RECORDS
     assert plants.classify(reply(204), Request("/plants", (("token", "b"),), "/plants")) is Meaning.RETRY
 
 
-def test_an_error_of_the_pagination_names_the_stream(read: Callable[..., Output], caplog: Any) -> None:
+def test_pagination_error_names_the_stream(read: Callable[..., Output], caplog: Any) -> None:
     fails: list[Exception] = []
     read(
         lambda _: Answer({"data": [{"id": "1"}], "next": {}, "more": True}),

@@ -38,7 +38,7 @@ def kinds(make_tap: Callable[..., Any]) -> Any:
     return next(stream for stream in make_tap().stream_types if stream.name == "kinds")
 
 
-def test_one_request_per_stream_for_as_few_records_as_possible(examine: Callable[..., Any], vendor: Host) -> None:
+def test_doctor_sends_one_small_request_per_stream(examine: Callable[..., Any], vendor: Host) -> None:
     report = examine("kinds", "owners", "pets", "sales")
     assert report["verdicts"] == {"readable": 4}
     assert sorted(vendor.paths().values()) == [1, 1, 1, 1]
@@ -54,7 +54,7 @@ def test_no_value_of_a_record_is_in_the_report(examine: Callable[..., Any], cli:
     assert "owner 1" not in output + log
 
 
-def test_a_missing_permission_is_named_once_for_all_its_streams(examine: Callable[..., Any], shop: Any) -> None:
+def test_missing_permission_is_listed_once_for_all_its_streams(examine: Callable[..., Any], shop: Any) -> None:
     shop.refusals = {"/owners": Answer({}, 403), "/kinds": Answer({}, 402), "/sales": Answer({}, 410)}
     report = examine("kinds", "owners", "pets", "sales")
     verdicts = {name: finding["verdict"] for name, finding in report["by_name"].items()}
@@ -71,7 +71,7 @@ def test_a_missing_permission_is_named_once_for_all_its_streams(examine: Callabl
     assert not report["is_usable"]
 
 
-def test_children_are_requested_of_other_parents_if_the_first_one_is_refused(
+def test_children_are_requested_for_another_parent_if_the_first_is_forbidden(
     examine: Callable[..., Any], shop: Any, vendor: Host
 ) -> None:
     shop.refusals = {"/owners/1/pets": Answer({}, 403)}
@@ -81,7 +81,7 @@ def test_children_are_requested_of_other_parents_if_the_first_one_is_refused(
     assert "/owners/3/pets" not in vendor.paths()
 
 
-def test_a_stream_that_fails_does_not_hide_the_others(examine: Callable[..., Any], shop: Any, vendor: Host) -> None:
+def test_failing_stream_does_not_hide_the_others(examine: Callable[..., Any], shop: Any, vendor: Host) -> None:
     shop.refusals = {"/kinds": Answer({}, 500), "/sales": Answer({"unexpected": 1})}
     report = examine("kinds", "owners", "sales")
     assert report["verdicts"] == {"failed": 2, "readable": 1}
@@ -91,20 +91,18 @@ def test_a_stream_that_fails_does_not_hide_the_others(examine: Callable[..., Any
     assert report["is_usable"]
 
 
-def test_rows_are_known_if_the_vendor_reports_them_or_all_are_on_the_page(
-    examine: Callable[..., Any], shop: Any
-) -> None:
+def test_row_count_is_known_from_the_total_or_from_a_single_page(examine: Callable[..., Any], shop: Any) -> None:
     shop.refusals = {"/kinds": Answer({"data": [{"id": "cat"}], "next": "1", "total": 3})}
     report = examine("kinds", "owners", "sales")["by_name"]
     assert {name: finding["rows"] for name, finding in report.items()} == {"kinds": 3, "owners": None, "sales": None}
 
 
-def test_a_total_that_counts_the_page_alone_is_no_number_of_rows(examine: Callable[..., Any], shop: Any) -> None:
+def test_total_that_only_counts_the_page_is_not_a_row_count(examine: Callable[..., Any], shop: Any) -> None:
     shop.refusals = {"/kinds": Answer({"data": [{"id": "cat"}], "next": "1", "total": 1})}
     assert examine("kinds")["by_name"]["kinds"]["rows"] is None
 
 
-def test_the_bookmark_and_its_age_are_those_of_the_state(examine: Callable[..., Any], vendor: Host) -> None:
+def test_bookmark_and_its_age_come_from_the_state(examine: Callable[..., Any], vendor: Host) -> None:
     owners = examine("owners", "kinds", state=STATE)["by_name"]["owners"]
     assert (owners["replication"], owners["incremental_by"]) == ("incremental", "updated_at")
     assert owners["bookmark"] == "2026-01-02T00:00:00Z"
@@ -113,7 +111,7 @@ def test_the_bookmark_and_its_age_are_those_of_the_state(examine: Callable[..., 
 
 
 @pytest.mark.parametrize("hidden", [("absent", ["name", "price"]), ("null", ["name", "note", "price"])])
-def test_columns_that_the_permissions_hide_are_named(
+def test_columns_hidden_by_permissions_are_named(
     examine: Callable[..., Any], shop: Any, hidden: tuple[str, list[str]], kinds: Any, monkeypatch: Any
 ) -> None:
     kind, expected = hidden
@@ -128,18 +126,18 @@ def test_columns_that_the_permissions_hide_are_named(
     ]
 
 
-def test_streams_that_are_off_are_listed_with_their_setting(examine: Callable[..., Any]) -> None:
+def test_disabled_streams_are_listed_with_their_setting(examine: Callable[..., Any]) -> None:
     assert examine("kinds")["off"]["quarantines"] == "optional_streams"
 
 
-def test_a_quota_is_not_used(examine: Callable[..., Any], vendor: Host, kinds: Any, monkeypatch: Any) -> None:
+def test_doctor_uses_up_no_quota(examine: Callable[..., Any], vendor: Host, kinds: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(kinds, "in_connection_test", False)
     report = examine("kinds", "owners")
     assert report["by_name"]["kinds"]["verdict"] == "not_checked"
     assert "/kinds" not in vendor.paths()
 
 
-def test_credentials_that_every_stream_refuses_are_wrong(examine: Callable[..., Any], shop: Any) -> None:
+def test_credentials_that_every_stream_rejects_are_reported_as_wrong(examine: Callable[..., Any], shop: Any) -> None:
     shop.before = lambda asked: Answer({}, 401)
     report = examine("kinds", "owners")
     assert report["connection"]["credentials"]["status"] == "failed"
@@ -155,7 +153,7 @@ def test_credentials_that_every_stream_refuses_are_wrong(examine: Callable[..., 
         ("", "unknown", "does not say"),
     ],
 )
-def test_the_clock_is_compared_with_the_hosts(header: str, status: str, words: str) -> None:
+def test_clock_is_compared_with_the_clock_of_the_host(header: str, status: str, words: str) -> None:
     received = datetime(2026, 11, 30, 10, tzinfo=timezone.utc)
     tap: Any = SimpleNamespace(transport=SimpleNamespace(server_time=(header, received)), started=received)
     check = connection._clock(tap)
@@ -163,20 +161,20 @@ def test_the_clock_is_compared_with_the_hosts(header: str, status: str, words: s
     assert words in check.detail
 
 
-def test_a_host_that_does_not_answer_fails_alone(examine: Callable[..., Any]) -> None:
+def test_unreachable_host_fails_alone(examine: Callable[..., Any]) -> None:
     report = examine("kinds", api_url="http://127.0.0.1:9")
     assert report["connection"]["host"]["status"] == "failed"
     assert report["connection"]["host"]["detail"].startswith("127.0.0.1:9 does not answer")
     assert report["by_name"]["kinds"]["verdict"] == "failed"
 
 
-def test_the_password_of_a_proxy_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxy_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", "http://jane:s3cret@proxy.example:3128")
     assert connection._proxy("https://pets.example") == "proxy.example:3128"
 
 
 @pytest.mark.parametrize(("format_", "begins"), [([], "tap-pets"), (["--format", "json"], "{")])
-def test_the_command_writes_text_or_json_and_its_exit_code_says_whether_anything_works(
+def test_command_writes_text_or_json_and_exits_with_1_if_nothing_works(
     cli: Callable[..., Any], shop: Any, format_: list[str], begins: str
 ) -> None:
     code, output, _ = cli("--doctor", *format_)
@@ -188,19 +186,19 @@ def test_the_command_writes_text_or_json_and_its_exit_code_says_whether_anything
     assert "owners:read" in output
 
 
-def test_the_state_may_be_one_that_meltano_prints(cli: Callable[..., Any]) -> None:
+def test_state_in_the_format_of_meltano_state_get_is_accepted(cli: Callable[..., Any]) -> None:
     code, output, _ = cli("--doctor", state={"singer_state": STATE})
     assert code == 0
     assert "bookmark 2026-01-02T00:00:00Z" in output
 
 
-def test_a_state_of_another_tap_is_an_error(cli: Callable[..., Any]) -> None:
+def test_state_of_another_tap_raises_an_error(cli: Callable[..., Any]) -> None:
     code, output, log = cli("--doctor", state={"bookmarks": {"horses": {}}})
     assert (code, output) == (1, "")
     assert "The state holds no stream of tap-pets" in log
 
 
-def test_a_failed_discovery_is_part_of_the_report(examine: Callable[..., Any], make_tap: Any, monkeypatch: Any) -> None:
+def test_failed_discovery_is_part_of_the_report(examine: Callable[..., Any], make_tap: Any, monkeypatch: Any) -> None:
     def refuse(self: object) -> None:
         raise TapError("The portal does not describe its views.")
 

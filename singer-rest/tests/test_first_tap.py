@@ -70,12 +70,12 @@ def vendor() -> Iterator[Host]:
         yield running
 
 
-def test_it_is_short_and_imports_from_no_submodule(source: str) -> None:
+def test_example_tap_is_short_and_imports_from_no_submodule(source: str) -> None:
     assert len(source.splitlines()) <= MAX_LINES
     assert re.findall(r"^(?:from|import) (singer_rest[\w.]*)", source, re.MULTILINE) == ["singer_rest"]
 
 
-def test_it_reads_pages_children_and_a_search_by_post(first_tap: Any, vendor: Host) -> None:
+def test_example_tap_reads_pages_children_and_a_post_search(first_tap: Any, vendor: Host) -> None:
     output: Output = synced(first_tap(config={"api_url": vendor.url, "api_key": "secret"}))
     assert output.records("employees") == ROWS["/employees"]
     assert sorted((row["id"], row["employee_id"]) for row in output.records("absences")) == [
@@ -92,7 +92,7 @@ def test_it_reads_pages_children_and_a_search_by_post(first_tap: Any, vendor: Ho
     ]
 
 
-def test_a_wrong_key_is_a_missing_permission_and_is_tried_once(
+def test_wrong_key_is_a_missing_permission_and_is_not_retried(
     first_tap: Any, vendor: Host, caplog: pytest.LogCaptureFixture
 ) -> None:
     fails: list[Exception] = []

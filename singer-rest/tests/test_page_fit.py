@@ -97,7 +97,7 @@ def test_other_values_are_kept_in_extra(name: str, value: object) -> None:
     assert shape.conform_page([{"id": "3", name: None}, {"id": "4"}])[1] == {"id": "4"}
 
 
-def test_a_page_of_wrong_numbers_does_not_change_how_the_next_ones_are_fitted() -> None:
+def test_page_of_wrong_numbers_does_not_affect_how_later_pages_are_fitted() -> None:
     shape = conformer()
     for value in (1, "1", "one", 1):
         found: Mapping[str, Any] = shape.conform_page([{"id": "1", "count": value}])[0]

@@ -146,7 +146,7 @@ def test_other_values_are_read_singly(name: str, value: str) -> None:
     assert read(body(record(**{name: value}), record(id='"2"')), reader()) is None
 
 
-def test_what_holds_no_records_is_read_singly() -> None:
+def test_values_without_records_are_read_singly() -> None:
     for page in (b'{"data": []}', b'{"data": [null]}', b'{"data": {}}', b"{}", b"[]", b"{", b'{"data": [1]}'):
         assert read(page, reader()) is None
 
@@ -158,7 +158,7 @@ def test_members_stay_in_the_order_of_the_first_page() -> None:
     assert lines == [b'{"count":1,"id":"1","open":true}\n', b'{"count":2,"id":"2","open":false,"day":null}\n']
 
 
-def test_the_latest_timestamp_is_that_of_the_replication_key() -> None:
+def test_latest_timestamp_is_the_latest_replication_key() -> None:
     page = body(record(created_at='"2026-11-22T09:00:00Z"'), record(updated_at='"2026-11-22T07:00:00Z"'), record())
     records = read(page, reader())
     assert records is not None
@@ -192,7 +192,7 @@ def test_wrapped_records_are_unwrapped(page: str, line: Record | None) -> None:
     assert (json.loads(records.lines) if records else None) == line
 
 
-def test_pages_that_never_fit_are_not_tried_for_ever() -> None:
+def test_fitting_is_abandoned_if_pages_never_fit() -> None:
     using, misfit, good = reader(), body(record(count='"1"')), body(record())
     for _ in range(page_reader.MAX_MISFITS - 1):
         assert read(misfit, using) is None
@@ -232,7 +232,7 @@ def test_records_are_loaded_only_if_they_are_used() -> None:
     assert loads == [1]
 
 
-def test_a_page_that_is_sent_again_is_recognized() -> None:
+def test_repeated_page_is_recognized() -> None:
     paginator, using = PageNumber("page", size=1), reader()
     pages = [using.read(body(record(id=f'"{number}"')), list) for number in (1, 2)]
     first, second = (page["data"] for page in pages if page)

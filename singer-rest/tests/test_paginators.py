@@ -47,25 +47,25 @@ def rows(count: int) -> list[dict[str, int]]:
     return [{"id": number} for number in range(count)]
 
 
-def test_a_single_page_has_no_parameters_and_is_followed_by_none() -> None:
+def test_single_page_has_no_parameters_and_no_next_page() -> None:
     assert SinglePage().first_params() == {}
     assert following(SinglePage(), first(SinglePage()), rows(3), 9) == []
 
 
-def test_page_numbers_begin_at_one_and_offsets_at_zero() -> None:
+def test_page_numbers_start_at_one_and_offsets_at_zero() -> None:
     assert PageNumber("page", size=50).first_params() == {"limit": 50, "page": 1}
     assert PageNumber("page", size=50, first=0, size_param=None).first_params() == {"page": 0}
     assert Offset("skip", size=50, size_param="top").first_params() == {"top": 50, "skip": 0}
 
 
-def test_without_a_total_an_empty_page_is_the_end() -> None:
+def test_empty_page_ends_the_list_if_no_total_is_known() -> None:
     pages = PageNumber("page", size=50, size_param=None)
     (second,) = following(pages, first(pages), [{"id": "cat"}])
     assert second.params == (("page", "2"),)
     assert following(pages, second, []) == []
 
 
-def test_a_total_tells_all_pages_at_once() -> None:
+def test_total_gives_all_page_numbers_at_once() -> None:
     pages = PageNumber("page", size=50)
     found = following(pages, first(pages, only="cats"), rows(50), 120)
     assert params(found) == [{"limit": "50", "page": page, "only": "cats"} for page in ("2", "3")]
@@ -73,18 +73,18 @@ def test_a_total_tells_all_pages_at_once() -> None:
     assert following(pages, found[0], rows(50), 120) == []
 
 
-def test_a_total_tells_all_offsets_at_once() -> None:
+def test_total_gives_all_offsets_at_once() -> None:
     pages = Offset("offset", size=50)
     assert [one["offset"] for one in params(following(pages, first(pages), rows(50), 120))] == ["50", "100"]
 
 
-def test_a_first_page_that_is_short_tells_the_size_that_the_vendor_allows() -> None:
+def test_short_first_page_shows_the_vendors_largest_page_size() -> None:
     pages = Offset("offset", size=50)
     found = following(pages, first(pages), rows(20), 60)
     assert params(found) == [{"limit": "20", "offset": "20"}, {"limit": "20", "offset": "40"}]
 
 
-def test_a_page_that_begins_like_the_one_before_it_is_repeated() -> None:
+def test_page_that_starts_like_the_previous_one_is_a_repeat() -> None:
     pages = PageNumber("page", size=50, size_param=None)
     (second,) = following(pages, first(pages), [{"id": "cat"}])
     assert pages.is_repeated(second, [{"id": "cat"}])
@@ -92,7 +92,7 @@ def test_a_page_that_begins_like_the_one_before_it_is_repeated() -> None:
     assert not pages.is_repeated(first(pages), [{"id": "cat"}])
 
 
-def test_items_that_are_no_records_do_not_make_a_page_a_repeated_one() -> None:
+def test_items_that_are_not_records_do_not_make_a_page_a_repeat() -> None:
     pages = PageNumber("page", size=50, size_param=None)
     (second,) = following(pages, first(pages), [5, None, {"id": "cat"}])
     assert pages.is_repeated(second, [None, {"id": "cat"}])
@@ -101,12 +101,12 @@ def test_items_that_are_no_records_do_not_make_a_page_a_repeated_one() -> None:
     assert not pages.is_repeated(second, [None])
 
 
-def test_an_implausible_total_is_ignored() -> None:
+def test_implausible_total_is_ignored() -> None:
     pages = PageNumber("page", size=2, first=0, size_param=None)
     assert params(following(pages, first(pages), rows(2), 10**15)) == [{"page": "1"}]
 
 
-def test_the_pages_of_a_long_list_are_requested_so_many_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_of_a_long_list_are_requested_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("singer_rest.http.paginators.MAX_PAGES_AHEAD", 20)
     pages, total = PageNumber("page", size=1, first=0, size_param=None), 50
     queue, asked, most = [first(pages)], 0, 0
@@ -119,7 +119,7 @@ def test_the_pages_of_a_long_list_are_requested_so_many_at_a_time(monkeypatch: p
     assert most == 20
 
 
-def test_a_cursor_is_added_to_the_parameters_and_replaced_on_later_pages() -> None:
+def test_cursor_is_added_to_the_parameters_and_replaced_on_later_pages() -> None:
     pages = CursorParam("after_id", "meta.end_cursor")
     (second,) = following(pages, first(pages, limit="2"), body={"meta": {"end_cursor": "b"}})
     (third,) = following(pages, second, body={"meta": {"end_cursor": 3}})
@@ -128,25 +128,25 @@ def test_a_cursor_is_added_to_the_parameters_and_replaced_on_later_pages() -> No
 
 
 @pytest.mark.parametrize("body", [None, [], {}, {"meta": None}, {"meta": {"end_cursor": ""}}])
-def test_a_page_without_a_cursor_is_the_last(body: Any) -> None:
+def test_page_without_a_cursor_is_the_last(body: Any) -> None:
     pages = CursorParam("after_id", "meta.end_cursor")
     assert following(pages, first(pages), body=body) == []
 
 
 @pytest.mark.parametrize("more", [None, False, "false"])
-def test_a_cursor_is_not_used_where_the_page_says_that_none_follows(more: object) -> None:
+def test_cursor_is_ignored_if_the_page_says_it_is_the_last(more: object) -> None:
     pages = CursorParam("after", "cursor", has_more="more")
     assert following(pages, first(pages), body={"cursor": "b", "more": more}) == []
 
 
 @pytest.mark.parametrize("cursor", [None, "", {"id": 1}])
-def test_a_page_that_says_that_another_follows_but_not_where_is_an_error(cursor: object) -> None:
+def test_missing_cursor_raises_an_error_if_another_page_is_announced(cursor: object) -> None:
     pages = CursorParam("after", "cursor", has_more="more")
     with pytest.raises(TapError, match="says that another follows, but not where"):
         following(pages, first(pages), body={"cursor": cursor, "more": True})
 
 
-def test_an_expired_token_begins_the_list_anew_so_many_times() -> None:
+def test_list_restarts_after_expired_tokens_a_limited_number_of_times() -> None:
     pages = PageToken("token", "next", max_restarts=2)
     (second,) = following(pages, first(pages, limit="2"), body={"next": "b"})
     again = pages.restarted(second, 410)
@@ -163,14 +163,14 @@ def test_an_expired_token_begins_the_list_anew_so_many_times() -> None:
 
 @pytest.mark.parametrize("link", [f"{API_URL}/elsewhere?page=2", "?page=2", "https://eu.vendor.example/a?page=2"])
 @pytest.mark.parametrize("wrap", [str, lambda link: {"href": link}])
-def test_of_a_link_only_the_query_is_used(link: str, wrap: Callable[[str], Any]) -> None:
+def test_only_the_query_of_a_link_is_used(link: str, wrap: Callable[[str], Any]) -> None:
     pages = NextLink("links.next", domains=(".vendor.example",))
     body = {"links": {"next": wrap(link)}}
     (second,) = following(pages, first(pages, limit="2"), body=body)
     assert (second.path, second.params) == ("/a", (("page", "2"),))
 
 
-def test_a_link_keeps_parameters_that_it_lacks() -> None:
+def test_parameters_missing_from_a_link_are_added() -> None:
     pages = NextLink("next", keep=("limit",))
     assert params(following(pages, first(pages, limit="2", a="b"), body={"next": "?page=2"})) == [
         {"page": "2", "limit": "2"}
@@ -179,12 +179,12 @@ def test_a_link_keeps_parameters_that_it_lacks() -> None:
 
 
 @pytest.mark.parametrize("is_first", [True, False])
-def test_a_page_that_a_link_led_to_exists(*, is_first: bool) -> None:
+def test_linked_page_is_announced(*, is_first: bool) -> None:
     pages = NextLink("next")
     assert pages.is_announced(replace(first(pages), is_first=is_first)) is not is_first
 
 
-def test_a_parameter_that_stands_alone_is_all_that_is_used_of_a_link() -> None:
+def test_only_the_named_parameter_of_a_link_is_used() -> None:
     pages = NextLink("next", keep=("limit",), only="cursor")
     assert params(following(pages, first(pages, limit="2"), body={"next": "?cursor=b&limit=2"})) == [{"cursor": "b"}]
 
@@ -197,7 +197,7 @@ def test_a_parameter_that_stands_alone_is_all_that_is_used_of_a_link() -> None:
         (["?page=2"], "cannot be read"),
     ],
 )
-def test_a_link_that_leads_elsewhere_or_cannot_be_read_is_an_error(link: object, message: str) -> None:
+def test_foreign_or_invalid_link_raises_an_error(link: object, message: str) -> None:
     pages = NextLink("next", domains=(".vendor.example",))
     with pytest.raises(TapError, match=message):
         following(pages, first(pages), body={"next": link})
@@ -215,7 +215,7 @@ def test_page_numbers_in_the_body_stay_numbers() -> None:
     ]
 
 
-def test_a_token_in_the_body_is_a_member_of_it() -> None:
+def test_page_token_can_be_sent_as_a_member_of_the_body() -> None:
     pages = PageToken("variables.after", "next", location="json")
     start = Request("/a", (("v", "1"),), "/a", body=json_body({"query": "x"}))
     (second,) = following(pages, start, body={"next": "b"})
@@ -235,5 +235,5 @@ def test_requests_with_equal_bodies_are_equal() -> None:
 @pytest.mark.parametrize(
     ("path", "found"), [("", {"a": {"b": 1}, "c.d": 2}), ("a.b", 1), ("c.d", 2), ("a.b.c", None), ("x", None)]
 )
-def test_a_path_leads_into_a_body(path: str, found: object) -> None:
+def test_path_can_address_a_nested_member_of_the_body(path: str, found: object) -> None:
     assert lookup({"a": {"b": 1}, "c.d": 2}, path) == found

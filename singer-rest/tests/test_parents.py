@@ -163,7 +163,7 @@ def test_forbidden_parent_does_not_stop_others_and_no_row_is_deleted(
 
 
 @pytest.mark.parametrize("mode", ["skip", "fail"])
-def test_missing_permission_if_every_parent_is_refused(
+def test_permission_is_missing_if_every_parent_is_forbidden(
     run: Callable[..., Output], shop: Any, mode: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.refusals = {f"/owners/{owner}/pets": Answer({}, 403 if owner > 1 else 404) for owner in (1, 2, 3)}
@@ -180,7 +180,7 @@ def test_missing_permission_if_every_parent_is_refused(
 @pytest.mark.parametrize(
     ("status", "why"), [(401, "status 401 from /pets"), (403, "the vendor refused access to all of the 3 owners")]
 )
-def test_refusal_of_several_parents_or_without_credential_is_a_missing_permission(
+def test_several_forbidden_parents_or_no_credential_mean_a_missing_permission(
     run: Callable[..., Output],
     shop: Any,
     batches: Callable[..., Batched],
@@ -199,7 +199,7 @@ def test_refusal_of_several_parents_or_without_credential_is_a_missing_permissio
 @pytest.mark.parametrize(
     ("status", "word"), [(403, "the credential may not read 1 of the owners"), (400, "1 of the owners were skipped")]
 )
-def test_one_refused_parent_of_a_batch_does_not_affect_the_others(
+def test_one_forbidden_parent_of_a_batch_does_not_affect_the_others(
     run: Callable[..., Output],
     shop: Any,
     batches: Callable[..., Batched],
@@ -279,7 +279,7 @@ def test_stream_fails_soon_if_every_parent_is_rejected(
 @pytest.mark.parametrize("workers", [1, 8])
 @pytest.mark.parametrize("status", [400, 403])
 @pytest.mark.parametrize("refused", [1, 40])
-def test_refused_first_parents_do_not_stop_those_after_them(
+def test_forbidden_first_parents_do_not_stop_later_parents(
     run: Callable[..., Output], shop: Any, status: int, refused: int, workers: int
 ) -> None:
     ids = [str(number) for number in range(60)]
@@ -294,7 +294,7 @@ def test_refused_first_parents_do_not_stop_those_after_them(
 @pytest.mark.parametrize("workers", [1, 8])
 @pytest.mark.parametrize("status", [400, 403])
 @pytest.mark.parametrize(("refused", "size"), [(20, 20), (30, 20), (30, 7)])
-def test_refused_first_batches_do_not_stop_those_after_them(
+def test_forbidden_first_batches_do_not_stop_later_batches(
     run: Callable[..., Output],
     shop: Any,
     batches: Callable[..., Batched],
@@ -316,7 +316,7 @@ def test_refused_first_batches_do_not_stop_those_after_them(
 
 @pytest.mark.parametrize("workers", [1, 8])
 @pytest.mark.parametrize(("parents", "size"), [(1000, 50), (60, 50), (1000, 7)])
-def test_refused_batches_and_no_other_are_enough(
+def test_stream_is_skipped_if_only_batches_were_requested_and_forbidden(
     run: Callable[..., Output],
     shop: Any,
     batches: Callable[..., Batched],
@@ -338,7 +338,7 @@ def test_refused_batches_and_no_other_are_enough(
 
 
 @pytest.mark.parametrize("workers", [1, 8])
-def test_first_parents_that_are_not_found_do_not_stop_those_after_them(
+def test_first_parents_that_are_not_found_do_not_stop_later_parents(
     run: Callable[..., Output], shop: Any, workers: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     ids = [str(number) for number in range(1000, 1140)]
@@ -349,7 +349,7 @@ def test_first_parents_that_are_not_found_do_not_stop_those_after_them(
     assert "pets: 120 of the owners were not found, even on a second request" in caplog.text
 
 
-def test_changes_of_a_parent_that_was_forbidden_for_a_while_are_read_once_it_is_not(
+def test_changes_of_a_temporarily_forbidden_parent_are_read_later(
     run: Callable[..., Output], shop: Any, make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
     pets = type(make_tap().streams["pets"])
@@ -392,7 +392,7 @@ def test_changes_of_a_parent_that_was_forbidden_for_a_while_are_read_once_it_is_
     assert next_run(state)[0] == ["1", "2", "3"], "within the look-back"
 
 
-def test_children_of_parents_that_changed_since_a_later_start_date_are_not_the_whole_table(
+def test_children_of_parents_changed_since_a_later_start_date_are_partial(
     run: Callable[..., Output], shop: Any, make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pets = type(make_tap().streams["pets"])
@@ -410,7 +410,7 @@ def test_children_of_parents_that_changed_since_a_later_start_date_are_not_the_w
 
 @pytest.mark.parametrize("workers", [1, 8])
 @pytest.mark.slow
-def test_many_refused_parents_and_no_other_are_enough(
+def test_stream_is_skipped_if_many_parents_and_no_others_are_forbidden(
     run: Callable[..., Output], vendor: Host, shop: Any, workers: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     owners(shop, *(str(number) for number in range(2000)))

@@ -35,7 +35,7 @@ def planned(make_tap: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
     return planned
 
 
-def test_a_list_on_one_page_is_known_exactly(planned: Callable[..., Any], shop: Any, vendor: Host) -> None:
+def test_list_with_one_page_is_counted_exactly(planned: Callable[..., Any], shop: Any, vendor: Host) -> None:
     shop.data["/kinds"] = [{"id": "cat"}, {"id": "dog"}]
     found = planned("kinds")
     assert found["lines"] == {"kinds": (1, "exact")}
@@ -43,14 +43,14 @@ def test_a_list_on_one_page_is_known_exactly(planned: Callable[..., Any], shop: 
     assert len(vendor.asked) == found["report"]["requests_sent"] == 1
 
 
-def test_without_a_total_a_long_list_has_a_lower_bound(planned: Callable[..., Any]) -> None:
+def test_long_list_without_a_total_has_a_lower_bound(planned: Callable[..., Any]) -> None:
     found = planned("kinds")
     assert found["lines"] == {"kinds": (2, "at_least")}
     assert found["streams"][0]["rows"] is None
     assert found["streams"][0]["note"] == "the vendor reports no total"
 
 
-def test_a_total_gives_the_pages(planned: Callable[..., Any], shop: Any) -> None:
+def test_total_gives_the_number_of_pages(planned: Callable[..., Any], shop: Any) -> None:
     shop.refusals["/kinds"] = Answer({"data": [{"id": "1"}, {"id": "2"}], "next": "2", "total": 7})
     found = planned("kinds")
     assert found["lines"] == {"kinds": (4, "exact")}
@@ -58,7 +58,7 @@ def test_a_total_gives_the_pages(planned: Callable[..., Any], shop: Any) -> None
 
 
 @pytest.mark.parametrize("rows", [3, 4, 5, 8])
-def test_a_list_with_offsets_ends_as_in_a_run(
+def test_list_with_offsets_is_planned_to_end_as_in_a_run(
     planned: Callable[..., Any], run: Callable[..., Any], shop: Any, kinds: Any, rows: int
 ) -> None:
     asked: list[Asked] = []
@@ -97,14 +97,14 @@ def test_children_are_counted_by_their_parents(planned: Callable[..., Any], shop
     assert len(vendor.asked) == 2
 
 
-def test_a_start_date_leaves_out_no_parents(planned: Callable[..., Any], shop: Any) -> None:
+def test_start_date_does_not_exclude_parents(planned: Callable[..., Any], shop: Any) -> None:
     shop.data["/owners"][0]["updated_at"] = "2020-01-01T00:00:00Z"
     shop.data["/owners"].pop()
     lines = planned("owners", "pets", start_date="2025-01-01")["lines"]
     assert lines == {"owners": (1, "exact"), "pets": (2, "about"), "owners (ids for pets)": (1, "exact")}
 
 
-def test_the_number_of_parents_follows_from_their_total(planned: Callable[..., Any], shop: Any) -> None:
+def test_number_of_parents_is_known_from_their_total(planned: Callable[..., Any], shop: Any) -> None:
     rows = shop.data["/owners"][:2]
     shop.refusals["/owners"] = Answer({"data": rows, "next": "2", "total": 50})
     assert planned("pets")["lines"] == {"pets": (50, "about"), "owners (ids for pets)": (25, "exact")}
@@ -150,7 +150,7 @@ def test_each_value_of_a_parameter_is_counted(
     assert found["streams"][0]["rows"] == 7
 
 
-def test_an_incremental_run_counts_changes_and_reads_ids_separately(planned: Callable[..., Any], shop: Any) -> None:
+def test_incremental_run_counts_changes_and_reads_ids_separately(planned: Callable[..., Any], shop: Any) -> None:
     shop.data["/owners"].pop(0)
     found = planned("owners", "pets", state=STATE)
     assert found["lines"] == {"owners": (1, "exact"), "pets": (2, "about"), "owners (ids for pets)": (1, "exact")}
@@ -158,7 +158,7 @@ def test_an_incremental_run_counts_changes_and_reads_ids_separately(planned: Cal
     assert found["report"]["full"]["streams"][0]["rows"] == 2
 
 
-def test_a_run_sends_what_is_planned(
+def test_run_sends_the_planned_requests(
     planned: Callable[..., Any], run: Callable[..., Any], shop: Any, vendor: Host
 ) -> None:
     for path in ("/owners", "/kinds"):
@@ -192,14 +192,14 @@ def test_minutes_are_those_of_the_slowest_limit(rates: dict[str, RateLimit], min
     assert duration(RateLimiter(rates), loads, 8) == (minutes, limited_by)
 
 
-def test_requests_that_are_sent_one_at_a_time_take_longer() -> None:
+def test_requests_sent_one_at_a_time_take_longer() -> None:
     loads = [Load("/owners", 120, 0.5, prefetches=False), Load("/pets", 120, 0.5, prefetches=True)]
     assert duration(RateLimiter({}), loads, 8) == (1.0, "answers")
     assert duration(RateLimiter({}, RateLimit(60, 60, burst=1)), loads, 8) == (3.98, "")
     assert duration(RateLimiter({}), [Load("/owners", 5, None, prefetches=True)], 8) == (None, None)
 
 
-def test_the_command_writes_text_or_json(cli: Callable[..., Any], vendor: Host) -> None:
+def test_command_writes_text_or_json(cli: Callable[..., Any], vendor: Host) -> None:
     code, output, _ = cli("--plan", "--format", "json", state=STATE)
     assert code == 0
     assert json.loads(output)["incremental"]["accuracy"] == "at_least"
@@ -216,7 +216,7 @@ def test_the_command_writes_text_or_json(cli: Callable[..., Any], vendor: Host) 
 
 
 @pytest.mark.parametrize("options", [["--doctor", "--plan"], ["--offline"], ["--plan", "--format", "markdown"]])
-def test_options_that_do_not_fit_are_refused(cli: Callable[..., Any], vendor: Host, options: list[str]) -> None:
+def test_incompatible_options_are_rejected(cli: Callable[..., Any], vendor: Host, options: list[str]) -> None:
     code, output, _ = cli(*options)
     assert (code, output) == (2, "")
     assert vendor.asked == []

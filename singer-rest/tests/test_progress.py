@@ -119,7 +119,7 @@ def test_retries_are_one_line_a_minute(clock: Clock, caplog: pytest.LogCaptureFi
     assert activity.retries == 122
 
 
-def test_long_wait_before_a_retry_is_told(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+def test_long_wait_before_a_retry_is_logged(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     Activity(clock).add_retry("pets", "too many requests", 30)
     assert caplog.messages == ["pets: too many requests; retrying in 30 s"]

@@ -29,7 +29,7 @@ class Counting(RateLimiter):
         return 0.0
 
 
-def test_one_rate_limiter_serves_all_streams_and_workers(make_tap: Callable[..., Any], vendor: Host) -> None:
+def test_all_streams_and_workers_share_one_rate_limiter(make_tap: Callable[..., Any], vendor: Host) -> None:
     tap = make_tap()
     tap.rate_limiter = rate_limiter = Counting()
     with captured():
@@ -46,7 +46,7 @@ def test_rate_limiter_starts_with_documented_limits_and_the_users(make_tap: Call
 
 
 @pytest.mark.parametrize("workers", [1, 8])
-def test_one_authenticator_serves_all_streams_and_workers(
+def test_all_streams_and_workers_share_one_authenticator(
     make_tap: Callable[..., Any], vendor: Host, workers: int
 ) -> None:
     tap = make_tap(max_concurrency=workers)

@@ -363,6 +363,6 @@ def test_product_can_have_parents_on_either_side(inside: bool) -> None:  # noqa:
     assert list(slices) == ([office] if inside else [])
 
 
-def test_product_refuses_two_parents() -> None:
+def test_product_rejects_two_parents() -> None:
     with pytest.raises(ValueError, match="only one"):
         Product(PerParent("owners", "owner_id"), ParentBatches("posts", "ids[]", size=1))

@@ -82,7 +82,7 @@ def place(output: Output) -> dict[str, Any]:
     return place
 
 
-def test_the_first_run_reads_everything_and_the_next_one_what_changed_since_it_began(
+def test_first_run_reads_everything_and_the_next_one_changes_since_its_start(
     treats: Callable[..., Output], bowl: Bowl, vendor: Host, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = treats(FIRST)
@@ -145,7 +145,7 @@ def test_catalog_says_incremental_and_no_message_names_a_key(
 
 @pytest.mark.parametrize("stream", ["treats", "owners"])
 @pytest.mark.parametrize("place", ["entry", "metadata"])
-def test_the_users_full_table_wins(
+def test_full_table_chosen_by_the_user_takes_precedence(
     make_tap: Callable[..., Any], bowl: Bowl, vendor: Host, stream: str, place: str
 ) -> None:
     catalog = make_tap(**OPTIONS).catalog_dict

@@ -149,7 +149,7 @@ def test_filter_that_times_out_causes_a_full_read(
     assert "owners: 3 rows in 4 requests" in caplog.text
 
 
-def test_what_changed_is_asked_for_twice_where_it_takes_too_long_and_its_first_slice_alone(
+def test_slow_filter_is_requested_twice_and_its_first_slice_alone(
     run: Callable[..., Output],
     make_tap: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
@@ -201,7 +201,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN)
 @pytest.mark.parametrize("stream", ["owners", "treats"])
-def test_a_filter_whose_answer_is_of_no_use_makes_the_run_read_everything(
+def test_unusable_answer_to_a_filter_causes_a_full_read(
     run: Callable[..., Output],
     shop: Any,
     vendor: Host,
@@ -369,7 +369,7 @@ def test_fallback_ends_with_its_own_counts(
 
 
 @pytest.mark.parametrize("status", [400, 422])
-def test_a_filter_that_is_refused_makes_the_run_read_everything(
+def test_rejected_filter_causes_a_full_read(
     run: Callable[..., Output], shop: Any, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.before = lambda asked: Answer({}, status) if "changed_after" in asked.query else None

@@ -56,7 +56,7 @@ def test_messages_of_a_stream_are_in_the_order_that_loaders_need(run: Callable[.
 
 
 @pytest.mark.parametrize("workers", [2, 8])
-def test_output_is_the_same_for_every_concurrency(run: Callable[..., Any], workers: int) -> None:
+def test_output_is_the_same_at_every_concurrency(run: Callable[..., Any], workers: int) -> None:
     def plain(output: Any) -> list[Any]:
         return sorted(
             json.dumps([message["type"], message.get("stream"), message.get("record")]) for message in output.messages
@@ -67,7 +67,7 @@ def test_output_is_the_same_for_every_concurrency(run: Callable[..., Any], worke
     assert one.state["bookmarks"].keys() == many.state["bookmarks"].keys()
 
 
-def test_a_slow_stream_does_not_hold_back_the_others(run: Callable[..., Any], shop: Any, vendor: Host) -> None:
+def test_slow_stream_does_not_hold_back_the_others(run: Callable[..., Any], shop: Any, vendor: Host) -> None:
     others_are_written = threading.Event()
 
     def waits(asked: Asked) -> Answer | None:
@@ -238,7 +238,7 @@ def test_parent_that_fails_while_emitting_fails_its_children_too(
 
 
 @pytest.mark.parametrize("workers", [1, 2, 8])
-def test_children_of_a_failed_parent_are_the_same_for_every_concurrency(
+def test_children_of_a_failed_parent_are_the_same_at_every_concurrency(
     run: Callable[..., Any], shop: Any, workers: int
 ) -> None:
     shop.before = lambda asked: Answer({}, 418) if asked.path == "/owners" and "cursor" in asked.query else None

@@ -31,7 +31,7 @@ def transport(url: str, timeout: float = 5) -> Transport:
     return Transport(url, {"User-Agent": "test/1"}, timeout, RateLimiter({}))
 
 
-def test_the_query_goes_out_as_it_is_repeated_and_empty_parameters_too() -> None:
+def test_query_is_sent_unchanged_with_repeated_and_empty_parameters() -> None:
     with host(lambda asked: Answer({"ok": True})) as vendor:
         reply = transport(vendor.url).send(REQUEST, Fixed())
         assert vendor.asked[0].query_text == "q=x+y&q=2&empty="
@@ -41,7 +41,7 @@ def test_the_query_goes_out_as_it_is_repeated_and_empty_parameters_too() -> None
     assert reply.status == 200
 
 
-def test_a_body_is_sent_as_json_with_the_method_and_the_query() -> None:
+def test_body_is_sent_as_json_with_the_method_and_the_query() -> None:
     with host(lambda asked: Answer({"ok": True})) as vendor:
         request = Request("/a", (("v", "1"),), "/a", method="POST", body=b'{"q":"\xc3\xa4"}')
         transport(vendor.url).send(request, Fixed())
@@ -50,14 +50,14 @@ def test_a_body_is_sent_as_json_with_the_method_and_the_query() -> None:
     assert asked.headers["Content-Type"] == "application/json"
 
 
-def test_an_api_key_is_sent_in_its_header_and_a_401_is_not_repeated() -> None:
+def test_api_key_is_sent_in_its_header_and_a_401_is_not_retried() -> None:
     with host(lambda asked: Answer({}, 401)) as vendor:
         assert transport(vendor.url).send(REQUEST, ApiKey("k", header="X-Key")).status == 401
         assert [asked.headers["X-Key"] for asked in vendor.asked] == ["k"]
         assert "Content-Type" not in vendor.asked[0].headers
 
 
-def test_an_authenticator_says_how_its_token_is_sent() -> None:
+def test_authenticator_decides_how_its_token_is_sent() -> None:
     class Key(Fixed):
         def headers(self, token: Token) -> dict[str, str]:
             return {"x-api-key": token.value}
@@ -68,7 +68,7 @@ def test_an_authenticator_says_how_its_token_is_sent() -> None:
         assert not any("Authorization" in asked.headers for asked in vendor.asked)
 
 
-def test_a_token_goes_to_the_configured_host_only_and_follows_no_redirect() -> None:
+def test_token_goes_to_the_configured_host_only_and_follows_no_redirect() -> None:
     with host(lambda asked: Answer({})) as other:
         elsewhere = Answer({}, 302, {"Location": f"{other.url}/a"})
         with host(lambda asked: elsewhere) as vendor:
@@ -77,7 +77,7 @@ def test_a_token_goes_to_the_configured_host_only_and_follows_no_redirect() -> N
         assert other.asked == []
 
 
-def test_a_netrc_does_not_replace_the_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_netrc_does_not_replace_the_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login jane password pw\n")
     netrc.chmod(0o600)
@@ -89,7 +89,7 @@ def test_a_netrc_does_not_replace_the_token(tmp_path: Path, monkeypatch: pytest.
         assert "Authorization" not in vendor.asked[1].headers
 
 
-def test_requests_go_through_the_environments_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_use_the_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     with host(lambda asked: Answer({})) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url.replace("//", "//jane:pw@"))
         monkeypatch.setenv("no_proxy", "")
@@ -136,7 +136,12 @@ def test_cookies_are_sent_back() -> None:
     ],
 )
 @pytest.mark.slow
-def test_what_may_be_sent_again(answer: Answer, reason: str, after: float | None, throttled: bool) -> None:  # noqa: FBT001
+def test_retryable_errors_have_reason_delay_and_throttling(
+    answer: Answer,
+    reason: str,
+    after: float | None,
+    throttled: bool,  # noqa: FBT001
+) -> None:
     timeout = 0.3 if reason == "no answer in time" else 30
     with host(lambda asked: answer) as vendor, pytest.raises(RetryableError) as raised:
         transport(vendor.url, timeout).send(REQUEST, Fixed())
@@ -156,19 +161,19 @@ def test_what_may_be_sent_again(answer: Answer, reason: str, after: float | None
     ],
 )
 @pytest.mark.slow
-def test_what_took_too_long_is_told_from_what_broke(answer: Answer, slow: bool) -> None:  # noqa: FBT001
+def test_timeouts_are_distinguished_from_connection_errors(answer: Answer, slow: bool) -> None:  # noqa: FBT001
     timeout = 0.3 if slow and answer.status != 504 else 30
     with host(lambda asked: answer) as vendor, pytest.raises(RetryableError) as raised:
         transport(vendor.url, timeout).send(REQUEST, None)
     assert raised.value.slow is slow
 
 
-def test_an_answer_that_drips_but_comes_in_time_is_whole() -> None:
+def test_slow_answer_that_arrives_in_time_is_complete() -> None:
     with host(lambda asked: Answer({"a": "x" * 10}, drip=0.06)) as vendor:
         assert transport(vendor.url, timeout=1).send(REQUEST, None).json() == {"a": "x" * 10}
 
 
-def test_a_connection_is_used_again_after_every_answer_that_came_whole() -> None:
+def test_connection_is_reused_after_every_complete_answer() -> None:
     large = json.dumps({"a": "x" * 3_000_000}).encode()
     packed = {"Content-Encoding": "gzip"}
     answers = [
@@ -195,7 +200,7 @@ def test_a_connection_is_used_again_after_every_answer_that_came_whole() -> None
     assert bodies[:5] == [b'{"a": 1}', large, large, b"", b""]
 
 
-def test_a_connection_that_takes_too_long_does_not_get_better_by_asking_for_less(
+def test_connection_timeout_does_not_split_requests(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def late(*_: object, **__: object) -> None:
@@ -208,7 +213,7 @@ def test_a_connection_that_takes_too_long_does_not_get_better_by_asking_for_less
 
 
 @pytest.mark.parametrize("status", [200, 204, 301, 400, 401, 403, 404, 409, 422, 501])
-def test_what_is_an_answer(status: int) -> None:
+def test_other_statuses_are_returned_as_answers(status: int) -> None:
     with host(lambda asked: Answer({}, status)) as vendor:
         assert transport(vendor.url).send(REQUEST, Fixed()).status == status
 
@@ -241,7 +246,7 @@ CHUNKED, GZIP = b"Transfer-Encoding: chunked", b"Content-Encoding: gzip"
         raw(b"Content-Encoding: identity", body=ROWS),
     ],
 )
-def test_a_whole_body_is_taken_however_it_is_sent(answer: Answer) -> None:
+def test_complete_body_is_accepted_in_every_transfer_encoding(answer: Answer) -> None:
     with host(lambda asked: answer) as vendor:
         assert transport(vendor.url).send(REQUEST, None).body == ROWS
         assert vendor.asked[0].headers["Accept-Encoding"] == "gzip, deflate"
@@ -268,13 +273,13 @@ def test_a_whole_body_is_taken_however_it_is_sent(answer: Answer) -> None:
         (raw(*[b"X-%d: x" % number for number in range(200)], body=ROWS), "the connection broke"),
     ],
 )
-def test_a_body_that_ends_early_is_asked_for_again_however_it_is_sent(answer: Answer, reason: str) -> None:
+def test_truncated_body_is_requested_again_in_every_transfer_encoding(answer: Answer, reason: str) -> None:
     with host(lambda asked: answer) as vendor, pytest.raises(RetryableError) as raised:
         transport(vendor.url).send(REQUEST, None)
     assert raised.value.reason == reason
 
 
-def test_two_lengths_of_one_answer_are_no_fault_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_conflicting_content_lengths_are_not_blamed_on_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     def contradictory(*_: object, **__: object) -> None:  # urllib3 leaves the socket of a real one to be collected
         raise requests.exceptions.InvalidHeader
 
@@ -284,7 +289,7 @@ def test_two_lengths_of_one_answer_are_no_fault_of_the_settings(monkeypatch: pyt
 
 
 @pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
-def test_an_answer_that_has_no_body_is_whole_whatever_its_headers_say(status: bytes) -> None:
+def test_answer_without_a_body_is_complete_whatever_its_headers_say(status: bytes) -> None:
     headers = (b"Content-Length: 500", GZIP)
     with host(lambda asked: raw(*headers, body=b"", status=status)) as vendor:
         reply = transport(vendor.url).send(REQUEST, None)
@@ -292,13 +297,13 @@ def test_an_answer_that_has_no_body_is_whole_whatever_its_headers_say(status: by
 
 
 @pytest.mark.parametrize("status", [200, 404])
-def test_an_empty_body_that_is_told_so_is_whole(status: int) -> None:
+def test_declared_empty_body_is_complete(status: int) -> None:
     with host(lambda asked: Answer(b"", status, {"Content-Encoding": "gzip"})) as vendor:
         assert transport(vendor.url).send(REQUEST, None).body == b""
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_the_status_says_enough_where_its_body_is_broken(status: int) -> None:
+def test_error_status_is_used_even_if_its_body_is_broken(status: int) -> None:
     for answer in (
         Answer({}, status, {"Retry-After": "7"}, cut=True),
         Answer(b"?", status, {"Retry-After": "7", "Content-Encoding": "br"}),
@@ -308,7 +313,7 @@ def test_the_status_says_enough_where_its_body_is_broken(status: int) -> None:
         assert raised.value.after == 7
 
 
-def test_an_encoding_that_was_not_asked_for_is_an_error_of_its_own() -> None:
+def test_unrequested_encoding_has_an_error_of_its_own() -> None:
     answer = Answer(b"\x8b\x00\x80{}\x03", headers={"Content-Encoding": "br"})
     said = r"/a answered in an encoding that was not requested \(requested: gzip, deflate\)"
     with host(lambda asked: answer) as vendor, pytest.raises(TapError, match=said):
@@ -318,7 +323,7 @@ def test_an_encoding_that_was_not_asked_for_is_an_error_of_its_own() -> None:
 @pytest.mark.parametrize(
     "token", ["line\nbreak", "line\r\nX-Other: 1", " begins", "k\u0142ucz", "\u00fc", "\0", "tab\t"]
 )
-def test_a_token_that_no_header_takes_is_said_to_be_that(token: str) -> None:
+def test_token_that_is_invalid_in_a_header_is_reported(token: str) -> None:
     class Odd(Fixed):
         def request_token(self) -> Token:
             return Token(token, 3600)
@@ -334,7 +339,7 @@ def test_a_token_that_no_header_takes_is_said_to_be_that(token: str) -> None:
         assert vendor.asked == []
 
 
-def test_authorities_that_cannot_be_read_are_no_broken_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_hosts_are_not_reported_as_broken_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/authorities.pem")
     with pytest.raises(RunError, match="REQUESTS_CA_BUNDLE"):
         transport("https://127.0.0.1:9").send(REQUEST, None)
@@ -343,7 +348,7 @@ def test_authorities_that_cannot_be_read_are_no_broken_connection(monkeypatch: p
 @pytest.mark.parametrize(
     "head", [b"H", b"HTTP/1.1 200 OK\r\nX-Long: ", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 100 Continue\r\n\r\n" * 9]
 )
-def test_a_head_that_drips_without_end_is_not_waited_for(head: bytes) -> None:
+def test_endlessly_slow_headers_time_out(head: bytes) -> None:
     answer = Answer(raw=head + b"X-Long: " + b"x" * 60_000, drip=0.02)
 
     def ask() -> None:
@@ -355,7 +360,7 @@ def test_a_head_that_drips_without_end_is_not_waited_for(head: bytes) -> None:
     assert raised.value.slow
 
 
-def test_a_request_that_may_take_no_time_is_not_sent_and_one_that_may_take_little_ends_then() -> None:
+def test_request_without_remaining_time_is_not_sent_and_others_stop_in_time() -> None:
     with host(lambda asked: Answer({"a": "x" * 400}, drip=0.01)) as vendor:
         for seconds, requests_sent in ((0.0, 0), (1.0, 1)):
             with time_budget(seconds), pytest.raises(RetryableError, match="no answer in time") as raised:
@@ -364,12 +369,12 @@ def test_a_request_that_may_take_no_time_is_not_sent_and_one_that_may_take_littl
             assert len(vendor.asked) == requests_sent
 
 
-def test_a_host_that_is_not_there() -> None:
+def test_unreachable_host_is_reported() -> None:
     with pytest.raises(RetryableError, match="the host cannot be reached; check the addresses in the settings"):
         transport("http://127.0.0.1:9").send(REQUEST, None)
 
 
-def test_a_token_is_asked_for_again_but_not_for_ever() -> None:
+def test_token_request_is_retried_a_limited_number_of_times() -> None:
     answers: list[Any] = [Answer({}, 503), Answer({}, 429, {"Retry-After": "0"}), Answer({"token": 1})]
     with host(lambda asked: answers.pop(0)) as vendor:
         assert post_for_token(transport(vendor.url), "/token", 0.001, data={"a": "b"}).json() == {"token": 1}

@@ -28,12 +28,12 @@ def token(body: dict[str, Any]) -> Token:
     ],
     ids=str,
 )
-def test_a_token_is_used_whatever_is_said_of_its_life(fields: dict[str, Any], seconds: float) -> None:
+def test_token_is_used_whatever_its_stated_lifetime(fields: dict[str, Any], seconds: float) -> None:
     found = token({"access_token": "edge:1", **fields})
     assert (found.value, found.lifetime) == ("edge:1", seconds)
 
 
 @pytest.mark.parametrize("odd", ["two\nlines", "k\u0142ucz", " "])
-def test_a_token_that_no_header_takes_is_said_to_be_that(odd: str) -> None:
+def test_token_that_is_invalid_in_a_header_is_reported(odd: str) -> None:
     with pytest.raises(RunError, match="The access token cannot be sent in a header"):
         token({"access_token": odd})

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hr_sandbox.testing import Sandbox
 
 
-def test_every_sentence_is_of_a_shipped_column_or_of_numbered_ones() -> None:
+def test_every_description_belongs_to_a_shipped_or_numbered_column() -> None:
     sets = {found.name: found for group in shipped_sets().values() for found in group}
     descriptions = shipped()
     own = [(name, column) for names, part in descriptions.streams.items() for name in names.split() for column in part]
@@ -26,7 +26,7 @@ def test_every_sentence_is_of_a_shipped_column_or_of_numbered_ones() -> None:
     assert descriptions.rows.keys() <= sets.keys()
 
 
-def test_no_shipped_column_has_only_a_name_and_a_type() -> None:
+def test_every_shipped_column_has_a_description() -> None:
     sets = [found for group in shipped_sets().values() for found in group]
     texts = {(found.name, name): text for found in sets for name, text in describe(found).items()}
     assert [place for place, text in texts.items() if "metadata tells" in text] == []
@@ -82,13 +82,13 @@ def test_no_shipped_column_has_only_a_name_and_a_type() -> None:
         ),
     ],
 )
-def test_a_column_is_described_by_its_name_or_by_what_the_portal_tells(
+def test_column_is_described_by_its_name_or_by_the_portal(
     entity_set: str, name: str, column: Column, text: str
 ) -> None:
     assert describe(EntitySet(entity_set, {name: column})) == {name: text}
 
 
-def test_keys_are_described_whether_or_not_the_metadata_has_their_column_or_type() -> None:
+def test_keys_are_described_even_if_missing_from_the_metadata() -> None:
     schema = schema_of(EntitySet("vw_rpt_new", {"spot": Column("Edm.GeographyPoint")}, ("gone", "spot")))
     assert schema["properties"] == {
         "gone": {
@@ -102,7 +102,7 @@ def test_keys_are_described_whether_or_not_the_metadata_has_their_column_or_type
     }
 
 
-def test_a_portals_columns_are_described_and_custom_fields_have_their_label(sandbox: Sandbox, url: str) -> None:
+def test_portal_columns_are_described_and_custom_fields_have_their_label(sandbox: Sandbox, url: str) -> None:
     columns = sandbox.control("cornerstone/custom-field", kind="user", label="Shoe size")["columns"]
     config: dict[str, Any] = {"api_url": url, "client_id": "sandbox-client", "client_secret": "sandbox-secret"}
     streams = TapCornerstone(config={**config, "views": ["vw_rpt_*"]}).streams

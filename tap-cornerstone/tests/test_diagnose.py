@@ -51,7 +51,7 @@ def test_doctor_names_three_withheld_scopes(sandbox: Sandbox, url: str) -> None:
 
 
 @pytest.mark.parametrize("credential", [{"client_secret": "wr0ng"}, {"access_token": "wr0ng"}])
-def test_doctor_says_that_the_credentials_are_rejected(sandbox: Sandbox, url: str, credential: dict[str, str]) -> None:
+def test_doctor_reports_rejected_credentials(sandbox: Sandbox, url: str, credential: dict[str, str]) -> None:
     report = tap(url, **({**CREDENTIALS, **credential} if "client_secret" in credential else credential))
     found = report.report("doctor", {})
     assert not found.succeeded
@@ -59,7 +59,7 @@ def test_doctor_says_that_the_credentials_are_rejected(sandbox: Sandbox, url: st
     assert failed[0] in {"credentials", "catalog"}
 
 
-def test_a_run_sends_as_many_requests_as_planned(run: Callable[..., Any], sandbox: Sandbox, url: str) -> None:
+def test_run_sends_as_many_requests_as_planned(run: Callable[..., Any], sandbox: Sandbox, url: str) -> None:
     state: dict[str, Any] = {}
     for name in ("full", "incremental"):
         report = tap(url).report("plan", state).content

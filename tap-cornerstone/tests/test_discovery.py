@@ -38,14 +38,14 @@ def asked(sandbox: Sandbox) -> list[tuple[str, int]]:
     ]
 
 
-def test_without_credentials_what_is_shipped_is_offered() -> None:
+def test_shipped_catalogue_is_used_without_credentials() -> None:
     tap = TapCornerstone(config={"views": ["*"], "objects": ["*"]}, validate_config=False)
     names = {name for name in tap.streams if name.startswith("vw_") or name.endswith(("_core", "_history"))}
     assert len(names) >= 365
     assert {"vw_rpt_transaction", "training_purchase_core", "users_core"} <= set(tap.streams)
 
 
-def test_a_portal_offers_its_own_columns_and_is_asked_once_a_day(sandbox: Sandbox, url: str, cache: Path) -> None:
+def test_portals_own_columns_are_discovered_and_cached_for_a_day(sandbox: Sandbox, url: str, cache: Path) -> None:
     names = {"objects": ["users_core", "users_cf_core"], "views": ["vw_rpt_user_cf"]}
     first = discovered(url, **names)
     assert {"users_core", "users_cf_core", "vw_rpt_user_cf"} <= set(first)
@@ -61,7 +61,7 @@ def test_a_portal_offers_its_own_columns_and_is_asked_once_a_day(sandbox: Sandbo
     assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
 
 
-def test_a_pattern_or_a_key_for_nothing_is_a_warning(
+def test_pattern_or_key_without_a_match_logs_a_warning(
     sandbox: Sandbox, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     discovered(url, objects=["nosuch_core"], views=[], replication_keys={"vw_typo": "x"})
@@ -69,11 +69,11 @@ def test_a_pattern_or_a_key_for_nothing_is_a_warning(
     assert "`replication_keys` names vw_typo" in caplog.text
 
 
-def test_a_setting_of_null_has_its_default(sandbox: Sandbox, url: str) -> None:
+def test_null_setting_has_its_default(sandbox: Sandbox, url: str) -> None:
     assert discovered(url, objects=None, views=None) == discovered(url)
 
 
-def test_another_token_is_told_for_itself(sandbox: Sandbox, url: str) -> None:
+def test_another_token_discovers_its_own_catalogue(sandbox: Sandbox, url: str) -> None:
     for token in ("one", "two"):
         with pytest.raises(TapError, match="may not read which objects"):
             TapCornerstone(config={"api_url": url, "access_token": token}).catalog_dict  # noqa: B018
@@ -83,7 +83,7 @@ def test_another_token_is_told_for_itself(sandbox: Sandbox, url: str) -> None:
 
 
 @pytest.mark.parametrize("homeless", [False, True])
-def test_a_cache_that_cannot_be_written_is_done_without(
+def test_unwritable_cache_is_not_used(
     sandbox: Sandbox, url: str, cache: Path, monkeypatch: pytest.MonkeyPatch, *, homeless: bool
 ) -> None:
     if homeless:
@@ -96,7 +96,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(
     assert homeless or list(cache.iterdir()) == []
 
 
-def test_an_etag_saves_the_document(sandbox: Sandbox, url: str) -> None:
+def test_matching_etag_avoids_a_download(sandbox: Sandbox, url: str) -> None:
     sandbox.control("cornerstone/etag", on=True)
     config: dict[str, Any] = {"objects": ["users_core"], "views": [], "metadata_cache_hours": 0}
     first = discovered(url, **config)
@@ -107,9 +107,7 @@ def test_an_etag_saves_the_document(sandbox: Sandbox, url: str) -> None:
     assert [status for _, status in asked(sandbox)] == [200, 304, 200]
 
 
-def test_a_document_that_is_the_same_need_not_be_parsed_again(
-    sandbox: Sandbox, url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unchanged_document_is_not_parsed_again(sandbox: Sandbox, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     config: dict[str, Any] = {"objects": ["users_core"], "views": [], "metadata_cache_hours": 0}
     first = discovered(url, **config)
     with monkeypatch.context() as context:
@@ -120,7 +118,7 @@ def test_a_document_that_is_the_same_need_not_be_parsed_again(
     assert [status for _, status in asked(sandbox)] == [200, 200, 200]
 
 
-def test_columns_that_appear_before_the_next_discovery_arrive_all_the_same(
+def test_columns_added_since_discovery_are_loaded(
     run: Callable[..., Any], sandbox: Sandbox, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     config: dict[str, Any] = {"objects": ["users_cf_core"], "views": []}
@@ -132,7 +130,7 @@ def test_columns_that_appear_before_the_next_discovery_arrive_all_the_same(
     assert f"fields that the schema does not list are kept in `_extra`: {extra.pop()}" in caplog.text
 
 
-def test_a_portal_that_does_not_say_what_it_offers_is_an_error_unless_it_said_so_lately(
+def test_failed_discovery_raises_an_error_unless_the_cache_is_recent(
     run: Callable[..., Any], sandbox: Sandbox, url: str
 ) -> None:
     config: dict[str, Any] = {"objects": ["ou_core"], "views": []}
@@ -157,22 +155,20 @@ def test_a_portal_that_does_not_say_what_it_offers_is_an_error_unless_it_said_so
         (Answer(b"<!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>"), "it declares a document type"),
     ],
 )
-def test_what_cannot_be_discovered_is_a_sentence_and_no_silent_fall_back(
-    portal: Start, answer: Answer, sentence: str
-) -> None:
+def test_failed_discovery_is_reported_without_a_silent_fallback(portal: Start, answer: Answer, sentence: str) -> None:
     vendor = portal(lambda _: answer)
     with pytest.raises(TapError) as error:
         discovered(vendor.url, views=[])
     assert sentence in str(error.value)
 
 
-def test_a_service_without_patterns_is_not_asked(sandbox: Sandbox, url: str) -> None:
+def test_service_without_patterns_is_not_requested(sandbox: Sandbox, url: str) -> None:
     streams = discovered(url, objects=[], views=[])
     assert asked(sandbox) == []
     assert not {name for name in streams if name.startswith("vw_") or name.endswith("_core")}
 
 
-def test_replication_keys_are_the_stamp_the_named_one_or_none(url: str) -> None:
+def test_replication_key_is_the_timestamp_column_the_named_one_or_none(url: str) -> None:
     config = {"objects": ["users_core"], "views": ["vw_rpt_user", "vw_rpt_transcript"]}
     tap = TapCornerstone(config={"api_url": url, **CREDENTIALS, **config})
     keys = {stream["tap_stream_id"]: stream.get("replication_key") for stream in tap.catalog_dict["streams"]}
@@ -194,13 +190,13 @@ def test_replication_keys_are_the_stamp_the_named_one_or_none(url: str) -> None:
         ({"corpname": "acme", "views": "vw_rpt_user"}, "views"),
     ],
 )
-def test_settings_that_cannot_work_are_a_sentence(config: dict[str, Any], sentence: str) -> None:
+def test_invalid_settings_are_reported(config: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ConfigValidationError) as error:
         TapCornerstone(config={**CREDENTIALS, **config})
     assert sentence in " ".join(error.value.errors)
 
 
-def test_the_host_is_the_corpnames(caplog: pytest.LogCaptureFixture) -> None:
+def test_host_is_derived_from_corpname(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL)
     tap = TapCornerstone(config={**CREDENTIALS, "corpname": "acme-stg", "views": [], "objects": []})
     assert tap.transport.api_url == "https://acme-stg.csod.com"
@@ -226,7 +222,7 @@ def describing(odd: Answer, *, views_too: bool = False) -> Callable[[Asked], Ans
 
 
 @pytest.mark.parametrize("status", [401, 402, 403, 410, 412, 428])
-def test_a_service_that_may_not_be_read_is_left_out_by_name_and_the_others_are_read(
+def test_forbidden_service_is_skipped_by_name_and_others_are_read(
     run: Callable[..., Any], portal: Start, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     output = run(portal(describing(Answer({}, status))).url, "things_core", "ou_types", **BOTH)
@@ -236,7 +232,7 @@ def test_a_service_that_may_not_be_read_is_left_out_by_name_and_the_others_are_r
         run(portal(describing(Answer({}, status))).url, on_missing_access="fail", **BOTH)
 
 
-def test_what_a_service_had_when_it_was_asked_last_stays_on_offer_where_it_may_not_be_asked_any_more(
+def test_cached_streams_of_a_forbidden_service_stay_available(
     run: Callable[..., Any], portal: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     vendor = portal(describing(Answer(EDMX.format("vw_rpt_x").encode())))
@@ -246,9 +242,7 @@ def test_what_a_service_had_when_it_was_asked_last_stays_on_offer_where_it_may_n
     assert "Using those of the last run that could read it." in caplog.text
 
 
-def test_a_run_whose_catalog_selects_nothing_of_a_service_does_not_ask_what_it_has(
-    run: Callable[..., Any], portal: Start
-) -> None:
+def test_service_is_not_discovered_if_the_catalog_selects_nothing_of_it(run: Callable[..., Any], portal: Start) -> None:
     vendor = portal(describing(Answer({}, 500), views_too=True))
     schema = {"type": "object", "properties": {"id": {"type": ["integer", "null"]}}}
     root = {"breadcrumb": [], "metadata": {"selected": True}}
@@ -263,7 +257,7 @@ def test_a_run_whose_catalog_selects_nothing_of_a_service_does_not_ask_what_it_h
     ]
 
 
-def test_a_description_that_is_a_page_for_people_for_a_moment_is_asked_for_again(portal: Start) -> None:
+def test_temporary_html_page_in_place_of_metadata_is_requested_again(portal: Start) -> None:
     bodies = [b"<html><body>Maintenance<br></html>", b"<edmx:Edmx", EDMX.format("things_core").encode()]
     vendor = portal(lambda _: Answer(bodies.pop(0)))
     assert "things_core" in discovered(vendor.url, objects=["*"], views=[])

@@ -46,7 +46,7 @@ def thing(inside: str = "", beside: str = "", apart: str = "") -> EntitySet:
     return found
 
 
-def test_a_type_has_its_own_columns_and_those_that_it_extends() -> None:
+def test_type_has_its_own_and_its_inherited_columns() -> None:
     assert thing() == EntitySet(
         "thing_core",
         {
@@ -61,7 +61,7 @@ def test_a_type_has_its_own_columns_and_those_that_it_extends() -> None:
 
 
 @pytest.mark.parametrize(("attribute", "text"), [('Bool="true"', ""), ('String="True"', ""), ("", "<Bool>true</Bool>")])
-def test_that_changes_are_tracked_may_be_said_in_three_places(attribute: str, text: str) -> None:
+def test_change_tracking_can_be_declared_in_three_places(attribute: str, text: str) -> None:
     said = TRACKED.format(attribute, text)
     assert thing(inside=said).tracks_changes
     assert thing(beside=said).tracks_changes
@@ -79,7 +79,7 @@ def test_that_changes_are_tracked_may_be_said_in_three_places(attribute: str, te
     assert found.columns["id"].filterable
 
 
-def test_types_of_the_portals_own_are_what_stands_behind_them_and_spaces_are_told_apart() -> None:
+def test_type_definitions_are_resolved_by_namespace() -> None:
     text = """
 <EnumType Name="status"/><TypeDefinition Name="code" UnderlyingType="Edm.Int64"/><ComplexType Name="place"/>
 <EntityType Name="t"><Key><PropertyRef Name="k"/></Key><Property Name="k" Type="Csod.code"/>
@@ -94,12 +94,12 @@ def test_types_of_the_portals_own_are_what_stands_behind_them_and_spaces_are_tol
     assert two == EntitySet("y_core", {"other": Column("Edm.String")})
 
 
-def test_a_description_without_a_container_offers_its_types() -> None:
+def test_types_of_metadata_without_a_container_become_streams() -> None:
     (found,) = described('<EntityType Name="vw_rpt_x"><Property Name="a" Type="Edm.String"/></EntityType>')
     assert (found.name, found.key) == ("vw_rpt_x", ())
 
 
-def test_keys_are_found_whatever_their_case_and_columns_without_a_name_are_none() -> None:
+def test_keys_match_in_any_case_and_unnamed_columns_are_ignored() -> None:
     (found,) = described("""
 <EntityType Name="user.core"><Key><PropertyRef Name="USER_ID"/><PropertyRef Name="gone"/></Key>
 <Property Type="Edm.Int32"/><Property Name="user_id" Type="Edm.Int32"/><Property Name="Code" Type="Edm.String"/>
@@ -110,7 +110,7 @@ def test_keys_are_found_whatever_their_case_and_columns_without_a_name_are_none(
     assert schema_of(found)["properties"]["user_id"]["type"] == ["integer"]
 
 
-def test_a_columns_label_is_one_line_and_its_case_is_kept() -> None:
+def test_column_label_is_one_line_and_keeps_its_case() -> None:
     label = '<Annotations Target="Csod.thing/{}"><Annotation Term="ExtendedMetadata.FieldHeading"{}/></Annotations>'
     apart = label.format("code", ' String="Cost&#10;  Code "') + label.format("price", "")
     columns = thing(apart=apart).columns
@@ -129,7 +129,7 @@ ODD_LABELS = [
 
 
 @pytest.mark.parametrize("label", ODD_LABELS)
-def test_a_label_that_xml_cannot_hold_costs_no_column(label: bytes) -> None:
+def test_label_with_invalid_xml_does_not_lose_the_column(label: bytes) -> None:
     text = (EDMX % OBJECT.format(inside=LABEL.format("@@"), beside="", apart="")).encode().replace(b"@@", label)
     assert parse(text) == [thing()]
 
@@ -144,7 +144,7 @@ def test_a_label_that_xml_cannot_hold_costs_no_column(label: bytes) -> None:
         (b'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><x>&a;</x>', "it declares a document type"),
     ],
 )
-def test_what_describes_no_service_is_refused(document: bytes, reason: str) -> None:
+def test_document_that_describes_no_service_is_rejected(document: bytes, reason: str) -> None:
     with pytest.raises(MetadataError, match=reason):
         parse(document)
 
@@ -155,7 +155,7 @@ def test_entities_are_not_expanded() -> None:
         parse(f'<!DOCTYPE x [<!ENTITY a0 "ha">{bomb}]><x>&a12;</x>'.encode())
 
 
-def test_odatas_types_become_json_schema() -> None:
+def test_odata_types_are_converted_to_json_schema() -> None:
     columns = {
         "id": Column("Edm.Guid"),
         "whole": Column("Edm.Int64"),
@@ -189,7 +189,7 @@ def test_odatas_types_become_json_schema() -> None:
     assert "_sdc_deleted_at" in schema_of(EntitySet("x", columns, ("id",), tracks_changes=True))["properties"]
 
 
-def test_the_shipped_catalogue_has_every_known_name() -> None:
+def test_shipped_catalogue_contains_every_known_name() -> None:
     assert {service: len(sets) for service, sets in shipped().items()} == {"views": 235, "objects": 140}
     users = next(found for found in shipped()["objects"] if found.name == "users_core")
     assert users.key == ("user_id",)
@@ -197,7 +197,7 @@ def test_the_shipped_catalogue_has_every_known_name() -> None:
 
 
 @pytest.mark.parametrize("service", ["dataexporter", "reporting"])
-def test_published_descriptions_are_read(samples: Path, service: str) -> None:
+def test_published_metadata_is_parsed(samples: Path, service: str) -> None:
     body = json.loads((samples / f"{service}_metadata.json").read_text())["response"]["body_text"]
     sets = {found.name: found for found in parse(body.encode())}
     assert sets

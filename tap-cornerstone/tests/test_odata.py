@@ -81,7 +81,7 @@ def prefers(vendor: Host) -> list[str]:
 
 @pytest.mark.parametrize("member", ["nextLink", "nextlink", "NEXTLINK"])
 @pytest.mark.parametrize("style", ["absolute", "relative", "rooted", "bare", "elsewhere"])
-def test_links_are_followed_as_they_are_with_the_page_size_on_each(things: Any, member: str, style: str) -> None:
+def test_links_are_followed_unchanged_with_the_page_size_in_each_request(things: Any, member: str, style: str) -> None:
     def answer(asked: Asked) -> Answer:
         if "skiptoken" in asked.query_text:
             return page(row(2))
@@ -100,7 +100,7 @@ def test_links_are_followed_as_they_are_with_the_page_size_on_each(things: Any, 
     assert prefers(vendor) == ["odata.maxpagesize=1000", "odata.maxpagesize=10000"]
 
 
-def test_a_short_or_empty_page_is_not_the_last(things: Any) -> None:
+def test_short_or_empty_page_is_not_the_last(things: Any) -> None:
     def answer(asked: Asked) -> Answer:
         number = int(asked.query_text.rpartition("=")[2] or 0)
         rows = [row(number)] if number != 1 else []
@@ -111,7 +111,7 @@ def test_a_short_or_empty_page_is_not_the_last(things: Any) -> None:
 
 
 @pytest.mark.parametrize("link", ["https://evil.example/steal", "//evil.example/x", 7])
-def test_a_link_that_must_not_be_followed_ends_the_stream(things: Any, link: Any, caplog: Any) -> None:
+def test_disallowed_link_fails_the_stream(things: Any, link: Any, caplog: Any) -> None:
     fails: list[Exception] = []
     output, _ = things(lambda _: page(row(1), nextLink=link), fails=fails)
     assert fails
@@ -131,7 +131,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("form", BROKEN)
-def test_a_page_that_breaks_off_is_asked_for_again_in_half_and_nothing_of_it_leaves(things: Any, form: str) -> None:
+def test_truncated_page_is_requested_at_half_the_size_and_emits_nothing(things: Any, form: str) -> None:
     body = BROKEN[form].replace(b"%s", json.dumps(row(666)).encode())
 
     def answer(asked: Asked) -> Answer:
@@ -146,7 +146,7 @@ def test_a_page_that_breaks_off_is_asked_for_again_in_half_and_nothing_of_it_lea
     assert len(output.of("ACTIVATE_VERSION")) == 1
 
 
-def test_pages_that_do_not_come_in_time_shrink_faster_and_are_waited_for_no_longer_in_all(url: str) -> None:
+def test_pages_that_time_out_shrink_faster_within_the_same_total_time(url: str) -> None:
     credentials = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
     tap = TapCornerstone(config={"api_url": url, **credentials, "objects": ["users_core"], "views": []})
     users = tap.streams["users_core"]
@@ -175,7 +175,7 @@ def test_page_sizes_recover_after_some_good_pages(things: Any) -> None:
     assert sizes[-1] == "10000"
 
 
-def test_a_page_that_breaks_off_at_every_size_ends_the_stream_and_keeps_the_bookmark(things: Any, caplog: Any) -> None:
+def test_page_truncated_at_every_size_fails_the_stream_and_keeps_the_bookmark(things: Any, caplog: Any) -> None:
     fails: list[Exception] = []
     output, vendor = things(lambda _: Answer(b'{"value":['), fails=fails)
     assert "1 of 1 streams failed" in str(fails[0])
@@ -184,7 +184,7 @@ def test_a_page_that_breaks_off_at_every_size_ends_the_stream_and_keeps_the_book
     assert "gave no answer in" in caplog.text
 
 
-def test_a_redirect_to_a_page_for_people_is_not_followed(things: Any, caplog: Any) -> None:
+def test_redirect_to_a_login_page_is_not_followed(things: Any, caplog: Any) -> None:
     fails: list[Exception] = []
     login = Answer(b"<html>", 302, {"Location": "/phnx/login.aspx"})
     _, vendor = things(lambda _: login, fails=fails)
@@ -193,7 +193,7 @@ def test_a_redirect_to_a_page_for_people_is_not_followed(things: Any, caplog: An
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
-def test_a_missing_scope_skips_the_view_with_its_name(
+def test_missing_scope_skips_the_view_by_name(
     run: Any, portal: Start, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
     vendor = portal(serving(lambda asked: Answer({}, status) if asked.path == PATH else page({"id": 1})))
@@ -202,7 +202,7 @@ def test_a_missing_scope_skips_the_view_with_its_name(
     assert "things_core: the credential may not read it; it needs the scope obj_things_core:read" in caplog.text
 
 
-def test_values_keep_their_blanks_and_get_their_types(things: Any) -> None:
+def test_values_keep_trailing_spaces_and_get_their_types(things: Any) -> None:
     output, _ = things(lambda _: page(row(1, seats="9007199254740993", field_01360="new")))
     (record,) = output.records("things_core")
     assert record == {
@@ -247,7 +247,7 @@ FORMS: list[tuple[str, Any, Any]] = [
 
 
 @pytest.mark.parametrize(("kind", "value", "found"), FORMS)
-def test_values_come_as_their_types_or_are_kept_beside(
+def test_values_are_converted_to_their_types_or_kept_in_extra(
     run: Any, portal: Start, kind: str, value: Any, found: Any
 ) -> None:
     guid = "0F8FAD5B-D9CB-469F-A165-70867728950E"
@@ -267,13 +267,13 @@ def test_values_come_as_their_types_or_are_kept_beside(
 
 
 @pytest.mark.parametrize("kind", ["Edm.Date", "Edm.DateTimeOffset", "Edm.Int64", "Edm.Double", "Edm.Boolean"])
-def test_an_empty_text_is_no_value(run: Any, portal: Start, kind: str) -> None:
+def test_empty_text_becomes_null(run: Any, portal: Start, kind: str) -> None:
     document = Answer(TYPED.format(kind).encode())
     vendor = portal(lambda asked: document if asked.path.endswith("$metadata") else page({"id": "a", "v": ""}))
     assert run(vendor.url, "things_core", objects=["*"], views=[]).records("things_core") == [{"id": "a", "v": None}]
 
 
-def test_what_was_touched_since_is_asked_for_with_a_look_back(things: Any) -> None:
+def test_changes_are_requested_with_a_lookback(things: Any) -> None:
     first, _ = things(lambda _: page(row(1)))
     second, vendor = things(lambda _: page(row(1)), state=first.state, lookback_minutes=44)
     (query,) = [asked.query for asked in vendor.asked if asked.path == PATH]
@@ -283,7 +283,7 @@ def test_what_was_touched_since_is_asked_for_with_a_look_back(things: Any) -> No
     assert second.state["bookmarks"]["things_core"]["replication_key_value"] == "2026-04-12T00:44:31.566666Z"
 
 
-def test_views_without_a_key_or_a_stamp_are_read_whole_unless_a_column_is_named(run: Any, portal: Start) -> None:
+def test_views_without_key_or_timestamp_are_read_fully_unless_a_column_is_set(run: Any, portal: Start) -> None:
     vendor = portal(serving(lambda asked: page({"id": 1, "modified": TOUCHED, "a": "x"})))
     views = ("vw_rpt_keyless", "vw_rpt_untouched")
     keys = {"vw_rpt_untouched": "modified", "vw_rpt_keyless": "_last_touched_dt_utc"}
@@ -298,9 +298,7 @@ def test_views_without_a_key_or_a_stamp_are_read_whole_unless_a_column_is_named(
 
 @pytest.mark.parametrize("status", [400, 422, 500, 504])
 @pytest.mark.parametrize("start_date", [None, "2020-01-01"])
-def test_a_filter_that_the_portal_does_not_take_makes_all_be_read(
-    things: Any, caplog: Any, status: int, start_date: str | None
-) -> None:
+def test_rejected_filter_causes_a_full_read(things: Any, caplog: Any, status: int, start_date: str | None) -> None:
     config = {"start_date": start_date} if start_date else {}
     first, _ = things(lambda _: page(row(1), row(2)), **config)
 
@@ -315,7 +313,7 @@ def test_a_filter_that_the_portal_does_not_take_makes_all_be_read(
     assert second.state["bookmarks"]["things_core"]["replication_key_value"] == "2026-04-12T00:44:31.566666Z"
 
 
-def test_a_full_page_without_a_link_is_asked_for_once_more_to_tell_whether_it_is_the_last(
+def test_full_page_without_a_link_is_requested_again_to_detect_the_end(
     things: Any, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
     for name, size in {"FIRST_PAGE": 4, "LARGEST_PAGE": 8, "SMALLEST_PAGE": 2}.items():
@@ -342,14 +340,14 @@ def test_a_full_page_without_a_link_is_asked_for_once_more_to_tell_whether_it_is
     assert "a full page does not say whether another follows" in caplog.text
 
 
-def test_fewer_rows_than_a_count_tells_of_take_nothing_for_gone(things: Any) -> None:
+def test_fewer_rows_than_counted_mark_no_row_as_deleted(things: Any) -> None:
     output, vendor = things(lambda _: page(row(1), row(2), count=3))
     assert output.of("ACTIVATE_VERSION") == []
     assert len(prefers(vendor)) == 2  # they are asked for again
     assert len(things(lambda _: page(row(1), row(2), count=2))[0].of("ACTIVATE_VERSION")) == 1
 
 
-def test_links_that_lead_in_a_circle_end_the_stream(things: Any, caplog: Any) -> None:
+def test_circular_links_fail_the_stream(things: Any, caplog: Any) -> None:
     fails: list[Exception] = []
     output, vendor = things(
         lambda asked: page(row(1), nextLink=f"things_core?$skiptoken={'b' if asked.query_text.endswith('a') else 'a'}"),
@@ -370,7 +368,7 @@ def test_links_that_lead_in_a_circle_end_the_stream(things: Any, caplog: Any) ->
         ('Type="Edm.String"', None),
     ],
 )
-def test_a_column_that_tells_when_a_row_changed_is_asked_with_as_its_type_wants(
+def test_replication_key_filter_has_the_format_of_its_type(
     run: Any, portal: Start, column: str, filtered: str | None
 ) -> None:
     served = serving(lambda _: page({"id": 1, "modified": TOUCHED[: 10 if 'Date"' in column else None]}))
@@ -386,7 +384,7 @@ def test_a_column_that_tells_when_a_row_changed_is_asked_with_as_its_type_wants(
 
 
 @pytest.mark.parametrize("status", [408, 413])
-def test_a_page_that_is_too_large_is_asked_for_in_half(things: Any, status: int) -> None:
+def test_page_that_is_too_large_is_requested_at_half_the_size(things: Any, status: int) -> None:
     output, vendor = things(
         lambda asked: Answer({}, status) if asked.headers["Prefer"].endswith("=1000") else page(row(1))
     )
@@ -407,22 +405,22 @@ def test_a_page_that_is_too_large_is_asked_for_in_half(things: Any, status: int)
         ("http://127.0.0.1:8000/csod", "http://127.0.0.1:8000/csod/x/objects/a?$skiptoken=1"),
     ],
 )
-def test_a_link_is_asked_for_at_the_portals_own_address_whatever_host_it_names(portal_url: str, link: str) -> None:
+def test_link_is_requested_at_the_portals_own_address_whatever_its_host(portal_url: str, link: str) -> None:
     assert links.path_of(link, portal_url, "/x/objects/a") == "/x/objects/a?$skiptoken=1"
 
 
-def test_a_link_to_another_host_without_a_place_in_the_list_leads_nowhere() -> None:
+def test_link_to_another_host_without_a_page_token_raises_an_error() -> None:
     with pytest.raises(TapError, match="another host"):
         links.path_of("https://elsewhere.example/x/objects/a", "https://acme.csod.com", "/x/objects/a")
 
 
-def test_a_portal_is_known_by_its_host_in_any_letters() -> None:
+def test_portal_comparison_ignores_host_case_and_default_port() -> None:
     assert links.is_same("https://ACME.csod.com:443/", "https://acme.csod.com")
     assert not links.is_same("https://acme-stg.csod.com", "https://acme.csod.com")
     assert not links.is_same(7, "https://acme.csod.com")
 
 
-def test_a_first_page_that_fails_once_does_not_make_the_others_small(things: Any) -> None:
+def test_first_page_that_fails_once_does_not_shrink_later_pages(things: Any) -> None:
     answers = iter([Answer({}, 500), page(row(1), nextLink="things_core?$skiptoken=2"), page(row(2))])
     output, vendor = things(lambda _: next(answers))
     assert len(output.records("things_core")) == 2
@@ -439,7 +437,7 @@ def gone(form: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("form", ["entity", "removed", "keys"])
-def test_changes_are_followed_and_deletions_leave_with_their_key(things: Any, form: str) -> None:
+def test_changes_are_tracked_and_deletions_are_emitted_with_their_key(things: Any, form: str) -> None:
     first, vendor = things(lambda _: page(row(5), row(6), deltaLink="things_core?deltatoken=one"), tracked=True)
     assert prefers(vendor) == ["odata.track-changes, odata.maxpagesize=1000"]
     place = first.state["bookmarks"]["things_core"]
@@ -470,7 +468,7 @@ LOWER = "5f1c2f9e-0a1b-4c2d-8e3f-a0b1c2d3e4f5"
 @pytest.mark.parametrize("form", ["id", "address", "keys"])
 @pytest.mark.parametrize(("own", "told"), [(LOWER.upper(), LOWER), (LOWER, LOWER.upper())])
 @pytest.mark.parametrize("kind", ["Edm.Guid", "Edm.String"])
-def test_a_deletion_marks_the_row_whose_guid_is_spelled_in_other_letters(
+def test_deletion_marks_its_row_if_the_guid_has_another_spelling(
     things: Any, monkeypatch: pytest.MonkeyPatch, *, form: str, own: str, told: str, kind: str
 ) -> None:
     monkeypatch.setattr(
@@ -491,7 +489,7 @@ def test_a_deletion_marks_the_row_whose_guid_is_spelled_in_other_letters(
     assert third.records("things_core")[0]["code"] == own
 
 
-def test_a_deletion_keeps_its_key_where_rows_have_no_guid_or_do_not_spell_it_in_one_way(things: Any) -> None:
+def test_deletion_keeps_its_key_if_rows_spell_guids_inconsistently(things: Any) -> None:
     rows = (
         row(1, code="ABC"),
         row(2, code=LOWER[:8].upper() + LOWER[8:]),
@@ -518,7 +516,7 @@ ENDED = {
 
 
 @pytest.mark.parametrize("how", ENDED)
-def test_where_changes_are_not_told_any_more_all_is_read_and_tracked_anew(things: Any, caplog: Any, how: str) -> None:
+def test_expired_delta_link_causes_a_full_read_and_restarts_tracking(things: Any, caplog: Any, how: str) -> None:
     first, _ = things(lambda _: page(row(5), row(6), deltaLink="things_core?deltatoken=one"), tracked=True)
 
     def answer(asked: Asked) -> Answer:
@@ -542,7 +540,7 @@ def test_where_changes_are_not_told_any_more_all_is_read_and_tracked_anew(things
     assert third.records("things_core")[0]["_sdc_deleted_at"]
 
 
-def test_a_whole_read_in_the_place_of_changes_that_fails_too_is_an_error_and_comes_again(things: Any) -> None:
+def test_failed_full_read_in_place_of_changes_is_repeated_by_the_next_run(things: Any) -> None:
     first, _ = things(lambda _: page(row(5), deltaLink="things_core?deltatoken=one"), tracked=True)
     fails: list[Exception] = []
     second, _ = things(lambda _: Answer({}, 418), tracked=True, state=first.state, fails=fails)
@@ -553,9 +551,7 @@ def test_a_whole_read_in_the_place_of_changes_that_fails_too_is_an_error_and_com
     assert [record["user_id"] for record in third.records("things_core")] == [6]
 
 
-def test_an_object_that_tracks_no_more_is_read_whole_once_and_by_what_was_touched_from_then_on(
-    things: Any, caplog: Any
-) -> None:
+def test_object_no_longer_tracked_is_read_fully_once_then_incrementally(things: Any, caplog: Any) -> None:
     first, _ = things(lambda _: page(row(5), deltaLink="things_core?deltatoken=one"), tracked=True)
 
     def answer(asked: Asked) -> Answer:
@@ -571,7 +567,7 @@ def test_an_object_that_tracks_no_more_is_read_whole_once_and_by_what_was_touche
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_permission_that_is_missing_costs_no_link(things: Any, caplog: Any, status: int) -> None:
+def test_missing_permission_keeps_the_delta_link(things: Any, caplog: Any, status: int) -> None:
     first, _ = things(lambda _: page(row(5), deltaLink="things_core?deltatoken=one"), tracked=True)
     fails: list[Exception] = []
     second, vendor = things(lambda _: Answer({}, status), tracked=True, state=first.state, fails=fails)
@@ -597,7 +593,7 @@ def catalog_of(url: str, *, tracked: bool, vendor: Host, deselected: str = "") -
 
 
 @pytest.mark.parametrize(("tracked", "deselected"), [(False, ""), (True, "_sdc_deleted_at")])
-def test_a_deletion_is_marked_whatever_the_catalog_says(
+def test_deletion_is_marked_whatever_the_catalog_says(
     things: Any, portal: Start, *, tracked: bool, deselected: str
 ) -> None:
     vendor = portal(Answer)
@@ -612,7 +608,7 @@ def test_a_deletion_is_marked_whatever_the_catalog_says(
     assert removed == {"user_id": 2, "code": "AS  "}
 
 
-def test_changes_are_not_tracked_without_the_key_of_deleted_rows(things: Any, portal: Start) -> None:
+def test_changes_are_not_tracked_if_deleted_rows_would_lack_the_key(things: Any, portal: Start) -> None:
     vendor = portal(Answer)
     catalog = catalog_of(vendor.url, tracked=True, vendor=vendor)
     for entry in catalog["streams"]:
@@ -625,7 +621,7 @@ def test_changes_are_not_tracked_without_the_key_of_deleted_rows(things: Any, po
     assert "delta_link" not in first.state["bookmarks"]["things_core"]
 
 
-def test_an_object_that_stops_tracking_is_read_from_the_bookmark(things: Any) -> None:
+def test_object_that_stops_tracking_is_read_from_the_bookmark(things: Any) -> None:
     link = {"deltaLink": "things_core?deltatoken=one"}
     first, _ = things(lambda _: page(row(1), row(2), **link), tracked=True)
     second, vendor = things(lambda _: page(row(1), REMOVAL, **link), state=first.state)
@@ -634,7 +630,7 @@ def test_an_object_that_stops_tracking_is_read_from_the_bookmark(things: Any) ->
     assert second.state["bookmarks"]["things_core"]["delta_link"] is None
 
 
-def test_changed_rows_without_all_columns_empty_no_column(things: Any, caplog: Any) -> None:
+def test_changed_rows_without_all_columns_do_not_clear_columns(things: Any, caplog: Any) -> None:
     def answer(asked: Asked) -> Answer:
         changes = [{"user_id": 2, "code": "AS  ", TOUCHES: TOUCHED}] if asked.query_text else []
         return page(*(changes or [row(1, seats=1), row(2, seats=3)]), deltaLink="things_core?deltatoken=one")
@@ -646,14 +642,14 @@ def test_changed_rows_without_all_columns_empty_no_column(things: Any, caplog: A
     assert "things_core: the changes since the last run hold rows without all columns. Falling back" in caplog.text
 
 
-def test_changed_rows_may_lack_columns_that_a_full_read_lacks_too(things: Any) -> None:
+def test_changed_rows_may_omit_columns_that_a_full_read_omits(things: Any) -> None:
     first, _ = things(lambda _: page(row(1, seats=1), row(2), deltaLink="things_core?deltatoken=one"), tracked=True)
     assert first.state["bookmarks"]["things_core"]["omitted_columns"] == ["seats"]
     second, _ = things(lambda _: page(row(2), deltaLink="things_core?deltatoken=two"), tracked=True, state=first.state)
     assert [record["user_id"] for record in second.records("things_core")] == [2]
 
 
-def test_a_link_to_the_next_page_that_ends_while_it_is_read_begins_the_list_anew(things: Any) -> None:
+def test_next_link_that_expires_during_a_read_restarts_the_list(things: Any) -> None:
     ended = iter([Answer({"error": {}}, 410)])
 
     def answer(asked: Asked) -> Answer:
@@ -669,7 +665,7 @@ def test_a_link_to_the_next_page_that_ends_while_it_is_read_begins_the_list_anew
     assert [message["version"] for message in output.of("ACTIVATE_VERSION")] == [versions[2]]
 
 
-def test_links_that_always_end_are_an_error_after_some_starts(things: Any) -> None:
+def test_links_that_always_expire_fail_the_stream_after_three_restarts(things: Any) -> None:
     fails: list[Exception] = []
     _, vendor = things(
         lambda asked: Answer({}, 410) if asked.query_text else page(row(1), nextLink="things_core?$skiptoken=2"),
@@ -679,7 +675,7 @@ def test_links_that_always_end_are_an_error_after_some_starts(things: Any) -> No
     assert [asked.query_text for asked in vendor.asked if asked.path == PATH].count("") == 1 + 3
 
 
-def test_an_object_that_does_not_track_after_all_is_read_without(things: Any) -> None:
+def test_object_that_rejects_tracking_is_read_without_it(things: Any) -> None:
     def answer(asked: Asked) -> Answer:
         return Answer({"error": {}}, 501) if "track" in asked.headers["Prefer"] else page(row(1))
 
@@ -697,7 +693,7 @@ def interrupted(asked: Asked) -> Answer:
     return page(row(number), nextLink=f"things_core?$skiptoken={number + 1}")
 
 
-def test_a_read_that_was_killed_goes_on_from_its_last_whole_page(things: Any) -> None:
+def test_killed_read_resumes_from_its_last_complete_page(things: Any) -> None:
     fails: list[Exception] = []
     first, _ = things(interrupted, fails=fails)
     assert fails
@@ -715,7 +711,7 @@ def test_a_read_that_was_killed_goes_on_from_its_last_whole_page(things: Any) ->
     assert second.state["bookmarks"]["things_core"]["finished_slices"] is None
 
 
-def test_a_later_page_that_fails_and_then_comes_without_a_body_is_not_the_end(things: Any) -> None:
+def test_later_page_that_fails_and_then_has_no_body_does_not_end_the_list(things: Any) -> None:
     faults = iter([Answer({"error": {}}, 500), Answer(b"", 204), Answer({"error": {}}, 413), Answer(b"", 204)])
 
     def answer(asked: Asked) -> Answer:
@@ -729,7 +725,7 @@ def test_a_later_page_that_fails_and_then_comes_without_a_body_is_not_the_end(th
 
 
 @pytest.mark.parametrize("nothing", [page(), Answer({"value": None}), Answer(b"", 204)])
-def test_a_place_that_leads_to_no_rows_proves_nothing(things: Any, nothing: Answer) -> None:
+def test_resume_link_that_returns_no_rows_proves_no_deletion(things: Any, nothing: Answer) -> None:
     first, _ = things(interrupted, fails=[])
     answers = iter([nothing])
 
@@ -744,7 +740,7 @@ def test_a_place_that_leads_to_no_rows_proves_nothing(things: Any, nothing: Answ
     assert len(second.of("ACTIVATE_VERSION")) == 1
 
 
-def test_a_place_that_is_gone_means_starting_over(things: Any) -> None:
+def test_expired_resume_link_causes_a_restart(things: Any) -> None:
     first, _ = things(interrupted, fails=[])
 
     def answer(asked: Asked) -> Answer:
@@ -755,14 +751,14 @@ def test_a_place_that_is_gone_means_starting_over(things: Any) -> None:
     assert len(second.of("ACTIVATE_VERSION")) == 1
 
 
-def test_too_many_requests_are_waited_for_and_pages_keep_their_size(things: Any) -> None:
+def test_rate_limit_is_waited_for_and_keeps_the_page_size(things: Any) -> None:
     limited = iter([Answer({}, 429, {"Retry-After": "0"})])
     _, vendor = things(lambda _: next(limited, page(row(1))))
     assert prefers(vendor) == ["odata.maxpagesize=1000"] * 2
 
 
 @pytest.mark.parametrize("name", ["midstream_error_json", "midstream_error_html"])
-def test_published_broken_pages_are_asked_for_again(things: Any, samples: Path, name: str) -> None:
+def test_published_broken_pages_are_requested_again(things: Any, samples: Path, name: str) -> None:
     body = json.loads((samples / f"reporting_{name}.json").read_text())["response"]["body_text"]
     broken = iter([Answer(body.encode())])
     output, vendor = things(lambda _: next(broken, page(row(1))))
@@ -791,7 +787,7 @@ def test_published_changes_are_read(run: Any, portal: Start, samples: Path) -> N
     assert changed["ou_id"] == 139
 
 
-def test_links_may_write_the_host_otherwise(things: Any) -> None:
+def test_links_may_write_the_host_in_another_case(things: Any) -> None:
     def answer(asked: Asked) -> Answer:
         if asked.query_text:
             return page(row(2))
@@ -802,7 +798,7 @@ def test_links_may_write_the_host_otherwise(things: Any) -> None:
     assert [record["user_id"] for record in output.records("things_core")] == [1, 2]
 
 
-def test_rows_without_a_key_are_read_from_the_beginning_again_under_a_new_version(run: Any, portal: Start) -> None:
+def test_rows_without_a_key_are_read_again_from_the_start_in_a_new_version(run: Any, portal: Start) -> None:
     fails: list[Exception] = []
 
     def answer(asked: Asked) -> Answer:
@@ -823,7 +819,7 @@ def test_rows_without_a_key_are_read_from_the_beginning_again_under_a_new_versio
     assert second.of("ACTIVATE_VERSION")[0]["version"] == max(versions)
 
 
-def test_a_start_goes_on_too_and_objects_that_track_are_read_whole(things: Any) -> None:
+def test_read_with_start_date_resumes_and_tracked_objects_are_read_fully(things: Any) -> None:
     fails: list[Exception] = []
     first, vendor = things(interrupted, fails=fails, start_date="2020-01-01")
     assert vendor.asked[2].query == {"$filter": "_last_touched_dt_utc ge 2020-01-01T00:00:00Z"}
@@ -834,7 +830,7 @@ def test_a_start_goes_on_too_and_objects_that_track_are_read_whole(things: Any) 
     assert second.counts() == tracked.counts() == {"things_core": 1}
 
 
-def test_starting_over_takes_a_new_version_and_may_meet_the_same_links(things: Any) -> None:
+def test_restart_gets_a_new_version_and_may_meet_the_same_links(things: Any) -> None:
     first, _ = things(interrupted, fails=[])
     seen: list[str] = []
 
@@ -852,7 +848,7 @@ def test_starting_over_takes_a_new_version_and_may_meet_the_same_links(things: A
 
 
 @pytest.mark.parametrize("link", [None, ""])
-def test_a_delta_without_a_new_link_keeps_the_old_one_and_says_so(things: Any, caplog: Any, link: Any) -> None:
+def test_delta_without_a_new_link_keeps_the_old_one_and_warns(things: Any, caplog: Any, link: Any) -> None:
     first, _ = things(lambda _: page(row(5), deltaLink="things_core?deltatoken=one"), tracked=True)
     members = {} if link is None else {"deltaLink": link}
     second, _ = things(lambda _: page(row(6), **members), tracked=True, state=first.state)
@@ -861,13 +857,13 @@ def test_a_delta_without_a_new_link_keeps_the_old_one_and_says_so(things: Any, c
     assert "keeping the old one" in caplog.text
 
 
-def test_maintenance_is_waited_for_and_pages_keep_their_size(things: Any) -> None:
+def test_maintenance_is_waited_for_and_keeps_the_page_size(things: Any) -> None:
     resting = iter([Answer({}, 503, {"Retry-After": "0"}), Answer({}, 503)])
     _, vendor = things(lambda _: next(resting, page(row(1))))
     assert prefers(vendor) == ["odata.maxpagesize=1000"] * 3
 
 
-def test_the_state_of_another_portal_is_refused(things: Any) -> None:
+def test_state_of_another_portal_is_rejected(things: Any) -> None:
     first, _ = things(lambda _: page(row(5)))
     first.state["bookmarks"]["things_core"]["portal"] = "https://acme-stg.csod.com"
     fails: list[Exception] = []
@@ -876,7 +872,7 @@ def test_the_state_of_another_portal_is_refused(things: Any) -> None:
     assert second.messages == []
 
 
-def test_another_portals_links_in_the_state_are_not_followed(things: Any) -> None:
+def test_links_of_another_portal_in_the_state_are_not_followed(things: Any) -> None:
     first, _ = things(lambda _: page(row(5), deltaLink="things_core?deltatoken=one"), tracked=True)
     place = first.state["bookmarks"]["things_core"]
     place["delta_link"] = f"https://acme-stg.csod.com{PATH}?deltatoken=one"
@@ -885,14 +881,14 @@ def test_another_portals_links_in_the_state_are_not_followed(things: Any) -> Non
     assert second.state["bookmarks"]["things_core"]["delta_link"] is None
 
 
-def test_a_replication_key_that_cannot_be_is_a_warning(run: Any, portal: Start, caplog: Any) -> None:
+def test_invalid_replication_key_setting_logs_a_warning(run: Any, portal: Start, caplog: Any) -> None:
     vendor = portal(serving(lambda _: page({"id": 1})))
     run(vendor.url, "vw_rpt_untouched", objects=[], views=["*"], replication_keys={"vw_rpt_untouched": "nothing"})
     assert "`replication_keys` cannot be used for vw_rpt_untouched" in caplog.text
 
 
 @pytest.mark.parametrize(("name", "key"), [("vw_rpt_untouched", "nothing"), ("vw_rpt_keyless", TOUCHES)])
-def test_a_replication_key_of_a_catalog_that_cannot_be_is_a_warning(
+def test_invalid_replication_key_in_the_catalog_logs_a_warning(
     run: Any, portal: Start, caplog: Any, name: str, key: str
 ) -> None:
     vendor = portal(serving(lambda _: page({"id": 1})))
@@ -905,7 +901,7 @@ def test_a_replication_key_of_a_catalog_that_cannot_be_is_a_warning(
 
 
 @pytest.mark.parametrize("ended", [False, True])
-def test_a_given_token_may_lack_a_scope_or_have_ended(run: Any, portal: Start, caplog: Any, *, ended: bool) -> None:
+def test_given_token_may_lack_a_scope_or_have_expired(run: Any, portal: Start, caplog: Any, *, ended: bool) -> None:
     asked_for = 0
 
     def answer(asked: Asked) -> Answer:
@@ -928,7 +924,7 @@ def test_a_given_token_may_lack_a_scope_or_have_ended(run: Any, portal: Start, c
 
 
 @pytest.mark.parametrize("kind", ["delta", "place"])
-def test_what_passes_does_not_cost_a_link_of_an_earlier_run(
+def test_transient_errors_do_not_lose_a_link_of_an_earlier_run(
     things: Any, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream, "LARGEST_PAGE", 1000)
@@ -948,7 +944,7 @@ def test_what_passes_does_not_cost_a_link_of_an_earlier_run(
     assert links == {"deltatoken=one" if kind == "delta" else "$skiptoken=2"}
 
 
-def test_a_limit_that_lasts_too_long_does_not_cost_the_delta_link(things: Any, caplog: Any) -> None:
+def test_rate_limit_that_lasts_too_long_keeps_the_delta_link(things: Any, caplog: Any) -> None:
     first, _ = things(lambda _: page(row(5), deltaLink="things_core?deltatoken=one"), tracked=True)
     limited = Answer({}, 429, {"Retry-After": "10000"})
     second, vendor = things(lambda _: limited, tracked=True, state=first.state, fails=[])
@@ -958,19 +954,19 @@ def test_a_limit_that_lasts_too_long_does_not_cost_the_delta_link(things: Any, c
     assert second.state == {}
 
 
-def test_a_state_of_views_that_are_not_offered_any_more_is_no_other_taps(run: Any, portal: Start) -> None:
+def test_state_with_views_no_longer_available_is_accepted(run: Any, portal: Start) -> None:
     vendor = portal(serving(lambda _: page({"id": 1})))
     state = {"bookmarks": {"vw_rpt_gone": {"version": 1}}}
     assert run(vendor.url, "vw_rpt_untouched", objects=[], views=["*"], state=state).counts()
 
 
-def test_what_odata_says_of_a_row_is_no_column(things: Any) -> None:
+def test_odata_annotations_are_not_columns(things: Any) -> None:
     relation = {"@odata.context": "x/$metadata#things_core/$link", "source": "a", "target": "b"}
     output, _ = things(lambda _: page(row(1, **{"@odata.etag": "W/1"}), relation))
     assert [set(record) for record in output.records("things_core")] == [{"user_id", "code", "_last_touched_dt_utc"}]
 
 
-def test_an_entry_that_is_no_row_holds_up_no_other_and_no_row_is_taken_for_gone(things: Any, caplog: Any) -> None:
+def test_entry_that_is_not_a_row_stops_no_other_and_no_row_is_deleted(things: Any, caplog: Any) -> None:
     output, _ = things(lambda _: page(row(1), None, 5, row(2)))
     assert {record["user_id"] for record in output.records("things_core")} == {1, 2}
     assert output.of("ACTIVATE_VERSION") == []
@@ -978,7 +974,7 @@ def test_an_entry_that_is_no_row_holds_up_no_other_and_no_row_is_taken_for_gone(
 
 
 @pytest.mark.parametrize("odd", [None, 5, "x", []])
-def test_a_page_of_nothing_but_odd_entries_holds_up_no_other_page(things: Any, odd: Any, caplog: Any) -> None:
+def test_page_of_invalid_entries_does_not_stop_later_pages(things: Any, odd: Any, caplog: Any) -> None:
     pages = {
         "": page(odd, nextLink="things_core?$skiptoken=1"),
         "$skiptoken=1": page(row(1), nextLink="things_core?$skiptoken=2"),
@@ -993,13 +989,13 @@ def test_a_page_of_nothing_but_odd_entries_holds_up_no_other_page(things: Any, o
     )
 
 
-def test_one_row_in_the_place_of_a_list_is_one(things: Any) -> None:
+def test_single_row_in_place_of_a_list_is_read(things: Any) -> None:
     output, _ = things(lambda _: Answer({"value": row(1)}))
     assert [record["user_id"] for record in output.records("things_core")] == [1]
     assert len(output.of("ACTIVATE_VERSION")) == 1
 
 
-def test_no_list_at_all_is_asked_for_again_and_takes_nothing_for_gone(things: Any, caplog: Any) -> None:
+def test_missing_list_is_requested_again_and_marks_no_row_as_deleted(things: Any, caplog: Any) -> None:
     answers = iter([page(row(1), nextLink="things_core?$skiptoken=1"), Answer({"value": None})])
     output, _ = things(lambda asked: Answer({"value": None}) if asked.query_text else next(answers, page(row(1))))
     assert {record["user_id"] for record in output.records("things_core")} == {1}
@@ -1011,7 +1007,7 @@ def test_no_list_at_all_is_asked_for_again_and_takes_nothing_for_gone(things: An
 
 
 @pytest.mark.parametrize("body", [{"value": 5}, {"value": "x"}, {"rows": []}, [], {"value": [None]}])
-def test_an_answer_that_holds_no_row_at_all_is_an_error(things: Any, body: Any, caplog: Any) -> None:
+def test_answer_without_any_row_fails_the_stream(things: Any, body: Any, caplog: Any) -> None:
     fails: list[Exception] = []
     things(lambda _: Answer(body), fails=fails)
     assert "1 of 1 streams failed: things_core" in str(fails[0])
@@ -1019,9 +1015,7 @@ def test_an_answer_that_holds_no_row_at_all_is_an_error(things: Any, body: Any, 
 
 
 @pytest.mark.parametrize("status", [402, 410, 412, 428])
-def test_a_view_that_is_not_booked_or_switched_off_is_skipped_by_its_name(
-    run: Any, portal: Start, caplog: Any, status: int
-) -> None:
+def test_unlicensed_or_disabled_view_is_skipped_by_name(run: Any, portal: Start, caplog: Any, status: int) -> None:
     vendor = portal(serving(lambda asked: Answer({}, status) if "things" in asked.path else page({"id": 1})))
     output = run(vendor.url, "things_core", "vw_rpt_untouched", objects=["*"], views=["*"])
     assert set(output.counts()) == {"vw_rpt_untouched"}
@@ -1030,7 +1024,7 @@ def test_a_view_that_is_not_booked_or_switched_off_is_skipped_by_its_name(
     assert "It needs the scope obj_things_core:read. Skipping it; the run continues." in caplog.text
 
 
-def test_a_delta_link_is_kept_where_an_entry_of_its_answer_cannot_be_read(things: Any) -> None:
+def test_delta_link_is_kept_if_an_entry_of_its_answer_is_invalid(things: Any) -> None:
     link = f"{PATH}?deltatoken="
     first, _ = things(lambda _: page(row(1), deltaLink=f"{link}1"), tracked=True)
     state = first.state
@@ -1039,7 +1033,7 @@ def test_a_delta_link_is_kept_where_an_entry_of_its_answer_cannot_be_read(things
     assert kept.endswith("deltatoken=1")
 
 
-def test_rows_are_gone_only_where_the_portal_says_so_whatever_the_spelling(things: Any) -> None:
+def test_rows_are_deleted_only_if_the_portal_says_so_in_any_spelling(things: Any) -> None:
     address = "https://acme.example/things_core(user_id=4,code='AS  ')"
     changes = [
         row(1, **{"@removed": None}),
@@ -1053,7 +1047,7 @@ def test_rows_are_gone_only_where_the_portal_says_so_whatever_the_spelling(thing
     assert gone == {1: False, 2: True, 3: True, 4: True}
 
 
-def test_no_content_in_the_place_of_a_later_page_is_no_end_of_the_list(things: Any) -> None:
+def test_no_content_in_place_of_a_later_page_does_not_end_the_list(things: Any) -> None:
     met: list[str] = []
 
     def answer(asked: Asked) -> Answer:
@@ -1066,7 +1060,7 @@ def test_no_content_in_the_place_of_a_later_page_is_no_end_of_the_list(things: A
     assert [record["user_id"] for record in output.records("things_core")] == [1, 2]
 
 
-def test_links_that_are_new_each_time_lead_on_no_list_for_ever(things: Any, caplog: Any) -> None:
+def test_endless_new_links_fail_the_stream(things: Any, caplog: Any) -> None:
     fails: list[Exception] = []
     output, vendor = things(
         lambda asked: page(
@@ -1080,7 +1074,7 @@ def test_links_that_are_new_each_time_lead_on_no_list_for_ever(things: Any, capl
     assert len(vendor.asked) < 30
 
 
-def test_links_that_alternate_end_the_stream_by_its_name(things: Any, caplog: Any) -> None:
+def test_alternating_links_fail_the_stream_by_name(things: Any, caplog: Any) -> None:
     fails: list[Exception] = []
 
     def answer(asked: Asked) -> Answer:
@@ -1093,7 +1087,7 @@ def test_links_that_alternate_end_the_stream_by_its_name(things: Any, caplog: An
     assert len(vendor.asked) < 12
 
 
-def test_fewer_rows_than_the_portal_counts_are_not_all(things: Any, caplog: Any) -> None:
+def test_fewer_rows_than_the_portal_counts_are_incomplete(things: Any, caplog: Any) -> None:
     output, _ = things(lambda _: page(row(1), row(2), count=3))
     assert output.of("ACTIVATE_VERSION") == []
     assert "fewer records than the vendor reports" in caplog.text

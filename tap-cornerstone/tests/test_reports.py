@@ -55,16 +55,14 @@ SHORT = "\n".join([HEADER, *LINES[:2], ""])
 
 
 @pytest.mark.parametrize("total", [6, "6"], ids=["number", "text"])
-def test_a_report_with_fewer_lines_than_its_import_tells_of_is_downloaded_again(
-    run: Any, portal: Start, total: Any
-) -> None:
+def test_report_with_fewer_lines_than_its_import_is_downloaded_again(run: Any, portal: Start, total: Any) -> None:
     vendor = portal(importing(SHORT, WHOLE, total_records=total))
     output = run(vendor.url, REPORTS, **ALL)
     assert [record["cells"]["User ID"] for record in output.records(REPORTS)] == [f"ref{n}" for n in range(6)]
     assert noted(output) == ["i/report"]
 
 
-def test_a_report_that_stays_short_is_kept_and_told_of_and_asked_for_by_later_runs_until_five_downloads(
+def test_short_report_is_kept_with_a_warning_and_downloaded_up_to_five_times(
     run: Any, portal: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     shorter = "\n".join([HEADER, LINES[0], ""])
@@ -82,7 +80,7 @@ def test_a_report_that_stays_short_is_kept_and_told_of_and_asked_for_by_later_ru
     assert "1 of the reports could not be read completely in the 5 downloads that are possible" in caplog.text
 
 
-def test_a_short_report_is_noted_as_read_once_it_came_whole(run: Any, portal: Start) -> None:
+def test_short_report_is_recorded_as_read_once_it_is_complete(run: Any, portal: Start) -> None:
     vendor = portal(importing(SHORT, Answer({}, 500), WHOLE))
     first = run(vendor.url, REPORTS, **ALL)
     assert len(first.records(REPORTS)) == 2
@@ -92,7 +90,7 @@ def test_a_short_report_is_noted_as_read_once_it_came_whole(run: Any, portal: St
 
 
 @pytest.mark.parametrize("answer", [Answer(b"", 204), Answer(b"")], ids=["no content", "nothing"])
-def test_a_report_without_anything_is_short_where_its_import_has_lines(run: Any, portal: Start, answer: Answer) -> None:
+def test_empty_report_is_incomplete_if_its_import_has_lines(run: Any, portal: Start, answer: Answer) -> None:
     vendor = portal(importing(answer, WHOLE))
     assert len(run(vendor.url, REPORTS, **ALL).records(REPORTS)) == 6
     vendor = portal(importing(answer, total_records=None))
@@ -107,7 +105,7 @@ def test_a_report_without_anything_is_short_where_its_import_has_lines(run: Any,
         ("errors", {"successful_records": 0, "error_records": None}),
     ],
 )
-def test_a_report_without_anything_is_read_later_where_the_other_counts_say_that_it_has_lines(
+def test_empty_report_is_read_later_if_other_counts_say_it_has_lines(
     run: Any, portal: Start, kind: str, counts: dict[str, Any]
 ) -> None:
     before = [WHOLE] if kind == "errors" else []
@@ -122,7 +120,7 @@ def test_a_report_without_anything_is_read_later_where_the_other_counts_say_that
 
 @pytest.mark.parametrize("total", [6, None])
 @pytest.mark.parametrize("end", [-1, -3, -9])
-def test_a_report_whose_last_line_has_no_end_is_downloaded_again_unless_it_is_the_same_twice(
+def test_report_with_an_unterminated_last_line_is_read_twice_unless_unchanged(
     run: Any, portal: Start, total: int | None, end: int
 ) -> None:
     for second in (WHOLE, WHOLE[:end]):
@@ -134,7 +132,7 @@ def test_a_report_whose_last_line_has_no_end_is_downloaded_again_unless_it_is_th
         assert downloads(vendor) == 2
 
 
-def test_reports_that_are_not_answered_in_time_are_not_waited_for_one_after_the_other(
+def test_stream_fails_after_several_reports_in_a_row_time_out(
     run: Any, portal: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     counts = {"successful_records_with_warnings": 2, "error_records": 2}
@@ -158,12 +156,12 @@ BYTES = {
 
 
 @pytest.mark.parametrize("how", BYTES)
-def test_a_report_is_read_in_its_own_encoding(how: str) -> None:
+def test_report_is_decoded_with_its_own_encoding(how: str) -> None:
     body, content_type, text = BYTES[how]
     assert decode(body, content_type) == (text, False)
 
 
-def test_bytes_that_cannot_be_decoded_are_kept_in_sight_and_the_others_are_what_they_are() -> None:
+def test_undecodable_bytes_are_kept_visibly_and_others_are_unchanged() -> None:
     text, has_undecodable_bytes = decode("Zoë ".encode() + b"M\xfcller \\xfc C:\\temp", "")
     assert (text, has_undecodable_bytes) == ("Zoë M\\xfcller \\x5cxfc C:\\temp", True)
     back = text.encode().replace(b"\\xfc", b"\xfc").replace(b"\\x5c", b"\\")
@@ -171,7 +169,7 @@ def test_bytes_that_cannot_be_decoded_are_kept_in_sight_and_the_others_are_what_
     assert decode("é".encode("utf-16")[:-1], "")[1]
 
 
-def test_a_report_with_bytes_that_are_not_utf8_is_named(
+def test_report_with_bytes_that_are_not_utf8_is_named(
     run: Any, portal: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     body = WHOLE.replace("ref1", "Zoë").encode().replace(b"ref2", b"ref\xe4")
@@ -189,7 +187,7 @@ def test_a_report_with_bytes_that_are_not_utf8_is_named(
 @pytest.mark.parametrize(
     ("form", "times"), [("gzip-cut", 1), ("line-cut", 1), ("cut", 1), ("gzip-cut", None), ("line-cut", None)]
 )
-def test_a_report_that_ends_early_is_not_noted_as_read(
+def test_truncated_report_is_not_recorded_as_read(
     run: Any, sandbox: Sandbox, url: str, form: str, times: int | None
 ) -> None:
     config = {**ALL, "start_date": sandbox.records("cornerstone", "bulk_jobs")[1]["created_date"][:10]}
@@ -210,7 +208,7 @@ def test_a_report_that_ends_early_is_not_noted_as_read(
     assert later.records(REPORTS) == whole.records(REPORTS)
 
 
-def test_an_error_in_json_is_no_report() -> None:
+def test_json_error_is_not_a_report() -> None:
     reply = Reply(200, {}, b'{\n"error": {"message": "later"}\n}', datetime.now(timezone.utc))
     with pytest.raises(ValueError, match="instead of a report"):
         report_text.read(reply)

@@ -56,7 +56,7 @@ def rows(output: Output, stream: str, *names: str) -> list[tuple[Any, ...]]:
     return [tuple(record.get(name) for name in names) for record in output.records(stream)]
 
 
-def test_json_is_asked_for_everywhere_and_nothing_is_hidden(run: Any, portal: Start) -> None:
+def test_json_is_requested_everywhere_and_no_filter_hides_rows(run: Any, portal: Start) -> None:
     vendor = portal(answers())
     run(vendor.url, **ALL)
     assert {asked.headers["Accept"] for asked in vendor.asked if asked.method == "GET"} == {"application/json"}
@@ -70,7 +70,7 @@ def test_json_is_asked_for_everywhere_and_nothing_is_hidden(run: Any, portal: St
 
 
 @pytest.mark.parametrize("name", ["nextpagetoken", "nextPageToken", "NextPageToken"])
-def test_tokens_of_pages_are_found_in_any_case_and_sent_encoded(run: Any, portal: Start, name: str) -> None:
+def test_page_tokens_are_found_in_any_case_and_sent_encoded(run: Any, portal: Start, name: str) -> None:
     def answer(asked: Asked) -> Answer:
         if "nextPageToken" in asked.query:
             return new([{"id": 3}], **{name: None})
@@ -83,13 +83,13 @@ def test_tokens_of_pages_are_found_in_any_case_and_sent_encoded(run: Any, portal
     )
 
 
-def test_employees_may_be_a_bare_list(run: Any, portal: Start) -> None:
+def test_employees_can_be_a_bare_list(run: Any, portal: Start) -> None:
     vendor = portal(lambda asked: ok([{"id": 5646543, "externalId": "jswift1822", "address": {"zipCode": "90404"}}]))
     (record,) = run(vendor.url, "employees", **ALL).records("employees")
     assert record == {"id": 5646543, "externalId": "jswift1822", "address": {"zipCode": "90404"}}
 
 
-def test_a_bare_list_that_fills_the_page_is_an_error(run: Any, portal: Start) -> None:
+def test_bare_list_that_fills_the_page_fails_the_stream(run: Any, portal: Start) -> None:
     vendor = portal(lambda asked: ok([{"id": number} for number in range(50)]))
     fails: list[Exception] = []
     run(vendor.url, "employees", fails=fails, **ALL)
@@ -97,7 +97,7 @@ def test_a_bare_list_that_fills_the_page_is_an_error(run: Any, portal: Start) ->
     assert len(run(portal(lambda asked: ok([{"id": n} for n in range(70)])).url, "employees", **ALL).messages) > 70
 
 
-def test_tokens_that_always_end_are_an_error_after_some_starts(run: Any, portal: Start) -> None:
+def test_tokens_that_always_expire_fail_the_stream_after_some_restarts(run: Any, portal: Start) -> None:
     vendor = portal(
         lambda asked: ok({}, status=400) if "nextPageToken" in asked.query else new([{"id": 1}], nextPageToken="x")
     )
@@ -117,9 +117,7 @@ CHILDREN = {
 
 @pytest.mark.parametrize("stream", CHILDREN)
 @pytest.mark.parametrize("form", ["list", "object", "bare"])
-def test_what_belongs_to_an_employee_may_be_a_list_or_an_object(
-    run: Any, portal: Start, stream: str, form: str
-) -> None:
+def test_data_of_an_employee_can_be_a_list_or_an_object(run: Any, portal: Start, stream: str, form: str) -> None:
     name, row = CHILDREN[stream]
     body = {"list": new([row]), "object": new(row), "bare": ok(row)}[form]
     vendor = portal(
@@ -131,7 +129,7 @@ def test_what_belongs_to_an_employee_may_be_a_list_or_an_object(
     assert {key: found[key] for key in row if key != "id"} == {key: row[key] for key in row if key != "id"}
 
 
-def test_an_employee_that_is_gone_is_no_error_and_one_without_anything_has_no_rows(
+def test_deleted_employee_does_not_fail_and_one_without_data_has_no_rows(
     run: Any, portal: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     def answer(asked: Asked) -> Answer:
@@ -152,7 +150,7 @@ def test_an_employee_that_is_gone_is_no_error_and_one_without_anything_has_no_ro
 @pytest.mark.parametrize(
     "odd", [ok({}, status=409), ok({"status": "Failed", "data": None}), ok({"data": 1}), ok("x")], ids=str
 )
-def test_an_employee_with_an_odd_answer_holds_up_no_other_and_fails_the_stream_at_its_end(
+def test_invalid_answer_for_an_employee_fails_the_stream_after_the_others(
     run: Any, portal: Start, caplog: pytest.LogCaptureFixture, odd: Answer
 ) -> None:
     def answer(asked: Asked) -> Answer:
@@ -180,7 +178,7 @@ def test_an_employee_with_an_odd_answer_holds_up_no_other_and_fails_the_stream_a
     ],
     ids=str,
 )
-def test_an_employee_whose_groups_cannot_be_had_is_passed_over_with_a_warning(
+def test_employee_with_unavailable_groups_is_skipped_with_a_warning(
     run: Any, portal: Start, caplog: pytest.LogCaptureFixture, odd: Answer, sentence: str
 ) -> None:
     def answer(asked: Asked) -> Answer:
@@ -195,7 +193,7 @@ def test_an_employee_whose_groups_cannot_be_had_is_passed_over_with_a_warning(
 
 
 @pytest.mark.parametrize("status", [402, 410, 412, 428])
-def test_a_list_that_is_not_booked_or_switched_off_is_skipped_by_its_name(
+def test_unlicensed_or_disabled_list_is_skipped_by_name(
     run: Any, portal: Start, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     vendor = portal(lambda asked: ok({}, status=status) if "types" in asked.path else new([{"id": 1}]))
@@ -207,7 +205,7 @@ def test_a_list_that_is_not_booked_or_switched_off_is_skipped_by_its_name(
 
 
 @pytest.mark.parametrize("status", [402, 410, 412, 428])
-def test_what_is_not_booked_for_any_employee_is_skipped_by_its_name(
+def test_list_unlicensed_for_every_employee_is_skipped_by_name(
     run: Any, portal: Start, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     employees = new([{"id": number} for number in range(1, 5)])
@@ -220,7 +218,7 @@ def test_what_is_not_booked_for_any_employee_is_skipped_by_its_name(
 
 
 @pytest.mark.parametrize("workers", [1, 8])
-def test_groups_that_are_refused_for_all_are_skipped_before_all_employees_were_asked_for(
+def test_groups_forbidden_for_all_are_skipped_before_all_employees_are_tried(
     run: Any, portal: Start, workers: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     employees = new([{"id": number} for number in range(1, 501)])
@@ -231,7 +229,7 @@ def test_groups_that_are_refused_for_all_are_skipped_before_all_employees_were_a
     assert sum(asked.path.endswith("groups") for asked in vendor.asked) == 15
 
 
-def test_an_employee_some_of_whose_groups_failed_keeps_the_others(
+def test_employee_with_some_failed_groups_keeps_the_others(
     run: Any, portal: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     groups = new([{"id": 7}, {"Result": "Failure", "Reason": "x"}, {"id": 8}])
@@ -241,7 +239,7 @@ def test_an_employee_some_of_whose_groups_failed_keeps_the_others(
     assert "1 items are missing because the vendor reported an error" in caplog.text
 
 
-def test_choices_of_custom_fields_stand_beside_values(run: Any, portal: Start) -> None:
+def test_choices_of_custom_fields_are_in_their_own_column(run: Any, portal: Start) -> None:
     choices = [{"valueId": 1, "title": "M", "isSelected": True}]
     fields = new([{"id": 1, "name": "Größe", "value": choices}, {"id": 2, "name": "Motto", "value": "M"}])
     output = run(portal(answers(employees=new([{"id": 1}]), customfields=fields)).url, "employee_custom_fields", **ALL)
@@ -249,7 +247,7 @@ def test_choices_of_custom_fields_stand_beside_values(run: Any, portal: Start) -
     assert found == [(1, None, choices), (2, "M", None)]
 
 
-def test_the_skill_of_an_employee_is_known_by_its_id(run: Any, portal: Start) -> None:
+def test_employee_skill_is_identified_by_its_id(run: Any, portal: Start) -> None:
     skills = new([{"skillId": "a-1", "id": 5}, {"id": 77}, {"skill_id": "5"}, {"id": 9, "skill": {"id": 6}}])
     output = run(portal(answers(employees=new([{"id": 1}]), skills=skills)).url, "employee_skills", **ALL)
     assert rows(output, "employee_skills", "skill_id") == [("a-1",), ("77",), ("5",), ("6",)]
@@ -260,7 +258,7 @@ def person(user: str, *trainings: dict[str, Any]) -> dict[str, Any]:
     return {"Result": "Success", "Reason": "", "TranscriptItem": item}
 
 
-def test_transcripts_stand_two_levels_down(run: Any, portal: Start) -> None:
+def test_transcripts_are_nested_two_levels_deep(run: Any, portal: Start) -> None:
     def answer(asked: Asked) -> Answer:
         if not asked.query["ModificationStartDate"].startswith("2024-02-26"):
             return old([])
@@ -294,13 +292,13 @@ def queries(vendor: Host, name: str) -> list[dict[str, str]]:
 @pytest.mark.parametrize(
     "item", [{"Result": "Success"}, {"TranscriptItem": None}, {"TranscriptItem": {"Transcripts": 7}}]
 )
-def test_an_item_without_a_user_is_another_shape(run: Any, portal: Start, item: dict[str, Any]) -> None:
+def test_item_without_a_user_fails_the_stream(run: Any, portal: Start, item: dict[str, Any]) -> None:
     fails: list[Exception] = []
     run(portal(lambda asked: old([item])).url, "transcripts", fails=fails, **ALL)
     assert fails
 
 
-def test_items_that_failed_inside_a_good_answer_are_counted_without_their_words_and_nothing_is_taken_for_gone(
+def test_failed_items_in_a_good_answer_are_counted_without_their_text(
     run: Any, portal: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     failed = {"Result": "Failure", "Reason": "Ms Secret has left"}
@@ -318,7 +316,7 @@ def test_items_that_failed_inside_a_good_answer_are_counted_without_their_words_
     assert "Secret" not in caplog.text
 
 
-def test_a_failed_user_does_not_stop_transcripts_and_one_without_any_has_no_rows(run: Any, portal: Start) -> None:
+def test_failed_user_does_not_stop_transcripts(run: Any, portal: Start) -> None:
     items = [
         {"Result": "Failure", "Reason": "x", "TranscriptItem": None},
         {"TranscriptItem": {"UserId": "u", "Transcripts": None}},
@@ -347,7 +345,7 @@ LACKING: dict[str, Callable[[Asked], Answer]] = {
 
 
 @pytest.mark.parametrize("case", LACKING)
-def test_where_a_list_lacks_rows_that_it_told_of_nothing_is_taken_for_gone(
+def test_list_shorter_than_announced_marks_no_row_as_deleted(
     run: Any, portal: Start, case: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     output = run(portal(LACKING[case]).url, "catalog", **ALL)
@@ -357,7 +355,7 @@ def test_where_a_list_lacks_rows_that_it_told_of_nothing_is_taken_for_gone(
 
 
 @pytest.mark.parametrize("body", [{"data": None}, {"data": [], "count": 50}])
-def test_a_page_that_says_nothing_after_others_takes_nothing_for_gone(run: Any, portal: Start, body: Any) -> None:
+def test_empty_answer_after_other_pages_marks_no_row_as_deleted(run: Any, portal: Start, body: Any) -> None:
     vendor = portal(
         lambda asked: ok(body) if "nextPageToken" in asked.query else new([{"id": 1}], nextPageToken="more")
     )
@@ -381,13 +379,13 @@ WHOLE: dict[str, Callable[[Asked], Answer]] = {
 
 
 @pytest.mark.parametrize("case", WHOLE)
-def test_a_list_that_came_whole_is_whole_however_it_counts(run: Any, portal: Start, case: str) -> None:
+def test_complete_list_is_complete_however_it_counts(run: Any, portal: Start, case: str) -> None:
     output = run(portal(WHOLE[case]).url, "catalog", **ALL)
     assert len(output.records("catalog")) in {300, 50, 120, 70}
     assert len(output.of("ACTIVATE_VERSION")) == 1
 
 
-def test_a_last_page_that_counts_nothing_is_the_end(run: Any, portal: Start) -> None:
+def test_last_page_with_a_zero_count_is_the_end(run: Any, portal: Start) -> None:
     last = ok({"data": None, "count": 0})
     vendor = portal(lambda asked: last if "nextPageToken" in asked.query else new([{"id": 1}], nextPageToken="more"))
     assert len(run(vendor.url, "employees", **ALL).of("ACTIVATE_VERSION")) == 1
@@ -402,7 +400,7 @@ def sessions(asked: Asked, many: int) -> Answer | None:
     return None
 
 
-def test_a_roster_that_may_not_be_read_is_given_up_before_all_sessions_were_asked_for(
+def test_forbidden_rosters_are_skipped_before_all_sessions_are_requested(
     run: Any, portal: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     vendor = portal(lambda asked: sessions(asked, 400) or ok({}, status=401))
@@ -414,14 +412,14 @@ def test_a_roster_that_may_not_be_read_is_given_up_before_all_sessions_were_aske
 @pytest.mark.parametrize(
     "selected", [("catalog", "session_roster"), ("session_roster",), ("catalog", "training_details", "session_roster")]
 )
-def test_rosters_are_read_whichever_of_the_lists_above_them_are_selected(
+def test_rosters_are_read_whichever_parent_lists_are_selected(
     run: Any, portal: Start, selected: tuple[str, ...]
 ) -> None:
     output = run(portal(lambda asked: sessions(asked, 1) or old([{"UserId": "u1"}])).url, *selected, **ALL)
     assert output.counts() == dict.fromkeys(selected, 1)
 
 
-def test_a_number_that_is_not_heeded_is_an_error_where_the_page_is_full(
+def test_ignored_page_number_fails_the_stream_if_the_page_is_full(
     run: Any, portal: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     fails: list[Exception] = []
@@ -433,7 +431,7 @@ def test_a_number_that_is_not_heeded_is_an_error_where_the_page_is_full(
 
 @pytest.mark.parametrize("status", [401, 403])
 @pytest.mark.parametrize("credential", [{}, {"access_token": "given"}])
-def test_an_employee_that_may_not_be_read_holds_up_no_other(
+def test_forbidden_employee_does_not_stop_the_others(
     run: Any, portal: Start, status: int, credential: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     def answer(asked: Asked) -> Answer:
@@ -449,7 +447,7 @@ def test_an_employee_that_may_not_be_read_holds_up_no_other(
     assert len([asked for asked in vendor.asked if asked.method == "POST"]) <= 3
 
 
-def test_a_given_token_that_ends_ends_the_run(run: Any, portal: Start) -> None:
+def test_expired_given_token_ends_the_run(run: Any, portal: Start) -> None:
     groups = 0
 
     def answer(asked: Asked) -> Answer:
@@ -476,7 +474,7 @@ WRAPPED = {
 
 @pytest.mark.parametrize("stream", WRAPPED)
 @pytest.mark.parametrize("framed", [False, True])
-def test_what_belongs_to_an_employee_may_stand_in_the_employee(
+def test_data_of_an_employee_can_be_nested_in_the_employee(
     run: Any, portal: Start, stream: str, *, framed: bool
 ) -> None:
     name, body = WRAPPED[stream]
@@ -485,14 +483,12 @@ def test_what_belongs_to_an_employee_may_stand_in_the_employee(
 
 
 @pytest.mark.parametrize("status", ["500", 503, "429"])
-def test_an_answer_that_says_inside_that_it_failed_for_now_is_asked_for_again(
-    run: Any, portal: Start, status: Any
-) -> None:
+def test_answer_with_a_transient_error_in_its_body_is_requested_again(run: Any, portal: Start, status: Any) -> None:
     bodies = [{"status": status, "data": None}, {"status": "200", "data": [{"id": 1}]}]
     assert run(portal(lambda asked: ok(bodies.pop(0))).url, "ou_types", **ALL).counts() == {"ou_types": 1}
 
 
-def test_a_training_whose_details_failed_is_gone_and_the_others_arrive(run: Any, portal: Start) -> None:
+def test_training_with_failed_details_is_missing_and_the_others_are_loaded(run: Any, portal: Start) -> None:
     def answer(asked: Asked) -> Answer:
         if asked.path.endswith("GlobalSearch"):
             return old([{"ObjectId": "a"}, {"ObjectId": "b"}] if asked.query["pageNumber"] == "1" else [])
@@ -505,7 +501,7 @@ def test_a_training_whose_details_failed_is_gone_and_the_others_arrive(run: Any,
     assert output.of("ACTIVATE_VERSION") == []
 
 
-def test_fields_are_found_whatever_their_case_in_parents_too(run: Any, portal: Start) -> None:
+def test_fields_are_found_in_any_case_including_parents(run: Any, portal: Start) -> None:
     def answer(asked: Asked) -> Answer:
         if asked.path.endswith("employees"):
             return new([{"ID": 5, "externalID": "a", "firstname": "Zoë", "FirstName": None, "FIRSTNAME": "Zoe"}])
@@ -522,7 +518,7 @@ def test_fields_are_found_whatever_their_case_in_parents_too(run: Any, portal: S
     assert rows(output, "employee_groups", "employee_id", "id", "name") == [(5, 7, "Alle")]
 
 
-def test_rosters_are_read_of_trainings_that_are_sessions_and_of_those_that_list_some(run: Any, portal: Start) -> None:
+def test_rosters_are_read_for_sessions_and_for_trainings_that_list_sessions(run: Any, portal: Start) -> None:
     details = {
         "e": {"ObjectId": "e", "Type": "Event", "Sessions": [{"SessionLOID": "S1"}, {"SessionLOID": "s2"}]},
         "f": {"ObjectId": "f", "sessions": {"Session": [{"LOID": "s3"}, "s4"]}},
@@ -547,7 +543,7 @@ def test_rosters_are_read_of_trainings_that_are_sessions_and_of_those_that_list_
     assert len(queries(vendor, "GetSessionRoster")) == 5
 
 
-def test_the_catalogue_is_asked_one_call_at_a_time(run: Any, portal: Start) -> None:
+def test_catalogue_is_requested_one_call_at_a_time(run: Any, portal: Start) -> None:
     under_way: list[int] = []
 
     def answer(asked: Asked) -> Answer:
@@ -565,7 +561,7 @@ def test_the_catalogue_is_asked_one_call_at_a_time(run: Any, portal: Start) -> N
     assert vendor.most_at_once == 1
 
 
-def test_one_requisition_is_no_list_and_no_endless_one(run: Any, portal: Start) -> None:
+def test_single_requisition_in_place_of_a_list_does_not_repeat(run: Any, portal: Start) -> None:
     vendor = portal(lambda asked: old({"Id": 7, "Title": "Löter", "CanAppy": True, "RangeLow": "", "DivisionId": 12}))
     output = run(vendor.url, "job_requisitions", **ALL)
     found = rows(output, "job_requisitions", "Id", "CanAppy", "RangeLow", "DivisionId")
@@ -573,7 +569,7 @@ def test_one_requisition_is_no_list_and_no_endless_one(run: Any, portal: Start) 
     assert len(queries(vendor, "JobRequisition")) == 2
 
 
-def test_applicants_are_asked_for_by_status(run: Any, portal: Start, caplog: pytest.LogCaptureFixture) -> None:
+def test_applicants_are_requested_by_status(run: Any, portal: Start, caplog: pytest.LogCaptureFixture) -> None:
     def answer(asked: Asked) -> Answer:
         status = asked.query["CurrentStatus"]
         if status == "Gibt es nicht":
@@ -608,7 +604,7 @@ def test_applicants_are_asked_for_by_status(run: Any, portal: Start, caplog: pyt
         7,
     ],
 )
-def test_other_shapes_are_errors(run: Any, portal: Start, body: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_other_shapes_fail_the_stream(run: Any, portal: Start, body: Any, caplog: pytest.LogCaptureFixture) -> None:
     fails: list[Exception] = []
     run(portal(lambda asked: ok(body)).url, "ou_types", fails=fails, **ALL)
     assert "1 of 1 streams failed: ou_types" in str(fails[0])
@@ -619,7 +615,7 @@ XML = b"\xef\xbb\xbf<cornerstoneapi><validations><status>200</status><data>Ms Se
 
 
 @pytest.mark.parametrize("body", [XML, XML[3:], b'\r\n<?xml version="1.0"?><Error/>'])
-def test_xml_is_an_error_that_says_so(run: Any, portal: Start, body: bytes, caplog: pytest.LogCaptureFixture) -> None:
+def test_xml_is_reported_as_such(run: Any, portal: Start, body: bytes, caplog: pytest.LogCaptureFixture) -> None:
     vendor = portal(lambda asked: ok(body))
     fails: list[Exception] = []
     run(vendor.url, "job_requisitions", fails=fails, **ALL)
@@ -629,7 +625,7 @@ def test_xml_is_an_error_that_says_so(run: Any, portal: Start, body: bytes, capl
 
 
 @pytest.mark.parametrize("body", [b"<!DOCTYPE html><HTML>", b'{"data":[{"id"', {"error": {"code": ""}}])
-def test_what_is_no_answer_is_asked_for_again(run: Any, portal: Start, body: Any) -> None:
+def test_transient_failure_in_a_good_answer_is_requested_again(run: Any, portal: Start, body: Any) -> None:
     bodies = [body, new([{"id": 1}])]
     vendor = portal(lambda asked: ok(bodies.pop(0)) if not isinstance(bodies[0], Answer) else bodies.pop(0))
     assert run(vendor.url, "ou_types", **ALL).counts() == {"ou_types": 1}
@@ -657,7 +653,7 @@ def bulk(jobs: list[dict[str, Any]], report: Callable[[Asked], Answer] = lambda 
 BULK: dict[str, Any] = {**ALL, "start_date": "2024-02-10", "end_date": "2024-03-09"}
 
 
-def test_imports_come_from_the_list_of_jobs_or_from_each_job(run: Any, portal: Start) -> None:
+def test_imports_are_read_from_the_job_list_or_from_each_job(run: Any, portal: Start) -> None:
     vendor = portal(bulk([{**JOB, "imports": IMPORTS}]))
     output = run(vendor.url, "bulk_imports", "bulk_jobs", **BULK)
     assert rows(output, "bulk_imports", "id", "job_id", "error_records") == [("i/1", "j1", 1)]
@@ -670,7 +666,7 @@ def test_imports_come_from_the_list_of_jobs_or_from_each_job(run: Any, portal: S
     assert rows(output, "bulk_imports", "id", "job_id") == [("i/1", "j1"), ("i/1", "j%2F1")]
 
 
-def test_a_report_that_breaks_off_within_a_cell_is_asked_for_again(run: Any, portal: Start) -> None:
+def test_report_truncated_within_a_cell_is_requested_again(run: Any, portal: Start) -> None:
     texts = [CSV, CSV[:60], CSV]
     vendor = portal(bulk([{**JOB, "imports": IMPORTS}], lambda asked: ok(texts.pop())))
     output = run(vendor.url, "bulk_imports", "bulk_import_reports", **BULK)
@@ -678,7 +674,7 @@ def test_a_report_that_breaks_off_within_a_cell_is_asked_for_again(run: Any, por
     assert texts == []
 
 
-def test_jobs_are_asked_for_by_the_days_of_their_making(run: Any, portal: Start) -> None:
+def test_jobs_are_requested_by_creation_date(run: Any, portal: Start) -> None:
     vendor = portal(bulk([]))
     run(vendor.url, "bulk_jobs", **BULK)
     asked = sorted(tuple(query.values()) for query in queries(vendor, "/jobs"))
@@ -687,7 +683,7 @@ def test_jobs_are_asked_for_by_the_days_of_their_making(run: Any, portal: Start)
     assert asked[-1][3] == "2024-03-09"
 
 
-def test_reports_are_rows_of_cells(run: Any, portal: Start) -> None:
+def test_report_rows_contain_cells(run: Any, portal: Start) -> None:
     vendor = portal(bulk([{**JOB, "imports": IMPORTS}]))
     output = run(vendor.url, "bulk_imports", "bulk_import_reports", **BULK)
     records = output.records("bulk_import_reports")
@@ -702,7 +698,7 @@ def test_reports_are_rows_of_cells(run: Any, portal: Start) -> None:
     assert paths == [f"{ROOT}x/bulk-api/v1/imports/i%2F1/{kind}" for kind in ("report", "errors")]
 
 
-def test_cells_without_a_name_or_with_the_same_one_are_kept(run: Any, portal: Start) -> None:
+def test_cells_with_a_missing_or_repeated_name_are_kept(run: Any, portal: Start) -> None:
     vendor = portal(bulk([{**JOB, "imports": IMPORTS}], lambda asked: ok("Ä,Ä,\nß,2,3,4\n5\n".encode())))
     output = run(vendor.url, "bulk_imports", "bulk_import_reports", **BULK)
     cells = [record["cells"] for record in output.records("bulk_import_reports")[:2]]
@@ -723,7 +719,7 @@ UNFINISHED: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("status", [None, "IN_PROGRESS"])
-def test_reports_of_imports_that_are_not_over_wait(run: Any, portal: Start, status: str | None) -> None:
+def test_reports_of_unfinished_imports_wait(run: Any, portal: Start, status: str | None) -> None:
     vendor = portal(bulk([{**JOB, "status": status, "imports": UNFINISHED}]))
     first = run(vendor.url, "bulk_imports", "bulk_import_reports", **BULK)
     assert not queries(vendor, "/imports/")
@@ -734,23 +730,21 @@ def test_reports_of_imports_that_are_not_over_wait(run: Any, portal: Start, stat
 
 
 @pytest.mark.parametrize("status", ["Rejected", "Abgeschlossen", "PARTIALLY_COMPLETED", "3", "Timed out", "Failed"])
-def test_reports_are_read_where_a_status_or_the_counts_say_that_an_import_is_over(
+def test_reports_are_read_if_a_status_or_the_counts_show_a_finished_import(
     run: Any, portal: Start, status: str
 ) -> None:
     vendor = portal(bulk([{**JOB, "imports": [{**IMPORTS[0], "status": status}]}]))
     assert run(vendor.url, "bulk_import_reports", "bulk_imports", **BULK).records("bulk_import_reports")
 
 
-def test_imports_that_are_not_over_after_days_are_told_of(
-    run: Any, portal: Start, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_imports_unfinished_after_days_log_a_warning(run: Any, portal: Start, caplog: pytest.LogCaptureFixture) -> None:
     made = f"{datetime.now(timezone.utc) - timedelta(days=5):%Y-%m-%dT%H:%M:%SZ}"
     job = {**JOB, "created_date": made, "imports": [{"id": "i", "status": "In progress"}]}
     run(portal(bulk([job])).url, "bulk_import_reports", "bulk_imports", **BULK)
     assert "1 of the imports have not finished after days" in caplog.text
 
 
-def test_reports_that_are_not_kept_any_more_are_not_asked_for(run: Any, portal: Start) -> None:
+def test_reports_past_their_retention_are_not_requested(run: Any, portal: Start) -> None:
     now = datetime.now(timezone.utc)
     jobs = [
         {"id": f"j{days}", "status": "COMPLETED", "created_date": f"{now - timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}"}
@@ -762,7 +756,7 @@ def test_reports_that_are_not_kept_any_more_are_not_asked_for(run: Any, portal: 
     assert {asked.path.split("/")[-2] for asked in vendor.asked if "/imports/" in asked.path} == {"j2", "j29"}
 
 
-def test_a_job_without_imports_has_no_rows_and_one_that_is_gone_is_no_error(run: Any, portal: Start) -> None:
+def test_job_without_imports_has_no_rows_and_a_deleted_one_is_no_error(run: Any, portal: Start) -> None:
     listed = [{"id": "queued", "imports": None}, {"id": "gone"}, {"id": "j1"}, {"id": "framed"}]
     one = {
         "queued": ok({"id": "queued", "imports": None}),
@@ -780,7 +774,7 @@ def test_a_job_without_imports_has_no_rows_and_one_that_is_gone_is_no_error(run:
     ]
 
 
-def test_a_report_with_quotes_as_they_come_is_read(run: Any, portal: Start) -> None:
+def test_report_with_unescaped_quotes_is_read(run: Any, portal: Start) -> None:
     text = b'User ID,Message\nx,"Manager "X" not found"\n'
     vendor = portal(bulk([{**JOB, "imports": [{**IMPORTS[0], "total_records": 1}]}], lambda asked: ok(text)))
     records = run(vendor.url, "bulk_imports", "bulk_import_reports", **BULK).records("bulk_import_reports")
@@ -789,7 +783,7 @@ def test_a_report_with_quotes_as_they_come_is_read(run: Any, portal: Start) -> N
     assert len(queries(vendor, "/imports/")) == 2
 
 
-def test_a_report_that_is_throttled_waits_and_counts_no_download(run: Any, portal: Start) -> None:
+def test_throttled_report_waits_and_counts_as_no_download(run: Any, portal: Start) -> None:
     throttled = [Answer({}, 429, headers={"Retry-After": "0"}) for _ in range(4)]
     vendor = portal(bulk([{**JOB, "imports": IMPORTS}], lambda asked: throttled.pop() if throttled else ok(CSV)))
     output = run(vendor.url, "bulk_imports", "bulk_import_reports", **BULK)
@@ -800,9 +794,7 @@ def test_a_report_that_is_throttled_waits_and_counts_no_download(run: Any, porta
     ]
 
 
-def test_a_report_that_is_not_there_is_asked_for_by_the_next_run(
-    run: Any, portal: Start, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_missing_report_is_requested_by_the_next_run(run: Any, portal: Start, caplog: pytest.LogCaptureFixture) -> None:
     def report(asked: Asked) -> Answer:
         return ok({}, status=404) if asked.path.endswith("/errors") else ok(CSV)
 
@@ -817,14 +809,14 @@ def test_a_report_that_is_not_there_is_asked_for_by_the_next_run(
 
 
 @pytest.mark.parametrize("reports", [None, "x", [3], ["2026-99-99 i/1/report"], [None, {"a": 1}]])
-def test_a_state_that_cannot_be_read_costs_a_download(run: Any, portal: Start, reports: Any) -> None:
+def test_unreadable_state_costs_one_more_download(run: Any, portal: Start, reports: Any) -> None:
     vendor = portal(bulk([{**JOB, "imports": IMPORTS}]))
     state = {"bookmarks": {"bulk_import_reports": {"reports": reports}}}
     output = run(vendor.url, "bulk_imports", "bulk_import_reports", state=state, **BULK)
     assert len(output.records("bulk_import_reports")) == 4
 
 
-def test_what_no_list_names_any_more_is_forgotten(run: Any, portal: Start) -> None:
+def test_reports_no_longer_listed_are_forgotten(run: Any, portal: Start) -> None:
     vendor = portal(bulk([{**JOB, "imports": IMPORTS}]))
     state = {"bookmarks": {"bulk_import_reports": {"reports": ["2020-01-01 old/report", "2999-01-01 x/report 2"]}}}
     kept = run(vendor.url, "bulk_imports", "bulk_import_reports", state=state, **BULK).state
@@ -833,7 +825,7 @@ def test_what_no_list_names_any_more_is_forgotten(run: Any, portal: Start) -> No
 
 
 @pytest.mark.parametrize("limit", [5, 75, 417, 2200])
-def test_no_minute_holds_one_request_too_many(limit: int) -> None:
+def test_no_minute_exceeds_the_request_limit(limit: int) -> None:
     now, sent = 0.0, []
     rate_limiter = RateLimiter({"": per_minute(limit)}, clock=lambda: now)
     while now < 60:
@@ -868,7 +860,7 @@ SAMPLES = {
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_published_rows_arrive_whole(run: Any, portal: Start, samples: Path, name: str) -> None:
+def test_published_rows_are_loaded_completely(run: Any, portal: Start, samples: Path, name: str) -> None:
     body = json.loads((samples / f"{name}.json").read_text())["response"]["body"]
     later = {"data": [], "count": 0}
     seen: set[str] = set()
@@ -894,7 +886,7 @@ def test_published_rows_arrive_whole(run: Any, portal: Start, samples: Path, nam
     assert pages == ([None, token] if token else [None])
 
 
-def test_the_published_report_and_xml_are_understood(run: Any, portal: Start, samples: Path) -> None:
+def test_published_report_and_xml_are_parsed(run: Any, portal: Start, samples: Path) -> None:
     text = json.loads((samples / "bulk_report_csv.json").read_text())["response"]["body_text"].encode()
     gone = json.loads((samples / "bulk_report_gone.json").read_text())["response"]["body"]
     xml = json.loads((samples / "rest_xml_by_default.json").read_text())["response"]["body_text"].encode()
@@ -910,7 +902,9 @@ def test_the_published_report_and_xml_are_understood(run: Any, portal: Start, sa
     assert fails
 
 
-def test_an_item_that_is_no_record_holds_up_no_other(run: Any, portal: Start, caplog: pytest.LogCaptureFixture) -> None:
+def test_item_that_is_not_a_record_does_not_stop_the_others(
+    run: Any, portal: Start, caplog: pytest.LogCaptureFixture
+) -> None:
     vendor = portal(lambda _: new([{"id": 1}, None, "x", {"id": 2}]))
     output = run(vendor.url, "termination_reasons", **ALL)
     assert {record["id"] for record in output.records("termination_reasons")} == {1, 2}
@@ -919,7 +913,7 @@ def test_an_item_that_is_no_record_holds_up_no_other(run: Any, portal: Start, ca
 
 
 @pytest.mark.parametrize("odd", [None, 5, "x", []])
-def test_a_page_of_nothing_but_odd_items_holds_up_no_other_page(
+def test_page_of_invalid_items_does_not_stop_later_pages(
     run: Any, portal: Start, odd: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     pages = {"": new([odd], nextPageToken="a"), "a": new([{"id": 1}], nextPageToken="b"), "b": new([odd, odd])}
@@ -934,7 +928,7 @@ def test_a_page_of_nothing_but_odd_items_holds_up_no_other_page(
 
 
 @pytest.mark.parametrize("odd", [None, 5, "x", []])
-def test_a_numbered_page_of_nothing_but_odd_items_is_not_the_last(run: Any, portal: Start, odd: Any) -> None:
+def test_numbered_page_of_invalid_items_is_not_the_last(run: Any, portal: Start, odd: Any) -> None:
     pages = {"1": old([{"Id": 1}]), "2": old([odd]), "3": old([{"Id": 2}])}
     vendor = portal(lambda asked: pages.get(asked.query["page"], old([])))
     output = run(vendor.url, "job_requisitions", **ALL)
@@ -944,7 +938,7 @@ def test_a_numbered_page_of_nothing_but_odd_items_is_not_the_last(run: Any, port
 
 @pytest.mark.parametrize("odd", [None, 5, {}, {"Result": "Error", "Reason": "x"}])
 @pytest.mark.parametrize("numbers", ["12", "13", "23", "123"])
-def test_pages_that_begin_with_the_same_odd_item_are_all_read(
+def test_pages_that_start_with_the_same_invalid_item_are_all_read(
     run: Any, portal: Start, odd: Any, numbers: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     def answer(asked: Asked) -> Answer:
@@ -963,7 +957,9 @@ def test_pages_that_begin_with_the_same_odd_item_are_all_read(
     "body",
     [{"Message": "An error has occurred."}, {"status": "Failed", "message": "x"}, {"status": "Error"}, {"status": 503}],
 )
-def test_an_error_in_place_of_the_only_child_is_neither_a_row_nor_none(run: Any, portal: Start, body: Any) -> None:
+def test_error_in_place_of_the_only_child_is_neither_a_row_nor_an_empty_list(
+    run: Any, portal: Start, body: Any
+) -> None:
     def answer(asked: Asked) -> Answer:
         if asked.path.endswith("/employees"):
             return new([{"id": 1}, {"id": 2}])
@@ -976,7 +972,7 @@ def test_an_error_in_place_of_the_only_child_is_neither_a_row_nor_none(run: Any,
     assert output.of("ACTIVATE_VERSION", "employee_employment_status") == []
 
 
-def test_registration_number_zero_is_not_number_one(run: Any, portal: Start) -> None:
+def test_registration_number_zero_differs_from_one(run: Any, portal: Start) -> None:
     day = {"start_date": "2024-02-26", "end_date": "2024-02-26"}
     trainings = [{"LOID": "a", "RegistrationNumber": number} for number in (0, 1)]
     vendor = portal(lambda asked: old([person("u", *trainings)] if asked.query["pageNumber"] == "1" else []))
@@ -985,7 +981,7 @@ def test_registration_number_zero_is_not_number_one(run: Any, portal: Start) -> 
 
 @pytest.mark.parametrize("odd", [None, 5, "x", []])
 @pytest.mark.parametrize("place", ["item", "user", "training"])
-def test_odd_items_among_transcripts_hold_up_no_other(
+def test_invalid_items_among_transcripts_do_not_stop_the_others(
     run: Any, portal: Start, odd: Any, place: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     good = person("u", {"LOID": "a"})
@@ -1001,16 +997,14 @@ def test_odd_items_among_transcripts_hold_up_no_other(
     )
 
 
-def test_one_transcript_in_the_place_of_a_list_is_one(run: Any, portal: Start) -> None:
+def test_single_transcript_in_place_of_a_list_is_read(run: Any, portal: Start) -> None:
     item = {"TranscriptItem": {"UserId": "u", "Transcripts": {"LOID": "a"}}}
     vendor = portal(lambda asked: old([item] if asked.query["pageNumber"] == "1" else []))
     output = run(vendor.url, "transcripts", start_date="2024-02-26", end_date="2024-02-26", **ALL)
     assert rows(output, "transcripts", "UserId", "LOID") == [("u", "a")]
 
 
-def test_tokens_that_alternate_end_the_stream_by_its_name(
-    run: Any, portal: Start, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_alternating_tokens_fail_the_stream_by_name(run: Any, portal: Start, caplog: pytest.LogCaptureFixture) -> None:
     def answer(asked: Asked) -> Answer:
         token = asked.query.get("nextPageToken")
         return new([{"id": token}], nextPageToken="b" if token == "a" else "a")
@@ -1023,7 +1017,7 @@ def test_tokens_that_alternate_end_the_stream_by_its_name(
     assert len(vendor.asked) < 6
 
 
-def test_no_content_behind_a_token_is_no_end_of_the_list(run: Any, portal: Start) -> None:
+def test_no_content_for_a_page_token_does_not_end_the_list(run: Any, portal: Start) -> None:
     met: list[str] = []
 
     def answer(asked: Asked) -> Answer:
@@ -1035,9 +1029,7 @@ def test_no_content_behind_a_token_is_no_end_of_the_list(run: Any, portal: Start
     assert rows(run(portal(answer).url, "employees", **ALL), "employees", "id") == [(1,), (2,)]
 
 
-def test_tokens_that_are_new_each_time_lead_on_no_list_for_ever(
-    run: Any, portal: Start, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_endless_new_tokens_fail_the_stream(run: Any, portal: Start, caplog: pytest.LogCaptureFixture) -> None:
     fails: list[Exception] = []
     vendor = portal(lambda asked: new([{"id": 1}], nextPageToken=f"{asked.query_text[-20:]}1"))
     output = run(vendor.url, "employees", fails=fails, **ALL)
@@ -1047,14 +1039,14 @@ def test_tokens_that_are_new_each_time_lead_on_no_list_for_ever(
     assert len(vendor.asked) < 30
 
 
-def test_a_list_that_begins_anew_beyond_its_last_page_ends_there(run: Any, portal: Start) -> None:
+def test_list_that_starts_again_after_its_last_page_ends_there(run: Any, portal: Start) -> None:
     pages = [[{"Id": 1}, {"Id": 2}], [{"Id": 3}, {"Id": 4}]]
     vendor = portal(lambda asked: old(pages[(int(asked.query["page"]) - 1) % 2]))
     output = run(vendor.url, "job_requisitions", **ALL)
     assert rows(output, "job_requisitions", "Id") == [(1,), (2,), (3,), (4,)]
 
 
-def test_a_job_that_cannot_be_read_holds_up_no_other(run: Any, portal: Start, caplog: pytest.LogCaptureFixture) -> None:
+def test_unreadable_job_does_not_stop_the_others(run: Any, portal: Start, caplog: pytest.LogCaptureFixture) -> None:
     def answer(asked: Asked) -> Answer:
         if asked.path.endswith("/jobs/odd"):
             return ok({"job": {"id": "odd", "imports": "none"}})

@@ -60,7 +60,7 @@ def test_every_row_and_value_of_every_list_arrives(run: Any, sandbox: Sandbox, u
     assert {request["status"] for request in sandbox.requests()} == {200}
 
 
-def test_what_is_many_requests_is_offered_where_it_is_named(run: Any, sandbox: Sandbox, url: str) -> None:
+def test_streams_with_many_requests_are_available_if_they_are_named(run: Any, sandbox: Sandbox, url: str) -> None:
     output = run(url, **PART)
     optional = {stream.name for stream in STREAMS if stream.optional}
     assert {message["stream"] for message in output.of("SCHEMA")} == set(KEYS) - optional
@@ -68,7 +68,7 @@ def test_what_is_many_requests_is_offered_where_it_is_named(run: Any, sandbox: S
     assert not asked(sandbox, "x/bulk-api/v1/imports/")
 
 
-def test_a_second_run_reads_lists_again_and_of_transcripts_what_changed(run: Any, sandbox: Sandbox, url: str) -> None:
+def test_second_run_rereads_lists_but_only_changed_transcripts(run: Any, sandbox: Sandbox, url: str) -> None:
     streams = ("employees", "transcripts", "bulk_jobs")
     first = run(url, *streams, **PART)
     days = {request["query"]["ModificationStartDate"] for request in asked(sandbox, "LOTranscript/")}
@@ -86,7 +86,7 @@ def test_a_second_run_reads_lists_again_and_of_transcripts_what_changed(run: Any
     assert not second.of("ACTIVATE_VERSION", "bulk_jobs")
 
 
-def test_transcripts_go_on_with_the_days_that_are_missing(run: Any, sandbox: Sandbox, url: str) -> None:
+def test_transcripts_resume_with_the_missing_days(run: Any, sandbox: Sandbox, url: str) -> None:
     path = f"{REST}LOTranscript/TranscriptSearch"
     sandbox.control("fault", path=path, kind="status", status=400, times=None, after=40)
     first = run(url, "transcripts", fails=[], max_concurrency=1, **PART)
@@ -132,7 +132,7 @@ def test_each_report_is_read_once(run: Any, sandbox: Sandbox, url: str) -> None:
     assert not second.of("ACTIVATE_VERSION")
 
 
-def test_a_run_that_ends_midway_loses_no_report_and_reads_none_twice(
+def test_interrupted_run_loses_no_report_and_reads_none_twice(
     run: Any, sandbox: Sandbox, url: str, lately: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     every = run(url, *LATE, **lately).records(*REPORTS)
@@ -160,7 +160,7 @@ def test_a_run_that_ends_midway_loses_no_report_and_reads_none_twice(
 
 
 @pytest.mark.parametrize("status", [400, 403])
-def test_a_report_that_is_refused_keeps_no_other_waiting(
+def test_forbidden_report_does_not_stop_the_others(
     run: Any, sandbox: Sandbox, url: str, lately: dict[str, Any], status: int
 ) -> None:
     every = run(url, *LATE, **lately).records(*REPORTS)
@@ -175,7 +175,7 @@ def test_a_report_that_is_refused_keeps_no_other_waiting(
     assert len(first.records(*REPORTS)) + len(second.records(*REPORTS)) == len(every)
 
 
-def test_a_report_that_fails_is_asked_for_twice_a_run_and_five_times_at_most(
+def test_failing_report_is_requested_twice_a_run_and_at_most_five_times(
     run: Any, sandbox: Sandbox, url: str, lately: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     victim = sandbox.records("cornerstone", "bulk_imports")[1]["id"]
@@ -207,7 +207,7 @@ def test_maintenance_costs_no_download(run: Any, sandbox: Sandbox, url: str, lat
     assert {(record["import_id"], record["kind"]) for record in output.records(*REPORTS)} == {(victim, "report")}
 
 
-def test_reports_that_were_downloaded_too_often_are_a_warning(
+def test_reports_downloaded_too_often_log_a_warning(
     run: Any, sandbox: Sandbox, url: str, lately: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(5):
@@ -221,7 +221,7 @@ def test_reports_that_were_downloaded_too_often_are_a_warning(
     assert downloads(sandbox) == []
 
 
-def test_a_test_of_the_connection_downloads_no_report(sandbox: Sandbox, url: str) -> None:
+def test_connection_test_downloads_no_report(sandbox: Sandbox, url: str) -> None:
     credentials = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
     tap = TapCornerstone(config={"api_url": url, **credentials, **ALL})
     assert tap.run_connection_test()
@@ -257,7 +257,7 @@ def test_missing_scopes_skip_their_streams_by_name(
     assert compared(output, sandbox, "employees", "employee_custom_fields", "bulk_imports")
 
 
-def test_the_scopes_of_bulk_streams_are_named_too(
+def test_scopes_of_bulk_streams_are_named(
     run: Any, sandbox: Sandbox, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     sandbox.control("revoke", vendor="cornerstone", permission="bulkapi:read")
@@ -266,7 +266,7 @@ def test_the_scopes_of_bulk_streams_are_named_too(
     assert "bulk_import_reports: its parent stream bulk_imports" in caplog.text
 
 
-def test_tokens_of_pages_that_ended_begin_the_list_anew(
+def test_expired_page_tokens_restart_the_list(
     run: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -291,12 +291,12 @@ def test_tokens_of_pages_that_ended_begin_the_list_anew(
 
 
 @pytest.mark.parametrize("mode", ["bare", "camel"])
-def test_employees_come_in_each_of_their_forms(run: Any, sandbox: Sandbox, url: str, mode: str) -> None:
+def test_employees_are_read_in_every_format(run: Any, sandbox: Sandbox, url: str, mode: str) -> None:
     sandbox.control("mode", vendor="cornerstone", path="employees", mode=mode)
     assert compared(run(url, "employees", **PART), sandbox, "employees")
 
 
-def test_transcripts_come_in_either_spelling_of_their_trainings_id(run: Any, sandbox: Sandbox, url: str) -> None:
+def test_transcripts_are_read_with_either_spelling_of_the_training_id(run: Any, sandbox: Sandbox, url: str) -> None:
     def records() -> list[str]:
         found = run(url, "transcripts", **PART).records("transcripts")
         return sorted(json.dumps(record, sort_keys=True) for record in found)
@@ -310,14 +310,14 @@ FORMS = ["error", "html", "cut", "only-error", "page", "json-500", "xml-500", "h
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_pages_that_break_are_asked_for_again(run: Any, sandbox: Sandbox, url: str, form: str) -> None:
+def test_truncated_pages_are_requested_again(run: Any, sandbox: Sandbox, url: str, form: str) -> None:
     streams = ("employees", "job_requisitions", "transcripts")
     for stream in streams:
         sandbox.control("cornerstone/failure", stream=stream, form=form, times=2)
     assert compared(run(url, *streams, **PART), sandbox, *streams)
 
 
-def test_a_run_that_is_throttled_waits_and_loses_nothing(run: Any, sandbox: Sandbox, url: str) -> None:
+def test_throttled_run_waits_and_loses_nothing(run: Any, sandbox: Sandbox, url: str) -> None:
     streams = ("employees", "organizational_units", "job_applicants")
     for path in ("x/users/v2/employees", "x/organizations/v1/ous", "Recruiting/JobApplicant"):
         sandbox.control("fault", path=f"{REST}{path}", kind="retry-after", status=429, times=2, seconds=1)
@@ -326,14 +326,14 @@ def test_a_run_that_is_throttled_waits_and_loses_nothing(run: Any, sandbox: Sand
 
 
 @pytest.mark.usefixtures("documented_limits")
-def test_the_documented_limits_are_kept(run: Any) -> None:
+def test_documented_limits_are_kept(run: Any) -> None:
     with running(employees=20) as limited:
         streams = ("employees", "employee_groups", "organizational_units", "skills", "job_applicants")
         assert compared(run(f"{limited.url}/cornerstone", *streams, **ALL), limited, *streams)
         assert {request["status"] for request in limited.requests()} == {200}
 
 
-def test_nothing_of_a_record_or_a_credential_reaches_the_log_or_the_state(
+def test_records_and_credentials_reach_neither_log_nor_state(
     run: Any, sandbox: Sandbox, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)

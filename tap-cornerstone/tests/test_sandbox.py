@@ -58,7 +58,7 @@ def test_every_row_and_value_of_every_view_and_object_arrives(run: Any, sandbox:
     assert compared(output, sandbox) > 10_000
 
 
-def test_by_default_people_units_training_and_transcripts_are_offered(url: str) -> None:
+def test_people_units_training_and_transcripts_are_available_by_default(url: str) -> None:
     assert DEFAULT_OBJECTS
     assert DEFAULT_VIEWS
     tap = TapCornerstone(config={"api_url": url, "client_id": "sandbox-client", "client_secret": "sandbox-secret"})
@@ -67,7 +67,7 @@ def test_by_default_people_units_training_and_transcripts_are_offered(url: str) 
     assert "goal_core" not in tap.streams
 
 
-def test_a_second_run_asks_for_what_was_touched_and_for_changes(run: Any, sandbox: Sandbox, url: str) -> None:
+def test_second_run_requests_modified_rows_and_tracked_changes(run: Any, sandbox: Sandbox, url: str) -> None:
     streams = ("users_core", "user_ou_core", "vw_rpt_transcript", "vw_rpt_user_cf")
     config = {"objects": ["user*_core"], "views": ["vw_rpt_transcript", "vw_rpt_user_cf"]}
     first = run(url, *streams, **config)
@@ -82,7 +82,7 @@ def test_a_second_run_asks_for_what_was_touched_and_for_changes(run: Any, sandbo
 
 
 @pytest.mark.parametrize("shape", ["entity", "removed", "removed-id"])
-def test_what_is_deleted_leaves_with_its_key_where_changes_are_tracked(
+def test_deletions_are_emitted_with_their_key_if_changes_are_tracked(
     run: Any, sandbox: Sandbox, url: str, shape: str
 ) -> None:
     config: dict[str, Any] = {"objects": ["user_ou_core"], "views": []}
@@ -98,7 +98,7 @@ def test_what_is_deleted_leaves_with_its_key_where_changes_are_tracked(
     assert run(url, "user_ou_core", state=second.state, **config).counts() == {}
 
 
-def test_deletions_show_though_the_delta_link_ended_and_are_followed_again_from_then_on(
+def test_deletions_are_found_after_an_expired_delta_link_and_tracked_again(
     run: Any, sandbox: Sandbox, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     config: dict[str, Any] = {"objects": ["user_ou_core"], "views": []}
@@ -128,7 +128,7 @@ def test_large_pages_that_fail_are_read_in_smaller_ones(run: Any, sandbox: Sandb
     assert "odata.maxpagesize=250" in str(sizes)
 
 
-def test_rows_that_move_while_they_are_read_come_again_and_none_is_missing(
+def test_rows_that_move_during_a_read_are_repeated_and_none_is_missing(
     run: Any, sandbox: Sandbox, url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     sandbox.control("cornerstone/short-pages", stream="user_ou_core", rows=100)
@@ -151,7 +151,7 @@ def test_rows_that_move_while_they_are_read_come_again_and_none_is_missing(
     assert "3 records repeat the key of an earlier one" in caplog.text
 
 
-def test_a_missing_scope_skips_that_view_alone(
+def test_missing_scope_skips_only_its_view(
     run: Any, sandbox: Sandbox, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     sandbox.control("revoke", vendor="cornerstone", permission="obj_users_core:read")
@@ -161,7 +161,7 @@ def test_a_missing_scope_skips_that_view_alone(
 
 
 @pytest.mark.usefixtures("documented_limits")
-def test_the_documented_limits_are_kept(run: Any) -> None:
+def test_documented_limits_are_kept(run: Any) -> None:
     with running(employees=20) as limited:
         config: dict[str, Any] = {"objects": ["ou_*core"], "views": ["vw_rpt_transcript_c*"]}
         streams = ("ou_core", "ou_cf_core", "ou_hierarchy_core", "vw_rpt_transcript_curricula", "vw_rpt_transcript_cf")
@@ -170,13 +170,13 @@ def test_the_documented_limits_are_kept(run: Any) -> None:
         assert not [request for request in limited.requests() if request["status"] == 429]
 
 
-def test_tokens_that_end_are_renewed(run: Any) -> None:
+def test_expired_tokens_are_renewed(run: Any) -> None:
     with running(employees=20, requests_per_minute=600_000, token_ttl=1) as short:
         output = run(f"{short.url}/cornerstone", "users_core", "ou_core", objects=["users_core", "ou_core"], views=[])
         assert compared(output, short)
 
 
-def test_wrong_credentials_are_one_sentence(run: Any, url: str) -> None:
+def test_wrong_credentials_are_reported_in_one_sentence(run: Any, url: str) -> None:
     fails: list[Exception] = []
     run(url, client_secret="wrong", fails=fails)
     run(url, access_token="dead", views=[], objects=["users_core"], fails=fails)
@@ -184,7 +184,7 @@ def test_wrong_credentials_are_one_sentence(run: Any, url: str) -> None:
     assert "scope obj_metadata:read" in str(fails[1])
 
 
-def test_nothing_of_a_record_or_a_credential_reaches_the_log_or_the_state(
+def test_records_and_credentials_reach_neither_log_nor_state(
     run: Callable[..., Any], sandbox: Sandbox, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)

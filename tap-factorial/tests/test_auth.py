@@ -84,7 +84,7 @@ def pasted(sandbox: Sandbox, config: dict[str, Any]) -> dict[str, Any]:
     return {**config, "refresh_token": sandbox.control("factorial/login")["refresh_token"]}
 
 
-def test_the_key_goes_in_its_own_header_and_is_looked_at_once(sandbox: Sandbox) -> None:
+def test_api_key_is_sent_in_its_own_header_and_checked_once(sandbox: Sandbox) -> None:
     way = factorial(sandbox)
     auth = authenticator({"api_key": "sandbox-api-key"}, way, VERSION, 0.001)
     assert [read(auth, way), read(auth, way, "employees/employees")] == [200, 200]
@@ -95,7 +95,7 @@ def test_the_key_goes_in_its_own_header_and_is_looked_at_once(sandbox: Sandbox) 
         assert not any("Authorization" in asked.headers for asked in vendor.asked)
 
 
-def test_a_wrong_key_is_one_sentence_for_every_stream(sandbox: Sandbox) -> None:
+def test_wrong_api_key_is_reported_once_for_all_streams(sandbox: Sandbox) -> None:
     way = factorial(sandbox)
     auth = authenticator({"api_key": "wr0ng-key"}, way, VERSION, 0.001)
     for name in ("teams/teams", "employees/employees", "posts/groups"):
@@ -106,7 +106,7 @@ def test_a_wrong_key_is_one_sentence_for_every_stream(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("company", [True, False])
-def test_a_given_token_reads_and_is_a_sentence_once_it_is_dead(sandbox: Sandbox, company: bool) -> None:  # noqa: FBT001
+def test_given_token_works_until_it_expires_and_is_then_reported(sandbox: Sandbox, company: bool) -> None:  # noqa: FBT001
     way = factorial(sandbox)
     given = {"access_token": sandbox.control("factorial/login", company=company)["access_token"]}
     auth = authenticator(given, way, VERSION, 0.001)
@@ -123,7 +123,7 @@ def test_a_given_token_reads_and_is_a_sentence_once_it_is_dead(sandbox: Sandbox,
         assert given["access_token"] not in str(error.value)
 
 
-def test_unbooked_modules_that_answer_401_are_missing_permissions_and_not_a_dead_key(sandbox: Sandbox) -> None:
+def test_unlicensed_modules_answering_401_do_not_mean_an_invalid_key(sandbox: Sandbox) -> None:
     way = factorial(sandbox)
     names = [f"finance/{name}" for name in ("accounts", "contacts", "categories", "cost_centers", "budget_options")]
     sandbox.control("revoke", vendor="factorial", permission="finance", status=401)
@@ -133,7 +133,7 @@ def test_unbooked_modules_that_answer_401_are_missing_permissions_and_not_a_dead
     assert checks(sandbox) == 2  # the first, and the one that the first 401 asked for
 
 
-def test_a_token_that_dies_among_unbooked_modules_is_found_dead_within_a_minute(sandbox: Sandbox) -> None:
+def test_token_that_expires_among_unlicensed_modules_is_found_in_a_minute(sandbox: Sandbox) -> None:
     way = factorial(sandbox)
     sandbox.control("revoke", vendor="factorial", permission="finance", status=401)
     given = {"access_token": sandbox.control("factorial/login")["access_token"]}
@@ -147,7 +147,7 @@ def test_a_token_that_dies_among_unbooked_modules_is_found_dead_within_a_minute(
         read(auth, way)
 
 
-def test_the_credential_is_looked_at_again_when_a_minute_has_passed() -> None:
+def test_credential_is_checked_again_after_a_minute() -> None:
     with host(lambda asked: Answer({})) as vendor:
         clock = [1000.0]
         auth = KeyAuthenticator("k3y", Check(transport(vendor.url), VERSION, 0.001))
@@ -161,7 +161,7 @@ def test_the_credential_is_looked_at_again_when_a_minute_has_passed() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 302, 403, 404, 500, 503])
-def test_what_proves_nothing_against_a_credential(status: int) -> None:
+def test_inconclusive_answers_do_not_reject_a_credential(status: int) -> None:
     def answer(asked: Asked) -> Answer:
         return Answer({"errors": None}, status if asked.path == CREDENTIALS else 200)
 
@@ -171,7 +171,7 @@ def test_what_proves_nothing_against_a_credential(status: int) -> None:
         assert vendor.asked[-1].headers["Authorization"] == "Bearer t0ken"
 
 
-def test_a_host_that_does_not_answer_is_a_sentence() -> None:
+def test_unreachable_host_is_reported() -> None:
     with host(lambda asked: Answer({})) as vendor:
         way = transport(vendor.url)
     with pytest.raises(RunError, match="does not answer") as error:
@@ -179,7 +179,7 @@ def test_a_host_that_does_not_answer_is_a_sentence() -> None:
     assert "k3y" not in str(error.value)
 
 
-def test_three_runs_go_along_one_chain_though_the_settings_stay_as_they_are(
+def test_three_runs_share_one_token_chain_with_unchanged_settings(
     sandbox: Sandbox, config: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(0)
@@ -197,14 +197,14 @@ def test_three_runs_go_along_one_chain_though_the_settings_stay_as_they_are(
     assert not any(kept[name] in caplog.text for name in ("refresh_token", "access_token"))
 
 
-def test_a_run_within_the_hour_spends_nothing(sandbox: Sandbox, config: dict[str, Any]) -> None:
+def test_run_within_the_hour_uses_no_refresh_token(sandbox: Sandbox, config: dict[str, Any]) -> None:
     config = pasted(sandbox, config)
     for _ in range(3):
         assert read(run(sandbox, config), factorial(sandbox)) == 200
     assert refreshes(sandbox) == 1
 
 
-def test_a_long_run_renews_before_the_token_ends(sandbox: Sandbox, config: dict[str, Any]) -> None:
+def test_long_run_renews_before_the_token_expires(sandbox: Sandbox, config: dict[str, Any]) -> None:
     way = factorial(sandbox)
     auth = run(sandbox, pasted(sandbox, config))
     clock = [1000.0]
@@ -219,7 +219,7 @@ def test_a_long_run_renews_before_the_token_ends(sandbox: Sandbox, config: dict[
     assert refreshes(sandbox) == 4
 
 
-def test_tokens_that_end_during_a_run_are_renewed(sandbox: Sandbox, config: dict[str, Any]) -> None:
+def test_tokens_that_expire_during_a_run_are_renewed(sandbox: Sandbox, config: dict[str, Any]) -> None:
     way = factorial(sandbox)
     auth = run(sandbox, pasted(sandbox, config))
     assert read(auth, way) == 200
@@ -228,7 +228,7 @@ def test_tokens_that_end_during_a_run_are_renewed(sandbox: Sandbox, config: dict
     assert refreshes(sandbox) == 2
 
 
-def test_a_run_after_a_pause_of_eight_days_says_how_old_the_token_is(sandbox: Sandbox, config: dict[str, Any]) -> None:
+def test_run_after_eight_days_reports_the_age_of_the_token(sandbox: Sandbox, config: dict[str, Any]) -> None:
     config = pasted(sandbox, config)
     read(run(sandbox, config), factorial(sandbox))
     sandbox.control("factorial/clock", seconds=8 * DAY)
@@ -236,7 +236,7 @@ def test_a_run_after_a_pause_of_eight_days_says_how_old_the_token_is(sandbox: Sa
         run(sandbox, config, later=8 * DAY).token()
 
 
-def test_a_login_that_was_revoked_says_so(sandbox: Sandbox, config: dict[str, Any]) -> None:
+def test_revoked_login_is_reported(sandbox: Sandbox, config: dict[str, Any]) -> None:
     config = pasted(sandbox, config)
     read(run(sandbox, config), factorial(sandbox))
     sandbox.control("factorial/revoke-tokens")
@@ -245,21 +245,21 @@ def test_a_login_that_was_revoked_says_so(sandbox: Sandbox, config: dict[str, An
             read(run(sandbox, config, later), factorial(sandbox))
 
 
-def test_a_pasted_token_that_was_never_good_says_to_replace_it(sandbox: Sandbox, config: dict[str, Any]) -> None:
+def test_pasted_token_that_never_worked_is_reported_as_to_be_replaced(sandbox: Sandbox, config: dict[str, Any]) -> None:
     with pytest.raises(RunError, match="Remove `refresh_token` from the settings and log in") as error:
         run(sandbox, {**config, "refresh_token": "sp3nt"}).token()
     assert "sp3nt" not in str(error.value)
     assert not token_path(config).exists()
 
 
-def test_a_wrong_application_is_a_sentence_of_its_own(sandbox: Sandbox, config: dict[str, Any]) -> None:
+def test_wrong_application_has_its_own_message(sandbox: Sandbox, config: dict[str, Any]) -> None:
     config = {**pasted(sandbox, config), "client_secret": "0ther"}
     with pytest.raises(RunError, match="Check `client_id` and `client_secret`") as error:
         run(sandbox, config).token()
     assert "0ther" not in str(error.value)
 
 
-def test_a_crash_between_the_refresh_and_the_first_page_loses_nothing(sandbox: Sandbox, config: dict[str, Any]) -> None:
+def test_crash_between_refresh_and_first_page_loses_no_token(sandbox: Sandbox, config: dict[str, Any]) -> None:
     config = pasted(sandbox, config)
     given = run(sandbox, config).token()  # kept before it is used; and here the run is killed
     chain = TokenFile(token_path(config)).read()
@@ -269,7 +269,7 @@ def test_a_crash_between_the_refresh_and_the_first_page_loses_nothing(sandbox: S
     assert refreshes(sandbox) == 2
 
 
-def test_a_newly_pasted_token_wins_over_the_file(sandbox: Sandbox, config: dict[str, Any]) -> None:
+def test_newly_pasted_token_takes_precedence_over_the_file(sandbox: Sandbox, config: dict[str, Any]) -> None:
     run(sandbox, pasted(sandbox, config)).token()
     sandbox.control("factorial/revoke-tokens")
     new = pasted(sandbox, config)
@@ -277,7 +277,7 @@ def test_a_newly_pasted_token_wins_over_the_file(sandbox: Sandbox, config: dict[
     assert read(run(sandbox, new, later=DAY), factorial(sandbox)) == 200
 
 
-def test_workers_at_once_with_an_authenticator_each_spend_one_token(sandbox: Sandbox, config: dict[str, Any]) -> None:
+def test_concurrent_workers_with_own_authenticators_use_one_token(sandbox: Sandbox, config: dict[str, Any]) -> None:
     config = pasted(sandbox, config)
     statuses: list[int] = []
     threads = [
@@ -310,7 +310,7 @@ for day in range(3):  # each finds the token of the run before ended, by its own
 """
 
 
-def test_processes_at_once_do_not_break_each_others_chain(sandbox: Sandbox, config: dict[str, Any]) -> None:
+def test_concurrent_processes_do_not_break_the_token_chain(sandbox: Sandbox, config: dict[str, Any]) -> None:
     config = pasted(sandbox, config)
     command = [sys.executable, "-c", PROCESS, f"{sandbox.url}/factorial", json.dumps(config)]
     processes = [subprocess.Popen(command) for _ in range(3)]
@@ -335,13 +335,13 @@ def exchanged(body: Any, config: dict[str, Any], status: int = 200) -> Token:
         return token
 
 
-def test_the_lifetime_counts_from_now_whatever_factorials_clock_says(config: dict[str, Any]) -> None:
+def test_token_lifetime_is_counted_from_now_whatever_factorials_clock_says(config: dict[str, Any]) -> None:
     body = {"access_token": "a", "refresh_token": "r", "expires_in": 7200, "created_at": 12}
     assert exchanged(body, config).lifetime == 7200
 
 
 @pytest.mark.parametrize("odd", ["soon", 0, -5, [], {}])
-def test_an_odd_lifetime_does_not_lose_the_refresh_token(config: dict[str, Any], odd: Any) -> None:
+def test_invalid_lifetime_does_not_lose_the_refresh_token(config: dict[str, Any], odd: Any) -> None:
     body = {"access_token": "a", "refresh_token": "next", "expires_in": odd}
     assert exchanged(body, config).lifetime == 3600
     chain = TokenFile(token_path(config)).read()
@@ -350,7 +350,7 @@ def test_an_odd_lifetime_does_not_lose_the_refresh_token(config: dict[str, Any],
 
 
 @pytest.mark.parametrize("absurd", [1e300, 10**400, "1e999", "nan", 10**12])
-def test_an_absurd_lifetime_counts_as_none(config: dict[str, Any], absurd: Any) -> None:
+def test_absurd_lifetime_is_ignored(config: dict[str, Any], absurd: Any) -> None:
     """Infinity and not a number have no JSON, but texts may hold them."""
     body = {"access_token": "a", "refresh_token": "next", "expires_in": absurd, "created_at": absurd}
     assert exchanged(body, config).lifetime == math.inf
@@ -359,7 +359,7 @@ def test_an_absurd_lifetime_counts_as_none(config: dict[str, Any], absurd: Any) 
     assert (chain.refresh_token, chain.expires_at) == ("next", None)
 
 
-def test_a_token_without_a_lifetime_is_renewed_once_it_is_refused(config: dict[str, Any]) -> None:
+def test_token_without_a_lifetime_is_renewed_once_it_is_rejected(config: dict[str, Any]) -> None:
     def answer(asked: Asked) -> Answer:
         if asked.path == "/oauth/token":
             given = dict(pair.split("=") for pair in asked.body.decode().split("&"))["refresh_token"]
@@ -392,7 +392,7 @@ def test_a_token_without_a_lifetime_is_renewed_once_it_is_refused(config: dict[s
         (b"", 503, "issues no token"),
     ],
 )
-def test_a_refused_token_request_is_a_sentence_without_the_body(
+def test_rejected_token_request_is_reported_without_the_body(
     config: dict[str, Any], body: Any, status: int, said: str
 ) -> None:
     with pytest.raises(RunError, match=said) as error:
@@ -430,7 +430,7 @@ def test_one_credential_is_enough(given: dict[str, str]) -> None:
         ({**CLIENT, **REFRESH, "client_secret": "s3cret\r\n"}, ["Set `client_secret` to the credential alone"]),
     ],
 )
-def test_credentials_that_cannot_work_are_a_sentence(
+def test_invalid_credential_settings_are_reported(
     given: dict[str, str], said: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -440,14 +440,14 @@ def test_credentials_that_cannot_work_are_a_sentence(
     assert "s3cret" not in sentence
 
 
-def test_the_application_alone_is_enough_once_somebody_has_logged_in(config: dict[str, Any]) -> None:
+def test_application_alone_is_enough_after_a_login(config: dict[str, Any]) -> None:
     assert len(check_credentials(config)) == 1
     token_path(config).parent.mkdir()
     token_path(config).touch()
     assert check_credentials(config) == []
 
 
-def test_the_token_file_is_in_the_meltano_project_or_in_the_current_folder(
+def test_token_file_is_in_the_meltano_project_or_the_current_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

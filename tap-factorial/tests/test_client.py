@@ -43,7 +43,7 @@ def starts(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
     return lambda moment: monkeypatch.setattr(TapFactorial, "started", moment)
 
 
-def test_every_parameter_that_hides_rows_or_amounts_is_sent(run: Callable[..., Any], factorial: Start) -> None:
+def test_every_parameter_that_reveals_rows_or_amounts_is_sent(run: Callable[..., Any], factorial: Start) -> None:
     vendor = factorial(answers())
     run(vendor.url)
     queries = {asked.path.removeprefix(LISTS): asked.query_text.split("&") for asked in vendor.asked}
@@ -92,7 +92,7 @@ UNSENT = {
 """What is left out on purpose: but for that of subprojects, filters that are said to be required."""
 
 
-def test_filters_that_are_said_to_be_required_are_not_sent(run: Callable[..., Any], factorial: Start) -> None:
+def test_filters_documented_as_required_are_not_sent(run: Callable[..., Any], factorial: Start) -> None:
     lists = table().rows("2026-10-01")
     assert {path: set(row.unsent) for path, row in lists.items() if row.unsent} == UNSENT
     vendor = factorial(answers())
@@ -105,7 +105,7 @@ def test_filters_that_are_said_to_be_required_are_not_sent(run: Callable[..., An
 
 
 @pytest.mark.parametrize("status", [400, 422])
-def test_a_list_whose_filters_are_required_after_all_fails_with_what_walks_it_and_the_others_go_on(
+def test_list_that_does_require_its_filters_fails_with_its_children_only(
     run: Callable[..., Any], factorial: Start, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     refused = {path.replace("/", "__"): Answer({"errors": ["is missing"]}, status) for path in UNSENT}
@@ -133,7 +133,7 @@ WINDOWS = {
 }
 
 
-def test_lists_by_dates_are_asked_for_in_windows_from_five_years_back_to_a_year_ahead(
+def test_lists_by_date_are_requested_in_windows_from_five_years_ago_to_next_year(
     run: Callable[..., Any], factorial: Start, starts: Callable[[datetime], None]
 ) -> None:
     starts(STARTED)
@@ -157,7 +157,7 @@ def test_lists_by_dates_are_asked_for_in_windows_from_five_years_back_to_a_year_
     }
 
 
-def test_parents_are_asked_for_together_in_repeated_parameters(run: Callable[..., Any], factorial: Start) -> None:
+def test_parents_are_requested_together_in_repeated_parameters(run: Callable[..., Any], factorial: Start) -> None:
     posts = page(*({"id": str(number)} for number in range(70)))
     vendor = factorial(answers(posts__posts=posts))
     run(vendor.url, "posts_comments")
@@ -166,7 +166,7 @@ def test_parents_are_asked_for_together_in_repeated_parameters(run: Callable[...
     assert all("%2C" not in query for query in queries)
 
 
-def test_the_values_that_were_asked_with_are_columns(run: Callable[..., Any], factorial: Start) -> None:
+def test_requested_values_are_columns(run: Callable[..., Any], factorial: Start) -> None:
     def answer(asked: Asked) -> Answer:
         if asked.path.endswith("job_catalog/tree_nodes"):
             return page({"uuid": "n-1"}) if asked.query["node_type"] == "jobcatalog_treeroot" else EMPTY
@@ -186,7 +186,7 @@ def test_the_values_that_were_asked_with_are_columns(run: Callable[..., Any], fa
     assert [(record["company_id"], record["integration_uuid"]) for record in settings] == [("1", "u-1")]
 
 
-def test_what_is_declared_to_be_text_is_text(run: Callable[..., Any], factorial: Start) -> None:
+def test_values_declared_as_text_become_text(run: Callable[..., Any], factorial: Start) -> None:
     row = {
         "id": 18446744073709551617,
         "employee_id": 7,
@@ -213,7 +213,7 @@ def test_what_is_declared_to_be_text_is_text(run: Callable[..., Any], factorial:
     assert output.records("teams_teams")[0]["employee_ids"] == ["1", "2", None]
 
 
-def test_ids_are_text_in_what_no_schema_describes_too(run: Callable[..., Any], factorial: Start) -> None:
+def test_ids_become_text_without_a_schema_too(run: Callable[..., Any], factorial: Start) -> None:
     duration = {"id": 1, "leave_ids": [2, None, "3"], "days": 4, "parts": [{"uuid": 5, "half_id": True, "hours": 6}]}
     leave = {"id": 7, "duration_attributes": duration, "new_ids": [8], "new_count": 9}
     output = run(factorial(answers(timeoff__leaves=page(leave))).url, "timeoff_leaves")
@@ -264,7 +264,7 @@ TYPES = [
 
 
 @pytest.mark.parametrize(("stream", "field", "fits", "misfits"), TYPES, ids=[f"{case[0]}.{case[1]}" for case in TYPES])
-def test_values_of_other_types_than_described_fit_or_are_kept_apart(
+def test_values_of_undescribed_types_fit_or_are_kept_in_extra(
     run: Callable[..., Any], factorial: Start, *, stream: str, field: str, fits: dict[Any, Any], misfits: dict[Any, Any]
 ) -> None:
     sent = [*fits, *misfits]
@@ -276,14 +276,14 @@ def test_values_of_other_types_than_described_fit_or_are_kept_apart(
     assert not any(record.get("_extra") for record in records[: len(fits)])
 
 
-def test_days_and_hours_whose_type_nobody_describes_stay_as_they_are(run: Callable[..., Any], factorial: Start) -> None:
+def test_days_and_hours_without_a_described_type_are_unchanged(run: Callable[..., Any], factorial: Start) -> None:
     by_day = {"used_units_by_day": {"days": {"2026-03-02": 1.0}, "hours": 8}, "workable_units_by_day": None}
     vendor = factorial(answers(timeoff__leaves=page({"id": "1", "duration_by_day_attributes": by_day})))
     output = run(vendor.url, "timeoff_leaves")
     assert output.records("timeoff_leaves") == [{"id": "1", "duration_by_day_attributes": by_day}]
 
 
-def test_estimated_times_without_an_id_are_known_by_employee_and_day(run: Callable[..., Any], factorial: Start) -> None:
+def test_estimated_times_without_an_id_have_employee_and_date_as_key(run: Callable[..., Any], factorial: Start) -> None:
     rows = page(*({"employee_id": 7, "date": f"2026-03-0{day}", "minutes": 480} for day in (2, 3)))
     vendor = factorial(answers(employees__employees=page({"id": "7"}), attendance__estimated_times=rows))
     span = {"start_date": "2026-03-02", "end_date": "2026-03-03", "optional_streams": ["attendance_estimated_times"]}
@@ -297,9 +297,7 @@ def test_estimated_times_without_an_id_are_known_by_employee_and_day(run: Callab
     assert len(output.of("ACTIVATE_VERSION")) == 1
 
 
-def test_ids_of_what_nobody_describes_are_found_however_deep_they_are(
-    run: Callable[..., Any], factorial: Start
-) -> None:
+def test_undescribed_ids_are_found_at_any_depth(run: Callable[..., Any], factorial: Start) -> None:
     deep: Any = {"id": 7}
     for _ in range(90):
         deep = {"part": [deep]}
@@ -311,7 +309,7 @@ def test_ids_of_what_nobody_describes_are_found_however_deep_they_are(
     assert found == {"id": "7"}
 
 
-def test_the_secret_of_a_webhook_never_leaves(run: Callable[..., Any], factorial: Start) -> None:
+def test_webhook_secret_is_never_emitted(run: Callable[..., Any], factorial: Start) -> None:
     hook = {"id": "1", "challenge": "s3cr3t", "target_url": "https://example.test"}
     output = run(
         factorial(answers(api_public__webhook_subscriptions=page(hook))).url, "api_public_webhook_subscriptions"
@@ -321,7 +319,7 @@ def test_the_secret_of_a_webhook_never_leaves(run: Callable[..., Any], factorial
     assert b"s3cr3t" not in output.raw
 
 
-def test_the_token_of_an_expense_never_leaves(run: Callable[..., Any], factorial: Start) -> None:
+def test_expense_token_is_never_emitted(run: Callable[..., Any], factorial: Start) -> None:
     expense = {"id": "1", "access_token": "s3cr3t", "status": "paid"}
     output = run(factorial(answers(expenses__expenses=page(expense))).url, "expenses_expenses")
     assert output.records("expenses_expenses") == [{"id": "1", "status": "paid"}]
@@ -361,7 +359,7 @@ FILTERS = {
         ("2026-03-10T00:00:00Z", ("2026-03-08", "2026-03-09T23:54:59Z", "2026-03-02T23:59:59Z")),
     ],
 )
-def test_what_changed_is_asked_for_from_before_the_bookmark_and_a_second_earlier(
+def test_changes_are_requested_from_a_lookback_before_the_bookmark(
     run: Callable[..., Any],
     factorial: Start,
     starts: Callable[[datetime], None],
@@ -381,7 +379,7 @@ def test_what_changed_is_asked_for_from_before_the_bookmark_and_a_second_earlier
 
 
 @pytest.mark.parametrize(("changed", "heeded"), [("2026-03-10T00:30:00Z", True), ("2026-03-08T00:00:00Z", False)])
-def test_a_filter_for_a_timestamp_may_heed_the_day_alone(
+def test_timestamp_filter_may_use_the_date_only(
     run: Callable[..., Any],
     factorial: Start,
     starts: Callable[[datetime], None],
@@ -398,7 +396,7 @@ def test_a_filter_for_a_timestamp_may_heed_the_day_alone(
     assert (output.of("ACTIVATE_VERSION") == []) == heeded
 
 
-def test_sync_runs_are_asked_for_from_long_ago_on_and_a_week_again_each_time(
+def test_sync_runs_are_read_from_the_beginning_then_with_a_weeks_lookback(
     run: Callable[..., Any], factorial: Start, starts: Callable[[datetime], None]
 ) -> None:
     created = {"1": "2026-03-01T00:00:00Z", "2": "2026-03-10T00:00:00Z"}
@@ -426,7 +424,7 @@ def test_sync_runs_are_asked_for_from_long_ago_on_and_a_week_again_each_time(
     assert came == [[("1", "2026-03-01T01:00:00Z"), ("2", None)], [again], [again]]
 
 
-def test_balances_are_asked_for_without_a_day_and_those_of_earlier_days_are_gone(
+def test_balances_are_requested_without_a_day_and_replace_earlier_days(
     run: Callable[..., Any], factorial: Start, starts: Callable[[datetime], None]
 ) -> None:
     vendor = factorial(lambda asked: page({"id": f"1/2/{today}"}))
@@ -446,7 +444,7 @@ def test_balances_are_asked_for_without_a_day_and_those_of_earlier_days_are_gone
     assert vendor.queries(f"{LISTS}timeoff/allowance_stats") == [{"limit": "100"}] * 2
 
 
-def test_cursors_are_followed_as_they_are(run: Callable[..., Any], factorial: Start) -> None:
+def test_cursors_are_sent_unchanged(run: Callable[..., Any], factorial: Start) -> None:
     def answer(asked: Asked) -> Answer:
         if "after_id" not in asked.query:
             return page({"id": "1"}, has_next_page=True, end_cursor="MTY=/+")
@@ -467,7 +465,7 @@ def test_cursors_are_followed_as_they_are(run: Callable[..., Any], factorial: St
         {"data": [{"id": str(number)} for number in range(250)], "meta": {**LAST, "limit": None}},
     ],
 )
-def test_a_body_with_little_or_no_word_of_pages_is_the_last_one(
+def test_body_without_page_information_is_the_last_page(
     run: Callable[..., Any], factorial: Start, body: dict[str, Any]
 ) -> None:
     output = run(factorial(answers(teams__teams=Answer(body))).url, "teams_teams")
@@ -498,7 +496,7 @@ def test_a_body_with_little_or_no_word_of_pages_is_the_last_one(
         ),
     ],
 )
-def test_a_body_that_could_hide_rows_ends_the_stream(
+def test_body_that_could_hide_rows_fails_the_stream(
     run: Callable[..., Any], factorial: Start, body: Any, sentence: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     fails: list[Exception] = []
@@ -521,7 +519,7 @@ def _next(asked: Asked, first: Answer, left: list[Answer]) -> Answer:
 GOES_ON = {"has_next_page": True, "end_cursor": "MQ=="}
 
 
-def test_a_row_that_is_no_object_holds_up_no_other_and_takes_none_away(
+def test_row_that_is_not_an_object_stops_no_other_and_deletes_none(
     run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     rows = Answer({"data": [{"id": "1"}, None, {"id": "2"}], "meta": {**LAST, "total": 3}})
@@ -531,7 +529,7 @@ def test_a_row_that_is_no_object_holds_up_no_other_and_takes_none_away(
     assert "teams_teams: 1 items are missing because the vendor reported an error" in caplog.text
 
 
-def test_a_page_without_a_row_does_not_stop_those_after_it(
+def test_page_without_rows_does_not_stop_later_pages(
     run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken = Answer({"data": ["no row", None], "meta": {**GOES_ON, "end_cursor": "Mg=="}})
@@ -547,7 +545,7 @@ def test_a_page_without_a_row_does_not_stop_those_after_it(
 
 
 @pytest.mark.parametrize("status", [204, 408, 425])
-def test_no_content_in_the_place_of_a_later_page_is_no_end_of_the_list(
+def test_no_content_in_place_of_a_later_page_does_not_end_the_list(
     run: Callable[..., Any], factorial: Start, status: int
 ) -> None:
     vendor = factorial(pages(page({"id": "1"}, **GOES_ON), Answer(b"", status), page({"id": "2"})))
@@ -558,7 +556,7 @@ def test_no_content_in_the_place_of_a_later_page_is_no_end_of_the_list(
 
 @pytest.mark.parametrize("cursors", ["new", "two"])
 @pytest.mark.parametrize("rows", [[{"id": "1"}], []])
-def test_cursors_that_lead_in_a_circle_or_on_and_on_end_the_stream(
+def test_circular_or_endless_cursors_fail_the_stream(
     run: Callable[..., Any],
     factorial: Start,
     *,
@@ -585,7 +583,7 @@ def test_cursors_that_lead_in_a_circle_or_on_and_on_end_the_stream(
     assert len(vendor.asked) < 110
 
 
-def test_words_on_pages_may_be_of_other_types(run: Callable[..., Any], factorial: Start) -> None:
+def test_page_information_may_have_other_types(run: Callable[..., Any], factorial: Start) -> None:
     last = page(*({"id": str(number)} for number in range(2, 102)), has_next_page="false", total="101")
     vendor = factorial(pages(page({"id": "1"}, has_next_page=1, end_cursor=16, total="101"), last))
     output = run(vendor.url, "teams_teams")
@@ -594,12 +592,12 @@ def test_words_on_pages_may_be_of_other_types(run: Callable[..., Any], factorial
     assert vendor.queries(f"{LISTS}teams/teams")[1]["after_id"] == "16"
 
 
-def test_a_total_in_a_text_counts(run: Callable[..., Any], factorial: Start) -> None:
+def test_total_in_a_string_is_used(run: Callable[..., Any], factorial: Start) -> None:
     output = run(factorial(answers(teams__teams=page({"id": "1"}, total="3"))).url, "teams_teams")
     assert output.of("ACTIVATE_VERSION") == []
 
 
-def test_a_row_that_comes_twice_stands_in_for_no_other(
+def test_repeated_row_does_not_replace_a_missing_one(
     run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     twice = [{"id": "1"}, {"id": "1"}, {"id": "2"}]
@@ -609,7 +607,7 @@ def test_a_row_that_comes_twice_stands_in_for_no_other(
     assert "teams_teams: 1 lists have fewer records than the vendor reports" in caplog.text
 
 
-def test_a_single_refusal_of_the_credential_ends_no_run(run: Callable[..., Any]) -> None:
+def test_single_rejection_of_the_credential_does_not_end_the_run(run: Callable[..., Any]) -> None:
     refusals = [Answer({"errors": None}, 401)]
     known = answers(teams__teams=page({"id": "1"}))
     with host(
@@ -619,14 +617,14 @@ def test_a_single_refusal_of_the_credential_ends_no_run(run: Callable[..., Any])
     assert not refusals
 
 
-def test_a_hundred_shifts_are_no_full_page(run: Callable[..., Any], factorial: Start) -> None:
+def test_hundred_shifts_are_not_a_full_page(run: Callable[..., Any], factorial: Start) -> None:
     shifts = Answer({"data": [{"id": str(number)} for number in range(100)], "meta": None})
     window = {"start_date": "2026-10-05", "end_date": "2026-10-05"}
     output = run(factorial(answers(attendance__shifts=shifts)).url, "attendance_shifts", **window)
     assert output.counts() == {"attendance_shifts": 100}
 
 
-def test_a_credential_without_a_company_leaves_nothing_to_ask_for_and_it_is_said(
+def test_credential_without_a_company_is_reported_as_nothing_to_request(
     run: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     credentials = page({"id": "access-0", "company_id": None})
@@ -636,13 +634,13 @@ def test_a_credential_without_a_company_leaves_nothing_to_ask_for_and_it_is_said
     assert "has a company_id" in caplog.text
 
 
-def test_an_empty_list_may_say_so_with_errors_of_null(run: Callable[..., Any], factorial: Start) -> None:
+def test_empty_list_can_be_sent_as_null_errors(run: Callable[..., Any], factorial: Start) -> None:
     output = run(factorial(answers(teams__teams=Answer({"errors": None}))).url, "teams_teams")
     assert output.counts() == {}
     assert output.of("ACTIVATE_VERSION") == []
 
 
-def test_an_empty_list_that_says_so_with_errors_of_null_takes_no_rows_away(
+def test_empty_list_sent_as_null_errors_marks_no_row_as_deleted(
     run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     def answer(asked: Asked) -> Answer:
@@ -654,7 +652,7 @@ def test_an_empty_list_that_says_so_with_errors_of_null_takes_no_rows_away(
     assert "1 lists have fewer records than the vendor reports, or were not confirmed to be empty" in caplog.text
 
 
-def test_a_parent_that_may_not_be_read_leaves_the_children_of_the_others(
+def test_forbidden_parent_does_not_stop_the_children_of_others(
     run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     def answer(asked: Asked) -> Answer:
@@ -668,7 +666,7 @@ def test_a_parent_that_may_not_be_read_leaves_the_children_of_the_others(
     assert "the credential may not read 1 of the tasks_tasks" in caplog.text
 
 
-def test_a_list_that_is_not_found_is_skipped_by_name(
+def test_list_that_is_not_found_is_skipped_by_name(
     run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     vendor = factorial(answers(posts__posts=Answer({"message": "no"}, 404), teams__teams=page({"id": "1"})))
@@ -682,7 +680,7 @@ def test_a_list_that_is_not_found_is_skipped_by_name(
 
 
 @pytest.mark.parametrize("status", [402, 410, 428])
-def test_a_list_that_is_not_booked_is_skipped_by_name_and_what_walks_it(
+def test_unlicensed_list_is_skipped_by_name_with_its_children(
     run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
     refusal = Answer({"errors": [{"code": "payment_required", "message": "s3cret", "field": None}]}, status)
@@ -698,7 +696,7 @@ def test_a_list_that_is_not_booked_is_skipped_by_name_and_what_walks_it(
     assert vendor.paths()[f"{LISTS}posts/posts"] == 1
 
 
-def test_a_module_that_is_not_paid_for_is_not_asked_for_every_parent(run: Callable[..., Any], factorial: Start) -> None:
+def test_unlicensed_module_is_not_requested_for_every_parent(run: Callable[..., Any], factorial: Start) -> None:
     tasks = page(*({"id": str(number)} for number in range(40)))
     vendor = factorial(answers(tasks__tasks=tasks, tasks__task_files=Answer(b"", 402)))
     output = run(vendor.url, "tasks_tasks", "tasks_task_files", max_concurrency=1)
@@ -707,7 +705,7 @@ def test_a_module_that_is_not_paid_for_is_not_asked_for_every_parent(run: Callab
 
 
 @pytest.mark.parametrize("status", [409, 428])
-def test_one_parent_whose_children_cannot_be_had_leaves_those_of_the_others(
+def test_parent_with_unavailable_children_does_not_stop_those_of_others(
     run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
     def answer(asked: Asked) -> Answer:
@@ -721,7 +719,7 @@ def test_one_parent_whose_children_cannot_be_had_leaves_those_of_the_others(
     assert "1 of the tasks_tasks" in caplog.text
 
 
-def test_an_empty_list_that_may_be_none_does_not_move_the_bookmark(run: Callable[..., Any], factorial: Start) -> None:
+def test_unconfirmed_empty_list_does_not_move_the_bookmark(run: Callable[..., Any], factorial: Start) -> None:
     """Of two slices only one says what it holds: the rows of the other must not fall behind the bookmark."""
 
     def answer(asked: Asked) -> Answer:
@@ -737,9 +735,7 @@ def test_an_empty_list_that_may_be_none_does_not_move_the_bookmark(run: Callable
     assert [query["contact_type"] for query in vendor.queries(f"{LISTS}finance/contacts")].count("vendor") == 2
 
 
-def test_errors_of_null_in_the_place_of_a_later_page_are_no_end_of_the_list(
-    run: Callable[..., Any], factorial: Start
-) -> None:
+def test_null_errors_in_place_of_a_later_page_do_not_end_the_list(run: Callable[..., Any], factorial: Start) -> None:
     odd = [Answer({"errors": None})] * 2
 
     def answer(asked: Asked) -> Answer:
@@ -751,7 +747,7 @@ def test_errors_of_null_in_the_place_of_a_later_page_are_no_end_of_the_list(
 
 
 @pytest.mark.parametrize(("total", "whole"), [(1, True), (3, True), (100, True), (101, False)])
-def test_the_total_of_balances_counts_employees_a_hundred_of_whom_are_on_a_page(
+def test_total_of_balances_counts_employees_at_a_hundred_per_page(
     run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture, total: int, *, whole: bool
 ) -> None:
     """Some may have no balance, and some several; but a page that is missing shows."""
@@ -761,7 +757,7 @@ def test_the_total_of_balances_counts_employees_a_hundred_of_whom_are_on_a_page(
     assert ("fewer records than the vendor reports" not in caplog.text) == whole
 
 
-def test_a_list_that_shrinks_while_it_is_read_is_read_again_and_is_whole_then(
+def test_list_that_shrinks_during_a_read_is_read_again_and_is_complete(
     run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     totals = [3, 2]
@@ -777,13 +773,13 @@ def test_a_list_that_shrinks_while_it_is_read_is_read_again_and_is_whole_then(
     assert not [record for record in caplog.records if record.levelname == "WARNING"]
 
 
-def test_a_full_page_is_the_last_one_where_the_total_says_so(run: Callable[..., Any], factorial: Start) -> None:
+def test_full_page_is_the_last_if_the_total_says_so(run: Callable[..., Any], factorial: Start) -> None:
     rows = [{"id": str(number)} for number in range(100)]
     meta = {"has_next_page": None, "total": 100}
     assert run(factorial(lambda asked: page(*rows, **meta)).url, "teams_teams").counts() == {"teams_teams": 100}
 
 
-def test_children_of_a_parent_that_is_gone_are_left_out(run: Callable[..., Any], factorial: Start) -> None:
+def test_children_of_a_deleted_parent_are_omitted(run: Callable[..., Any], factorial: Start) -> None:
     def answer(asked: Asked) -> Answer:
         if asked.path.endswith("tasks/tasks"):
             return page({"id": "1"}, {"id": "2"})
@@ -793,9 +789,7 @@ def test_children_of_a_parent_that_is_gone_are_left_out(run: Callable[..., Any],
     assert [record["id"] for record in output.records("tasks_task_files")] == ["9"]
 
 
-def test_a_batch_that_is_not_found_keeps_the_children_of_the_parents_that_are_there(
-    run: Callable[..., Any], factorial: Start
-) -> None:
+def test_batch_that_is_not_found_keeps_children_of_existing_parents(run: Callable[..., Any], factorial: Start) -> None:
     def answer(asked: Asked) -> Answer:
         if asked.path.endswith("posts/posts"):
             return page(*({"id": str(number)} for number in range(50)))
@@ -822,13 +816,13 @@ def test_a_batch_that_is_not_found_keeps_the_children_of_the_parents_that_are_th
         ({"api_url": "nowhere"}, "Set `api_url`"),
     ],
 )
-def test_settings_that_cannot_work_are_a_sentence(config: dict[str, Any], sentence: str) -> None:
+def test_invalid_settings_are_reported(config: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ConfigValidationError) as error:
         TapFactorial(config={"api_key": "k", **config})
     assert sentence in " ".join(error.value.errors)
 
 
-def test_the_catalog_needs_neither_credentials_nor_network() -> None:
+def test_catalog_needs_neither_credentials_nor_network() -> None:
     tap = TapFactorial(config={"api_url": "http://127.0.0.1:9"}, validate_config=False)
     names = {stream["tap_stream_id"] for stream in tap.catalog_dict["streams"]}
     offered = [row for row in table().rows("2026-10-01").values() if not row.optional and not row.setting]
@@ -849,7 +843,7 @@ def test_the_catalog_needs_neither_credentials_nor_network() -> None:
         ("2026-04-01", {"name": "without"}, False),
     ],
 )
-def test_a_version_that_is_answered_as_another_is_said_once(
+def test_answers_of_another_api_version_are_reported_once(
     run: Callable[..., Any],
     factorial: Start,
     caplog: pytest.LogCaptureFixture,
@@ -866,7 +860,7 @@ def test_a_version_that_is_answered_as_another_is_said_once(
 @pytest.mark.parametrize(
     ("version", "years", "said"), [("2026-10-01", 0, False), ("2026-10-01", 1, True), ("2026-01-01", 0, False)]
 )
-def test_a_version_that_is_older_than_a_year_is_said(
+def test_version_older_than_a_year_is_reported(
     starts: Callable[[datetime], None], caplog: pytest.LogCaptureFixture, version: str, years: int, *, said: bool
 ) -> None:
     starts(STARTED.replace(year=STARTED.year + years, month=11))
@@ -874,12 +868,12 @@ def test_a_version_that_is_older_than_a_year_is_said(
     assert caplog.text.count(f"{version} is older, and may be answered as another one") == said
 
 
-def test_ids_that_were_texts_before_are_no_sign_of_another_version() -> None:
+def test_ids_that_used_to_be_text_do_not_indicate_another_version() -> None:
     assert not is_another("2026-04-01", "it_management/it_assets", [{"id": "7"}])
     assert is_another("2026-10-01", "it_management/it_assets", [{"id": 7}])
 
 
-def test_a_dead_key_is_one_sentence(run: Callable[..., Any]) -> None:
+def test_invalid_key_is_reported_in_one_sentence(run: Callable[..., Any]) -> None:
 
     with (
         host(lambda asked: Answer({"errors": None}, 401)) as vendor,
@@ -898,7 +892,7 @@ def dated(*days: str) -> Callable[[Asked], Answer]:
     return answer
 
 
-def test_an_end_date_that_was_removed_deletes_no_row_after_the_default_end(
+def test_removed_end_date_deletes_no_row_after_the_default_end(
     run: Callable[..., Any], factorial: Start, starts: Callable[[datetime], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     starts(STARTED)
@@ -930,7 +924,7 @@ def test_an_end_date_that_was_removed_deletes_no_row_after_the_default_end(
         ({"end_date": "2026-12-31"}, True),
     ],
 )
-def test_dates_that_a_later_run_does_not_read_are_said(
+def test_dates_that_a_later_run_does_not_read_are_reported(
     run: Callable[..., Any],
     factorial: Start,
     starts: Callable[[datetime], None],

@@ -57,7 +57,7 @@ def test_doctor_names_columns_that_the_permission_group_hides(sandbox: Sandbox, 
     assert tap(url).report("doctor", {}).content["advice"] == []  # a key reads everything
 
 
-def test_a_run_sends_as_many_requests_as_planned(run: Callable[..., Any], sandbox: Sandbox, url: str) -> None:
+def test_run_sends_as_many_requests_as_planned(run: Callable[..., Any], sandbox: Sandbox, url: str) -> None:
     state: dict[str, Any] = {}
     for name in ("full", "incremental"):
         report = tap(url).report("plan", state).content

@@ -183,7 +183,7 @@ def vendor(answer: Callable[[dict[str, str]], dict[str, str]], tokens: Answer | 
         yield running.url
 
 
-def test_a_company_login_is_kept_and_never_ends(sandbox: Sandbox, login: Login) -> None:
+def test_company_login_is_saved_and_never_expires(sandbox: Sandbox, login: Login) -> None:
     assert login() == 0
     assert login.asked()["resource_owner_type"] == "company"
     assert set(login.asked()) == {"client_id", "redirect_uri", "response_type", "state", "resource_owner_type"}
@@ -197,7 +197,7 @@ def test_a_company_login_is_kept_and_never_ends(sandbox: Sandbox, login: Login) 
     assert login.status() == 200
 
 
-def test_a_revoked_company_login_says_to_log_in_again(sandbox: Sandbox, login: Login) -> None:
+def test_revoked_company_login_is_reported_with_how_to_log_in_again(sandbox: Sandbox, login: Login) -> None:
     login()
     assert login.status() == 200
     sandbox.control("factorial/revoke-tokens")
@@ -209,13 +209,13 @@ def test_a_revoked_company_login_says_to_log_in_again(sandbox: Sandbox, login: L
     assert [request["path"] for request in sandbox.requests()[before:]] == [path] * 2
 
 
-def test_an_unbooked_module_does_not_end_a_company_login(sandbox: Sandbox, login: Login) -> None:
+def test_unlicensed_module_does_not_end_a_company_login(sandbox: Sandbox, login: Login) -> None:
     login()
     sandbox.control("revoke", vendor="factorial", permission="teams", status=401)
     assert login.status() == 401
 
 
-def test_a_user_login_is_kept_and_renewed(sandbox: Sandbox, login: Login) -> None:
+def test_user_login_is_saved_and_renewed(sandbox: Sandbox, login: Login) -> None:
     assert login("--user") == 0
     assert "resource_owner_type" not in login.asked()
     first = login.chain
@@ -228,9 +228,7 @@ def test_a_user_login_is_kept_and_renewed(sandbox: Sandbox, login: Login) -> Non
     assert login.chain.refresh_token != first.refresh_token
 
 
-def test_a_login_wins_over_the_configured_token_and_a_newer_one_wins_over_the_login(
-    sandbox: Sandbox, login: Login
-) -> None:
+def test_login_replaces_the_configured_token_and_a_newer_token_the_login(sandbox: Sandbox, login: Login) -> None:
     old = {"refresh_token": sandbox.control("factorial/login")["refresh_token"]}
     assert login.status(old) == 200
     sandbox.control("factorial/revoke-tokens")
@@ -242,7 +240,7 @@ def test_a_login_wins_over_the_configured_token_and_a_newer_one_wins_over_the_lo
     assert login.chain.refresh_token
 
 
-def test_a_login_beside_a_configured_token_that_never_worked_wins(login: Login) -> None:
+def test_login_replaces_a_configured_token_that_never_worked(login: Login) -> None:
     login.config["refresh_token"] = "dead-and-gone"
     assert login() == 0
     assert login.status() == 200
@@ -266,7 +264,7 @@ def shown_code(url: str) -> str:
     return found[1]
 
 
-def test_a_pasted_code(login: Login) -> None:
+def test_pasted_code_is_exchanged(login: Login) -> None:
     login.typist = lambda shown: f"  {shown_code(printed_url(shown))} "
     assert login("--paste", "--no-browser") == 0
     assert login.opened == []
@@ -286,7 +284,7 @@ def redirected(url: str) -> str:
         (("--redirect-uri", "http://127.0.0.1:8914/callback", "--paste"), False),
     ],
 )
-def test_a_pasted_address(login: Login, args: tuple[str, ...], said: bool) -> None:  # noqa: FBT001
+def test_pasted_address_is_exchanged(login: Login, args: tuple[str, ...], said: bool) -> None:  # noqa: FBT001
     login.browser = lambda url: None
     login.typist = lambda shown: redirected(printed_url(shown))
     assert login(*args) == 0
@@ -297,20 +295,20 @@ def test_a_pasted_address(login: Login, args: tuple[str, ...], said: bool) -> No
 @pytest.mark.parametrize(
     "address", ["https://host.example/back?code=c&state=other", "https://host.example/back?code=c"]
 )
-def test_a_pasted_address_of_another_login_is_refused(login: Login, address: str) -> None:
+def test_pasted_address_of_another_login_is_rejected(login: Login, address: str) -> None:
     login.typist = lambda shown: address
     assert login("--redirect-uri", "https://host.example/back", "--no-browser") == 1
     assert "belongs to another login" in login.shown()
     assert login.file.read() is None
 
 
-def test_the_page_for_pasting_may_have_an_address_too(login: Login) -> None:
+def test_redirect_page_for_pasting_can_have_an_address(login: Login) -> None:
     login.typist = lambda shown: f"https://host.example/oauth/authorize/native?code={shown_code(printed_url(shown))}"
     assert login("--paste", "--no-browser") == 0
     assert login.status() == 200
 
 
-def test_a_pasted_code_that_is_wrong_leaves_the_login_as_it_was(login: Login) -> None:
+def test_wrong_pasted_code_keeps_the_existing_login(login: Login) -> None:
     assert login() == 0
     before = login.chain
     login.typist = lambda shown: "wr0ng-code"
@@ -319,14 +317,14 @@ def test_a_pasted_code_that_is_wrong_leaves_the_login_as_it_was(login: Login) ->
     assert login.chain == before
 
 
-def test_scopes_are_asked_for_once_each_or_together(login: Login) -> None:
+def test_scopes_are_requested_once_each_or_together(login: Login) -> None:
     assert login("--scope", "employees contracts", "--scope", "time_off") == 0
     assert login.asked()["scope"] == "employees contracts time_off"
     assert "scope=employees%20contracts%20time_off" in login.opened[0]
     assert login.status() == 200
 
 
-def test_an_unknown_scope_is_a_sentence(login: Login) -> None:
+def test_unknown_scope_is_reported(login: Login) -> None:
     assert login("--scope", "everything") == 1
     assert "Check --scope" in login.shown()
     assert login.pages[0].text.startswith("You can close this window")
@@ -336,7 +334,7 @@ def test_an_unknown_scope_is_a_sentence(login: Login) -> None:
     ("error", "said"),
     [("access_denied", "The login was denied in Factorial."), ("s3cret", "ended the login without a code")],
 )
-def test_a_denied_login_is_a_sentence(make_login: Callable[[str], Login], error: str, said: str) -> None:
+def test_denied_login_is_reported(make_login: Callable[[str], Login], error: str, said: str) -> None:
     back = {"error": error, "error_description": "s3cret"}
     with vendor(lambda asked: {**back, "state": asked["state"]}) as url:
         login = make_login(url)
@@ -346,7 +344,7 @@ def test_a_denied_login_is_a_sentence(make_login: Callable[[str], Login], error:
     assert login.file.read() is None
 
 
-def test_only_the_answer_with_the_right_state_counts(login: Login) -> None:
+def test_only_an_answer_with_the_right_state_counts(login: Login) -> None:
     def browse(url: str) -> None:
         target = login.redirect_uri
         for stray in (
@@ -367,7 +365,7 @@ def test_only_the_answer_with_the_right_state_counts(login: Login) -> None:
     assert login.status() == 200
 
 
-def test_one_code_is_taken_and_no_second_one() -> None:
+def test_only_the_first_code_is_accepted() -> None:
     uri = f"http://127.0.0.1:{free_port()}/callback"
     with listening(uri, "st4te") as wait:
         statuses = [requests.get(uri, params={"code": code, "state": "st4te"}, timeout=10).status_code for code in "ab"]
@@ -375,20 +373,20 @@ def test_one_code_is_taken_and_no_second_one() -> None:
         assert wait(5)["code"] == "a"
 
 
-def test_a_browser_that_only_opens_a_connection_holds_nothing_up() -> None:
+def test_idle_browser_connection_does_not_block_the_login() -> None:
     port = free_port()
     with listening(f"http://localhost:{port}/", "st4te") as wait, socket.create_connection(("127.0.0.1", port)):
         requests.get(f"http://127.0.0.1:{port}", params={"code": "a", "state": "st4te"}, timeout=10)
         assert wait(5)["code"] == "a"
 
 
-def test_nobody_agrees(login: Login) -> None:
+def test_login_times_out_if_nobody_agrees(login: Login) -> None:
     login.browser = lambda url: None
     assert login("--timeout", "1") == 1
     assert "Nobody agreed in time" in login.shown()
 
 
-def test_a_busy_port_is_a_sentence(login: Login) -> None:
+def test_busy_port_is_reported(login: Login) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert login("--redirect-uri", f"http://127.0.0.1:{taken.getsockname()[1]}/callback") == 1
     assert "redirect URI is in use" in login.shown()
@@ -396,7 +394,7 @@ def test_a_busy_port_is_a_sentence(login: Login) -> None:
 
 
 @pytest.mark.parametrize("uri", ["nonsense", "ftp://host.example/", "http://127.0.0.1:port/", "http://127.0.0.1/#x"])
-def test_an_address_that_cannot_be_is_a_sentence(login: Login, uri: str) -> None:
+def test_invalid_address_is_reported(login: Login, uri: str) -> None:
     assert login("--redirect-uri", uri) == 1
     assert "Set --redirect-uri to an address such as" in login.shown()
 
@@ -413,18 +411,18 @@ def test_an_address_that_cannot_be_is_a_sentence(login: Login, uri: str) -> None
         ("urn:ietf:wg:oauth:2.0:oob", False),
     ],
 )
-def test_addresses_that_lead_to_this_machine(uri: str, served: bool) -> None:  # noqa: FBT001
+def test_addresses_of_this_machine_are_recognized(uri: str, served: bool) -> None:  # noqa: FBT001
     assert can_serve(uri) is served
 
 
-def test_a_wrong_application_secret_is_a_sentence(login: Login) -> None:
+def test_wrong_application_secret_is_reported(login: Login) -> None:
     login.config["client_secret"] = "0ther"
     assert login() == 1
     assert "Check `client_id` and `client_secret`" in login.shown()
     assert "0ther" not in login.shown()
 
 
-def test_an_answer_that_is_no_token_is_a_sentence_without_it(make_login: Callable[[str], Login]) -> None:
+def test_answer_without_a_token_is_reported_without_its_content(make_login: Callable[[str], Login]) -> None:
     back = {"code": "c0de"}
     with vendor(lambda asked: {**back, "state": asked["state"]}, Answer(b"<html>s3cret", 404)) as url:
         login = make_login(url)
@@ -433,13 +431,13 @@ def test_an_answer_that_is_no_token_is_a_sentence_without_it(make_login: Callabl
     assert not {"c0de", "s3cret"} & set(re.findall(r"\w+", login.shown()))
 
 
-def test_the_authorization_is_asked_for_at_the_configured_host_only(login: Login) -> None:
+def test_authorization_is_requested_at_the_configured_host_only(login: Login) -> None:
     login.config["api_url"] += "/"
     assert login("--redirect-uri", login.redirect_uri) == 0
     assert login.opened[0].startswith(login.config["api_url"] + "oauth/authorize?client_id=sandbox-client&")
 
 
-def test_settings_come_from_the_environment_as_meltano_gives_them(
+def test_settings_are_read_from_the_environment_as_meltano_sets_them(
     sandbox: Sandbox, login: Login, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name, value in login.config.items():
@@ -461,7 +459,7 @@ def test_settings_come_from_the_environment_as_meltano_gives_them(
         ({"api_url": "nowhere s3cret"}, "Set `api_url` to an address"),
     ],
 )
-def test_settings_that_cannot_work_are_a_sentence(login: Login, change: dict[str, Any], said: str) -> None:
+def test_invalid_settings_are_reported(login: Login, change: dict[str, Any], said: str) -> None:
     login.config.update(change)
     assert login() == 1
     assert said in login.shown()
@@ -469,25 +467,25 @@ def test_settings_that_cannot_work_are_a_sentence(login: Login, change: dict[str
     assert login.opened == []
 
 
-def test_a_config_that_cannot_be_read_is_a_sentence(login: Login) -> None:
+def test_unreadable_config_is_reported(login: Login) -> None:
     assert login("--config", "/nowhere/s3cret.json") == 1
     assert "cannot be read as JSON" in login.shown()
     assert "s3cret" not in login.shown()
 
 
-def test_another_credential_in_the_settings_is_pointed_out(login: Login) -> None:
+def test_other_credential_in_the_settings_is_reported(login: Login) -> None:
     login.config["api_key"] = "k3y"
     assert login() == 0
     assert "Remove `api_key` from the settings" in login.output
     assert "k3y" not in login.shown()
 
 
-def test_a_token_file_that_cannot_be_written_is_a_sentence(login: Login) -> None:
+def test_unwritable_token_file_is_reported(login: Login) -> None:
     login.config["token_file"] = str(login.folder / "config.json" / "tap.json")
     assert login() == 1
     assert "Set `token_file`" in login.shown()
 
 
-def test_the_help_says_why_a_company_token_is_better(login: Login) -> None:
+def test_help_says_why_a_company_token_is_better(login: Login) -> None:
     assert login("--help") == 0
     assert "A company token is the default and the better choice" in login.output

@@ -49,7 +49,7 @@ def columns(**fields: dict[str, Any]) -> dict[str, Any]:
     return {name: column(name, schema, lambda schema: schema) for name, schema in fields.items()}
 
 
-def test_a_described_field_becomes_a_column_that_may_be_null() -> None:
+def test_described_field_becomes_a_nullable_column() -> None:
     found = columns(
         name={"type": "string", "enum": ["a", "b"], "description": "The vendor's own words."},
         employee_id={"type": "integer"},
@@ -78,7 +78,7 @@ def test_a_described_field_becomes_a_column_that_may_be_null() -> None:
     }
 
 
-def test_nested_descriptions_keep_their_parts_and_end_where_they_contain_themselves() -> None:
+def test_nested_descriptions_keep_their_parts_and_end_at_recursion() -> None:
     node: dict[str, Any] = {"type": "object", "properties": {"id": {"type": "integer"}}}
     node["properties"]["child"] = node
     assert columns(node=node)["node"]["properties"] == {"id": TEXT, "child": {"type": ["object", "null"]}}
@@ -92,7 +92,7 @@ def test_nested_descriptions_keep_their_parts_and_end_where_they_contain_themsel
     assert columns(loop=loop)["loop"] == {"type": ["integer", "null"]}
 
 
-def test_a_field_whose_type_is_not_told_has_none() -> None:
+def test_field_without_a_declared_type_has_none() -> None:
     resolve = Document(NEXT).resolve
     assert column("anything", described=True, resolve=resolve) == {}
     assert column("several", {"type": "array", "items": True}, resolve) == {"type": ["array", "null"], "items": {}}
@@ -110,7 +110,7 @@ def test_a_field_whose_type_is_not_told_has_none() -> None:
     }
 
 
-def test_a_type_is_told_by_other_words_too() -> None:
+def test_synonyms_of_types_are_understood() -> None:
     found = columns(
         state={"enum": ["open", "closed", None]},
         level={"enum": [1, 2]},
@@ -150,19 +150,19 @@ def test_a_type_is_told_by_other_words_too() -> None:
         ),
     ],
 )
-def test_what_two_versions_say_is_joined_in_either_order(
+def test_types_of_two_versions_are_joined_in_either_order(
     old: dict[str, Any], new: dict[str, Any], found: dict[str, Any]
 ) -> None:
     assert joined(old, new) == joined(new, old) == found
 
 
 @pytest.mark.parametrize("content", [{}, {"paths": {"/api/2026-10-01/resources/a/b/{id}": {"get": {}}}}])
-def test_a_document_without_lists_is_refused(content: dict[str, Any]) -> None:
+def test_document_without_lists_is_rejected(content: dict[str, Any]) -> None:
     with pytest.raises(DocumentError, match="does not describe the lists of one version"):
         Document(content)
 
 
-def test_what_is_no_document_is_refused(tmp_path: Path) -> None:
+def test_invalid_document_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "page.html").write_text("<html>")
     for place in (tmp_path / "page.html", tmp_path / "nowhere.json", "http://127.0.0.1:9/oas"):
         with pytest.raises(DocumentError, match="cannot be read as JSON"):
@@ -224,7 +224,7 @@ NEXT = description(
 )
 
 
-def test_a_new_version_brings_lists_and_columns_and_says_what_changed(package: Path) -> None:
+def test_new_version_adds_lists_and_columns_and_reports_changes(package: Path) -> None:
     before = read((package / "lists.toml").read_text())
     lines = learn(package, NEXT)
     assert lines[0].startswith("2027-01-01: 4 lists, ")
@@ -289,14 +289,14 @@ def test_descriptions_in_the_schemas_are_kept(package: Path) -> None:
     assert fields_of(package, stream) == fields_of(PACKAGE, stream)
 
 
-def test_what_was_learned_once_is_not_learned_again(package: Path) -> None:
+def test_same_document_is_not_learned_twice(package: Path) -> None:
     learn(package, NEXT)
     before = {path: path.read_text() for path in package.rglob("*.[jt]*") if path.is_file()}
     assert learn(package, NEXT) == ["2027-01-01: 4 lists, 0 changes"]
     assert {path: path.read_text() for path in before} == before
 
 
-def test_lines_that_a_person_wrote_stay_as_they_are(package: Path) -> None:
+def test_handwritten_lines_are_unchanged(package: Path) -> None:
     before = set((package / "lists.toml").read_text().splitlines())
     learn(package, NEXT)
     gone = before - set((package / "lists.toml").read_text().splitlines())
@@ -305,14 +305,14 @@ def test_lines_that_a_person_wrote_stay_as_they_are(package: Path) -> None:
     assert not any(line.startswith("employees = ") for line in gone)
 
 
-def test_a_secret_field_reaches_no_schema(package: Path) -> None:
+def test_secret_field_is_in_no_schema(package: Path) -> None:
     fields = {"challenge": {"type": "string"}, "enabled": {"type": "boolean"}}
     learn(package, description("2027-01-01", api_public__webhook_subscriptions=(fields, [])))
     schema = json.loads((package / "schemas" / "api_public_webhook_subscriptions.json").read_text())
     assert "challenge" not in schema["properties"]
 
 
-def test_fields_that_are_secrets_by_their_names_reach_no_schema(package: Path) -> None:
+def test_fields_with_secret_names_are_in_no_schema(package: Path) -> None:
     secrets = {"Client_Secret": TEXT, "challenge": TEXT, "pin": TEXT, "token_type": TEXT}
     device = {"device": {"type": "object", "properties": {"password_hash": TEXT, "name": TEXT}}}
     learn(
@@ -345,7 +345,7 @@ def fields_of(package: Path, stream: str) -> dict[str, Any]:
     return schema["properties"]  # type: ignore[no-any-return]
 
 
-def test_rows_that_are_described_in_parts_are_put_together(package: Path) -> None:
+def test_rows_described_in_parts_are_merged(package: Path) -> None:
     base = {"properties": {"id": {"type": "string"}, "size": {"type": "integer"}}}
     learn(
         package,
@@ -359,7 +359,7 @@ def test_rows_that_are_described_in_parts_are_put_together(package: Path) -> Non
     assert fields_of(package, "zoo_cages")["size"]["type"] == ["integer", "string", "null"]
 
 
-def test_a_list_that_is_not_described_holds_up_no_other(package: Path) -> None:
+def test_undescribed_list_does_not_stop_the_others(package: Path) -> None:
     before = fields_of(package, "teams_teams")
     document = described(
         zoo__animals={}, zoo__cages=rows_of({"$ref": "#/components/schemas/nowhere"}), teams__teams=rows_of({})
@@ -376,7 +376,7 @@ def test_a_list_that_is_not_described_holds_up_no_other(package: Path) -> None:
     assert set(read((package / "lists.toml").read_text()).lists["zoo"]) == {"animals", "cages", "keepers"}
 
 
-def test_parameters_of_the_path_count_and_names_may_hold_hyphens(package: Path) -> None:
+def test_path_parameters_count_and_names_may_contain_hyphens(package: Path) -> None:
     document = description("2027-01-01")
     path = document["paths"]["/api/2027-01-01/resources/pet-shop/big-dogs"] = description("2027-01-01", a__b=({}, []))[
         "paths"
@@ -401,7 +401,7 @@ def test_parameters_of_the_path_count_and_names_may_hold_hyphens(package: Path) 
     assert found.stdout.strip() == "['/api/2027-01-01/resources/pet-shop/big-dogs']"
 
 
-def test_nothing_is_written_where_one_document_cannot_be_read_or_a_file_cannot_be_written(package: Path) -> None:
+def test_nothing_is_written_if_a_document_or_file_fails(package: Path) -> None:
     before = {path: path.read_text() for path in package.rglob("*.[jt]*") if path.is_file()}
     (package.parent / "good.json").write_text(json.dumps(NEXT))
     (package.parent / "bad.json").write_text("{}")
@@ -415,13 +415,13 @@ def test_nothing_is_written_where_one_document_cannot_be_read_or_a_file_cannot_b
     assert {path: path.read_text() for path in package.rglob("*.[jt]*") if path.is_file()} == before
 
 
-def test_a_document_in_yaml_is_told_that_json_is_wanted(tmp_path: Path) -> None:
+def test_yaml_document_is_rejected_with_a_hint_to_use_json(tmp_path: Path) -> None:
     (tmp_path / "oas.yaml").write_text("# The API\nopenapi: 3.1.0\npaths: {}\n")
     with pytest.raises(DocumentError, match=r"is written in YAML\. Pass the same document as JSON\."):
         load(str(tmp_path / "oas.yaml"))
 
 
-def test_parameters_of_a_known_list_that_changed_are_named(package: Path) -> None:
+def test_changed_parameters_of_a_known_list_are_named(package: Path) -> None:
     fields = {"updated_at": TEXT}
     known = {"teams__teams": (fields, []), "posts__posts": (fields, [])}
     learn(package, description("2027-01-01", **known))
@@ -450,7 +450,7 @@ def test_parameters_of_a_known_list_that_changed_are_named(package: Path) -> Non
     ]
 
 
-def test_the_line_of_a_new_list_is_printed_as_it_is_written(package: Path) -> None:
+def test_line_of_a_new_list_is_printed_as_it_is_written(package: Path) -> None:
     lines = learn(package, NEXT)
     written = (package / "lists.toml").read_text().splitlines()
     added = [line.removeprefix("added: ") for line in lines if line.startswith("added: ") and " = " in line]
@@ -459,7 +459,7 @@ def test_the_line_of_a_new_list_is_printed_as_it_is_written(package: Path) -> No
     assert all('since = "2027-01-01"' in line for line in added)
 
 
-def test_how_many_values_a_parameter_takes_is_heeded_for_new_lists_and_flagged_for_known_ones(package: Path) -> None:
+def test_maximum_of_parameter_values_is_used_for_new_lists_and_else_flagged(package: Path) -> None:
     five = {"description": "Payroll runs to read, at most 5 per request."}
     few = parameter("payroll_run_ids[]", "array", items={"type": "string"}) | five
     many = parameter("employee_ids[]", "array", items={"type": "string"}, maxItems=25)
@@ -486,7 +486,7 @@ def test_how_many_values_a_parameter_takes_is_heeded_for_new_lists_and_flagged_f
     assert flagged.endswith("its row asks for 50")
 
 
-def test_a_list_without_a_key_is_flagged(package: Path) -> None:
+def test_list_without_a_key_is_flagged(package: Path) -> None:
     document = description(
         "2027-01-01",
         project_management__exportable_expenses=({}, []),
@@ -510,7 +510,7 @@ def test_a_list_without_a_key_is_flagged(package: Path) -> None:
     assert "look at: cost_centers/resource_distributions requires resource_type, which is unknown" in lines
 
 
-def test_a_new_list_that_is_described_without_pages_comes_in_one_answer(package: Path) -> None:
+def test_new_list_described_without_pages_has_one_response(package: Path) -> None:
     paged = {"properties": {**rows_of({"properties": {"id": TEXT}})["properties"], "meta": {"type": "object"}}}
     bare = {"type": "array", "items": {"properties": {"id": TEXT}}}  # as the oldest descriptions have all of them
     learn(package, described(zoo__animals=paged, zoo__cages=rows_of({"properties": {"id": TEXT}}), zoo__keepers=bare))
@@ -518,7 +518,7 @@ def test_a_new_list_that_is_described_without_pages_comes_in_one_answer(package:
     assert {name: row.one_answer for name, row in zoo.items()} == {"animals": False, "cages": True, "keepers": False}
 
 
-def test_what_cannot_be_read_is_a_sentence(package: Path) -> None:
+def test_unreadable_document_is_reported(package: Path) -> None:
     command = [sys.executable, "-m", "tap_factorial.openapi", "nowhere.json"]
     environment = {**os.environ, "PYTHONPATH": str(package.parent)}
     result = subprocess.run(command, env=environment, cwd=package.parent, capture_output=True, text=True, check=False)
@@ -526,7 +526,7 @@ def test_what_cannot_be_read_is_a_sentence(package: Path) -> None:
     assert result.stderr == "nowhere.json cannot be read as JSON. Pass the file or the URL of an OpenAPI document.\n"
 
 
-def test_the_command_changes_the_package_that_it_is_part_of() -> None:
+def test_command_changes_its_own_package() -> None:
     assert Path(openapi.__file__).parents[1] == openapi.PACKAGE == PACKAGE
 
 
@@ -543,7 +543,7 @@ def undescribed(schema: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def test_the_schemas_are_those_that_the_published_descriptions_give(package: Path) -> None:
+def test_schemas_match_those_of_the_published_documents(package: Path) -> None:
     samples = os.environ.get("VENDOR_SAMPLES")
     documents = sorted(Path(samples or "nowhere").parent.glob("specs/factorial/*oas-*.json"))
     if not documents:

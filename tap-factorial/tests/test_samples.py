@@ -19,7 +19,9 @@ LISTS = "/api/2026-10-01/resources/"
 
 
 @pytest.mark.parametrize("name", ["attendance/shifts", "contracts/contract_versions", "employees/employees"])
-def test_published_rows_arrive_whole(run: Callable[..., Any], factorial: Any, samples: Path, name: str) -> None:
+def test_published_rows_are_loaded_completely(
+    run: Callable[..., Any], factorial: Any, samples: Path, name: str
+) -> None:
     body = json.loads((samples / f"{name.replace('/', '_')}.json").read_text())
     vendor = factorial(lambda asked: Answer(body))
     settings = {"start_date": "2023-10-01", "end_date": "2023-10-01"}  # a single window
@@ -29,7 +31,7 @@ def test_published_rows_arrive_whole(run: Callable[..., Any], factorial: Any, sa
     assert record["id"] == body["data"][0]["id"]
 
 
-def test_published_credentials_arrive_whole(run: Callable[..., Any], factorial: Any, samples: Path) -> None:
+def test_published_credentials_are_loaded_completely(run: Callable[..., Any], factorial: Any, samples: Path) -> None:
     body = json.loads((samples / "api_public_credentials.json").read_text())
     vendor = factorial(lambda asked: Answer(body))
     answer = vendor.answer
@@ -38,7 +40,7 @@ def test_published_credentials_arrive_whole(run: Callable[..., Any], factorial: 
     assert differs(body["data"][0], record) == set()
 
 
-def test_the_published_meta_is_understood(run: Callable[..., Any], factorial: Any, samples: Path) -> None:
+def test_published_meta_is_understood(run: Callable[..., Any], factorial: Any, samples: Path) -> None:
     body = json.loads((samples / "pagination_meta_example.json").read_text())
     total, limit = body["meta"]["total"], body["meta"]["limit"]
     rows = [{"id": str(number)} for number in range(total)]
@@ -55,7 +57,7 @@ def test_the_published_meta_is_understood(run: Callable[..., Any], factorial: An
     assert vendor.queries(f"{LISTS}teams/teams")[1]["after_id"] == body["meta"]["end_cursor"]
 
 
-def test_a_published_row_of_old_gets_text_ids(run: Callable[..., Any], factorial: Any, samples: Path) -> None:
+def test_published_row_of_an_old_version_gets_text_ids(run: Callable[..., Any], factorial: Any, samples: Path) -> None:
     row = json.loads((samples / "job_catalog_level_2024-10-01.json").read_text())
     vendor = factorial(lambda asked: Answer({"data": [row], "meta": {"has_next_page": False}}))
     (record,) = run(vendor.url, "job_catalog_levels", api_version="2024-10-01").records("job_catalog_levels")
@@ -63,7 +65,7 @@ def test_a_published_row_of_old_gets_text_ids(run: Callable[..., Any], factorial
     assert differs(row, record) == set()
 
 
-def test_the_published_token_is_read(samples: Path) -> None:
+def test_published_token_is_read(samples: Path) -> None:
     text = (samples / "oauth_token_response.json").read_bytes()
     grant = read_grant(Reply(200, {}, text, datetime.now(timezone.utc)), "refused")
     published = json.loads(text)

@@ -75,7 +75,7 @@ def days_ago(days: int) -> str:
     return str(pendulum.now("UTC").subtract(days=days).to_date_string())
 
 
-def test_no_unwindowed_request_is_ever_made_for_shifts(run: Callable[..., Any], sandbox: Sandbox, url: str) -> None:
+def test_shifts_are_never_requested_without_a_window(run: Callable[..., Any], sandbox: Sandbox, url: str) -> None:
     year = pendulum.now("UTC").year
     first = run(url, "attendance_shifts", date_window_days=31)
     windows = asked(sandbox, "attendance/shifts")
@@ -89,9 +89,7 @@ def test_no_unwindowed_request_is_ever_made_for_shifts(run: Callable[..., Any], 
     assert all(set(query) == {"limit", "updated_at"} for query in asked(sandbox, "attendance/shifts"))
 
 
-def test_shifts_go_on_from_the_day_before_the_last_run_whenever_they_changed(
-    run: Callable[..., Any], sandbox: Sandbox, url: str
-) -> None:
+def test_shifts_resume_from_the_day_before_the_last_run(run: Callable[..., Any], sandbox: Sandbox, url: str) -> None:
     first = run(url, "attendance_shifts", start_date=days_ago(50), end_date=days_ago(-8), date_window_days=31)
     bookmark = first.state["bookmarks"]["attendance_shifts"]["replication_key_value"]
     assert bookmark > max(record["updated_at"] for record in first.records("attendance_shifts"))
@@ -103,7 +101,7 @@ def test_shifts_go_on_from_the_day_before_the_last_run_whenever_they_changed(
 
 
 @pytest.mark.parametrize("or_later", [False, True])
-def test_shifts_that_changed_arrive_whatever_their_filter_means(
+def test_changed_shifts_are_loaded_whatever_their_filter_means(
     run: Callable[..., Any], sandbox: Sandbox, url: str, *, or_later: bool
 ) -> None:
     first = run(url, "attendance_shifts")
@@ -117,7 +115,7 @@ def test_shifts_that_changed_arrive_whatever_their_filter_means(
 
 
 @pytest.mark.parametrize("fault", [{"kind": "status", "status": 500}, {"kind": "html"}, {"kind": "truncated"}])
-def test_a_filter_of_shifts_that_the_vendor_cannot_answer_makes_them_be_read_by_windows(
+def test_shift_filter_that_the_vendor_cannot_answer_causes_reads_by_window(
     run: Callable[..., Any], sandbox: Sandbox, url: str, caplog: pytest.LogCaptureFixture, fault: dict[str, Any]
 ) -> None:
     span = {"start_date": days_ago(20), "end_date": days_ago(0)}
@@ -133,7 +131,7 @@ def test_a_filter_of_shifts_that_the_vendor_cannot_answer_makes_them_be_read_by_
     assert filtered == (8 if fault["kind"] == "truncated" else 3)
 
 
-def test_a_window_of_shifts_that_is_never_answered_holds_up_no_other_and_is_read_once_it_is(
+def test_unanswered_shift_window_stops_no_other_and_is_read_later(
     run: Callable[..., Any], sandbox: Sandbox, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     span = {"start_date": days_ago(30), "end_date": days_ago(1)}
@@ -165,7 +163,7 @@ EDITS = {
 }
 
 
-def test_changes_arrive_with_the_next_run(run: Callable[..., Any], sandbox: Sandbox, url: str) -> None:
+def test_changes_are_loaded_by_the_next_run(run: Callable[..., Any], sandbox: Sandbox, url: str) -> None:
     first = run(url, *EDITS)
     for stream, field in EDITS.items():
         record = first.records(stream)[3]
@@ -183,7 +181,7 @@ def test_changes_arrive_with_the_next_run(run: Callable[..., Any], sandbox: Sand
     ]
 
 
-def test_what_is_deleted_is_missing_under_the_new_version(run: Callable[..., Any], sandbox: Sandbox, url: str) -> None:
+def test_deleted_rows_are_missing_from_the_new_version(run: Callable[..., Any], sandbox: Sandbox, url: str) -> None:
     first = run(url, "teams_teams", "documents_documents")
     team, documents = first.records("teams_teams")[0]["id"], first.records("documents_documents")
     document = next(row["id"] for row in documents if not (row["by_trash_bin"] or row["by_pending_assignment"]))
@@ -198,7 +196,7 @@ def test_what_is_deleted_is_missing_under_the_new_version(run: Callable[..., Any
 
 
 @pytest.mark.parametrize("form", ["json", "html", "empty", "null", "payment"])
-def test_modules_that_are_not_booked_are_skipped_by_name(
+def test_unlicensed_modules_are_skipped_by_name(
     run: Callable[..., Any], sandbox: Sandbox, url: str, form: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     sandbox.control("factorial/refusal", module="posts", form=form)
@@ -215,7 +213,7 @@ def test_modules_that_are_not_booked_are_skipped_by_name(
 
 
 @pytest.mark.parametrize("stream", ["teams_teams", "ats_candidates", "attendance_shifts"])
-def test_rows_that_a_list_tells_of_and_holds_back_are_not_taken_for_gone(
+def test_rows_that_a_list_announces_but_withholds_are_not_deleted(
     run: Callable[..., Any], sandbox: Sandbox, url: str, caplog: pytest.LogCaptureFixture, stream: str
 ) -> None:
     path = stream.replace("_", "/", 1)
@@ -230,7 +228,7 @@ def test_rows_that_a_list_tells_of_and_holds_back_are_not_taken_for_gone(
         assert ("fewer records than the vendor reports" in caplog.text) != all_came
 
 
-def test_a_list_without_rows_that_says_so_with_null_errors_takes_none_away(
+def test_list_without_rows_sent_as_null_errors_marks_no_row_as_deleted(
     run: Callable[..., Any], sandbox: Sandbox, url: str
 ) -> None:
     first = run(url, "teams_teams")
@@ -243,7 +241,7 @@ def test_a_list_without_rows_that_says_so_with_null_errors_takes_none_away(
     assert len(third.of("ACTIVATE_VERSION")) == 1
 
 
-def test_a_hundred_modules_that_are_not_booked_do_not_renew_the_credential_a_hundred_times(
+def test_hundred_unlicensed_modules_do_not_renew_the_credential_each_time(
     run: Callable[..., Any], sandbox: Sandbox, url: str
 ) -> None:
     for module in table().lists:
@@ -255,14 +253,14 @@ def test_a_hundred_modules_that_are_not_booked_do_not_renew_the_credential_a_hun
     assert len(asked(sandbox, "api_public/credentials")) < 20
 
 
-def test_a_run_that_is_throttled_waits_and_loses_nothing(run: Callable[..., Any]) -> None:
+def test_throttled_run_waits_and_loses_nothing(run: Callable[..., Any]) -> None:
     with running(employees=20, requests_per_minute=300) as sandbox:
         output = run(f"{sandbox.url}/factorial", *EDITS)
         counts = sandbox.counts("factorial")
         assert output.counts() == {stream: counts[stream] for stream in EDITS}
 
 
-def test_a_first_read_that_is_interrupted_goes_on_with_the_windows_that_are_missing(
+def test_interrupted_first_read_resumes_with_the_missing_windows(
     run: Callable[..., Any], sandbox: Sandbox, url: str
 ) -> None:
     path = "/factorial/api/2026-10-01/resources/attendance/shifts"
@@ -281,7 +279,7 @@ def test_a_first_read_that_is_interrupted_goes_on_with_the_windows_that_are_miss
     assert [message["version"] for message in second.of("ACTIVATE_VERSION")] == list(versions)
 
 
-def test_nothing_of_a_record_or_a_credential_reaches_the_log_or_the_state(
+def test_records_and_credentials_reach_neither_log_nor_state(
     run: Callable[..., Any], sandbox: Sandbox, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -295,7 +293,7 @@ def test_nothing_of_a_record_or_a_credential_reaches_the_log_or_the_state(
     assert not [secret for secret in secrets if secret in texts]
 
 
-def test_windows_of_shifts_that_stall_are_halved(
+def test_shift_windows_that_stall_are_halved(
     run: Callable[..., Any], sandbox: Sandbox, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -317,7 +315,7 @@ FILTERS = {
 
 
 @pytest.mark.parametrize("stream", FILTERS)
-def test_a_filter_that_is_passed_over_makes_the_stream_be_read_whole(
+def test_ignored_filter_causes_a_full_read(
     run: Callable[..., Any], sandbox: Sandbox, url: str, stream: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = run(url, stream, date_window_days=31)

@@ -42,7 +42,7 @@ def parts(schema: Json) -> list[Json]:
         ("2026-10-01", 169),
     ],
 )
-def test_a_version_has_its_lists(version: str, lists: int) -> None:
+def test_each_version_has_its_lists(version: str, lists: int) -> None:
     assert len(table().rows(version)) == lists, "if a list was added, correct the number above, or its `since`"
 
 
@@ -51,7 +51,7 @@ def test_each_list_has_a_schema_and_each_schema_a_list() -> None:
 
 
 @pytest.mark.parametrize("path", ROWS)
-def test_a_schema_holds_what_its_line_names_and_nothing_that_refuses_a_value(path: str) -> None:
+def test_schema_contains_the_columns_of_its_line_and_rejects_no_value(path: str) -> None:
     row, properties = ROWS[path], schema(path)["properties"]
     assert set(row.key) <= set(properties)
     assert set(row.added_columns) <= set(properties)
@@ -69,7 +69,7 @@ def test_a_schema_holds_what_its_line_names_and_nothing_that_refuses_a_value(pat
 
 
 @pytest.mark.parametrize("path", [path for path, row in ROWS.items() if row.parent])
-def test_a_parent_is_a_list_of_the_same_versions_and_has_a_key(path: str) -> None:
+def test_parent_is_a_list_of_the_same_versions_and_has_a_key(path: str) -> None:
     row = ROWS[path]
     parent = ROWS[row.parent or ""]
     assert row.by
@@ -79,18 +79,18 @@ def test_a_parent_is_a_list_of_the_same_versions_and_has_a_key(path: str) -> Non
     assert row.parent_key is None or row.parent_key in schema(row.parent or "")["properties"]
 
 
-def test_a_line_with_a_word_that_means_nothing_is_refused() -> None:
+def test_line_with_an_unknown_word_is_rejected() -> None:
     with pytest.raises(ValueError, match="unknown field `windo`"):
         read('versions = []\nscopes = {}\n[lists.a]\nb = { windo = ["x", "y"] }')
 
 
-def test_sweeps_cross_their_parameters_or_list_their_requests() -> None:
+def test_param_sets_combine_their_parameters_or_list_their_requests() -> None:
     assert Row(sweep={"a": ["1", "2"], "b": [True]}).requests == [{"a": "1", "b": True}, {"a": "2", "b": True}]
     assert Row(sweep=[{"a": "1"}, {"b": False}]).requests == [{"a": "1"}, {"b": False}]
     assert Row().requests == []
 
 
-def test_a_corrected_field_is_one_of_a_list_and_is_so_in_its_schema() -> None:
+def test_corrected_field_belongs_to_a_list_and_is_in_its_schema() -> None:
     corrections = tomlkit.parse((PACKAGE / "corrections.toml").read_text()).unwrap()["corrections"]
     corrected = {field: entry["schema"] for entry in corrections for field in entry["fields"]}
     assert len(corrected) > 50

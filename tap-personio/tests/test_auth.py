@@ -39,13 +39,13 @@ def token(version: tuple[Any, Callable[[Any], Any]], **fields: Any) -> Any:
     ],
     ids=str,
 )
-def test_a_token_is_used_whatever_is_said_of_its_life(version: Any, fields: dict[str, Any], seconds: float) -> None:
+def test_token_is_used_whatever_its_stated_lifetime(version: Any, fields: dict[str, Any], seconds: float) -> None:
     found = token(version, **fields)
     assert (found.value, found.lifetime) == ("t0ken", seconds)
 
 
 @pytest.mark.parametrize(("version", "error"), [(V1, NoAccess), (V2, RunError)], ids=["v1", "v2"])
 @pytest.mark.parametrize("odd", ["two\nlines", "k\u0142ucz", " "])
-def test_a_token_that_no_header_takes_is_said_to_be_that(version: Any, error: type[TapError], odd: str) -> None:
+def test_token_that_is_invalid_in_a_header_is_reported(version: Any, error: type[TapError], odd: str) -> None:
     with pytest.raises(error, match="holds a line break or a character beyond ASCII"):
         token(version, token=odd)

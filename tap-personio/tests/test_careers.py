@@ -51,9 +51,7 @@ def position(run: Callable[..., Any], personio: Any) -> Callable[[str | bytes], 
     return read
 
 
-def test_open_positions_are_read_in_each_language_without_a_token_even_where_the_site_has_moved(
-    run: Callable[..., Any], personio: Any
-) -> None:
+def test_open_positions_are_read_in_each_language_without_a_token(run: Callable[..., Any], personio: Any) -> None:
     site = personio(lambda asked: Answer(FEED.replace("{name}", asked.query["language"]).encode(), headers=XML))
     moved = personio(lambda asked: Answer(b"", 307, {"Location": f"{site.url}/xml?language={asked.query['language']}"}))
     vendor = personio(unasked)
@@ -76,9 +74,7 @@ def test_open_positions_are_read_in_each_language_without_a_token_even_where_the
 
 
 @pytest.mark.parametrize("ending", ["", "/", "/xml"])
-def test_the_languages_and_the_address_are_those_that_the_settings_say(
-    run: Callable[..., Any], personio: Any, ending: str
-) -> None:
+def test_languages_and_address_come_from_the_settings(run: Callable[..., Any], personio: Any, ending: str) -> None:
     site = personio(lambda asked: EMPTY)
     languages = ["cs", " DE ", "de"]
     run(personio(unasked).url, "open_positions", careers_url=f"{site.url}{ending}", careers_languages=languages)
@@ -97,7 +93,7 @@ def test_several_career_sites_are_read(run: Callable[..., Any], personio: Any, j
     assert found == {(url, number, language) for number, url in enumerate(urls, 1) for language in ("de", "en")}
 
 
-def test_open_positions_are_offered_only_with_the_address_of_the_site() -> None:
+def test_open_positions_are_available_only_if_the_site_is_configured() -> None:
     assert "open_positions" not in TapPersonio(config={"optional_streams": ["*"]}, validate_config=False).streams
     with_site = TapPersonio(config={"careers_url": "https://acme.jobs.personio.com"}, validate_config=False)
     assert "open_positions" in with_site.streams
@@ -115,9 +111,7 @@ def test_open_positions_are_offered_only_with_the_address_of_the_site() -> None:
         ("half \ud83d, whole \ud83d\ude00", "half \ufffd, whole 😀"),
     ],
 )
-def test_what_xml_does_not_know_costs_nothing_but_itself(
-    position: Callable[[str], dict[str, Any]], text: str, name: str
-) -> None:
+def test_invalid_xml_loses_nothing_but_itself(position: Callable[[str], dict[str, Any]], text: str, name: str) -> None:
     record = position(f"<id>1</id><name>{text}</name><office>Köln</office>")
     assert (record["name"], record["office"]) == (name, "Köln")
 
@@ -133,11 +127,11 @@ def test_what_xml_does_not_know_costs_nothing_but_itself(
     ],
     ids=["another encoding", "it says so", "blank lines", "a mark", "two bytes each"],
 )
-def test_a_feed_in_any_encoding_is_read(position: Callable[[bytes], dict[str, Any]], body: bytes) -> None:
+def test_feed_in_any_encoding_is_read(position: Callable[[bytes], dict[str, Any]], body: bytes) -> None:
     assert position(body)["name"] == "Café"
 
 
-def test_elements_keep_their_names_but_in_lists_that_are_known(position: Callable[[str], dict[str, Any]]) -> None:
+def test_elements_keep_their_names_except_in_known_lists(position: Callable[[str], dict[str, Any]]) -> None:
     record = position(
         "<id>1</id><workplaceType>hybrid</workplaceType><additionalOffices><office>A</office><office>B</office>"
         "</additionalOffices><jobDescriptions><jobDescription><name>A</name><value><p>x &amp; y</p><ul/></value>"
@@ -181,7 +175,7 @@ def test_two_thousand_levels_are_kept(position: Callable[[str], dict[str, Any]])
     ],
     ids=["a page", "entities", "another feed", "no XML"],
 )
-def test_what_is_no_feed_is_asked_for_once_and_names_the_setting(
+def test_response_that_is_no_feed_is_not_retried_and_names_the_setting(
     run: Callable[..., Any], personio: Any, body: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     site = personio(lambda asked: Answer(body, headers=XML))
@@ -205,7 +199,7 @@ def test_what_is_no_feed_is_asked_for_once_and_names_the_setting(
     ],
     ids=["404", "403", "405", "a page", "307", "202"],
 )
-def test_a_language_without_a_feed_is_named_its_rows_are_kept_and_the_others_are_read(
+def test_language_without_a_feed_is_named_and_keeps_its_rows(
     run: Callable[..., Any], personio: Any, missing: Answer, caplog: pytest.LogCaptureFixture
 ) -> None:
     there = {"de", "it"}
@@ -227,14 +221,14 @@ def test_a_language_without_a_feed_is_named_its_rows_are_kept_and_the_others_are
     assert len(site.asked) == 4
 
 
-def test_a_language_without_positions_is_none_that_is_missing(run: Callable[..., Any], personio: Any) -> None:
+def test_language_without_positions_is_not_missing(run: Callable[..., Any], personio: Any) -> None:
     answers = {"de": Answer(feed("<id>1</id>"), headers=XML), "it": EMPTY, "fr": Answer(b"", 204)}
     site = personio(lambda asked: answers[asked.query["language"]])
     output = run(personio(unasked).url, "open_positions", careers_url=site.url, careers_languages=list(answers))
     assert len(output.of("ACTIVATE_VERSION")) == 1
 
 
-def test_a_feed_that_breaks_off_is_asked_for_again(
+def test_truncated_feed_is_requested_again(
     run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     whole = feed("<id>1</id><name>Cook</name>")
@@ -244,15 +238,13 @@ def test_a_feed_that_breaks_off_is_asked_for_again(
     assert [record["name"] for record in output.records("open_positions")] == ["Cook"]
 
 
-def test_a_wrong_address_of_the_site_is_named(
-    run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_wrong_site_address_is_named(run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture) -> None:
     site = personio(lambda asked: Answer(b"nothing here", 404))
     run(personio(unasked).url, "open_positions", careers_url=site.url, fails=[])
     assert "Check `careers_url`" in caplog.text
 
 
-def test_an_address_of_the_site_that_is_none_is_a_sentence() -> None:
+def test_invalid_site_address_is_reported_without_its_content() -> None:
     with pytest.raises(ConfigValidationError) as error:
         TapPersonio(config={"client_id": "a", "client_secret": "b", "careers_url": "acme secret"})
     (sentence,) = error.value.errors
@@ -260,12 +252,12 @@ def test_an_address_of_the_site_that_is_none_is_a_sentence() -> None:
     assert "acme secret" not in sentence
 
 
-def test_a_field_that_is_called_like_a_position_is_none() -> None:
+def test_field_named_like_a_position_is_not_a_position() -> None:
     root, _ = read(b"<workzag-jobs><position><id>1</id><position>Cook</position></position></workzag-jobs>")
     assert positions(root) == [{"id": "1", "position": "Cook"}]
 
 
-def test_a_feed_with_many_blanks_that_has_to_be_mended_is_read_at_once() -> None:
+def test_broken_feed_with_many_blanks_is_repaired_quickly() -> None:
     blanks = b" " * 200_000
     began = time.monotonic()
     root, mended = read(b"<workzag-jobs><position><name>a&nbsp;" + blanks + b"b</name></position></workzag-jobs>")

@@ -76,7 +76,7 @@ def test_org_units_are_read_in_two_passes_with_their_chain(run: Callable[..., An
     assert {query["include_parent_chain"] for query in vendor.queries("/v2/org-units")} == {"true"}
 
 
-def test_compensations_walk_whole_months_and_keep_ids_that_come_again(run: Callable[..., Any], personio: Any) -> None:
+def test_compensations_are_read_by_month_and_keep_repeated_ids(run: Callable[..., Any], personio: Any) -> None:
     vendor = personio(lambda asked: Answer({"_data": [{"id": "c1", "amount": {"value": 4000.5}}]}))
     output = run(vendor.url, "compensations", start_date="2026-01-15", end_date="2026-03-02")
     months = sorted(record["month"] for record in output.records("compensations"))
@@ -85,7 +85,7 @@ def test_compensations_walk_whole_months_and_keep_ids_that_come_again(run: Calla
     assert windows == {("2026-01-01", "2026-01-31"), ("2026-02-01", "2026-02-28"), ("2026-03-01", "2026-03-31")}
 
 
-def test_the_token_request_is_a_form_without_scope(run: Callable[..., Any], personio: Any) -> None:
+def test_token_request_is_a_form_without_scope(run: Callable[..., Any], personio: Any) -> None:
     vendor = personio(lambda asked: EMPTY)
     run(vendor.url, "absence_types")
     token = vendor.asked[0]
@@ -95,14 +95,14 @@ def test_the_token_request_is_a_form_without_scope(run: Callable[..., Any], pers
     assert "?" not in token.path
 
 
-def test_one_token_serves_all_streams(run: Callable[..., Any], personio: Any) -> None:
+def test_all_streams_share_one_token(run: Callable[..., Any], personio: Any) -> None:
     vendor = personio(answer_persons)
     run(vendor.url)
     assert vendor.paths()["/v2/auth/token"] == 1
     assert vendor.paths()["/v1/auth"] == 1
 
 
-def test_partner_headers_go_with_each_request(run: Callable[..., Any], personio: Any) -> None:
+def test_partner_headers_are_sent_with_each_request(run: Callable[..., Any], personio: Any) -> None:
     vendor = personio(lambda asked: EMPTY)
     run(vendor.url, "absence_types", partner_id="ACME", app_id="HR_DATA", user_agent="acme/1.0")
     for asked in vendor.asked:
@@ -112,18 +112,18 @@ def test_partner_headers_go_with_each_request(run: Callable[..., Any], personio:
 
 
 @pytest.mark.parametrize("meta", [None, {}, {"links": None}, {"links": {}}, {"links": {"next": None}}])
-def test_no_next_link_in_any_shape_is_the_last_page(run: Callable[..., Any], personio: Any, meta: Any) -> None:
+def test_missing_next_link_of_any_form_ends_the_list(run: Callable[..., Any], personio: Any, meta: Any) -> None:
     vendor = personio(lambda asked: Answer({"_data": [{"id": "1"}], "_meta": meta}))
     assert run(vendor.url, "absence_types").counts() == {"absence_types": 1}
 
 
-def test_an_empty_page_with_a_next_link_is_not_the_last(run: Callable[..., Any], personio: Any) -> None:
+def test_empty_page_with_a_next_link_is_not_the_last(run: Callable[..., Any], personio: Any) -> None:
     empty = {"_data": [], "_meta": {"links": {"next": {"href": "?cursor=2"}}}}
     vendor = personio(lambda asked: Answer({"_data": [{"id": "1"}]} if "cursor" in asked.query else empty))
     assert run(vendor.url, "absence_types").counts() == {"absence_types": 1}
 
 
-def test_the_token_goes_to_no_other_host(run: Callable[..., Any], personio: Any) -> None:
+def test_token_is_sent_to_no_other_host(run: Callable[..., Any], personio: Any) -> None:
     with host(lambda asked: EMPTY) as other:
         links = {"_data": [], "_meta": {"links": {"next": {"href": f"{other.url}/v2/absence-types?cursor=2"}}}}
         evil = other.url.replace("127.0.0.1", "127.0.0.2")
@@ -146,7 +146,7 @@ def test_the_token_goes_to_no_other_host(run: Callable[..., Any], personio: Any)
         "",
     ],
 )
-def test_a_link_may_name_any_host_of_the_vendors_and_the_token_stays_at_home(
+def test_link_may_name_any_vendor_host_but_the_token_goes_to_the_configured_one(
     run: Callable[..., Any], personio: Any, before: str
 ) -> None:
     first = {"_data": [{"id": "1"}], "_meta": {"links": {"next": {"href": f"{before}?cursor=2"}}}}
@@ -156,7 +156,7 @@ def test_a_link_may_name_any_host_of_the_vendors_and_the_token_stays_at_home(
 
 
 @pytest.mark.parametrize("host", ["personio.example", "api.personio.com.evil.example", "notpersonio.de"])
-def test_a_link_to_a_host_that_only_looks_like_the_vendors_is_not_followed(
+def test_link_to_a_host_that_resembles_the_vendors_is_not_followed(
     run: Callable[..., Any], personio: Any, host: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     body = {"_data": [], "_meta": {"links": {"next": {"href": f"https://{host}/v2/absence-types?cursor=2"}}}}
@@ -166,16 +166,14 @@ def test_a_link_to_a_host_that_only_looks_like_the_vendors_is_not_followed(
     assert vendor.queries("/v2/absence-types") == [{"limit": "100"}]
 
 
-def test_an_empty_list_without_content_is_empty(run: Callable[..., Any], personio: Any) -> None:
+def test_empty_list_without_content_is_empty(run: Callable[..., Any], personio: Any) -> None:
     vendor = personio(lambda asked: Answer(b"", 204) if asked.path == "/v2/absence-types" else answer_persons(asked))
     output = run(vendor.url, "absence_types", "persons")
     assert output.counts() == {"persons": 1}
 
 
 @pytest.mark.parametrize("times", [1, 1000])
-def test_a_later_page_without_content_is_not_the_end_of_the_list(
-    run: Callable[..., Any], personio: Any, times: int
-) -> None:
+def test_later_page_without_content_does_not_end_the_list(run: Callable[..., Any], personio: Any, times: int) -> None:
     def answer(asked: Asked) -> Answer:
         if "cursor" not in asked.query:
             return Answer({"_data": [{"id": "1"}], "_meta": {"links": {"next": {"href": "?cursor=2"}}}})
@@ -191,9 +189,7 @@ def test_a_later_page_without_content_is_not_the_end_of_the_list(
 
 
 @pytest.mark.parametrize("parent", [7, "a/b", "a b?", "ü"])
-def test_the_id_of_a_parent_in_any_form_is_one_part_of_the_path(
-    run: Callable[..., Any], personio: Any, parent: Any
-) -> None:
+def test_parent_id_of_any_form_is_one_path_segment(run: Callable[..., Any], personio: Any, parent: Any) -> None:
     body = {"_data": [{"id": parent}]}
     vendor = personio(lambda asked: Answer(body if asked.path == "/v2/persons" else {"_data": [{"id": "e"}]}))
     (record,) = run(vendor.url, "employments").records("employments")
@@ -204,7 +200,7 @@ def test_the_id_of_a_parent_in_any_form_is_one_part_of_the_path(
 
 
 @pytest.mark.parametrize("parent", [None, {"a": 1}, ["1"], True, ""])
-def test_a_person_without_an_id_stops_nothing(run: Callable[..., Any], personio: Any, parent: Any) -> None:
+def test_person_without_an_id_stops_no_other(run: Callable[..., Any], personio: Any, parent: Any) -> None:
     persons = {"_data": [{"id": parent}, {"id": "2"}, {"name": "x"}]}
     vendor = personio(lambda asked: Answer(persons if asked.path == "/v2/persons" else {"_data": [{"id": "e"}]}))
     output = run(vendor.url, "persons", "employments")
@@ -212,7 +208,7 @@ def test_a_person_without_an_id_stops_nothing(run: Callable[..., Any], personio:
     assert [asked.path for asked in vendor.asked if "employments" in asked.path] == ["/v2/persons/2/employments"]
 
 
-def test_a_redirect_is_not_followed(run: Callable[..., Any], personio: Any) -> None:
+def test_redirect_is_not_followed(run: Callable[..., Any], personio: Any) -> None:
     with host(lambda asked: EMPTY) as other:
         vendor = personio(lambda asked: Answer(b"", 302, {"Location": other.url}))
         fails: list[Exception] = []
@@ -222,7 +218,7 @@ def test_a_redirect_is_not_followed(run: Callable[..., Any], personio: Any) -> N
 
 
 @pytest.mark.parametrize("body", [[], {}, {"_data": None}, {"_data": {}}, "text", None])
-def test_a_body_without_a_list_of_records_fails_its_stream(
+def test_body_without_a_list_of_records_fails_its_stream(
     run: Callable[..., Any], personio: Any, body: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     fails: list[Exception] = []
@@ -243,12 +239,12 @@ def test_a_body_without_a_list_of_records_fails_its_stream(
         (Answer({}, 503), "issues no token"),
     ],
 )
-def test_no_token_is_a_sentence(run: Callable[..., Any], answer: Answer, sentence: str) -> None:
+def test_missing_token_is_reported(run: Callable[..., Any], answer: Answer, sentence: str) -> None:
     with host(lambda asked: answer) as vendor, pytest.raises(RunError, match=sentence):
         run(vendor.url, "absence_types")
 
 
-def test_a_person_who_is_gone_meanwhile_has_no_employments_but_a_missing_endpoint_is_a_missing_permission(
+def test_deleted_person_has_no_employments_but_a_missing_endpoint_no_permission(
     run: Callable[..., Any], personio: Any
 ) -> None:
     def answer(asked: Asked) -> Answer:
@@ -281,7 +277,7 @@ def people(*gone: str) -> Callable[[Asked], Answer]:
     return answer
 
 
-def test_a_person_who_is_gone_by_then_has_no_employments_and_it_is_said(
+def test_deleted_person_has_no_employments_and_is_logged(
     run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     output = run(personio(people("2")).url, "employments")
@@ -292,7 +288,7 @@ def test_a_person_who_is_gone_by_then_has_no_employments_and_it_is_said(
 
 
 @pytest.mark.parametrize("mode", ["skip", "fail"])
-def test_where_no_person_is_found_the_permission_is_missing(
+def test_permission_is_missing_if_no_person_is_found(
     run: Callable[..., Any], personio: Any, mode: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     fails: list[Exception] = []
@@ -303,14 +299,14 @@ def test_where_no_person_is_found_the_permission_is_missing(
     assert bool(fails) == (mode == "fail")
 
 
-def test_what_ended_a_parent_that_is_not_read_itself_is_said_of_its_child(
+def test_error_of_an_unselected_parent_is_reported_for_its_child(
     run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     run(personio(lambda asked: Answer({}, 422)).url, "employments", fails=[])
     assert "its parent stream persons was not read completely. persons: /v2/persons refused" in caplog.text
 
 
-def test_ids_that_come_as_numbers_are_text_as_the_schema_says(run: Callable[..., Any], personio: Any) -> None:
+def test_numeric_ids_become_text_as_the_schema_says(run: Callable[..., Any], personio: Any) -> None:
     vendor = personio(lambda asked: Answer({"_data": [{"id": 5}]}))
     output = run(vendor.url, "persons", "employments", "legal_entities")
     assert output.ids() == {"persons": ["5"], "employments": ["5"], "legal_entities": ["5"]}
@@ -325,7 +321,7 @@ def test_records_without_their_key_are_counted(
 
 
 @pytest.mark.parametrize("moment", ["garbage", 17, None])
-def test_a_parent_whose_moment_cannot_be_read_is_walked(run: Callable[..., Any], personio: Any, moment: Any) -> None:
+def test_parent_with_an_unreadable_timestamp_is_read(run: Callable[..., Any], personio: Any, moment: Any) -> None:
     def answer(asked: Asked) -> Answer:
         if asked.path == "/v2/recruiting/applications":
             return Answer({"_data": [{"id": "1", "updated_at": moment}]})
@@ -337,7 +333,7 @@ def test_a_parent_whose_moment_cannot_be_read_is_walked(run: Callable[..., Any],
     assert len(output.records("recruiting_stage_transitions")) == 1
 
 
-def test_no_address_with_an_id_reaches_the_log_at_its_lowest_level(
+def test_no_url_with_an_id_is_logged_at_any_level(
     run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -346,7 +342,7 @@ def test_no_address_with_an_id_reaches_the_log_at_its_lowest_level(
 
 
 @pytest.mark.parametrize("status", [402, 410, 412, 428])
-def test_a_list_that_is_not_booked_is_skipped_by_name(
+def test_unlicensed_list_is_skipped_by_name(
     run: Callable[..., Any], personio: Any, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     refused = Answer({"errors": [{"detail": "geheim"}]}, status)
@@ -367,7 +363,7 @@ def test_a_list_that_is_not_booked_is_skipped_by_name(
     ids=["403", "400", "404"],
 )
 @pytest.mark.parametrize("passes", [1, 0])
-def test_a_person_whose_employments_are_refused_holds_up_no_other_and_is_asked_for_again(
+def test_person_with_forbidden_employments_stops_no_other_and_is_retried(
     run: Callable[..., Any], personio: Any, refused: Answer, passes: int
 ) -> None:
     asked_before: list[str] = []
@@ -387,7 +383,7 @@ def test_a_person_whose_employments_are_refused_holds_up_no_other_and_is_asked_f
 
 
 @pytest.mark.parametrize("odd", [None, "x", 7, []], ids=repr)
-def test_a_record_that_is_none_holds_up_no_other_and_nothing_is_taken_for_gone(
+def test_item_that_is_not_a_record_stops_no_other_and_deletes_no_row(
     run: Callable[..., Any], personio: Any, odd: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     body = {"_data": [{"id": "1"}, odd, {"id": "2"}]}

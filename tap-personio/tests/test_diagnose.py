@@ -38,7 +38,7 @@ def test_doctor_reads_every_stream_with_one_request(sandbox: Sandbox) -> None:
     assert len(requests) == len(verdicts) + 1  # the attributes are also read by discovery
 
 
-def test_discovery_reads_the_custom_attributes_with_the_credentials(sandbox: Sandbox) -> None:
+def test_discovery_reads_custom_attributes_with_the_credentials(sandbox: Sandbox) -> None:
     employees = tap(sandbox).streams["employees"]
     assert "dynamic_10001" in employees.schema["properties"]
 
@@ -75,7 +75,7 @@ def test_doctor_with_wrong_credentials_checks_no_stream(sandbox: Sandbox) -> Non
     assert len(sandbox.requests()) == 1
 
 
-def test_a_run_sends_as_many_requests_as_planned(run: Callable[..., Any], sandbox: Sandbox) -> None:
+def test_run_sends_as_many_requests_as_planned(run: Callable[..., Any], sandbox: Sandbox) -> None:
     state: dict[str, Any] = {}
     for name in ("full", "incremental"):
         report = tap(sandbox).report("plan", state).content

@@ -44,7 +44,7 @@ def two_pages(first: Any, last: Any) -> Callable[[Asked], Answer]:
     return lambda asked: Answer(last if "cursor" in asked.query else first)
 
 
-def test_a_person_in_the_documented_shape(run: Callable[..., Any], personio: Any) -> None:
+def test_documented_person_is_loaded(run: Callable[..., Any], personio: Any) -> None:
     vendor = personio(two_pages(own_page("/v2/persons", "cur_2"), own_page("/v2/persons", None)))
     record = run(vendor.url, "persons").records("persons")[0]
     assert record["custom_attributes"] == {"dynamic_1": "L", "dynamic_2": 3, "city": []}
@@ -53,7 +53,7 @@ def test_a_person_in_the_documented_shape(run: Callable[..., Any], personio: Any
     assert vendor.queries("/v2/persons") == [{"limit": "50"}, {"cursor": "cur_2", "limit": "50"}]
 
 
-def test_published_persons(run: Callable[..., Any], personio: Any, samples: Path) -> None:
+def test_published_persons_are_loaded(run: Callable[..., Any], personio: Any, samples: Path) -> None:
     first, last = (json.loads((samples / f"v2_persons_{name}.json").read_text()) for name in ("page_1", "last_page"))
     vendor = personio(two_pages(first, last))
     records = run(vendor.url, "persons").records("persons")
@@ -67,7 +67,7 @@ def test_published_persons(run: Callable[..., Any], personio: Any, samples: Path
     assert len(vendor.queries("/v2/persons")) == 2
 
 
-def test_published_employments_whose_links_lead_to_a_wrong_path(
+def test_published_employments_with_wrong_link_paths_are_read(
     run: Callable[..., Any], personio: Any, samples: Path
 ) -> None:
     first, last = (
@@ -93,7 +93,7 @@ def test_published_relative_links_are_followed(run: Callable[..., Any], personio
 
 
 @pytest.mark.parametrize("name", ["invalid_filter_format", "invalid_filter_value", "resource_not_found"])
-def test_published_errors_show_nothing_of_their_body(
+def test_published_errors_are_reported_without_their_body(
     run: Callable[..., Any], personio: Any, samples: Path, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     body = json.loads((samples / f"v2_error_{name}.json").read_text())
@@ -106,7 +106,7 @@ def test_published_errors_show_nothing_of_their_body(
     assert body["personio_trace_id"] not in caplog.text
 
 
-def test_the_published_token_is_sent_as_it_is(run: Callable[..., Any], samples: Path) -> None:
+def test_published_token_is_sent_unchanged(run: Callable[..., Any], samples: Path) -> None:
     token = json.loads((samples / "v2_auth_token.json").read_text())
     answer = lambda asked: Answer(token if asked.method == "POST" else {"_data": []})  # noqa: E731
     with host(answer) as vendor:
@@ -115,7 +115,7 @@ def test_the_published_token_is_sent_as_it_is(run: Callable[..., Any], samples: 
     assert asked.headers["Authorization"] == f"Bearer {token['access_token']}"
 
 
-def test_the_published_token_error_is_a_sentence(run: Callable[..., Any], samples: Path) -> None:
+def test_published_token_error_is_reported(run: Callable[..., Any], samples: Path) -> None:
     body = json.loads((samples / "v2_auth_error_missing_parameter.json").read_text())
     with host(lambda asked: Answer(body, 400)) as vendor, pytest.raises(RunError, match="Check `client_id`"):
         run(vendor.url, "absence_types")
@@ -136,7 +136,7 @@ V1 = {
 
 
 @pytest.mark.parametrize(("stream", "name"), V1.items(), ids=V1)
-def test_published_lists_of_v1_arrive_with_every_value(
+def test_published_v1_lists_are_loaded_with_every_value(
     run: Callable[..., Any], personio: Any, samples: Path, stream: str, name: str
 ) -> None:
     body = json.loads((samples / f"{name}.json").read_text())
@@ -155,7 +155,7 @@ def test_published_lists_of_v1_arrive_with_every_value(
         assert differs(stream, emitted(sent), record) == set()
 
 
-def test_published_rows_and_columns_of_custom_reports_arrive_with_every_value(
+def test_published_custom_report_rows_and_columns_are_loaded_with_every_value(
     run: Callable[..., Any], personio: Any, samples: Path
 ) -> None:
     report, columns, reports = (
@@ -179,7 +179,7 @@ def test_published_rows_and_columns_of_custom_reports_arrive_with_every_value(
 @pytest.mark.parametrize(
     "name", ["v1_error_401UnauthorizedErrorExample", "v1_error_403ForbiddenErrorExample", "v1_custom_reports_error"]
 )
-def test_published_errors_of_v1_show_nothing_of_their_body(
+def test_published_v1_errors_are_reported_without_their_body(
     run: Callable[..., Any], personio: Any, samples: Path, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     text = (samples / f"{name}.json").read_text()
@@ -191,7 +191,7 @@ def test_published_errors_of_v1_show_nothing_of_their_body(
     assert said not in caplog.text + str(fails[0])
 
 
-def test_the_published_token_of_v1_is_sent_as_it_is(run: Callable[..., Any], samples: Path) -> None:
+def test_published_v1_token_is_sent_unchanged(run: Callable[..., Any], samples: Path) -> None:
     token = json.loads((samples / "v1_auth_token.json").read_text())
     with host(lambda asked: Answer(token if asked.method == "POST" else {"data": []})) as vendor:
         run(vendor.url, "document_categories")

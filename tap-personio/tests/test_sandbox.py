@@ -60,12 +60,12 @@ def test_every_row_and_value_of_every_stream_arrives(run: Callable[..., Any], sa
             assert differs(stream, row, records[key]) == set(), stream
 
 
-def test_employments_carry_their_persons_id(run: Callable[..., Any], sandbox: Sandbox) -> None:
+def test_employments_have_the_person_id(run: Callable[..., Any], sandbox: Sandbox) -> None:
     for record in run(url(sandbox), "employments").records("employments"):
         assert record["person_id"] == record["person"]["id"]
 
 
-def test_a_second_run_asks_for_changes_with_an_overlap(run: Callable[..., Any], sandbox: Sandbox) -> None:
+def test_second_run_requests_changes_with_a_lookback(run: Callable[..., Any], sandbox: Sandbox) -> None:
     first = run(url(sandbox))
     sandbox.clear_requests()
     second = run(url(sandbox), state=first.state)
@@ -87,7 +87,7 @@ def test_a_second_run_asks_for_changes_with_an_overlap(run: Callable[..., Any], 
         assert second.of("ACTIVATE_VERSION", stream) == []
 
 
-def test_rows_that_share_the_bookmarks_second_come_again(run: Callable[..., Any], sandbox: Sandbox) -> None:
+def test_rows_within_the_second_of_the_bookmark_are_repeated(run: Callable[..., Any], sandbox: Sandbox) -> None:
     first = run(url(sandbox), "persons")
     latest = first.state["bookmarks"]["persons"]["replication_key_value"]
     sharing = {record["id"] for record in first.records("persons") if record["updated_at"] == latest}
@@ -96,7 +96,7 @@ def test_rows_that_share_the_bookmarks_second_come_again(run: Callable[..., Any]
     assert sharing <= {record["id"] for record in second.records("persons")}
 
 
-def test_only_what_changed_comes_and_the_bookmark_moves_on(run: Callable[..., Any], sandbox: Sandbox) -> None:
+def test_only_changes_are_read_and_the_bookmark_advances(run: Callable[..., Any], sandbox: Sandbox) -> None:
     first = run(url(sandbox), "persons", "employments")
     person = first.records("persons")[0]
     employment = first.records("employments")[0]
@@ -112,14 +112,14 @@ def test_only_what_changed_comes_and_the_bookmark_moves_on(run: Callable[..., An
         assert after > before
 
 
-def test_a_start_date_asks_for_later_changes_only(run: Callable[..., Any], sandbox: Sandbox) -> None:
+def test_start_date_requests_later_changes_only(run: Callable[..., Any], sandbox: Sandbox) -> None:
     output = run(url(sandbox), "persons", start_date="2026-01-01")
     assert all(record["updated_at"] >= "2026-01-01" for record in output.records("persons"))
     assert asked(sandbox, PERSONS)[0]["updated_at.gt"] == "2025-12-31T23:59:59Z"
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 400])
-def test_a_missing_permission_in_each_of_its_forms_skips_its_streams(
+def test_missing_permission_of_any_form_skips_its_streams(
     run: Callable[..., Any], sandbox: Sandbox, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     sandbox.control("revoke", vendor="personio", endpoint="/v2/absence-periods", status=status)
@@ -130,9 +130,7 @@ def test_a_missing_permission_in_each_of_its_forms_skips_its_streams(
     assert "personio:absences:read" in refusals[0]
 
 
-def test_without_the_permission_for_persons_their_employments_are_skipped_too(
-    run: Callable[..., Any], sandbox: Sandbox
-) -> None:
+def test_employments_are_skipped_without_the_permission_for_persons(run: Callable[..., Any], sandbox: Sandbox) -> None:
     sandbox.control("revoke", vendor="personio", permission="personio:persons:read")
     counts = run(url(sandbox)).counts()
     assert "persons" not in counts
@@ -140,7 +138,7 @@ def test_without_the_permission_for_persons_their_employments_are_skipped_too(
     assert counts["org_units"] == expected(sandbox)["org_units"]
 
 
-def test_updated_at_that_is_not_allow_listed_means_a_full_table_said_once(
+def test_disallowed_updated_at_causes_a_full_table_and_one_warning(
     run: Callable[..., Any], sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     sandbox.control("allow-list", vendor="personio", attribute="persons.updated_at", allowed=False)
@@ -152,26 +150,26 @@ def test_updated_at_that_is_not_allow_listed_means_a_full_table_said_once(
     assert not any("updated_at.gt" in query for query in asked(sandbox, PERSONS))
 
 
-def test_wrong_credentials_are_one_sentence(run: Callable[..., Any], sandbox: Sandbox) -> None:
+def test_wrong_credentials_are_reported_in_one_sentence(run: Callable[..., Any], sandbox: Sandbox) -> None:
     with pytest.raises(RunError, match="rejects the credentials") as error:
         run(url(sandbox), client_secret="wr0ng")
     assert "wr0ng" not in str(error.value)
     assert len(asked(sandbox, "/personio/v2/auth")) == 1
 
 
-def test_tokens_that_expire_meanwhile_are_renewed(run: Callable[..., Any]) -> None:
+def test_tokens_that_expire_during_a_run_are_renewed(run: Callable[..., Any]) -> None:
     with running(employees=10, requests_per_minute=600_000, token_ttl=1, latency_ms=50) as sandbox:
         assert run(url(sandbox), max_concurrency=2).counts() == expected(sandbox)
         assert len(asked(sandbox, "/personio/v2/auth/token")) > 1
 
 
-def test_a_token_revoked_by_the_vendor_is_renewed_once(run: Callable[..., Any], sandbox: Sandbox) -> None:
+def test_token_revoked_by_the_vendor_is_renewed_once(run: Callable[..., Any], sandbox: Sandbox) -> None:
     sandbox.control("fault", path=PERSONS, kind="status", status=401, times=1)
     assert run(url(sandbox), *SOME).counts() == expected(sandbox, *SOME)
     assert len(asked(sandbox, "/personio/v2/auth/token")) == 2
 
 
-def test_one_request_in_ten_may_fail(run: Callable[..., Any]) -> None:
+def test_one_failure_in_ten_requests_loses_nothing(run: Callable[..., Any]) -> None:
     with running(employees=20, requests_per_minute=600_000, fault_rate=0.1) as sandbox:
         output = run(url(sandbox))
         assert output.counts() == expected(sandbox)
@@ -179,14 +177,14 @@ def test_one_request_in_ten_may_fail(run: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize("kind", ["truncated", "drop", "html"])
-def test_a_page_that_breaks_off_is_asked_for_again_and_comes_once(
+def test_truncated_page_is_requested_again_and_emitted_once(
     run: Callable[..., Any], sandbox: Sandbox, kind: str
 ) -> None:
     sandbox.control("fault", path="/personio/v2/compensations", kind=kind, times=3, after=5)
     assert run(url(sandbox), "compensations").counts() == expected(sandbox, "compensations")
 
 
-def test_a_stream_that_fails_on_page_two_keeps_its_bookmark(run: Callable[..., Any], sandbox: Sandbox) -> None:
+def test_stream_that_fails_on_page_two_keeps_its_bookmark(run: Callable[..., Any], sandbox: Sandbox) -> None:
     first = run(url(sandbox), "absence_periods", *SOME)
     state = json.loads(json.dumps(first.state))
     state["bookmarks"]["absence_periods"]["replication_key_value"] = "2020-01-01T00:00:00Z"
@@ -216,7 +214,7 @@ def test_next_links_of_every_style_lead_to_every_row(
 
 
 @pytest.mark.parametrize(("style", "sentence"), [("foreign", "another host"), ("repeated", "leads back")])
-def test_next_links_that_must_not_be_followed_fail_their_stream(
+def test_disallowed_next_links_fail_their_stream(
     run: Callable[..., Any], sandbox: Sandbox, style: str, sentence: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     sandbox.control("links", vendor="personio", path="/v2/absence-periods", style=style)
@@ -228,7 +226,7 @@ def test_next_links_that_must_not_be_followed_fail_their_stream(
     assert {stream: counts[stream] for stream in SOME} == expected(sandbox, *SOME)
 
 
-def test_a_record_on_two_pages_is_counted(
+def test_record_on_two_pages_is_counted(
     run: Callable[..., Any], sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     sandbox.control("duplicate", vendor="personio", stream="absence_periods")
@@ -236,7 +234,7 @@ def test_a_record_on_two_pages_is_counted(
     assert "absence_periods: 1 records repeat the key" in caplog.text
 
 
-def test_many_persons_cost_a_schema_per_stream_and_a_small_state(run: Callable[..., Any]) -> None:
+def test_many_persons_cause_one_schema_per_stream_and_a_small_state(run: Callable[..., Any]) -> None:
     sizes = []
     for persons in (10, 60):
         with running(employees=persons, requests_per_minute=600_000) as sandbox:
@@ -247,7 +245,7 @@ def test_many_persons_cost_a_schema_per_stream_and_a_small_state(run: Callable[.
     assert sizes[1] <= sizes[0] + 100
 
 
-def test_neither_secrets_nor_persons_reach_the_log_or_the_state(
+def test_secrets_and_persons_reach_neither_log_nor_state(
     run: Callable[..., Any], sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -260,7 +258,7 @@ def test_neither_secrets_nor_persons_reach_the_log_or_the_state(
     assert not any(row["email"] in shown or f" {row['last_name']} " in shown for row in output.records("persons"))
 
 
-def test_a_trial_asks_for_little_and_a_signal_is_no_success(sandbox: Sandbox) -> None:
+def test_connection_test_sends_few_requests_and_a_signal_is_no_success(sandbox: Sandbox) -> None:
     config = {"api_url": url(sandbox), "client_id": "sandbox-client", "client_secret": "sandbox-secret"}
     tap = TapPersonio(config={**config, **everything(sandbox)})
     with captured():

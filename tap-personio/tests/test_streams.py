@@ -31,9 +31,7 @@ def state(stream: str, key: str, value: str) -> dict[str, Any]:
     return {"bookmarks": {stream: {"replication_key": key, "replication_key_value": value, "version": 1}}}
 
 
-def test_what_is_known_of_custom_attributes_stands_beside_their_values_and_odd_ones_are_kept(
-    run: Callable[..., Any], personio: Any
-) -> None:
+def test_custom_attribute_details_have_their_own_column(run: Callable[..., Any], personio: Any) -> None:
     attributes = [
         {"id": "dynamic_1", "type": "string", "global_id": "IBAN", "value": "DE98"},
         {"id": "dynamic_1", "value": "again"},
@@ -49,7 +47,7 @@ def test_what_is_known_of_custom_attributes_stands_beside_their_values_and_odd_o
 
 
 @pytest.mark.parametrize("following", [7, ["?cursor=2"], {"href": 7}])
-def test_a_link_to_the_next_page_that_cannot_be_read_fails_its_stream(
+def test_unreadable_next_link_fails_its_stream(
     run: Callable[..., Any], personio: Any, following: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     vendor = personio(lambda asked: Answer({"_data": [], "_meta": {"links": {"next": following}}}))
@@ -57,20 +55,20 @@ def test_a_link_to_the_next_page_that_cannot_be_read_fails_its_stream(
     assert "the link to the next page cannot be read" in caplog.text
 
 
-def test_attendances_are_asked_for_without_a_zone(run: Callable[..., Any], personio: Any) -> None:
+def test_attendances_are_requested_without_a_time_zone(run: Callable[..., Any], personio: Any) -> None:
     vendor = personio(lists())
     run(vendor.url, "attendance_periods", state=state("attendance_periods", "updated_at", "2026-03-01T12:00:00Z"))
     assert vendor.queries("/v2/attendance-periods")[0]["updated_at.gte"] == "2026-02-28T12:00:00"
 
 
-def test_attendances_keep_their_local_times_and_open_ends(run: Callable[..., Any], personio: Any) -> None:
+def test_attendances_keep_local_times_and_open_ends(run: Callable[..., Any], personio: Any) -> None:
     running = {"id": "a", "type": "WORK", "start": {"date_time": "2026-03-01T09:00:00"}, "end": None}
     vendor = personio(lists(attendance_periods=[running]))
     assert run(vendor.url, "attendance_periods").records("attendance_periods") == [running]
     assert len(vendor.queries("/v2/attendance-periods")) == 1
 
 
-def test_attendances_are_read_by_month_at_first_with_all_that_lies_before_and_after_and_in_one_piece_later(
+def test_attendances_are_first_read_by_month_and_later_in_one_slice(
     run: Callable[..., Any], personio: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("singer_rest.fetch.tasks.MAX_PAGES_WHOLE", 1)
@@ -97,7 +95,7 @@ def test_attendances_are_read_by_month_at_first_with_all_that_lies_before_and_af
         ("compensations", "start_date", ""),
     ],
 )
-def test_a_first_read_that_is_interrupted_goes_on_with_the_months_that_are_missing(
+def test_interrupted_first_read_resumes_with_the_missing_months(
     run: Callable[..., Any], personio: Any, monkeypatch: pytest.MonkeyPatch, *, stream: str, after: str, time: str
 ) -> None:
     monkeypatch.setattr("singer_rest.fetch.tasks.MAX_PAGES_WHOLE", 1)
@@ -132,7 +130,7 @@ def test_a_first_read_that_is_interrupted_goes_on_with_the_months_that_are_missi
     assert second.state["bookmarks"][stream]["finished_slices"] is None
 
 
-def test_members_are_read_of_projects_that_have_a_list_of_their_own(run: Callable[..., Any], personio: Any) -> None:
+def test_members_are_read_for_projects_with_a_list_of_their_own(run: Callable[..., Any], personio: Any) -> None:
     projects = [
         {"id": "1", "assigned_to_all": False, "parent_project": None},
         {"id": "2", "assigned_to_all": True},
@@ -147,13 +145,13 @@ def test_members_are_read_of_projects_that_have_a_list_of_their_own(run: Callabl
 
 
 @pytest.mark.parametrize("parent", ["1", ["1"], 7, {"id": None}, {}])
-def test_a_parent_of_a_project_in_any_shape_stops_nothing(run: Callable[..., Any], personio: Any, parent: Any) -> None:
+def test_project_parent_of_any_shape_stops_nothing(run: Callable[..., Any], personio: Any, parent: Any) -> None:
     vendor = personio(lists(projects=[{"id": "1", "parent_project": parent}], projects__1__members=[{"person": None}]))
     (record,) = run(vendor.url, "project_members").records("project_members")
     assert (record["project_id"], record["person_id"]) == ("1", None)
 
 
-def test_rows_of_the_same_day_of_an_absence_are_numbered_over_its_pages(run: Callable[..., Any], personio: Any) -> None:
+def test_rows_of_one_day_of_an_absence_are_numbered_across_pages(run: Callable[..., Any], personio: Any) -> None:
     def answer(asked: Asked) -> Answer:
         if asked.path == "/v2/absence-periods":
             return Answer({"_data": [{"id": "1"}, {"id": "2"}]})
@@ -177,13 +175,13 @@ def test_rows_of_the_same_day_of_an_absence_are_numbered_over_its_pages(run: Cal
         ]
 
 
-def test_breakdowns_are_off_until_they_are_named(run: Callable[..., Any], personio: Any) -> None:
+def test_breakdowns_are_off_unless_named(run: Callable[..., Any], personio: Any) -> None:
     vendor = personio(lists(absence_periods=[{"id": "1"}]))
     run(vendor.url)
     assert "/v2/absence-periods/1/breakdowns" not in vendor.paths()
 
 
-def test_breakdowns_are_read_of_absences_that_changed(run: Callable[..., Any], personio: Any) -> None:
+def test_breakdowns_are_read_for_changed_absences(run: Callable[..., Any], personio: Any) -> None:
     absences = [{"id": str(day), "updated_at": f"2026-03-0{day}T00:00:00Z"} for day in (1, 2, 3)]
     bodies = {f"absence_periods__{day}__breakdowns": [{"date": f"2026-04-0{day}"}] for day in (1, 2, 3)}
     vendor = personio(lists(absence_periods=absences, **bodies))
@@ -208,7 +206,7 @@ def test_breakdowns_are_read_of_absences_that_changed(run: Callable[..., Any], p
     assert vendor.queries("/v2/absence-periods") == [{"limit": "100", "updated_at.gte": "2026-03-02T23:55:00Z"}]
 
 
-def test_an_absences_own_narrowed_run_serves_breakdowns_that_stand_where_it_stands(
+def test_absences_read_incrementally_serve_breakdowns_with_the_same_bookmark(
     run: Callable[..., Any], personio: Any
 ) -> None:
     absences = [{"id": "1", "updated_at": "2026-03-01T00:00:00Z"}]
@@ -247,7 +245,7 @@ def local(text: str, zone: Any) -> dict[str, Any]:
         (local("2026-03-29T02:30:00", "Europe/Berlin"), "2026-03-29T01:30:00Z"),
     ],
 )
-def test_a_timestamp_of_recruiting_is_of_its_zone_unless_it_says_its_offset_itself(
+def test_recruiting_timestamp_is_in_its_zone_unless_it_has_an_offset(
     run: Callable[..., Any], personio: Any, said: Any, timestamp: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     vendor = personio(lists(recruiting__applications=[{"id": "1", "created_at": said}]))
@@ -265,7 +263,7 @@ def test_a_timestamp_of_recruiting_is_of_its_zone_unless_it_says_its_offset_itse
         {"date-time": "2026-07-01T10:00:00"},
     ],
 )
-def test_a_local_time_in_no_known_zone_is_utc_and_said_once(
+def test_local_time_in_an_unknown_zone_is_utc_and_logged_once(
     run: Callable[..., Any], personio: Any, said: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     rows = [{"id": str(number), "updated_at": said} for number in range(3)]
@@ -274,7 +272,7 @@ def test_a_local_time_in_no_known_zone_is_utc_and_said_once(
     assert caplog.text.count("taken as UTC") == 1
 
 
-def test_what_else_stands_in_a_timestamp_is_kept(run: Callable[..., Any], personio: Any) -> None:
+def test_other_members_of_a_timestamp_are_kept(run: Callable[..., Any], personio: Any) -> None:
     said = {"date-time": "2026-07-01T10:00:00Z", "timezone": "UTC", "precision": 3}
     vendor = personio(lists(recruiting__jobs=[{"id": "1", "created_at": said, "updated_at": {"seconds": 7}}]))
     (record,) = run(vendor.url, "recruiting_jobs").records("recruiting_jobs")
@@ -284,7 +282,7 @@ def test_what_else_stands_in_a_timestamp_is_kept(run: Callable[..., Any], person
 
 
 @pytest.mark.parametrize("stream", ["applications", "candidates", "jobs"])
-def test_moments_of_recruiting_are_flattened_and_serve_as_replication_key(
+def test_recruiting_timestamps_are_flattened_and_used_as_replication_key(
     run: Callable[..., Any], personio: Any, stream: str
 ) -> None:
     row = {"id": "1", "created_at": "2026-01-01T00:00:00Z", "updated_at": MOMENT}
@@ -304,7 +302,7 @@ def test_moments_of_recruiting_are_flattened_and_serve_as_replication_key(
     assert query == {"limit": "200", "updated_at.gt": "2026-03-01T09:54:59Z"}
 
 
-def test_transitions_are_read_of_applications_that_changed(run: Callable[..., Any], personio: Any) -> None:
+def test_transitions_are_read_for_changed_applications(run: Callable[..., Any], personio: Any) -> None:
     applications = [{"id": "old", "updated_at": "2026-01-01T00:00:00Z"}, {"id": "new", "updated_at": MOMENT}]
     transitions = {"recruiting__applications__new__stage_transitions": [{"entered_at": MOMENT, "stage": {"id": None}}]}
     vendor = personio(lists(recruiting__applications=applications, **transitions))
@@ -324,7 +322,7 @@ def test_transitions_are_read_of_applications_that_changed(run: Callable[..., An
     assert "/v2/recruiting/applications/new/stage-transitions" in vendor.paths()
 
 
-def test_documents_are_asked_for_by_owner_and_later_by_day(run: Callable[..., Any], personio: Any) -> None:
+def test_documents_are_requested_by_owner_and_later_by_day(run: Callable[..., Any], personio: Any) -> None:
     documents = [{"id": "d", "created_at": "2026-03-01T10:00:00Z", "owner": {"id": "1"}}]
     vendor = personio(lists(persons=[{"id": "1"}], document_management__documents=documents))
     first = run(vendor.url, "documents")
@@ -351,9 +349,7 @@ def cells(name: str, days: float) -> list[dict[str, Any]]:
     ]
 
 
-def test_rows_of_reports_are_numbered_and_named_by_column_and_a_cursor_goes_alone(
-    run: Callable[..., Any], personio: Any
-) -> None:
+def test_report_rows_are_numbered_and_keyed_by_column_name(run: Callable[..., Any], personio: Any) -> None:
     def answer(asked: Asked) -> Answer:
         if asked.path == "/v2/reports":
             return Answer({"_data": [{"id": "r"}, {"id": "grouped"}, {"id": "s"}]})
@@ -394,7 +390,7 @@ ODD_CELLS = [
 
 
 @pytest.mark.parametrize(("cell", "value"), ODD_CELLS, ids=range(len(ODD_CELLS)))
-def test_a_cell_of_a_kind_that_is_new_or_holds_more_is_kept_as_it_was_sent(
+def test_cell_of_a_new_kind_or_with_more_members_is_kept_unchanged(
     run: Callable[..., Any], personio: Any, cell: Any, value: Any
 ) -> None:
     if value is None:
@@ -405,9 +401,7 @@ def test_a_cell_of_a_kind_that_is_new_or_holds_more_is_kept_as_it_was_sent(
     assert row["values"] == {"Name": None if value == "nothing" else value}
 
 
-def test_columns_with_the_same_name_are_numbered_and_pages_without_columns_have_those_of_the_first(
-    run: Callable[..., Any], personio: Any
-) -> None:
+def test_columns_with_the_same_name_are_numbered_on_every_page(run: Callable[..., Any], personio: Any) -> None:
     names = [{"name": "Tage"}, {"name": "Tage"}, {"type": "x"}]
 
     def answer(asked: Asked) -> Answer:
@@ -421,7 +415,7 @@ def test_columns_with_the_same_name_are_numbered_and_pages_without_columns_have_
     assert [row["values"] for row in rows] == [{"Tage": 1, "Tage_2": 2, "column_3": 3, "column_4": 4}] * 2
 
 
-def test_a_grouped_report_is_named(run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_grouped_report_is_named(run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture) -> None:
     refused = Answer({"errors": [{"detail": "Unsupported nested type: null"}]}, 400)
     run(
         personio(lambda asked: Answer({"_data": [{"id": "r9"}]}) if asked.path == "/v2/reports" else refused).url,
@@ -441,7 +435,7 @@ UNREADABLE = [
 
 
 @pytest.mark.parametrize("refused", UNREADABLE, ids=["no element", "not found", "422", "403", "404"])
-def test_a_report_that_cannot_be_read_is_named_and_its_rows_are_kept_and_the_others_are_read(
+def test_unreadable_report_is_named_keeps_its_rows_and_stops_no_other(
     run: Callable[..., Any], personio: Any, refused: Answer, caplog: pytest.LogCaptureFixture
 ) -> None:
     readable = {"r1", "r2", "r3"}
@@ -464,7 +458,7 @@ def test_a_report_that_cannot_be_read_is_named_and_its_rows_are_kept_and_the_oth
     assert "geheim" not in caplog.text
 
 
-def test_a_report_that_was_not_found_for_a_moment_is_read_in_the_end(run: Callable[..., Any], personio: Any) -> None:
+def test_report_temporarily_not_found_is_read_in_the_end(run: Callable[..., Any], personio: Any) -> None:
     answers = [Answer({"errors": [{"title": "Resource not found"}]}, 404), Answer(report([cells("Ada", 1)]))]
     vendor = personio(
         lambda asked: Answer({"_data": [{"id": "r1"}]}) if asked.path == "/v2/reports" else answers.pop(0)
@@ -475,7 +469,7 @@ def test_a_report_that_was_not_found_for_a_moment_is_read_in_the_end(run: Callab
 
 
 @pytest.mark.parametrize("columns", [{"name": "x"}, "x", [None, 7, ["x"]], None])
-def test_columns_and_rows_of_a_report_in_any_shape_lose_nothing(
+def test_report_columns_and_rows_of_any_shape_lose_nothing(
     run: Callable[..., Any], personio: Any, columns: Any
 ) -> None:
     body = {"_meta": {"columns": columns, "links": None}, "_data": [[1, 2], None, {"a": 1}]}
@@ -488,16 +482,14 @@ def test_columns_and_rows_of_a_report_in_any_shape_lose_nothing(
     ]
 
 
-def test_the_permission_for_reports_is_missing_with_a_400(run: Callable[..., Any], personio: Any) -> None:
+def test_status_400_means_a_missing_permission_for_reports(run: Callable[..., Any], personio: Any) -> None:
     fails: list[Exception] = []
     run(personio(lambda asked: Answer({"errors": [{"title": "Unauthorized token"}]}, 400)).url, "reports", fails=fails)
     assert "Nothing could be read" in str(fails[0])
 
 
 @pytest.mark.parametrize(("stream", "key"), [("events", "occurred_at"), ("activity", "completed_at")])
-def test_what_the_api_forgets_is_not_taken_for_deleted(
-    run: Callable[..., Any], personio: Any, stream: str, key: str
-) -> None:
+def test_rows_that_the_api_drops_are_not_deleted(run: Callable[..., Any], personio: Any, stream: str, key: str) -> None:
     rows = [{"id": "e", key: "2026-03-01T10:00:00Z"}]
     vendor = personio(lists(webhooks=[{"id": "w"}], **{f"webhooks__w__{stream}": rows}))
     name = f"webhook_{stream}"
@@ -509,7 +501,7 @@ def test_what_the_api_forgets_is_not_taken_for_deleted(
     assert vendor.queries(f"/v2/webhooks/w/{stream}")[1][f"{key}.gte"] == "2026-03-01T09:55:00Z"
 
 
-def test_an_attribute_without_an_id_is_known_by_its_name(run: Callable[..., Any], personio: Any) -> None:
+def test_attribute_without_an_id_is_identified_by_its_name(run: Callable[..., Any], personio: Any) -> None:
     vendor = personio(lists(reports__attributes=[{"name": "first_name"}, {"id": "7", "name": "x"}]))
     assert [row["id"] for row in run(vendor.url, "report_attributes").records("report_attributes")] == [
         "first_name",
@@ -517,7 +509,7 @@ def test_an_attribute_without_an_id_is_known_by_its_name(run: Callable[..., Any]
     ]
 
 
-def test_what_the_company_names_is_no_secret_by_its_name(run: Callable[..., Any], personio: Any) -> None:
+def test_company_defined_names_are_not_treated_as_secrets(run: Callable[..., Any], personio: Any) -> None:
     person = {"id": "1", "custom_attributes": [{"id": "token", "value": "blue", "label": "Key fob token"}]}
     report = {"_data": [["yes"]], "_meta": {"columns": [{"name": "Access token"}]}}
     others = lists(persons=[person], reports=[{"id": "r"}])
@@ -529,7 +521,7 @@ def test_what_the_company_names_is_no_secret_by_its_name(run: Callable[..., Any]
     assert record["custom_attribute_details"] == {"token": {"label": "Key fob token"}}
 
 
-def test_the_secrets_of_a_webhook_never_leave(
+def test_webhook_secrets_are_never_emitted(
     run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     secrets = {"token": "Bearer geheim", "custom_headers": {"X-Key": "geheim"}, "auth": {"token": "geheim"}}
@@ -541,13 +533,13 @@ def test_the_secrets_of_a_webhook_never_leave(
 
 
 @pytest.mark.parametrize("word", ["false", "0", "", 0, None], ids=repr)
-def test_a_flag_in_any_form_hides_no_members(run: Callable[..., Any], personio: Any, word: Any) -> None:
+def test_flag_of_any_form_hides_no_members(run: Callable[..., Any], personio: Any, word: Any) -> None:
     members = [{"person": {"id": "77"}}]
     vendor = personio(lists(projects=[{"id": "1", "assigned_to_all": word}], projects__1__members=members))
     assert run(vendor.url, "project_members").counts() == {"project_members": 1}
 
 
-def test_the_rows_of_a_report_go_on_where_the_link_has_no_cursor(run: Callable[..., Any], personio: Any) -> None:
+def test_report_rows_continue_if_the_link_has_no_cursor(run: Callable[..., Any], personio: Any) -> None:
     def answer(asked: Asked) -> Answer:
         if asked.path == "/v2/reports":
             return Answer({"_data": [{"id": "r"}]})

@@ -43,9 +43,7 @@ def state(stream: str, key: str, value: str) -> dict[str, Any]:
     return {"bookmarks": {stream: {"replication_key": key, "replication_key_value": value, "version": 1}}}
 
 
-def test_v1_calls_use_a_v1_token_asked_for_in_json_and_v2_calls_a_v2_token(
-    run: Callable[..., Any], personio: Any
-) -> None:
+def test_v1_calls_use_a_v1_token_and_v2_calls_a_v2_token(run: Callable[..., Any], personio: Any) -> None:
     vendor = personio(lists())
     run(vendor.url)
     tokens = {
@@ -70,7 +68,7 @@ def refusing_v1(answer: Answer) -> Callable[[Asked], Answer]:
 
 
 @pytest.mark.parametrize("status", [403, 404, 410, 200])
-def test_where_v1_gives_no_token_its_lists_are_skipped_and_those_of_v2_are_read(
+def test_v1_lists_are_skipped_without_a_v1_token_and_v2_is_read(
     run: Callable[..., Any], status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     refused = Answer({"success": False, "error": {"code": 0, "message": "Nein"}}, status)
@@ -81,7 +79,7 @@ def test_where_v1_gives_no_token_its_lists_are_skipped_and_those_of_v2_are_read(
     assert "Nein" not in caplog.text
 
 
-def test_where_v1_is_out_of_order_its_lists_fail_and_those_of_v2_are_read(run: Callable[..., Any]) -> None:
+def test_v1_lists_fail_if_v1_is_down_and_v2_is_read(run: Callable[..., Any]) -> None:
     fails: list[Exception] = []
     with host(refusing_v1(Answer({}, 500))) as vendor:
         output = run(vendor.url, "document_categories", "workplaces", fails=fails)
@@ -89,7 +87,7 @@ def test_where_v1_is_out_of_order_its_lists_fail_and_those_of_v2_are_read(run: C
     assert "1 of 2 streams failed: document_categories" in str(fails[0])
 
 
-def test_a_403_of_a_list_that_has_answered_renews_the_token_of_v1(run: Callable[..., Any], personio: Any) -> None:
+def test_v1_token_is_renewed_if_a_list_that_worked_answers_403(run: Callable[..., Any], personio: Any) -> None:
     asked_for = []
 
     def answer(asked: Asked) -> Answer:
@@ -103,7 +101,7 @@ def test_a_403_of_a_list_that_has_answered_renews_the_token_of_v1(run: Callable[
     assert vendor.paths()["/v1/auth"] == 2
 
 
-def test_with_a_catalog_the_dictionary_is_not_asked_for_even_where_columns_are_left_out(personio: Any) -> None:
+def test_attribute_dictionary_is_not_requested_if_a_catalog_is_given(personio: Any) -> None:
     vendor = personio(lists(employees=[employee(1, first_name=attribute("Ada"), last_name=attribute("L"))]))
     catalog = TapPersonio(config={"api_url": vendor.url}, validate_config=False).catalog_dict
     entry = next(entry for entry in catalog["streams"] if entry["tap_stream_id"] == "employees")
@@ -117,9 +115,7 @@ def test_with_a_catalog_the_dictionary_is_not_asked_for_even_where_columns_are_l
 
 
 @pytest.mark.parametrize("attributes", [[], "text", None])
-def test_an_employee_of_another_shape_keeps_what_was_sent(
-    run: Callable[..., Any], personio: Any, attributes: Any
-) -> None:
+def test_employee_of_another_shape_is_kept_unchanged(run: Callable[..., Any], personio: Any, attributes: Any) -> None:
     vendor = personio(lists(employees=[{"id": 7, "attributes": attributes}]))
     (record,) = run(vendor.url, "employees").records("employees")
     assert record == {"id": 7, "_extra": {"attributes": attributes}}
@@ -140,9 +136,7 @@ def company(*employees: dict[str, Any]) -> Callable[[Asked], Answer]:
     return lambda asked: v1(DEFINITIONS if asked.path == DICTIONARY else list(employees))
 
 
-def test_each_attribute_of_the_companys_own_is_a_column_by_its_key_with_its_type(
-    run: Callable[..., Any], personio: Any
-) -> None:
+def test_each_custom_attribute_is_a_typed_column_named_by_its_key(run: Callable[..., Any], personio: Any) -> None:
     attributes = {
         "dynamic_1": attribute("DE98"),
         "dynamic_2": attribute("3", "integer"),
@@ -175,7 +169,7 @@ def test_each_attribute_of_the_companys_own_is_a_column_by_its_key_with_its_type
     ]
 
 
-def test_without_credentials_the_catalog_has_no_attributes_of_the_companys_own_and_nothing_is_asked(
+def test_catalog_without_credentials_has_no_custom_attributes(
     personio: Any,
 ) -> None:
     vendor = personio(company())
@@ -184,16 +178,14 @@ def test_without_credentials_the_catalog_has_no_attributes_of_the_companys_own_a
     assert vendor.asked == []
 
 
-def test_attributes_that_the_catalog_does_not_have_arrive_with_their_types_in_extra(
-    run: Callable[..., Any], personio: Any
-) -> None:
+def test_attributes_missing_from_the_catalog_are_kept_typed_in_extra(run: Callable[..., Any], personio: Any) -> None:
     vendor = personio(company(employee(1, dynamic_5=attribute("a,b", "tags"), dynamic_2=attribute("3", "integer"))))
     (record,) = run(vendor.url, "employees").records("employees")
     assert record == {"id": 1, "_extra": {"dynamic_5": ["a", "b"], "dynamic_2": 3}}
     assert DICTIONARY not in vendor.paths()
 
 
-def test_without_the_permission_for_the_dictionary_it_is_said_and_the_attributes_arrive_in_extra(
+def test_attributes_are_kept_in_extra_without_permission_for_the_dictionary(
     run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     def answer(asked: Asked) -> Answer:
@@ -204,7 +196,7 @@ def test_without_the_permission_for_the_dictionary_it_is_said_and_the_attributes
     assert caplog.text.count("are kept in `_extra` of employees") == 1
 
 
-def test_a_dictionary_that_cannot_be_read_is_an_error_and_no_silent_loss_of_columns(
+def test_unreadable_dictionary_raises_an_error_instead_of_losing_columns(
     run: Callable[..., Any], personio: Any
 ) -> None:
     with pytest.raises(TapError, match="holds no list of records"):
@@ -241,7 +233,7 @@ def test_a_dictionary_that_cannot_be_read_is_an_error_and_no_silent_loss_of_colu
         ),
     ],
 )
-def test_untidy_values_come_in_one_form(
+def test_untidy_values_are_normalized(
     run: Callable[..., Any], personio: Any, sent: Any, column: str, emitted: Any
 ) -> None:
     vendor = personio(lists(employees=[employee(1, **{column: attribute(sent)})]))
@@ -260,7 +252,7 @@ def test_untidy_values_come_in_one_form(
         (["[" * 100_000], "cost_centers"),
     ],
 )
-def test_a_value_that_its_column_cannot_hold_is_kept_in_extra(
+def test_value_that_its_column_cannot_hold_is_kept_in_extra(
     run: Callable[..., Any], personio: Any, sent: Any, column: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     vendor = personio(lists(employees=[employee(1, **{column: attribute(sent)})]))
@@ -269,7 +261,7 @@ def test_a_value_that_its_column_cannot_hold_is_kept_in_extra(
     assert f"are kept in `_extra`, and the columns are null: {column}" in caplog.text
 
 
-def test_currencies_stand_by_attribute(run: Callable[..., Any], personio: Any) -> None:
+def test_currencies_are_keyed_by_attribute(run: Callable[..., Any], personio: Any) -> None:
     salaries = {"fix_salary": attribute(3000, "decimal", currency="EUR"), "hourly_salary": attribute(0, "decimal")}
     (record,) = run(personio(lists(employees=[employee(1, **salaries)])).url, "employees").records("employees")
     assert record == {"id": 1, "fix_salary": 3000, "hourly_salary": 0, "currencies": {"fix_salary": "EUR"}}
@@ -303,7 +295,7 @@ METADATA = {
 @pytest.mark.parametrize("metadata", METADATA.values(), ids=METADATA)
 @pytest.mark.parametrize("stream", ["employees", "time_offs", "attendances"])
 @pytest.mark.parametrize("total", [0, 1, 200, 201, 450])
-def test_pages_by_record_and_by_number_bring_every_record_once_whatever_the_metadata(
+def test_paging_by_record_or_by_number_reads_every_record_once(
     run: Callable[..., Any], personio: Any, metadata: Any, stream: str, total: int
 ) -> None:
     vendor = personio(paged(total, metadata, by_page=stream == "time_offs"))
@@ -312,9 +304,7 @@ def test_pages_by_record_and_by_number_bring_every_record_once_whatever_the_meta
     assert sorted(record["id"] for record in records) == list(range(total))
 
 
-def test_offsets_count_records_in_employees_and_pages_from_1_in_time_offs(
-    run: Callable[..., Any], personio: Any
-) -> None:
+def test_offsets_count_records_for_employees_and_pages_for_time_offs(run: Callable[..., Any], personio: Any) -> None:
     for stream, path, offsets in (
         ("employees", EMPLOYEES, {"0", "100", "200"}),
         ("time_offs", "/v1/company/time-offs", {"1", "2", "3"}),
@@ -327,7 +317,7 @@ def test_offsets_count_records_in_employees_and_pages_from_1_in_time_offs(
 
 @pytest.mark.parametrize("metadata", ["complete", "missing", "too small"])
 @pytest.mark.parametrize("stream", ["employees", "time_offs"])
-def test_a_page_that_the_vendor_caps_below_what_was_asked_for_leaves_no_hole(
+def test_page_size_capped_by_the_vendor_leaves_no_gap(
     run: Callable[..., Any], personio: Any, metadata: str, stream: str
 ) -> None:
     vendor = personio(paged(230, METADATA[metadata], cap=50, by_page=stream == "time_offs"))
@@ -336,7 +326,7 @@ def test_a_page_that_the_vendor_caps_below_what_was_asked_for_leaves_no_hole(
 
 
 @pytest.mark.parametrize("total", [None, 2, 100])
-def test_a_vendor_that_does_not_heed_the_number_of_a_page_is_read_once(
+def test_list_is_read_once_if_vendor_ignores_page_number(
     run: Callable[..., Any], personio: Any, total: int | None
 ) -> None:
     rows = [{"type": "X", "attributes": {"id": number}} for number in range(100)]
@@ -344,7 +334,7 @@ def test_a_vendor_that_does_not_heed_the_number_of_a_page_is_read_once(
     assert len(run(vendor.url, "employees").records("employees")) == 100
 
 
-def test_a_list_that_grows_while_it_is_read_is_read_to_its_new_end(run: Callable[..., Any], personio: Any) -> None:
+def test_list_that_grows_during_a_read_is_read_to_its_new_end(run: Callable[..., Any], personio: Any) -> None:
     for cap in (200, 30):
         totals = iter([150] + [250] * 20)
 
@@ -355,7 +345,7 @@ def test_a_list_that_grows_while_it_is_read_is_read_to_its_new_end(run: Callable
         assert [record["id"] for record in records] == list(range(250))
 
 
-def test_employees_that_changed_are_asked_for_with_an_overlap(run: Callable[..., Any], personio: Any) -> None:
+def test_changed_employees_are_requested_with_a_lookback(run: Callable[..., Any], personio: Any) -> None:
     vendor = personio(lists(employees=[employee(1, last_modified_at=attribute("2026-03-01T13:00:00+01:00", "date"))]))
     first = run(vendor.url, "employees")
     assert first.state["bookmarks"]["employees"]["replication_key_value"] == "2026-03-01T12:00:00Z"
@@ -366,7 +356,7 @@ def test_employees_that_changed_are_asked_for_with_an_overlap(run: Callable[...,
     ]
 
 
-def test_last_modified_at_that_is_not_allowed_means_a_full_table_said_once(
+def test_disallowed_last_modified_at_causes_a_full_table_and_one_warning(
     run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     vendor = personio(lists(employees=[employee(1), employee(2)]))
@@ -377,7 +367,7 @@ def test_last_modified_at_that_is_not_allowed_means_a_full_table_said_once(
     assert all("updated_since" not in query for query in vendor.queries(EMPLOYEES))
 
 
-def test_balances_carry_their_employees_id_and_one_who_is_gone_has_none(run: Callable[..., Any], personio: Any) -> None:
+def test_balances_have_the_employee_id_and_deleted_employees_have_none(run: Callable[..., Any], personio: Any) -> None:
     def answer(asked: Asked) -> Answer:
         if asked.path == EMPLOYEES:
             return v1([employee(1), employee(2)])
@@ -389,9 +379,7 @@ def test_balances_carry_their_employees_id_and_one_who_is_gone_has_none(run: Cal
     assert records == [{"employee_id": 1, "id": 7, "name": "Urlaub", "balance": 10.5}]
 
 
-def test_pictures_are_off_until_named_and_only_what_is_known_of_them_is_read(
-    run: Callable[..., Any], personio: Any
-) -> None:
+def test_pictures_are_off_unless_named_and_only_existing_ones_are_read(run: Callable[..., Any], personio: Any) -> None:
     def answer(asked: Asked) -> Answer:
         if asked.path == "/v2/persons":
             picture = {"profile_picture": {"url": "https://x.example/p"}}
@@ -415,7 +403,7 @@ def test_pictures_are_off_until_named_and_only_what_is_known_of_them_is_read(
     assert f"{EMPLOYEES}/2/profile-picture" not in vendor.paths()
 
 
-def test_categories_of_documents_lose_their_wrapping(run: Callable[..., Any], personio: Any) -> None:
+def test_document_categories_are_unwrapped(run: Callable[..., Any], personio: Any) -> None:
     data = [{"id": 5, "type": "DocumentCategory", "attributes": {"name": "Zeugnisse"}}]
     records = run(personio(lists(document_categories=data)).url, "document_categories").records("document_categories")
     assert records == [{"id": 5, "name": "Zeugnisse"}]
@@ -430,7 +418,7 @@ ERRORS = {
 
 @pytest.mark.parametrize("body", ERRORS.values(), ids=ERRORS)
 @pytest.mark.parametrize("stream", ["employees", "custom_reports", "persons"])
-def test_errors_of_each_shape_are_a_sentence_without_their_content(
+def test_errors_of_any_shape_are_reported_without_their_content(
     run: Callable[..., Any], personio: Any, body: Any, stream: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     fails: list[Exception] = []
@@ -440,7 +428,7 @@ def test_errors_of_each_shape_are_a_sentence_without_their_content(
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
-def test_a_list_of_v1_that_may_not_be_read_or_is_switched_off_is_skipped(
+def test_forbidden_or_disabled_v1_list_is_skipped(
     run: Callable[..., Any], personio: Any, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     def answer(asked: Asked) -> Answer:
@@ -453,7 +441,7 @@ def test_a_list_of_v1_that_may_not_be_read_or_is_switched_off_is_skipped(
     assert [message["stream"] for message in output.of("SCHEMA")] == ["time_off_types"]
 
 
-def test_legacy_lists_are_offered_only_where_they_are_asked_for() -> None:
+def test_legacy_lists_are_available_only_if_enabled() -> None:
     without, having = (
         set(TapPersonio(config={"legacy_v1_streams": wanted}, validate_config=False).streams)
         for wanted in (False, True)
@@ -470,9 +458,7 @@ def test_legacy_lists_are_offered_only_where_they_are_asked_for() -> None:
     }
 
 
-def test_attendances_are_read_by_whole_days_from_1970_on_and_each_day_once(
-    run: Callable[..., Any], personio: Any
-) -> None:
+def test_attendances_are_read_by_whole_days_since_1970_each_day_once(run: Callable[..., Any], personio: Any) -> None:
     def answer(asked: Asked) -> Answer:
         is_all = asked.query.get("start_date") == "1970-01-01" and not asked.query["end_date"].endswith("-12-31")
         total = {"metadata": {"total_elements": rows}} if is_all else {}
@@ -518,7 +504,7 @@ def test_attendances_are_read_by_whole_days_from_1970_on_and_each_day_once(
         ("absence_periods_v1", "absence-periods", "2026-03-01T11:55:00Z"),
     ],
 )
-def test_legacy_absences_that_changed_are_asked_for_by_day_or_moment(
+def test_changed_legacy_absences_are_requested_by_day_or_timestamp(
     run: Callable[..., Any], personio: Any, stream: str, path: str, since: str
 ) -> None:
     vendor = personio(lists())
@@ -526,9 +512,7 @@ def test_legacy_absences_that_changed_are_asked_for_by_day_or_moment(
     assert vendor.queries(f"/v1/company/{path}") == [{"limit": "200", "offset": "1", "updated_from": since}]
 
 
-def test_what_legacy_lists_wrap_is_unwrapped_and_booleans_in_text_are_booleans(
-    run: Callable[..., Any], personio: Any
-) -> None:
+def test_legacy_values_are_unwrapped_and_boolean_strings_are_converted(run: Callable[..., Any], personio: Any) -> None:
     row = {
         "id": 9,
         "type": "AttendancePeriod",
@@ -551,7 +535,7 @@ def test_what_legacy_lists_wrap_is_unwrapped_and_booleans_in_text_are_booleans(
 
 
 @pytest.mark.parametrize(("first", "told"), [(0, 0), (1, 1), (1, 0), (0, 1), (0, None)])
-def test_rows_of_custom_reports_are_read_wherever_pages_begin(
+def test_custom_report_rows_are_read_wherever_page_numbers_start(
     run: Callable[..., Any], personio: Any, first: int, told: int | None
 ) -> None:
     def item(employee: int, *values: str) -> list[dict[str, Any]]:
@@ -575,7 +559,7 @@ def test_rows_of_custom_reports_are_read_wherever_pages_begin(
     assert sorted(set(found)) == [(1, 1, "x", "r1"), (1, 2, "y", "r1"), (2, 1, "z", "r1"), (3, 1, "w", "r1")]
 
 
-def test_a_custom_report_with_fewer_employees_than_its_total_deletes_nothing(
+def test_custom_report_with_fewer_employees_than_its_total_deletes_nothing(
     run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     def answer(asked: Asked) -> Answer:
@@ -592,7 +576,7 @@ def test_a_custom_report_with_fewer_employees_than_its_total_deletes_nothing(
     assert run(personio(answer).url, "custom_report_rows", legacy_v1_streams=True).of("ACTIVATE_VERSION")
 
 
-def test_a_page_of_a_custom_report_on_which_an_employee_has_no_rows_is_not_the_last(
+def test_custom_report_page_with_an_employee_without_rows_is_not_the_last(
     run: Callable[..., Any], personio: Any
 ) -> None:
     def answer(asked: Asked) -> Answer:
@@ -609,7 +593,7 @@ def test_a_page_of_a_custom_report_on_which_an_employee_has_no_rows_is_not_the_l
 
 
 @pytest.mark.parametrize("odd", [None, {"attributes": {"items": [None, {"employee_id": 1}]}}], ids=["report", "item"])
-def test_a_null_in_a_custom_report_is_not_taken_for_no_rows(run: Callable[..., Any], personio: Any, odd: Any) -> None:
+def test_null_in_a_custom_report_is_not_an_empty_list(run: Callable[..., Any], personio: Any, odd: Any) -> None:
     def answer(asked: Asked) -> Answer:
         if asked.path.endswith("/reports"):
             return v1([{"attributes": {"id": name}} for name in "ab"])
@@ -620,7 +604,7 @@ def test_a_null_in_a_custom_report_is_not_taken_for_no_rows(run: Callable[..., A
     assert not output.of("ACTIVATE_VERSION")
 
 
-def test_columns_of_custom_reports_come_in_an_object(run: Callable[..., Any], personio: Any) -> None:
+def test_custom_report_columns_can_be_in_an_object(run: Callable[..., Any], personio: Any) -> None:
     data = {"type": "Column", "attributes": [{"attribute_id": "first_name", "human_readable": "Vorname"}]}
     output = run(personio(lists(custom_reports__columns=data)).url, "custom_report_columns", legacy_v1_streams=True)
     assert output.records("custom_report_columns") == data["attributes"]
@@ -640,7 +624,7 @@ def test_v1_is_paced_as_documented() -> None:
     [(0, False), (1, True), ("1", True), (True, True), (None, None)],
     ids=["0", "1", "text", "true", "null"],
 )
-def test_half_days_in_each_form_are_booleans(run: Callable[..., Any], personio: Any, sent: Any, value: Any) -> None:
+def test_half_days_in_any_form_are_booleans(run: Callable[..., Any], personio: Any, sent: Any, value: Any) -> None:
     row = {"type": "TimeOffPeriod", "attributes": {"id": 1, "half_day_start": sent, "half_day_end": 0}}
     output = run(personio(lists(time_offs=[row])).url, "time_offs", legacy_v1_streams=True)
     (record,) = output.records("time_offs")
@@ -648,7 +632,7 @@ def test_half_days_in_each_form_are_booleans(run: Callable[..., Any], personio: 
     assert record["half_day_end"] is False
 
 
-def test_a_v1_token_that_does_not_say_how_long_it_is_good_is_used(run: Callable[..., Any]) -> None:
+def test_v1_token_without_a_lifetime_is_used(run: Callable[..., Any]) -> None:
     with running(employees=10, requests_per_minute=600_000) as sandbox:
         sandbox.control("mode", vendor="personio", path="/v1/auth", mode="no-expiry")
         output = run(f"{sandbox.url}/personio", "employee_attributes", "document_categories")
@@ -656,7 +640,7 @@ def test_a_v1_token_that_does_not_say_how_long_it_is_good_is_used(run: Callable[
         assert [row["path"] for row in sandbox.requests()].count("/personio/v1/auth") == 1
 
 
-def test_a_picture_that_is_not_found_is_not_gone_while_the_vendor_tells_of_it(
+def test_picture_that_is_not_found_is_not_deleted_while_the_vendor_lists_it(
     run: Callable[..., Any], personio: Any
 ) -> None:
     missing, listed = ["2"], ["1", "2"]
@@ -684,7 +668,7 @@ def test_a_picture_that_is_not_found_is_not_gone_while_the_vendor_tells_of_it(
         {},
     ],
 )
-def test_a_custom_report_in_an_odd_shape_holds_up_no_other_and_is_not_taken_for_empty(
+def test_custom_report_of_an_invalid_shape_stops_no_other_and_is_not_empty(
     run: Callable[..., Any], personio: Any, odd: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     reports = "/v1/company/custom-reports/reports"
@@ -705,7 +689,7 @@ def test_a_custom_report_in_an_odd_shape_holds_up_no_other_and_is_not_taken_for_
 
 
 @pytest.mark.parametrize(("data", "count"), [({}, 0), ({"1": {"id": 7}, "3": {"id": 8}}, 2), ([], 0)])
-def test_a_list_that_is_written_as_an_object_is_a_list(
+def test_list_written_as_an_object_is_read_as_a_list(
     run: Callable[..., Any], personio: Any, data: Any, count: int
 ) -> None:
     def answer(asked: Asked) -> Answer:
@@ -718,7 +702,7 @@ def test_a_list_that_is_written_as_an_object_is_a_list(
     assert run(personio(answer).url, "absence_balances").counts() == {"absence_balances": count + 1}
 
 
-def test_an_answer_that_says_that_it_failed_is_no_empty_list(
+def test_answer_that_reports_a_failure_is_not_an_empty_list(
     run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     def answer(asked: Asked) -> Answer:
@@ -733,7 +717,7 @@ def test_an_answer_that_says_that_it_failed_is_no_empty_list(
     assert not output.of("ACTIVATE_VERSION")
 
 
-def test_an_attribute_is_described_with_its_label_or_without(run: Callable[..., Any], personio: Any) -> None:
+def test_attribute_is_described_with_or_without_its_label(run: Callable[..., Any], personio: Any) -> None:
     def answer(asked: Asked) -> Answer:
         if asked.path == DICTIONARY:
             return v1(
