@@ -44,7 +44,7 @@ def break_personio(sandbox: Sandbox) -> None:
 
 
 def break_factorial(sandbox: Sandbox) -> None:
-    """Lists shorter than their total, rows without a key, a module that is not booked, a failing endpoint."""
+    """Lists shorter than their total, rows without a key, a module that is not licensed, a failing endpoint."""
     lists = {"teams/teams": "short", "contracts/contract_versions": "short", "ats/candidates": "keyless"}
     for path, mode in lists.items():
         sandbox.control("mode", vendor="factorial", path=path, mode=mode)

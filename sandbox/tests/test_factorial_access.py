@@ -1,4 +1,4 @@
-"""Keys, tokens, versions, and modules that are not booked."""
+"""Keys, tokens, versions, and modules that are not licensed."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def test_logins_by_a_control(make_factorial: Any) -> None:
         ("null", 401, "application/json", b'{"errors":null}'),
     ],
 )
-def test_a_module_that_is_not_booked(make_factorial: Any, form: str, status: int, kind: str, body: bytes) -> None:
+def test_a_module_that_is_not_licensed(make_factorial: Any, form: str, status: int, kind: str, body: bytes) -> None:
     api = make_factorial()
     api.vendor.access.revoke(permission="posts", endpoint=None, status=None)
     api.controls["refusal"]({"module": "posts", "form": form})
@@ -195,7 +195,7 @@ def test_a_module_that_is_not_booked(make_factorial: Any, form: str, status: int
 
 
 @pytest.mark.parametrize("status", [402, 404, 410, 428])
-def test_a_resource_is_not_booked_or_does_not_exist(make_factorial: Any, status: int) -> None:
+def test_a_resource_is_not_licensed_or_does_not_exist(make_factorial: Any, status: int) -> None:
     api = make_factorial()
     api.vendor.access.revoke(permission=None, endpoint="posts/groups", status=status)
     api.controls["refusal"]({"module": "posts", "form": "json"})

@@ -82,7 +82,7 @@ def test_invalid_settings(make_api: Any) -> None:
 
 
 @pytest.mark.parametrize("status", [402, 410, 412, 428])
-def test_modules_that_are_not_booked_have_their_own_status(make_api: Any, status: int) -> None:
+def test_modules_that_are_not_licensed_have_their_own_status(make_api: Any, status: int) -> None:
     api = make_api()
     api.vendor.access.revoke(permission=None, endpoint="/v2/legal-entities", status=status)
     answered, body, _ = api.get("/v2/legal-entities")

@@ -36,18 +36,18 @@ class RunError(TapError):
 
 
 class NoAccess(TapError):  # noqa: N818 - an answer, not a fault
-    """The credential may not read this stream. The message names the missing permission.
+    """The credential cannot read this stream. The message names the missing permission.
 
     Args:
         message: The message.
         status: The HTTP status that says so. None: there is no single one.
-        not_booked: Whether the company has not booked the endpoint, or the vendor has switched it off.
+        not_licensed: Whether the company has not licensed the endpoint, or the vendor has switched it off.
     """
 
-    def __init__(self, message: str, *, status: int | None = None, not_booked: bool = False) -> None:
+    def __init__(self, message: str, *, status: int | None = None, not_licensed: bool = False) -> None:
         super().__init__(message)
         self.status = status
-        self.not_booked = not_booked
+        self.not_licensed = not_licensed
 
 
 class RetryableError(Exception):

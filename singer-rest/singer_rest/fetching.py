@@ -112,7 +112,7 @@ class FetchingStream(SdkStream):
 
         Raises:
             RetryableError: If the request may be retried.
-            NoAccess: If the credential may not read the endpoint.
+            NoAccess: If the credential cannot read the endpoint.
             UnansweredError: If the children of one parent cannot be read; those of others may be.
             TapError: If the vendor rejects the request for another reason.
         """
@@ -166,7 +166,9 @@ class FetchingStream(SdkStream):
             body = None if part.columns else self.read_whole_page(reply, request)
             body = self.decode(reply) if body is None else body
         except ValueError:
-            raise RetryableError("the body is not what was promised", broken=True) from None
+            raise RetryableError(
+                "the response body is not valid JSON, or does not match its content type", broken=True
+            ) from None
         parsed = self.parse(body, request)
         return Page(
             parsed.records,
@@ -188,7 +190,7 @@ class FetchingStream(SdkStream):
         is_of_parent = meaning in OF_PARENT - {Meaning.PARENT_REFUSED} and request.is_first
         if meaning in NO_ACCESS or is_of_parent:
             reason = no_access_reason(meaning, self.permission, status, request.endpoint)
-            return NoAccess(f"{self.name}: {reason}", status=status, not_booked=meaning is Meaning.NOT_BOOKED)
+            return NoAccess(f"{self.name}: {reason}", status=status, not_licensed=meaning is Meaning.NOT_LICENSED)
         kind = FilterRefused if status in BAD_REQUESTS and self._is_filtered_first_request(request) else TapError
         return kind(f"{self.name}: {request.endpoint} refused the request with status {status}. {self.advice(status)}")
 

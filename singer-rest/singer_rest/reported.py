@@ -29,7 +29,7 @@ class ReportedStream(FetchingStream):
 
     @property
     def hidden_columns(self) -> Literal["absent", "null"] | None:
-        """How columns look that the credential may not read. None: permissions hide no columns. A class attribute."""
+        """How columns look that the credential cannot read. None: permissions hide no columns. A class attribute."""
         return None
 
     def column_label(self, name: str) -> str:

@@ -389,7 +389,8 @@ class RestStream(ReportedStream):
             outcome: What the vendor did with the incremental filter.
         """
         self.logger.warning(
-            "%s: the vendor %s the incremental filter; falling back to a full read. The next run asks again.",
+            "%s: the vendor %s the incremental filter; falling back to a full read. The next run will "
+            "try the filter again.",
             self.name,
             outcome,
         )

@@ -61,7 +61,7 @@ class RestTap(SdkTap):
 
     @cached_property
     def discovery_problems(self) -> list[str]:
-        """Sentences about streams that discovery left out because the credential may not read which there are."""
+        """Sentences about streams that discovery left out because the credential cannot read which there are."""
         return []
 
     @cached_property
@@ -200,7 +200,7 @@ class RestTap(SdkTap):
         """Returns all records of a short list, as `parse` returns them, for use in discovery.
 
         Raises:
-            NoAccess: If the credential may not read it.
+            NoAccess: If the credential cannot read it.
             TapError: If it cannot be read.
             ConfigValidationError: If the settings are invalid.
         """

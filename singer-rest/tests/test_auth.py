@@ -162,7 +162,9 @@ def test_token_request_fails_after_max_wait(monkeypatch: pytest.MonkeyPatch, cap
     def send() -> None:
         raise waits.pop(0)
 
-    with pytest.raises(RunError, match=r"issues no token \(it asks to wait 15 minutes, longer than `max_wait` allows"):
+    with pytest.raises(
+        RunError, match=r"did not issue a token \(it asks to wait 15 minutes, longer than `max_wait` allows"
+    ):
         until_granted(send, 0.5)
     assert slept == [30, 5]
     told = [record.getMessage() for record in caplog.records]

@@ -59,7 +59,7 @@ def test_missing_permission_is_listed_once_for_all_its_streams(examine: Callable
     report = examine("kinds", "owners", "pets", "sales")
     verdicts = {name: finding["verdict"] for name, finding in report["by_name"].items()}
     assert verdicts == {
-        "kinds": "not_booked",
+        "kinds": "not_licensed",
         "owners": "no_permission",
         "pets": "no_permission",
         "sales": "switched_off",

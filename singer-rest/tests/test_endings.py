@@ -128,7 +128,7 @@ def test_run_continues_with_fewer_threads(
 ) -> None:
     monkeypatch.setattr("singer_rest.fetch.scheduler.threading", threads_of(2))
     assert ended(lambda: run("kinds", "owners")).counts() == {"kinds": 3, "owners": 3}
-    assert "can start only 2 of 8 threads" in caplog.text
+    assert "started only 2 of 8 threads" in caplog.text
 
 
 def test_silently_ended_workers_are_detected(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -153,7 +153,7 @@ def test_forbidden_parent_does_not_stop_others_and_no_row_is_deleted(
     output = run("owners", "pets", max_concurrency=workers, **OPTIONS)
     assert sorted(output.ids()["pets"]) == ["1a", "1b", "3a", "3b"]
     assert {message["stream"] for message in output.of("ACTIVATE_VERSION")} == {"owners"}
-    remark = "the credential may not read 1 of the owners, so no row is marked as deleted"
+    remark = "the credential cannot read 1 of the owners, so no row is marked as deleted"
     assert f"pets: {remark} in this run." in caplog.text
     assert output.state["bookmarks"]["pets"]["version"] == output.of("RECORD", "pets")[0]["version"]
 
@@ -171,7 +171,7 @@ def test_permission_is_missing_if_every_parent_is_forbidden(
     output = run("owners", "pets", on_missing_access=mode, fails=fails, **OPTIONS)
     assert output.of("SCHEMA", "pets") == []
     assert (
-        "pets: the credential may not read it; it needs pets:read (the vendor refused access to all of the 3"
+        "pets: the credential cannot read it; it needs pets:read (the vendor refused access to all of the 3"
         in caplog.text
     )
     assert bool(fails) == (mode == "fail")
@@ -192,12 +192,12 @@ def test_several_forbidden_parents_or_no_credential_mean_a_missing_permission(
     batches(size=1 if status == 401 else 3)
     shop.before = lambda asked: Answer({}, status) if asked.path == "/pets" else None
     run("owners", "pets", **OPTIONS)
-    assert f"pets: the credential may not read it; it needs pets:read ({why}" in caplog.text
+    assert f"pets: the credential cannot read it; it needs pets:read ({why}" in caplog.text
 
 
 @pytest.mark.parametrize("workers", [1, 8])
 @pytest.mark.parametrize(
-    ("status", "word"), [(403, "the credential may not read 1 of the owners"), (400, "1 of the owners were skipped")]
+    ("status", "word"), [(403, "the credential cannot read 1 of the owners"), (400, "1 of the owners were skipped")]
 )
 def test_one_forbidden_parent_of_a_batch_does_not_affect_the_others(
     run: Callable[..., Output],
@@ -331,9 +331,7 @@ def test_stream_is_skipped_if_only_batches_were_requested_and_forbidden(
     answer = batches(*ids, size=size)
     answer.status = 403
     run("owners", "pets", max_concurrency=workers, **OPTIONS)
-    assert (
-        "pets: the credential may not read it; it needs pets:read (the vendor refused access to all of" in caplog.text
-    )
+    assert "pets: the credential cannot read it; it needs pets:read (the vendor refused access to all of" in caplog.text
     assert len(answer.asked) < 2 * size + 15
 
 
@@ -375,7 +373,7 @@ def test_changes_of_a_temporarily_forbidden_parent_are_read_later(
     shop.refusals["/owners/2/pets"] = Answer({}, 403)
     ids, held, bookmark = next_run(state)
     assert (ids, bookmark) == (["1", "3"], "2026-02-01T00:00:00Z"), "it may pass"
-    assert "may not read 1 of the owners, and the next run starts from the same bookmark" in caplog.text
+    assert "cannot read 1 of the owners, and the next run starts from the same bookmark" in caplog.text
     changed(3)
     ids, forbidden, bookmark = next_run(held)
     assert (ids, bookmark) == (["1", "3"], "2026-02-03T00:00:00Z"), "it has not passed"
@@ -385,7 +383,10 @@ def test_changes_of_a_temporarily_forbidden_parent_are_read_later(
     changed(2)
     ids, granted, _ = next_run(forbidden)
     assert ids == []
-    assert "pets: more of the owners may be read than in the last run, so the next run reads everything" in caplog.text
+    assert (
+        "pets: the credential can read more owners than in the last run, so the next run reads everything"
+        in caplog.text
+    )
     ids, state, _ = next_run(granted)
     assert ids == ["1", "2", "3"]
     assert "reads everything" not in caplog.text
@@ -417,7 +418,7 @@ def test_stream_is_skipped_if_many_parents_and_no_others_are_forbidden(
     shop.before = lambda asked: Answer({}, 403) if asked.path.endswith("/pets") else None
     run("owners", "pets", max_concurrency=workers, **OPTIONS)
     assert (
-        "pets: the credential may not read it; it needs pets:read (the vendor refused access to all of the 15"
+        "pets: the credential cannot read it; it needs pets:read (the vendor refused access to all of the 15"
         in caplog.text
     )
     assert sum(asked.path.endswith("/pets") for asked in vendor.asked) == 15

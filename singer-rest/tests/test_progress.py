@@ -95,7 +95,7 @@ def test_outcome_counts_streams_requests_retries_and_waits(clock: Clock) -> None
     clock.seconds += 1
     assert progress.outcome(120, ["reports", "webhooks"], ["owners"]) == (
         "5 streams: 2 read, 2 skipped (reports, webhooks), 1 failed (owners); 120 rows, 1 requests, 1 retries, "
-        "3.0 s of waiting for rate limits, 4.0 s in all"
+        "3.0 s of waiting for rate limits, 4.0 s in total"
     )
 
 

@@ -65,7 +65,7 @@ def test_persistent_limit_delays_a_request_for_max_wait_at_most(
     seconds, end = waited(policy, clock, retry, took=0.05)
     assert 900 - (retry.after or 0) - 1 <= seconds <= 901
     assert end.limited
-    assert "rate-limited for 15 minutes" in str(end) or "more, and `max_wait` allows 15 minutes in all" in str(end)
+    assert "rate-limited for 15 minutes" in str(end) or "more, and `max_wait` allows 15 minutes in total" in str(end)
     assert end.advice == "Run again later, or raise `max_wait`"
 
 

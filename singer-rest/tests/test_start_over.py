@@ -421,6 +421,6 @@ def test_bookmark_of_another_replication_key_is_not_used_and_named(
     assert output.ids()["owners"] == ["1", "2", "3"]
     (warning,) = warnings(caplog)
     assert warning == (
-        "owners: the bookmark in the state is one of `created_at`, and the replication key is `updated_at`, so "
-        "everything was read again."
+        "owners: the bookmark in the state was written for replication key `created_at`, but the key is now "
+        "`updated_at`, so everything was read again."
     )

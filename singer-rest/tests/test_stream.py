@@ -24,7 +24,7 @@ def test_message_for_a_public_stream_names_no_permission(
 
 
 def test_message_for_a_disabled_public_endpoint_names_no_permission() -> None:
-    sentence = no_access_reason(Meaning.NOT_BOOKED, None, 410, "/kinds")
+    sentence = no_access_reason(Meaning.NOT_LICENSED, None, 410, "/kinds")
     assert sentence.endswith("switched it off (status 410 from /kinds).")
 
 

@@ -273,7 +273,7 @@ def test_children_of_a_forbidden_parent_name_themselves(
     shop.refusals["/owners"] = Answer({}, 403)
     run("pets", "kinds")
     assert (
-        "pets: its parent stream owners could not be read: owners: the credential may not read it; it needs owners:read"
+        "pets: its parent stream owners could not be read: owners: the credential cannot read it; it needs owners:read"
         in caplog.text
     )
 

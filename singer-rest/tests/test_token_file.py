@@ -316,7 +316,9 @@ def test_another_run_may_renew_while_one_waits_for_a_retry(path: Path, monkeypat
 
 
 def test_persistent_limit_keeps_the_token_and_reports_the_wait(path: Path) -> None:
-    with pytest.raises(RunError, match=r"issues no token \(it asks to wait 24 hours, longer than `max_wait` allows"):
+    with pytest.raises(
+        RunError, match=r"did not issue a token \(it asks to wait 24 hours, longer than `max_wait` allows"
+    ):
         ended(lambda: Tap(path, Throttling(86_400)).token())
     assert Tap(path, Vendor()).token().value == "access-1"
 

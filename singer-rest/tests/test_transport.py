@@ -380,6 +380,6 @@ def test_token_request_is_retried_a_limited_number_of_times() -> None:
         assert post_for_token(transport(vendor.url), "/token", 0.001, data={"a": "b"}).json() == {"token": 1}
     with (
         host(lambda asked: Answer({}, 503)) as vendor,
-        pytest.raises(RunError, match=r"issues no token \(status 503\)"),
+        pytest.raises(RunError, match=r"did not issue a token \(status 503\)"),
     ):
         post_for_token(transport(vendor.url), "/token", 0.001, data={"a": "b"})

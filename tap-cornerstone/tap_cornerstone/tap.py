@@ -216,7 +216,7 @@ class TapCornerstone(RestTap):
     def _available(self) -> Mapping[Service, Sequence[EntitySet]]:
         """The selected entity sets of each service.
 
-        A service whose metadata the credential may not read is skipped with a warning, and the other streams are
+        A service whose metadata the credential cannot read is skipped with a warning, and the other streams are
         read. During discovery it is an error if no service remains.
         """
         services = [service for service in (OBJECTS, VIEWS) if self._patterns(service) and self._is_selected(service)]
@@ -291,8 +291,8 @@ class TapCornerstone(RestTap):
         portals = {part.get(PORTAL) for part in self.state.get("bookmarks", {}).values()} - {None}
         if not all(links.is_same(portal, self.api_url) for portal in portals):
             raise RunError(
-                "The state is of another portal than `corpname` or `api_url` names. Give each portal its own state "
-                "(with Meltano: an environment, or --state-id-suffix), or run a full refresh."
+                "The state belongs to a different portal from the one in `corpname` or `api_url`. Give each "
+                "portal its own state (with Meltano: an environment, or --state-id-suffix), or run a full refresh."
             )
 
     @override

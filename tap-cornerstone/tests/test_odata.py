@@ -199,7 +199,7 @@ def test_missing_scope_skips_the_view_by_name(
     vendor = portal(serving(lambda asked: Answer({}, status) if asked.path == PATH else page({"id": 1})))
     output = run(vendor.url, "things_core", "vw_rpt_untouched", objects=["*_core"], views=["vw_*"])
     assert set(output.counts()) == {"vw_rpt_untouched"}
-    assert "things_core: the credential may not read it; it needs the scope obj_things_core:read" in caplog.text
+    assert "things_core: the credential cannot read it; it needs the scope obj_things_core:read" in caplog.text
 
 
 def test_values_keep_trailing_spaces_and_get_their_types(things: Any) -> None:
@@ -868,7 +868,7 @@ def test_state_of_another_portal_is_rejected(things: Any) -> None:
     first.state["bookmarks"]["things_core"]["portal"] = "https://acme-stg.csod.com"
     fails: list[Exception] = []
     second, _ = things(lambda _: page(row(5)), state=first.state, fails=fails)
-    assert "The state is of another portal than `corpname` or `api_url` names." in str(fails[0])
+    assert "The state belongs to a different portal from the one in `corpname` or `api_url`." in str(fails[0])
     assert second.messages == []
 
 
@@ -1019,7 +1019,7 @@ def test_unlicensed_or_disabled_view_is_skipped_by_name(run: Any, portal: Start,
     vendor = portal(serving(lambda asked: Answer({}, status) if "things" in asked.path else page({"id": 1})))
     output = run(vendor.url, "things_core", "vw_rpt_untouched", objects=["*"], views=["*"])
     assert set(output.counts()) == {"vw_rpt_untouched"}
-    sentence = f"the company has not booked it, or the vendor has switched it off (status {status} from"
+    sentence = f"the company's plan does not include it, or the vendor has switched it off (status {status} from"
     assert f"things_core: {sentence}" in caplog.text
     assert "It needs the scope obj_things_core:read. Skipping it; the run continues." in caplog.text
 

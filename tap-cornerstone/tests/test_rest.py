@@ -199,7 +199,7 @@ def test_unlicensed_or_disabled_list_is_skipped_by_name(
     vendor = portal(lambda asked: ok({}, status=status) if "types" in asked.path else new([{"id": 1}]))
     output = run(vendor.url, "ou_types", "termination_reasons", **ALL)
     assert output.counts() == {"termination_reasons": 1}
-    sentence = f"the company has not booked it, or the vendor has switched it off (status {status} from "
+    sentence = f"the company's plan does not include it, or the vendor has switched it off (status {status} from "
     assert f"ou_types: {sentence}" in caplog.text
     assert "It needs the scope outype:read. Skipping it; the run continues." in caplog.text
 
@@ -443,7 +443,7 @@ def test_forbidden_employee_does_not_stop_the_others(
     output = run(vendor.url, "employee_groups", **credential, **ALL)
     assert sorted(rows(output, "employee_groups", "employee_id")) == [(number,) for number in range(2, 17, 2)]
     assert output.of("ACTIVATE_VERSION") == []
-    assert "the credential may not read 8 of the employees" in caplog.text
+    assert "the credential cannot read 8 of the employees" in caplog.text
     assert len([asked for asked in vendor.asked if asked.method == "POST"]) <= 3
 
 
@@ -586,9 +586,9 @@ def test_applicants_are_requested_by_status(run: Any, portal: Start, caplog: pyt
     found = rows(output, "job_applicants", "Id", "RequisitionId", "CurrentStatus")
     assert found == [(1, "req1", "Eingestellt"), (1, "req2", "In Prüfung"), (2, "", "Eingestellt")]
     assert not output.of("ACTIVATE_VERSION")
-    assert "the portal has no status of these names: Gibt es nicht" in caplog.text
+    assert "the portal has no status named: Gibt es nicht" in caplog.text
     run(portal(answers()).url, "job_applicants", **ALL)
-    assert "nobody has a requested status. Set `applicant_statuses` to your portal's" in caplog.text
+    assert "no applicant has any of the requested statuses. Set `applicant_statuses` to your portal's" in caplog.text
 
 
 @pytest.mark.parametrize(

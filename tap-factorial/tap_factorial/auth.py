@@ -114,7 +114,7 @@ class Check:
 class GivenAuthenticator(Authenticator):
     """Sends a credential of the settings, which cannot be renewed.
 
-    Without the check, an invalid one would look like 169 lists that it may not read.
+    Without the check, an invalid one would look like 169 lists that it cannot read.
     """
 
     refused: ClassVar[str]

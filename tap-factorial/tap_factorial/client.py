@@ -127,7 +127,7 @@ class FactorialStream(RestStream):
         # The body may be JSON, a page of the gateway, or empty. An endpoint that the version lacks answers 404.
         of_parent = self.slices.parent is not None
         if reply.status == HTTPStatus.PAYMENT_REQUIRED:  # applies to the module, even if a parent was requested
-            return Meaning.NOT_BOOKED
+            return Meaning.NOT_LICENSED
         if reply.status == HTTPStatus.NOT_FOUND:
             return Meaning.PARENT_GONE if of_parent else Meaning.NO_PERMISSION
         if reply.status in {HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT} and of_parent:

@@ -146,14 +146,13 @@ class TapFactorial(FactorialTap):
         version, oldest = str(self.config.get("api_version", API_VERSION)), table().versions[0]
         if version < oldest:
             self.logger.warning(
-                "Factorial has retired version %s of its API and answers as %s, so the lists of that version are read.",
+                "Factorial has retired API version %s and serves %s instead, so that version's endpoints are read.",
                 version,
                 oldest,
             )
         elif VERSION.fullmatch(version) and may_be_retired(version, self.started):
             self.logger.warning(
-                "Factorial supports a version of its API for a year; %s is older, and may be answered as another one. "
-                "%s",
+                "Factorial supports an API version for a year; %s is older, so it may serve another one instead. %s",
                 version,
                 NEWER_VERSION,
             )
@@ -166,8 +165,8 @@ class TapFactorial(FactorialTap):
         if not self._is_answered_otherwise and is_another(version, path, records):
             self._is_answered_otherwise = True
             self.logger.warning(
-                "Factorial answers as another version of its API than %s: the ids of %s have another type. "
-                "Their values are loaded all the same. %s",
+                "Factorial seems to serve a different API version than %s: ids in %s have a different type. "
+                "Their values are still loaded. %s",
                 version,
                 path,
                 NEWER_VERSION,

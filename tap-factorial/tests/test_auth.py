@@ -389,7 +389,7 @@ def test_token_without_a_lifetime_is_renewed_once_it_is_rejected(config: dict[st
         ({"refresh_token": "s3cret"}, 200, "status 200 and no usable token"),
         ({"access_token": "s3cret\n"}, 200, "status 200 and no usable token"),
         ({"access_token": "s3cret\u00e9"}, 200, "status 200 and no usable token"),
-        (b"", 503, "issues no token"),
+        (b"", 503, "did not issue a token"),
     ],
 )
 def test_rejected_token_request_is_reported_without_the_body(

@@ -663,7 +663,7 @@ def test_forbidden_parent_does_not_stop_the_children_of_others(
     output = run(factorial(answer).url, "tasks_task_files")
     assert [record["id"] for record in output.records("tasks_task_files")] == ["9"]
     assert output.of("ACTIVATE_VERSION") == []
-    assert "the credential may not read 1 of the tasks_tasks" in caplog.text
+    assert "the credential cannot read 1 of the tasks_tasks" in caplog.text
 
 
 def test_list_that_is_not_found_is_skipped_by_name(
@@ -673,7 +673,7 @@ def test_list_that_is_not_found_is_skipped_by_name(
     output = run(vendor.url, "posts_posts", "posts_comments", "posts_groups", "teams_teams")
     assert output.counts() == {"teams_teams": 1}
     assert {message["stream"] for message in output.of("SCHEMA")} == {"posts_groups", "teams_teams"}
-    assert "posts_posts: the credential may not read it; it needs the scope posts" in caplog.text
+    assert "posts_posts: the credential cannot read it; it needs the scope posts" in caplog.text
     assert f"(status 404 from {LISTS}posts/posts)" in caplog.text
     assert "posts_comments: its parent stream posts_posts" in caplog.text
     assert vendor.paths()[f"{LISTS}posts/posts"] == 1
@@ -688,7 +688,7 @@ def test_unlicensed_list_is_skipped_by_name_with_its_children(
     output = run(vendor.url, "posts_posts", "posts_comments", "teams_teams")
     assert output.counts() == {"teams_teams": 1}
     assert {message["stream"] for message in output.of("SCHEMA")} == {"teams_teams"}
-    assert "posts_posts: the company has not booked it, or the vendor has switched it off" in caplog.text
+    assert "posts_posts: the company's plan does not include it, or the vendor has switched it off" in caplog.text
     assert "It needs the scope posts, and a plan that includes the module posts" in caplog.text
     assert "posts_comments: its parent stream posts_posts" in caplog.text
     assert "api_url" not in caplog.text
@@ -854,7 +854,7 @@ def test_answers_of_another_api_version_are_reported_once(
 ) -> None:
     vendor = factorial(lambda asked: page(row))
     run(vendor.url, "teams_teams", "locations_locations", api_version=version)
-    assert caplog.text.count(f"answers as another version of its API than {version}") == said
+    assert caplog.text.count(f"seems to serve a different API version than {version}") == said
 
 
 @pytest.mark.parametrize(
@@ -865,7 +865,7 @@ def test_version_older_than_a_year_is_reported(
 ) -> None:
     starts(STARTED.replace(year=STARTED.year + years, month=11))
     TapFactorial(config={"api_key": "k", "api_version": version}).catalog_dict  # noqa: B018
-    assert caplog.text.count(f"{version} is older, and may be answered as another one") == said
+    assert caplog.text.count(f"{version} is older, so it may serve another one instead") == said
 
 
 def test_ids_that_used_to_be_text_do_not_indicate_another_version() -> None:

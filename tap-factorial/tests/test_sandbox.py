@@ -66,7 +66,7 @@ def test_older_versions_have_their_lists_and_the_same_ids(
     for team in teams:
         assert records[team["id"]]["employee_ids"] == team["employee_ids"]
         assert records[team["id"]]["company_id"] == team["company_id"]
-    assert ("has retired version 2025-04-01" in caplog.text) == (version == "2025-04-01")
+    assert ("has retired API version 2025-04-01" in caplog.text) == (version == "2025-04-01")
     paths = {request["path"].split("/")[3] for request in sandbox.requests()}
     assert paths == {version}
 
@@ -205,7 +205,7 @@ def test_unlicensed_modules_are_skipped_by_name(
     assert set(output.counts()) == {"teams_teams"}
     assert {message["stream"] for message in output.of("SCHEMA")} == {"teams_teams"}
     for stream in ("posts_posts", "posts_comments", "posts_groups"):
-        said = "company has not booked it" if form == "payment" else "credential may not read it"
+        said = "company's plan does not include it" if form == "payment" else "credential cannot read it"
         assert f"{stream}: the {said}" in caplog.text or f"{stream}: its parent stream posts_posts" in caplog.text
     fails: list[Exception] = []
     run(url, "posts_posts", fails=fails)

@@ -88,7 +88,7 @@ class V1Authenticator(PersonioAuthenticator):
 
     @override
     def token_error(self, sentence: str) -> TapError:
-        return NoAccess(f"the v1 API issues no token. {sentence}")
+        return NoAccess(f"the v1 API did not issue a token. {sentence}")
 
     @override
     def post_token_request(self) -> Reply:

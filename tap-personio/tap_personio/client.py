@@ -56,7 +56,7 @@ class PersonioStream(RestStream):
     records_path = "_data"
 
     hidden_columns_advice = (
-        "Personio leaves out attributes that the credential may not read. In Personio: Settings, Integrations, API "
+        "Personio leaves out attributes that the credential cannot read. In Personio: Settings, Integrations, API "
         "credentials, the credential: add them to its attributes."
     )
     keyless_advice = "Allow the credential to read this attribute to read only what changed."

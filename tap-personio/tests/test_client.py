@@ -236,7 +236,7 @@ def test_body_without_a_list_of_records_fails_its_stream(
         (Answer(b"<html>", 200), "status 200 and no token"),
         (Answer({"token": "t"}, 200), "status 200 and no token"),
         (Answer({"access_token": "line\nbreak"}, 200), "line break"),
-        (Answer({}, 503), "issues no token"),
+        (Answer({}, 503), "did not issue a token"),
     ],
 )
 def test_missing_token_is_reported(run: Callable[..., Any], answer: Answer, sentence: str) -> None:
@@ -349,7 +349,7 @@ def test_unlicensed_list_is_skipped_by_name(
     vendor = personio(lambda asked: refused if asked.path == "/v2/legal-entities" else Answer({"_data": [{"id": "1"}]}))
     output = run(vendor.url, "legal_entities", "cost_centers")
     assert output.counts() == {"cost_centers": 1}
-    assert "legal_entities: the company has not booked it" in caplog.text
+    assert "legal_entities: the company's plan does not include it" in caplog.text
     assert "geheim" not in caplog.text
 
 

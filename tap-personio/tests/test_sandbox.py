@@ -125,7 +125,7 @@ def test_missing_permission_of_any_form_skips_its_streams(
     sandbox.control("revoke", vendor="personio", endpoint="/v2/absence-periods", status=status)
     output = run(url(sandbox), "absence_periods", *SOME)
     assert output.counts() == expected(sandbox, *SOME)
-    refusals = [record.getMessage() for record in caplog.records if "may not read" in record.getMessage()]
+    refusals = [record.getMessage() for record in caplog.records if "cannot read" in record.getMessage()]
     assert len(refusals) == 1
     assert "personio:absences:read" in refusals[0]
 

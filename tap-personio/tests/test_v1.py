@@ -75,7 +75,7 @@ def test_v1_lists_are_skipped_without_a_v1_token_and_v2_is_read(
     with host(refusing_v1(refused)) as vendor:
         output = run(vendor.url, "document_categories", "employees", "workplaces", discover=True)
     assert output.counts() == {"workplaces": 1}
-    assert "document_categories: the v1 API issues no token." in caplog.text
+    assert "document_categories: the v1 API did not issue a token." in caplog.text
     assert "Nein" not in caplog.text
 
 
@@ -435,7 +435,7 @@ def test_forbidden_or_disabled_v1_list_is_skipped(
         return Answer({}, status) if asked.path == "/v1/company/time-offs" else v1([])
 
     output = run(personio(answer).url, "time_offs", "time_off_types", legacy_v1_streams=True)
-    said = "the company has not booked it" if status == 410 else "the credential may not read it"
+    said = "the company's plan does not include it" if status == 410 else "the credential cannot read it"
     assert f"time_offs: {said}" in caplog.text
     assert "absences:read" in caplog.text
     assert [message["stream"] for message in output.of("SCHEMA")] == ["time_off_types"]

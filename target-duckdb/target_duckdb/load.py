@@ -318,7 +318,7 @@ class StreamLoad:
         rows = self._connection.execute(f"SELECT count(*) FROM {table.sql}{where}").fetchall()[0][0]  # noqa: S608 - quoted names
         if rows:
             logger.warning(
-                "Stream '%s': %d rows that had no version are not in the activated version: they are deleted.",
+                "Stream '%s': %d unversioned rows are not in the activated version and are being deleted.",
                 self._stream.name,
                 rows,
             )

@@ -281,7 +281,7 @@ class Stream:
             if not kept_objects:
                 break
             logger.warning(
-                "Stream '%s': unlisted properties and values that are not objects are kept as JSON in: %s.",
+                "Stream '%s': properties missing from the schema, and non-object values, are stored as JSON in: %s.",
                 self.name,
                 ", ".join(kept_objects),
             )
@@ -330,7 +330,7 @@ class Stream:
     def _activate(self, step: ActivateVersion) -> None:
         if self._has_unversioned:
             logger.warning(
-                "Stream '%s': ACTIVATE_VERSION is ignored, because some records of this run have no version.",
+                "Stream '%s': ACTIVATE_VERSION was ignored because some records of this run have no version.",
                 self.name,
             )
             return
@@ -338,15 +338,15 @@ class Stream:
             if ("version", "sources") not in self.warned:
                 self.warned.add(("version", "sources"))
                 logger.warning(
-                    "Stream '%s': ACTIVATE_VERSION is ignored, because stream maps load several streams into it.",
+                    "Stream '%s': ACTIVATE_VERSION was ignored because stream maps load several streams into it.",
                     self.name,
                 )
             return
         # An overwritten table tolerates a few, because a record that is rejected in every run would block it forever.
         if self.rejected_count > (self.loaded_count if self.separate_versions else 0):
             logger.warning(
-                "Stream '%s': ACTIVATE_VERSION is ignored, because %d of its records were rejected and %d loaded: rows"
-                " that seem deleted may be among the rejected ones. No older rows are deleted in this run.",
+                "Stream '%s': ACTIVATE_VERSION was ignored because %d records were rejected (%d loaded); rows that look"
+                " deleted may be among them. No older rows are deleted in this run.",
                 self.name,
                 self.rejected_count,
                 self.loaded_count,

@@ -263,8 +263,8 @@ class TargetDuckDB(Command):
                 stream.activate_held()
         elif held:
             self.logger.warning(
-                "The input does not end with a STATE message, so the tap may have failed: no older rows of"
-                " these streams are deleted, whose ACTIVATE_VERSION preceded their rows: %s.",
+                "The input did not end with a STATE message, so the tap may have failed. Old rows were not deleted in"
+                " the streams that sent ACTIVATE_VERSION before their rows: %s.",
                 ", ".join(stream.name for stream in held),
             )
 

@@ -79,7 +79,7 @@ def test_unlisted_properties_are_kept_in_the_object_column(
         (5, "b", None, None, "[1]"),
     ]
     assert [entry.getMessage() for entry in caplog.records if entry.levelname == "WARNING"] == [
-        "Stream 's': unlisted properties and values that are not objects are kept as JSON in: home, home__at.",
+        "Stream 's': properties missing from the schema, and non-object values, are stored as JSON in: home, home__at.",
         "Stream 's': fields that its schema does not list are not loaded: other.",
     ]
 

@@ -169,10 +169,10 @@ def test_version_activated_before_its_rows_keeps_rows_without_versions(
         duck.load(head, _activate(170), *rows, load_method="overwrite", batch_size_rows=size)
     assert _rows(duck) == [(1, "vNone"), (2, "vNone"), (3, "v170"), (4, "v170"), (9, "v170")]
     assert _tables(duck) == ["s"]
-    assert "that had no version" not in caplog.text
+    assert "unversioned rows" not in caplog.text
     duck.load(*version(171, 1), _activate(171), load_method="overwrite")
     assert _rows(duck) == [(1, "v171")]
-    assert "Stream 's': 2 rows that had no version are not in the activated version" in caplog.text
+    assert "Stream 's': 2 unversioned rows are not in the activated version" in caplog.text
 
 
 def test_alternating_versions_without_a_table(duck: Any, version: Any) -> None:

@@ -1,4 +1,4 @@
-"""What a client may read: keys, OAuth, and booked modules."""
+"""What a client may read: keys, OAuth, and licensed modules."""
 
 from __future__ import annotations
 
@@ -236,7 +236,7 @@ def find_stream(name: str) -> Resource:
 
 
 class Access(AccessControl):
-    """The modules that the company has booked. Permissions are modules, endpoints are resources."""
+    """The modules that the company has licensed. Permissions are modules, endpoints are resources."""
 
     statuses = (401, 402, 403, 404, 410, 428)
     default_label = "the default of the module"
@@ -247,7 +247,7 @@ class Access(AccessControl):
         self.hidden: dict[str, set[str]] = {}
 
     def refusal(self, resource: Resource, bearer: Bearer) -> Response | None:
-        """Return the response if a module is not booked or the token lacks the scope, else None."""
+        """Return the response if a module is not licensed or the token lacks the scope, else None."""
         for target in (resource.name, resource.module):
             if target in self.denied:
                 return make_forbidden(resource.module, self.forms.get(resource.module), self.denied[target])
@@ -260,7 +260,7 @@ class Access(AccessControl):
         return find_resource(endpoint).name
 
     def set_form(self, module: str, form: str) -> Json:
-        """Set how a module responds if it is not booked."""
+        """Set how a module responds if it is not licensed."""
         check_choice("module", module, self.permissions)
         self.forms[module] = check_choice("form", form, FORMS)
         return {"module": module, "form": form}

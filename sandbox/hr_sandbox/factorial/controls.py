@@ -115,7 +115,7 @@ class FactorialControls:
 
     @control("refusal", module=take_text, form=take_text)
     def set_refusal(self, module: str, form: str) -> Json:
-        """Set how a module responds if it is not booked."""
+        """Set how a module responds if it is not licensed."""
         return self._access.set_form(module, form)
 
     @control("clock", seconds=take_seconds)

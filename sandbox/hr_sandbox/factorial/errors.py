@@ -50,7 +50,7 @@ def make_error(status: int) -> Response:
 
 
 def make_forbidden(module: str, form: str | None, status: int | None) -> Response:
-    """Return the response of a module that is not booked, or of a missing scope. Each module has its own format."""
+    """Return the response of a module that is not licensed, or of a missing scope. Each module has its own format."""
     form = form or FORMS[stable_number("forbidden", module) % 3]
     if form == NULL or status == UNAUTHORIZED:
         return make_json_response({"errors": None}, status or UNAUTHORIZED)

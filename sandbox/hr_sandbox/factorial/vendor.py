@@ -185,7 +185,7 @@ class Factorial(Vendor):
         return self.endpoints.records(find_stream(stream), NEWEST, *self.complete_window(first, last))
 
     def permissions(self) -> Json:
-        """Return the booked modules, and how endpoints are set to respond."""
+        """Return the licensed modules, and how endpoints are set to respond."""
         modes = self.endpoints.modes
         return {
             "granted": self.access.granted(),

@@ -32,7 +32,7 @@ MIN_SAMPLE = 5
 
 READABLE = "readable"
 NO_PERMISSION = "no_permission"
-NOT_BOOKED = "not_booked"
+NOT_LICENSED = "not_licensed"
 SWITCHED_OFF = "switched_off"
 FAILED = "failed"
 NOT_CHECKED = "not_checked"
@@ -171,8 +171,8 @@ def _verdict_on_error(stream: RestStream, error: Exception) -> tuple[str, str]:
     if not isinstance(error, NoAccess):
         return FAILED, _sentence(stream, explain(error))
     detail = f"status {error.status}" if error.status else _sentence(stream, str(error))
-    if error.not_booked:
-        return (SWITCHED_OFF if error.status == HTTPStatus.GONE else NOT_BOOKED), detail
+    if error.not_licensed:
+        return (SWITCHED_OFF if error.status == HTTPStatus.GONE else NOT_LICENSED), detail
     return NO_PERMISSION, detail
 
 
@@ -199,7 +199,7 @@ def _advice(tap: Subject, streams: Sequence[RestStream], findings: Sequence[Find
     advice = [{"advice": problem, "for": {}} for problem in tap.discovery_problems]
     for verdict, what in (
         (NO_PERMISSION, f"Grant these permissions. {tap.permission_advice}"),
-        (NOT_BOOKED, "Book these modules with the vendor, or deselect their streams."),
+        (NOT_LICENSED, "Add these modules to the company's plan, or deselect their streams."),
     ):
         needed: dict[str, list[str]] = {}
         for finding in findings:

@@ -58,7 +58,7 @@ class Subject(Protocol):
 
     @property
     def discovery_problems(self) -> list[str]:
-        """What the credential may not read during discovery."""
+        """What the credential cannot read during discovery."""
 
     @property
     def streams(self) -> Mapping[str, Any]:

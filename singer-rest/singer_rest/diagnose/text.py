@@ -17,14 +17,14 @@ MARKS = {
     "unknown": "unknown",
     "readable": "ok",
     "no_permission": "NO PERMISSION",
-    "not_booked": "NOT BOOKED",
+    "not_licensed": "NOT LICENSED",
     "switched_off": "SWITCHED OFF",
     "not_checked": "not checked",
 }
 NOUNS = {
     "readable": "readable",
     "no_permission": "without permission",
-    "not_booked": "not booked",
+    "not_licensed": "not licensed",
     "switched_off": "switched off by the vendor",
     "failed": "failed",
     "not_checked": "not checked",

@@ -16,13 +16,13 @@ class Meaning(Enum):
     NO_RECORDS = auto()
     """There are no records."""
     NO_PERMISSION = auto()
-    """The credential may not read the endpoint."""
-    NOT_BOOKED = auto()
-    """The company has not booked the module, or the vendor has switched off the endpoint."""
+    """The credential cannot read the endpoint."""
+    NOT_LICENSED = auto()
+    """The company has not licensed the module, or the vendor has switched off the endpoint."""
     PARENT_GONE = auto()
     """The parent whose children were requested was not found."""
     PARENT_FORBIDDEN = auto()
-    """The credential may not read the parent whose children were requested."""
+    """The credential cannot read the parent whose children were requested."""
     PARENT_REFUSED = auto()
     """The vendor rejects the request for the parent as invalid."""
     UNREADABLE = auto()
@@ -35,10 +35,10 @@ class Meaning(Enum):
 
 OF_PARENT = frozenset({Meaning.PARENT_GONE, Meaning.PARENT_FORBIDDEN, Meaning.PARENT_REFUSED})
 REFUSALS = frozenset({Meaning.PARENT_FORBIDDEN, Meaning.PARENT_REFUSED})
-NO_ACCESS = frozenset({Meaning.NO_PERMISSION, Meaning.NOT_BOOKED})
+NO_ACCESS = frozenset({Meaning.NO_PERMISSION, Meaning.NOT_LICENSED})
 
 BAD_REQUESTS = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
-NOT_BOOKED = frozenset(
+NOT_LICENSED = frozenset(
     {
         HTTPStatus.PAYMENT_REQUIRED,
         HTTPStatus.GONE,
@@ -48,7 +48,7 @@ NOT_BOOKED = frozenset(
 )
 SINGLE_PARENT: dict[int, Meaning] = {
     **dict.fromkeys(BAD_REQUESTS, Meaning.PARENT_REFUSED),
-    **dict.fromkeys(NOT_BOOKED, Meaning.PARENT_FORBIDDEN),
+    **dict.fromkeys(NOT_LICENSED, Meaning.PARENT_FORBIDDEN),
     HTTPStatus.GONE: Meaning.PARENT_GONE,
 }
 """Meanings of statuses in answer to requests for the children of one parent."""
@@ -70,8 +70,8 @@ def default_meaning(status: int, *, of_parent: bool) -> Meaning:
         return Meaning.NO_RECORDS
     if of_parent and status in SINGLE_PARENT:
         return SINGLE_PARENT[status]
-    if status in NOT_BOOKED:
-        return Meaning.NOT_BOOKED
+    if status in NOT_LICENSED:
+        return Meaning.NOT_LICENSED
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return Meaning.NO_PERMISSION
     return Meaning.RETRY if status in TRANSIENT else Meaning.ERROR
@@ -96,9 +96,9 @@ def no_access_reason(meaning: Meaning, permission: str | None, status: int, endp
         endpoint: The requested endpoint.
     """
     source = f"(status {status} from {endpoint})."
-    if meaning is Meaning.NOT_BOOKED:
+    if meaning is Meaning.NOT_LICENSED:
         permission_note = f" It needs {permission}." if permission else ""
-        return f"the company has not booked it, or the vendor has switched it off {source}{permission_note}"
+        return f"the company's plan does not include it, or the vendor has switched it off {source}{permission_note}"
     return f"{forbidden_reason(permission)} {source}"
 
 
@@ -106,7 +106,7 @@ def forbidden_reason(permission: str | None) -> str:
     """Says that an endpoint is forbidden and which permission it needs. None: it is public."""
     if permission is None:
         return "the vendor refuses access although it needs no permission"
-    return f"the credential may not read it; it needs {permission}"
+    return f"the credential cannot read it; it needs {permission}"
 
 
 def filter_failure(error: UnansweredError | FilterRefused) -> str:

@@ -218,7 +218,7 @@ class Coverage:
 
     @property
     def forbidden(self) -> int:
-        """Number of parents that the credential may not read."""
+        """Number of parents that the credential cannot read."""
         return len(self._forbidden)
 
     @property
@@ -306,7 +306,7 @@ class Coverage:
             count = len(self._forbidden)
             names = self._names(parts[0] for parts in self._forbidden.values())
             stays = same_bookmark if newly_forbidden else ""
-            yield f"the credential may not read {count} of the {self._parent}{not_deleted}{stays}{names}."
+            yield f"the credential cannot read {count} of the {self._parent}{not_deleted}{stays}{names}."
         if self._refused:
             yield (
                 f"{len(self._refused)} of the {self._parent} were skipped because the vendor "

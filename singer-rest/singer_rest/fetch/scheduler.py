@@ -110,7 +110,7 @@ class Scheduler:
                 "again when fewer processes run."
             )
         if len(threads) < workers:
-            logger.warning("The system can start only %d of %d threads; the run is slower.", len(threads), workers)
+            logger.warning("The system started only %d of %d threads; the run will be slower.", len(threads), workers)
         return threads
 
     def add(self, stream_fetch: StreamFetch) -> None:

@@ -155,7 +155,7 @@ class RetryPolicy:
         elif seconds > seconds_left > 0:
             text = (
                 f"is rate-limited: after {duration_text(waited)} it asks to wait {duration_text(seconds)} more, "
-                f"and `max_wait` allows {allowed} in all"
+                f"and `max_wait` allows {allowed} in total"
             )
         else:
             text = f"was rate-limited for {duration_text(waited)}, as long as `max_wait` allows"

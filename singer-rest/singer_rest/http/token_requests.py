@@ -69,7 +69,7 @@ def until_granted(ask: Callable[[], T], first_delay: float, max_wait: float = MA
             if retry.throttled
             else "Check the address in the settings and the network, or run again later."
         )
-        raise RunError(f"The vendor's host issues no token ({retry.reason}). {advice}") from None
+        raise RunError(f"The vendor did not issue a token ({retry.reason}). {advice}") from None
 
 
 def until_answered(

@@ -153,7 +153,7 @@ class Transport:
         except UnknownEncoding:
             raise TapError(
                 f"{endpoint} answered in an encoding that was not requested (requested: {', '.join(ENCODINGS)}). Check "
-                "what stands between this machine and the vendor, such as a proxy."
+                "for a proxy between this machine and the vendor."
             ) from None
         return Reply(response.status, response.headers, body, datetime.now(timezone.utc))
 

@@ -132,9 +132,9 @@ class CommandTap(Tap):
     ) -> None:
         """Runs the tap, or writes a report."""
         if doctor and plan:
-            raise click.UsageError("--doctor and --plan are two reports: ask for one of them.")
+            raise click.UsageError("--doctor and --plan cannot be used together.")
         if offline and not plan:
-            raise click.UsageError("--offline belongs to --plan.")
+            raise click.UsageError("--offline can only be used with --plan.")
         state, catalog = checked_state(state), checked_catalog(catalog)
         if (doctor or plan) and not kwargs.get("about"):
             kind: ReportKind = "doctor" if doctor else "offline plan" if offline else "plan"
@@ -145,7 +145,7 @@ class CommandTap(Tap):
     @classmethod
     def _write_report(cls, kind: ReportKind, state: IO[str] | None, catalog: IO[str] | None, **kwargs: Any) -> None:
         if kwargs["about_format"] not in {None, "json"}:
-            raise click.UsageError("The only other format than text is json.")
+            raise click.UsageError("Supported formats are text and json.")
         tap = cls(
             config=kwargs["config"].config,
             catalog=load_json(catalog.read()) if catalog else None,

@@ -81,7 +81,7 @@ class Progress:
         activity, seconds = self._activity, self._clock() - self._started_at
         return (
             f"{self._streams} streams: {', '.join(streams)}; {rows} rows, {activity.requests} requests, "
-            f"{activity.retries} retries, {activity.waited:.1f} s of waiting for rate limits, {seconds:.1f} s in all"
+            f"{activity.retries} retries, {activity.waited:.1f} s of waiting for rate limits, {seconds:.1f} s in total"
         )
 
 

@@ -69,7 +69,10 @@ def stream_warnings(stream: ReadStream) -> Iterator[str]:
         newly_forbidden=replication.is_newly_forbidden(forbidden),
     )
     if replication.is_readable_again(forbidden) and not stream.slices.changed:
-        yield f"more of the {stream.slices.parent} may be read than in the last run, so the next run reads everything."
+        yield (
+            f"the credential can read more {stream.slices.parent} than in the last run, so the next run reads "
+            "everything."
+        )
     if replication.keyless_rows:
         yield (
             f"{replication.keyless_rows} of {replication.total_rows} records have no {stream.replication_key}, so "
@@ -111,7 +114,7 @@ def _bookmark_warnings(stream: ReadStream) -> Iterator[str]:
         )
     if replication.other_key:
         yield (
-            f"the bookmark in the state is one of `{replication.other_key}`, and the replication key is "
+            f"the bookmark in the state was written for replication key `{replication.other_key}`, but the key is now "
             f"`{stream.replication_key}`, so everything was read again."
         )
 

@@ -40,7 +40,7 @@ NO_METADATA = frozenset(
         HTTPStatus.PRECONDITION_REQUIRED,
     }
 )
-"""Statuses if the credential may not read the metadata, or the portal has not booked the service."""
+"""Statuses if the credential cannot read the metadata, or the portal has not licensed the service."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class MetadataCache:
         """Returns the entity sets of a service.
 
         Raises:
-            NoAccess: If the credential may not read the metadata and nothing is cached.
+            NoAccess: If the credential cannot read the metadata and nothing is cached.
             TapError: If the portal does not answer and the cache has expired. The shipped catalogue is no substitute:
                 it lacks custom columns, which would be lost without a warning.
         """
@@ -138,7 +138,7 @@ class MetadataCache:
         reply, sets = self._ask(service, cached)
         if reply.status in NO_METADATA:
             sentence = (
-                f"The credential may not read which {service.name} the portal has; it needs the scope "
+                f"The credential cannot read which {service.name} the portal has; it needs the scope "
                 f"{service.metadata_scope} (status {reply.status})."
             )
             if not cached or cached.token != self._token:

@@ -42,7 +42,7 @@ TIMESTAMP_FORMATS = {TIMESTAMP: times.text, "Edm.Date": times.date}
 """The types of columns that may hold the time of the last change, and how to format a timestamp for them."""
 
 NO_TIMESTAMP_COLUMN = "there is no key, or no filterable column of that name with a date or timestamp"
-WITHOUT_DELTA = "reading what changed since the bookmark instead. Deletions show with a full refresh."
+WITHOUT_DELTA = "reading what changed since the bookmark instead. Run a full refresh to detect deletions."
 TOO_LARGE = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
 UNTRACKED = frozenset(
     {
@@ -283,7 +283,8 @@ class ODataStream(CornerstoneStream):
             )
         elif by_filter and is_first:
             self.logger.warning(
-                "%s: the portal rejected the incremental filter; falling back to a full read. The next run asks again.",
+                "%s: the portal rejected the incremental filter; falling back to a full read. The next run "
+                "will try the filter again.",
                 self.name,
             )
             self._uses_filter = False

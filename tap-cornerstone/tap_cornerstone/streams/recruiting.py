@@ -111,8 +111,6 @@ class JobApplicants(RestList):
         super().finish_state(state)
         unknown = self._unknown_statuses - set(STATUSES)  # a missing default status is not worth a warning
         if unknown:
-            self.logger.warning(
-                "%s: the portal has no status of these names: %s.", self.name, ", ".join(sorted(unknown))
-            )
+            self.logger.warning("%s: the portal has no status named: %s.", self.name, ", ".join(sorted(unknown)))
         if not self.replication.total_rows:
-            self.logger.warning("%s: nobody has a requested status. %s", self.name, STATUS_ADVICE)
+            self.logger.warning("%s: no applicant has any of the requested statuses. %s", self.name, STATUS_ADVICE)
