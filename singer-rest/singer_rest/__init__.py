@@ -37,6 +37,7 @@ from singer_rest.slices.base import ParentIds, SingleSlice, Slice, Slices, Windo
 from singer_rest.slices.params import ParamSets, ParamValues, Product
 from singer_rest.slices.parents import ParentBatches, PerParent, iterate_parents
 from singer_rest.slices.windows import DateWindows, DayWindows, MonthlyBackfill, Months
+from singer_rest.state.account import Account
 from singer_rest.stream import RestStream
 from singer_rest.tap import RestTap
 
@@ -44,6 +45,7 @@ __all__ = [
     "FIRST_DELAY",
     "RENEW_INTERVAL",
     "YEAR",
+    "Account",
     "ApiKey",
     "Authenticator",
     "Chain",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from singer_rest.aliases import Record
     from singer_rest.http.auth import Authenticator
     from singer_rest.singer.sync import SyncedStream
+    from singer_rest.state.account import Account
     from singer_rest.stream import RestStream
 
 
@@ -37,6 +38,8 @@ class RestTap(SdkTap):
     """The vendor's documented limits by endpoint. ``""`` applies to each endpoint that is not listed."""
     header_settings: ClassVar[Sequence[str]] = ()
     """Settings that are sent as headers."""
+    account: ClassVar[Account | None] = None
+    """What the vendor's accounts are called, if `account_id` returns one. The state of another account is rejected."""
     first_delay: ClassVar[float] = FIRST_DELAY
     """Seconds before the first retry of a failed request."""
 
@@ -171,6 +174,47 @@ class RestTap(SdkTap):
                 "tap wrote, or run a full refresh."
             )
         super().load_state(state)
+
+    def account_id(self) -> str | None:
+        """Returns the id of the account that the settings lead to. None: the vendor does not tell."""
+        return None
+
+    def is_account(self, account_id: str, known: Any) -> bool:  # noqa: ANN401 - what stands in a state
+        """Whether two ids are of the same account.
+
+        Args:
+            account_id: The one that `account_id` returned.
+            known: The one in the state.
+        """
+        return bool(account_id == known)
+
+    def claim_state(self, streams: Sequence[SyncedStream]) -> bool:
+        """Checks that the state is of the account that is read, and names the account in the state of the streams.
+
+        A state that names none was written before the account was known, and is taken for that of the account.
+
+        Returns:
+            Whether the state has changed.
+
+        Raises:
+            RunError: If it is of another account, or the account is not known.
+        """
+        account = self.account
+        if account is None:
+            return False
+        known = [part[account.kind] for part in self.state.get("bookmarks", {}).values() if part.get(account.kind)]
+        account_id = self.account_id()
+        if account_id is None:
+            if known:
+                raise RunError(account.is_unknown)
+            self.logger.warning("%s", account.is_not_recorded)
+            return False
+        if not all(self.is_account(account_id, one) for one in known):
+            raise RunError(account.is_another)
+        unnamed = [stream.stream_state for stream in streams if stream.stream_state.get(account.kind) != account_id]
+        for state in unnamed:
+            state[account.kind] = account_id
+        return bool(unnamed)
 
     def may_have(self, name: str) -> bool:
         """Whether this tap can have a stream of this name, available or not."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pendulum
 from singer_rest import Meaning, RateLimit, Reply, Request, RestStream
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from singer_rest import RetryableError
 
 LOOK_BACK_MINUTES = 20
-PORTAL = "portal"
 NOT_ALLOWED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 LOST = NOT_ALLOWED | {HTTPStatus.NOT_FOUND}
 
@@ -36,10 +35,6 @@ class CornerstoneStream(RestStream):
         """How far before the bookmark a run starts: reports lag by up to a quarter of an hour."""
         minutes = self.config.get("lookback_minutes")
         return pendulum.duration(minutes=LOOK_BACK_MINUTES if minutes is None else minutes)
-
-    @override
-    def finish_state(self, state: dict[str, Any]) -> None:
-        state[PORTAL] = self.transport.api_url  # rows and links of different portals must not be mixed
 
     @override
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:

@@ -7,12 +7,12 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_rest import NoAccess, RestTap, RunError, TapError, common_settings
+from singer_rest import Account, NoAccess, RestTap, TapError, common_settings
 from singer_sdk import typing as th
 from typing_extensions import override
 
 from tap_cornerstone.auth import authenticator
-from tap_cornerstone.client import LOOK_BACK_MINUTES, PORTAL, per_minute
+from tap_cornerstone.client import LOOK_BACK_MINUTES, per_minute
 from tap_cornerstone.odata import links
 from tap_cornerstone.odata.services import OBJECTS, VIEWS, MetadataCache, Service, shipped
 from tap_cornerstone.odata.stream import NO_TIMESTAMP_COLUMN, is_timestamp_column, stream_of
@@ -75,6 +75,7 @@ class TapCornerstone(RestTap):
         "In Cornerstone: Edge, API Management, the application: tick the scope. The application's service account "
         "needs the permission for the data, too."
     )
+    account = Account("portal", "`corpname` or `api_url`")
     rates: ClassVar = {
         **{
             f"{VIEWS.root}/vw_rpt_{name}": per_minute(requests)
@@ -286,14 +287,12 @@ class TapCornerstone(RestTap):
         return configured if entity_set.key and is_timestamp_column(entity_set, configured) else None
 
     @override
-    def load_state(self, state: dict[str, Any]) -> None:
-        super().load_state(state)
-        portals = {part.get(PORTAL) for part in self.state.get("bookmarks", {}).values()} - {None}
-        if not all(links.is_same(portal, self.api_url) for portal in portals):
-            raise RunError(
-                "The state belongs to a different portal from the one in `corpname` or `api_url`. Give each "
-                "portal its own state (with Meltano: an environment, or --state-id-suffix), or run a full refresh."
-            )
+    def account_id(self) -> str | None:
+        return self.api_url
+
+    @override
+    def is_account(self, account_id: str, known: Any) -> bool:
+        return links.is_same(known, account_id)
 
     @override
     def may_have(self, name: str) -> bool:

@@ -180,7 +180,7 @@ def test_page_truncated_at_every_size_fails_the_stream_and_keeps_the_bookmark(th
     output, vendor = things(lambda _: Answer(b'{"value":['), fails=fails)
     assert "1 of 1 streams failed" in str(fails[0])
     assert prefers(vendor)[-1] == "odata.maxpagesize=250"
-    assert output.state == {"bookmarks": {"things_core": {"full_read_due": True}}}
+    assert output.state == {"bookmarks": {"things_core": {"full_read_due": True, "portal": vendor.url}}}
     assert "gave no answer in" in caplog.text
 
 
@@ -811,7 +811,7 @@ def test_rows_without_a_key_are_read_again_from_the_start_in_a_new_version(run: 
     vendor = portal(serving(answer))
     config = {"objects": [], "views": ["vw_rpt_keyless"]}
     first = run(vendor.url, "vw_rpt_keyless", fails=fails, **config)
-    assert first.state == {}
+    assert first.state == {"bookmarks": {"vw_rpt_keyless": {"portal": vendor.url}}}
     second = run(vendor.url, "vw_rpt_keyless", state=first.state, **config)
     assert [record["a"] for record in second.records("vw_rpt_keyless")] == ["0", "1", "2", "3"]
     versions = {message["version"] for output in (first, second) for message in output.of("RECORD")}
@@ -868,7 +868,7 @@ def test_state_of_another_portal_is_rejected(things: Any) -> None:
     first.state["bookmarks"]["things_core"]["portal"] = "https://acme-stg.csod.com"
     fails: list[Exception] = []
     second, _ = things(lambda _: page(row(5)), state=first.state, fails=fails)
-    assert "The state belongs to a different portal from the one in `corpname` or `api_url`." in str(fails[0])
+    assert "The state belongs to a different portal from that of `corpname` or `api_url`." in str(fails[0])
     assert second.messages == []
 
 

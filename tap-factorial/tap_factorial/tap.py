@@ -6,7 +6,7 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
-from singer_rest import RateLimit, common_settings
+from singer_rest import Account, RateLimit, RunError, TapError, common_settings
 from singer_sdk import typing as th
 from typing_extensions import override
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 VERSION = re.compile(r"20\d\d-(01|04|07|10)-01")
 API_VERSION = "2026-10-01"
+CREDENTIALS = "api_public_credentials"
 NEWER_VERSION = "Set `api_version` to one that Factorial supports; that may take a newer release of this tap."
 
 
@@ -31,6 +32,7 @@ class TapFactorial(FactorialTap):
 
     name = "tap-factorial"
     credentials = ()
+    account = Account("company", "the credential")
     _is_answered_otherwise = False
     # No rate limit is documented for reads; limits in response headers apply to all lists together.
     rates: ClassVar = {"*": RateLimit(1_000_000, shared=True)}
@@ -124,6 +126,19 @@ class TapFactorial(FactorialTap):
             "In Factorial: tick the scope in the OAuth application and log in again. A user's token can read no more "
             "than the permission groups of that user; if both are right, the plan does not include the module."
         )
+
+    @override
+    def account_id(self) -> str | None:
+        # A host does not identify the company, as the ids of a demo environment and of production differ.
+        credentials = next(stream_type for stream_type in self.stream_types if stream_type.name == CREDENTIALS)
+        try:
+            records = self.records_of(credentials(self))
+        except RunError:
+            raise
+        except TapError:
+            return None
+        company_id = next((record["company_id"] for record in records if record.get("company_id")), None)
+        return str(company_id) if isinstance(company_id, (int, str)) else None
 
     @override
     def check_config(self) -> list[str]:

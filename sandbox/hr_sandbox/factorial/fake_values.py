@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from hr_sandbox.company import Company
     from hr_sandbox.factorial.tables import Field, Resource
 
-COMPANY = 1
 ACCESS = 40_000  # added to a person's id for the id of their access
 WORKER = 100_000  # a project worker's id is the project's id times this plus the person's
 MIN_SIZE, SIZE_RANGE = 3, 24
@@ -23,6 +22,11 @@ _RESOURCES = read_data(__package__, "resources.toml")
 SIZES: dict[str, int] = _RESOURCES["sizes"]
 # What references point to if the vendor does not say.
 REFERENCES: dict[str, str] = _RESOURCES["references"]
+
+
+def find_company_id(company: Company) -> int:
+    """Return the company's id at the vendor. Companies of different seeds are different ones."""
+    return 1000 + company.seed
 
 
 def choose_size(resource: str) -> int:
@@ -54,7 +58,7 @@ class Pools:
         self._pools: dict[str, list[int] | list[str]] = {
             "access": [number + ACCESS for number in people],
             "conversations": list(range(500, 560)),
-            "api_public/credentials": [COMPANY],
+            "api_public/credentials": [find_company_id(company)],
             "ats/applications": [row.id for row in company.applications],
             "ats/candidates": [row.id for row in company.candidates],
             "ats/job_postings": [row.id for row in company.openings],

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from hr_sandbox import clock
-from hr_sandbox.factorial.fake_values import COMPANY, FakeValues, Pools, Row, list_keys
+from hr_sandbox.factorial.fake_values import FakeValues, Pools, Row, find_company_id, list_keys
 from hr_sandbox.factorial.rows import BUILDERS
 from hr_sandbox.factorial.rows.time_off import list_stats
 from hr_sandbox.factorial.tables import load_resources
@@ -68,7 +68,7 @@ class Bulk:
         end = start + timedelta(minutes=minutes)
         stamp = end.replace(tzinfo=UTC)
         return {
-            "company_id": COMPANY,
+            "company_id": find_company_id(self._company),
             "id": FIRST + place,
             "employee_id": self._people[place % len(self._people)],
             "date": day,
@@ -203,7 +203,7 @@ class Store:
         rows = {}
         for row in known:
             if build:
-                row.setdefault("company_id", COMPANY)
+                row.setdefault("company_id", find_company_id(self.company))
             key = find_row_key(resource, row)
             rows[key] = fake_values.fill(row, key)
         self._stamp_changes(resource, rows)

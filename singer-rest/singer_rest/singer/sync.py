@@ -320,6 +320,17 @@ class SyncingTap(CommandTap):
         """The authenticator shared by all streams."""
 
     @abstractmethod
+    def claim_state(self, streams: Sequence[SyncedStream]) -> bool:
+        """Checks that the state is of the account that is read, and names the account in the state of the streams.
+
+        Returns:
+            Whether the state has changed.
+
+        Raises:
+            RunError: If it is of another account.
+        """
+
+    @abstractmethod
     def fetcher_for(self, streams: Sequence[SyncedStream], *, connection_test: bool) -> Fetcher:
         """Creates the fetcher for some streams."""
 
@@ -330,13 +341,14 @@ class SyncingTap(CommandTap):
             TapError: At the end, if a stream failed or nothing could be read.
         """
         selected = self.selected_streams()
+        is_claimed = self.claim_state(selected)
         failed: list[str] = []
         self._unfinished = {stream.name: stream for stream in selected}
         self._progress = Progress(len(selected), self.transport.rate_limiter.activity)
         self._fetcher = fetcher = self.fetcher_for(selected, connection_test=False)
         try:
             due = [stream.replication.mark_full_read_due() for stream in selected]
-            if any(due):
+            if is_claimed or any(due):
                 self.state_writer.write_state(self.state)
             id_reads = fetcher.start()
             reads = [(name, self._steps(self._unfinished[name], fetcher, failed)) for name in fetcher.order]

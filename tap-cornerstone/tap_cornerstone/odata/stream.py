@@ -325,7 +325,6 @@ class ODataStream(CornerstoneStream):
 
     @override
     def finish_state(self, state: dict[str, Any]) -> None:
-        super().finish_state(state)
         if self._spelling and self._spelling.known:
             state[SPELLING] = self._spelling.known
         if self.replication.whole and (self._omitted or state.get(OMITTED)):

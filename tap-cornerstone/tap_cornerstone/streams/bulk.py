@@ -237,7 +237,6 @@ class BulkImportReports(RestList):
     def remember(self, page: Page, state: dict[str, Any]) -> bool:
         if isinstance(page.slice, ReportSlice):
             self.downloads.note(page.slice, page.note, state)
-            super().finish_state(state)  # whose reports they are, even if the stream fails in the end
         if self.downloads.timeouts_in_a_row == MAX_TIMEOUTS_IN_A_ROW:
             raise TapError(
                 f"{self.name}: {MAX_TIMEOUTS_IN_A_ROW} reports in a row timed out, so the others were not requested. "
@@ -247,7 +246,6 @@ class BulkImportReports(RestList):
 
     @override
     def finish_state(self, state: dict[str, Any]) -> None:
-        super().finish_state(state)
         for sentence in self._sentences():
             self.logger.warning("%s: %s", self.name, sentence)
         if failed := self.downloads.with_outcome(Outcome.FAILED):

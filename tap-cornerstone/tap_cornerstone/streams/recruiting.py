@@ -108,7 +108,6 @@ class JobApplicants(RestList):
 
     @override
     def finish_state(self, state: dict[str, Any]) -> None:
-        super().finish_state(state)
         unknown = self._unknown_statuses - set(STATUSES)  # a missing default status is not worth a warning
         if unknown:
             self.logger.warning("%s: the portal has no status named: %s.", self.name, ", ".join(sorted(unknown)))

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from hr_sandbox.factorial.fake_values import COMPANY, list_keys
+from hr_sandbox.factorial.fake_values import find_company_id, list_keys
 from hr_sandbox.factorial.rows.common import builds, to_cents, to_minor_units
 from hr_sandbox.factorial.tables import load_resources, to_api_id
 from hr_sandbox.http.messages import pick_fields
@@ -212,7 +212,7 @@ def list_supplements(company: Company) -> Iterator[Row]:
 @builds("contracts/materialized_templates")
 def list_templates(company: Company) -> Iterator[Row]:
     """Yield the contract fields of the company, a country or a legal entity."""
-    home = str(to_api_id(COMPANY))
+    home = str(to_api_id(find_company_id(company)))
     countries = sorted({row.country.lower() for row in company.legal_entities})
     yield {
         "id": f"{home}-company--",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hr_sandbox.factorial.fake_values import COMPANY
+from hr_sandbox.factorial.fake_values import find_company_id
 from hr_sandbox.factorial.rows.common import builds
 from hr_sandbox.factorial.tables import NEWEST
 from hr_sandbox.http.messages import pick_fields
@@ -91,7 +91,7 @@ def list_subscriptions(company: Company) -> Iterator[Row]:
             number = (row.id + 1) * 10 + index
             yield {
                 "id": number,
-                "company_id": COMPANY,
+                "company_id": find_company_id(company),
                 "type": kind,
                 **pick_fields(row, "name", target_url="url"),
                 "enabled": row.status == "ENABLED",

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from hr_sandbox.company.absences import split_into_days
-from hr_sandbox.factorial.fake_values import COMPANY, list_keys
+from hr_sandbox.factorial.fake_values import find_company_id, list_keys
 from hr_sandbox.factorial.rows.common import builds, find_last_day_away, find_latest_employments, to_cents
 from hr_sandbox.factorial.tables import to_api_id
 from hr_sandbox.http.messages import pick_fields
@@ -221,7 +221,7 @@ def list_updates(company: Company) -> Iterator[Row]:
 
 
 @builds("timeoff/blocked_periods")
-def list_blocked(_company: Company) -> Iterator[Row]:
+def list_blocked(company: Company) -> Iterator[Row]:
     """Yield periods in which leave is not allowed."""
     for key in list_keys("timeoff/blocked_periods"):
-        yield {"id": key, "company_id": COMPANY}
+        yield {"id": key, "company_id": find_company_id(company)}

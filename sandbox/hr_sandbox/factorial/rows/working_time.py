@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from hr_sandbox.company.generator import SATURDAY
-from hr_sandbox.factorial.fake_values import COMPANY, WORKER, list_keys
+from hr_sandbox.factorial.fake_values import WORKER, find_company_id, list_keys
 from hr_sandbox.factorial.rows.common import builds, find_latest_employments
 from hr_sandbox.factorial.tables import to_api_id
 from hr_sandbox.http.messages import pick_fields
@@ -330,7 +330,7 @@ def list_installation(company: Company) -> Iterator[Row]:
         "locations": _number_codes(company.offices, "O"),
         "company_code": "4711",
         "consultant_id": "29098",
-        "_company_id": COMPANY,
+        "_company_id": find_company_id(company),
         "_integration_uuid": INTEGRATION,
         "_key": "installation",
     }
