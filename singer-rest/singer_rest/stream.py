@@ -128,6 +128,7 @@ class RestStream(ReportedStream):
             versioned=self.versioned,
             by_run_start=self._is_incremental and self.bookmark_is_run_start,
             clock_ahead=lambda: self.transport.vendor_clock.ahead,
+            changes_of_all_dates=self._is_incremental and self.slices.changes_of_all_dates,
         )
 
     @cached_property

@@ -8,7 +8,7 @@ from typing import Any
 import pendulum
 import pytest
 from singer_rest.errors import RunError
-from singer_rest.state.replication import Replication
+from singer_rest.state.replication import FULL_READ_DUE, Replication
 
 NOW = datetime(2026, 11, 22, 5, tzinfo=timezone.utc)
 VERSION = int(NOW.timestamp() * 1000)
@@ -21,8 +21,17 @@ def replication(
     key: str | None = "updated_at",
     start_date: datetime | None = None,
     lookback: pendulum.Duration = MINUTES,
+    changes_of_all_dates: bool = False,
 ) -> Replication:
-    return Replication("persons", state, key=key, start_date=start_date, lookback=lookback, now=NOW)
+    return Replication(
+        "persons",
+        state,
+        key=key,
+        start_date=start_date,
+        lookback=lookback,
+        now=NOW,
+        changes_of_all_dates=changes_of_all_dates,
+    )
 
 
 def bookmark(value: str | None, **more: Any) -> dict[str, Any]:
@@ -191,6 +200,25 @@ def test_unbounded_table_is_covered_only_by_an_unbounded_read() -> None:
         run.observe([{"id": "1"}])
         assert done(run, start, end) is covers
         assert state["window_start"] is None
+
+
+@pytest.mark.parametrize(
+    ("state", "deletes"),
+    [
+        ({"version": 1}, False),
+        ({"version": 1, FULL_READ_DUE: False}, False),
+        ({"version": 1, FULL_READ_DUE: True}, True),  # a full refresh failed, and is repeated
+        ({}, True),
+    ],
+)
+def test_only_a_requested_full_refresh_limits_a_table_with_changes_of_all_dates_to_the_window(
+    state: dict[str, Any], *, deletes: bool
+) -> None:
+    windows = {"window_start": "2021-01-01T00:00:00Z", "window_end": None} if state else {}
+    run = replication({**state, **windows}, key=None, changes_of_all_dates=True)
+    run.observe([{"id": "1"}])
+    assert done(run, year(2021)) is deletes
+    assert run.covers_less is not deletes
 
 
 def test_window_of_the_table_is_known_but_limits_nothing() -> None:

@@ -30,6 +30,8 @@ class ChangedDays(Slices):
         windows: The date windows.
     """
 
+    changes_of_all_dates = True
+
     def __init__(self, param: str, windows: Slices) -> None:
         self.param = param
         self.windows = windows

@@ -940,3 +940,36 @@ def test_dates_that_a_later_run_does_not_read_are_reported(
     starts(STARTED + timedelta(days=1))
     run(vendor.url, "attendance_shifts", state=first.state, **dates)
     assert ("`start_date` or `end_date` includes a time that was not read before" in caplog.text) == is_said
+
+
+OLD_SHIFT = {"id": "2019", "date": "2019-02-01", "updated_at": "2026-03-12T10:00:00Z"}
+"""A shift before the default start, of which every run but the first can be sent a change."""
+
+
+@pytest.mark.parametrize("refused", [Answer({}, 500), page({**OLD_SHIFT, "updated_at": "2019-02-02T00:00:00Z"})])
+def test_a_full_read_in_place_of_changes_deletes_no_shift_outside_of_its_dates(
+    run: Callable[..., Any],
+    factorial: Start,
+    starts: Callable[[datetime], None],
+    refused: Answer,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    by_dates, changes = dated("2026-02-01"), {"2026-03-12": page(OLD_SHIFT)}
+    vendor = factorial(
+        lambda asked: changes.get(day, EMPTY) if (day := asked.query.get("updated_at")) else by_dates(asked)
+    )
+    starts(STARTED)
+    first = run(vendor.url, "attendance_shifts")
+    assert (first.ids(), len(first.of("ACTIVATE_VERSION"))) == ({"attendance_shifts": ["2026-02-01"]}, 1)
+    starts(STARTED + timedelta(days=1))
+    second = run(vendor.url, "attendance_shifts", state=first.state)
+    assert second.ids() == {"attendance_shifts": ["2019"]}
+
+    changes["2026-03-14"] = refused
+    starts(STARTED + timedelta(days=2))
+    third = run(vendor.url, "attendance_shifts", state=second.state)
+    assert "falling back to a full read" in caplog.text
+    assert third.ids()["attendance_shifts"][-1] == "2026-02-01"
+    assert third.of("ACTIVATE_VERSION") == []
+    refreshed = run(vendor.url, "attendance_shifts")
+    assert len(refreshed.of("ACTIVATE_VERSION")) == 1

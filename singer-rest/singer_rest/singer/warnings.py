@@ -125,7 +125,12 @@ def _window_warnings(stream: ReadStream) -> Iterator[str]:
             "`start_date` or `end_date` includes a time that was not read before. Only changes were read; run a full "
             "refresh to load what has not changed since."
         )
-    if stream.replication.covers_less:
+    if stream.replication.covers_less and stream.replication.may_hold_other_dates:
+        yield (
+            "changes of other dates than those of a full read may have been loaded before, so no row is marked as "
+            "deleted. A full refresh limits the table to the dates that it reads."
+        )
+    elif stream.replication.covers_less:
         yield (
             "`start_date` or `end_date` leaves out a part of what was loaded before, so no row is marked as deleted. "
             "A full refresh limits the table to the new window."

@@ -79,6 +79,8 @@ class Slices(ABC):
     """The parameter that takes the parents' ids, if they are not in the path."""
     days_params: tuple[str, str] | None = None
     """The parameters for a slice's first and last day, if it may be split into windows of fewer days."""
+    changes_of_all_dates: bool = False
+    """Whether incremental reads return records of all dates, and full reads only those of the window."""
 
     @abstractmethod
     def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:

@@ -67,6 +67,7 @@ class Product(Slices):
         self.key = outer.key or inner.key
         self.ids_param = outer.ids_param or inner.ids_param
         self.days_params = outer.days_params or inner.days_params
+        self.changes_of_all_dates = outer.changes_of_all_dates or inner.changes_of_all_dates
 
     def parent_fields(self, parent: Record) -> Record:
         """The fields that either of them needs."""

@@ -45,6 +45,8 @@ class Replication:
         versioned: Whether rows missing from a full read are deleted.
         by_run_start: Whether the bookmark is the start of the run, for records that do not tell when they changed.
         clock_ahead: How far this machine's clock is ahead of the vendor's, as far as it is known by then.
+        changes_of_all_dates: Whether incremental reads return records of all dates, and full reads only those of the
+            window.
 
     Raises:
         RunError: If the state is invalid.
@@ -62,10 +64,9 @@ class Replication:
         versioned: bool = True,
         by_run_start: bool = False,
         clock_ahead: Callable[[], timedelta] = timedelta,
+        changes_of_all_dates: bool = False,
     ) -> None:
-        self._stream = stream
-        self._state = state
-        self._key = key
+        self._stream, self._state, self._key = stream, state, key
         self._by_run_start = by_run_start
         self._versioned = versioned
         self._now = now
@@ -83,6 +84,9 @@ class Replication:
         """Records of the read, in this and earlier runs, that lack a part of their primary key."""
         self.covers_less = False
         """Whether a full read did not cover the whole window of the table, so that no row is marked as deleted."""
+
+        self.may_hold_other_dates = changes_of_all_dates and state.get(FULL_READ_DUE) is not True
+        """Whether the table may hold rows outside of the window, which only a requested full refresh deletes."""
 
         version = state.get("version")
         if version is not None and (not isinstance(version, int) or version < 0):
@@ -293,6 +297,8 @@ class Replication:
         """Whether this read covered the table's whole window. Only then are missing rows deleted."""
         if self._old_version is None:
             return True
+        if self.may_hold_other_dates:
+            return False
         starts_early = start is None or (self.table_since is not None and start <= self.table_since)
         ends_late = end is None or (self.table_until is not None and end >= self.table_until)
         return starts_early and ends_late
