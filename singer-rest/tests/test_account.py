@@ -55,7 +55,7 @@ def test_a_state_of_another_account_is_rejected_before_anything_is_read(
     # Rows of a stream that is not selected would be mixed by a later run.
     second = run("owners", state={"bookmarks": {"owners": {}, "kinds": first.state["bookmarks"]["kinds"]}}, fails=fails)
     assert isinstance(fails[0], RunError)
-    assert str(fails[0]).startswith("The state belongs to a different shop from that of `key`. Give each shop its own state")
+    assert str(fails[0]).startswith("The state belongs to a different shop from that of `key`. Give each shop")
     assert (second.messages, vendor.asked) == ([], [])
 
 

@@ -29,8 +29,8 @@ class Account:
     def is_unknown(self) -> str:
         """The message if the account is not known, but that of the state is."""
         return (
-            f"The vendor does not name the {self.kind} of {self.source}, so the state may belong to a different one. Run "
-            "again later, or run a full refresh."
+            f"The vendor does not name the {self.kind} of {self.source}, so the state may belong to a different one. "
+            "Run again later, or run a full refresh."
         )
 
     @property
