@@ -37,8 +37,8 @@ def rows(cases: Sequence[Case], summaries: Summaries) -> str:
         f"""Our line is flat at first: the start of the processes and the requests for months without rows take
         {start:.1f} s, whatever the number of rows. It bends at about {short(round(start / slope / 1000) * 1000)} rows,
         where the rows take as long as that; beyond, the time grows in proportion to them, by {slope * 1e6:.1f}
-        s a million. Memory goes from {first.median("peak"):.0f} to {last.median("peak"):.0f} MB and then stays,
-        since pages in flight and batches are bounded."""
+        s a million. Memory goes from {first.median("peak_memory_mb"):.0f} to {last.median("peak_memory_mb"):.0f} MB
+        and then stays, since pages in flight and batches are bounded."""
     )
 
 

@@ -228,13 +228,13 @@ def print_best(case: str, loader: str, runs: list[Usage], rows: int, start: floa
         runs[0],
         seconds=min(run.seconds for run in runs),
         cpu=min(run.cpu for run in runs),
-        peak=max(run.peak for run in runs),
+        peak_memory_mb=max(run.peak_memory_mb for run in runs),
     )
     slowest = max(run.seconds for run in runs)
     net = f"{rows / (best.cpu - start):>12,.0f}" if 0 < start < best.cpu / 2 else f"{'':>12}"
     print(
         f"{case:<10}{loader:<11}{best.seconds:>8.1f}{slowest:>9.1f}{rows / best.seconds:>10,.0f}"
-        f"{best.cpu:>8.1f}{rows / best.cpu:>12,.0f}{net}{best.peak:>6.0f}",
+        f"{best.cpu:>8.1f}{rows / best.cpu:>12,.0f}{net}{best.peak_memory_mb:>6.0f}",
         flush=True,
     )
     return best

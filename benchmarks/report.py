@@ -97,7 +97,7 @@ class Report:
                     same = "the same" if all(run["same"] for run in summary.runs) else "**differ**"
                     lines.append(
                         f"| {title} | {PEERS[peer]} | {summary.median('seconds'):.1f} | {ratios[0]} | "
-                        f"{summary.median('cpu'):.1f} | {ratios[1]} | {summary.median('peak'):.0f} | "
+                        f"{summary.median('cpu'):.1f} | {ratios[1]} | {summary.median('peak_memory_mb'):.0f} | "
                         f"{summary.served('requests'):,.0f} | {share:.0%} | {same} |"
                     )
                 title = ""
@@ -118,7 +118,7 @@ class Report:
                     cells += [
                         f"{summary.median('seconds'):.1f}",
                         f"{summary.median('cpu'):.1f}",
-                        f"{summary.median('peak'):.0f}",
+                        f"{summary.median('peak_memory_mb'):.0f}",
                     ]
                 else:
                     cells += ["", "", ""]

@@ -135,7 +135,8 @@ def line(case: Case, result: Result) -> str:
     served = result["server"]
     return (
         f"{case.title:<76}{PEERS[result['peer']]:<46}{result['seconds']:>8.1f} s{result['cpu']:>8.1f} CPU s"
-        f"{result['peak']:>7.0f} MB{served['requests']:>7} requests, server {served['cpu'] / result['seconds']:>4.0%}  "
+        f"{result['peak_memory_mb']:>7.0f} MB{served['requests']:>7} requests, "
+        f"server {served['cpu'] / result['seconds']:>4.0%}  "
         f"{outcome}"
     )
 

@@ -27,7 +27,7 @@ class Summary:
     error: str | None = None
 
     def median(self, name: str) -> float:
-        """The median of a value: `seconds`, `cpu`, `peak`."""
+        """The median of a value: `seconds`, `cpu`, `peak_memory_mb`."""
         return float(median(run[name] for run in self.runs))
 
     def served(self, name: str) -> float:

@@ -27,14 +27,14 @@ class Usage:
     Args:
         seconds: Duration.
         cpu: CPU seconds of all processes.
-        peak: Peak memory in MB, added up over the processes of a pipe.
+        peak_memory_mb: Peak memory in MB, added up over the processes of a pipe.
         started: When it started, seconds since the epoch.
         codes: The exit codes, negative for signals.
     """
 
     seconds: float
     cpu: float
-    peak: float
+    peak_memory_mb: float
     started: float
     codes: tuple[int, ...]
 

@@ -131,7 +131,7 @@ def test_a_limit_is_kept_and_counted(home: Path) -> None:
 def result(case: Case, peer: str, seconds: float) -> dict[str, Any]:
     served = {"requests": 75, "pages": 74, "rejected": 0, "cpu": 0.1, "first_page": 0.0, "last_page": 7.0}
     compared = {"rows": [case.rows] * 2, "only": [0, 0], "columns": 1, "missing": []}
-    run = {"seconds": seconds, "cpu": 1.0, "peak": 100.0, "server": served, "comparison": compared}
+    run = {"seconds": seconds, "cpu": 1.0, "peak_memory_mb": 100.0, "server": served, "comparison": compared}
     return {"case": case.key, "peer": peer, **run, "same": True, "error": None}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hr_sandbox.http.limits import Buckets, Rate, TokenLimit
+from hr_sandbox.http.limits import Buckets, Rate, TokenRequestLimit
 
 
 class Clock:
@@ -51,7 +51,7 @@ def test_a_minute_allows_the_whole_limit(requests: int) -> None:
 
 def test_the_exceeded_token_limit_is_slow_for_a_minute() -> None:
     clock = Clock()
-    limit = TokenLimit(3, clock)
+    limit = TokenRequestLimit(3, clock)
     assert [limit.take() for _ in range(4)] == [True, True, True, False]
     clock.seconds += 1
     assert [limit.take(), limit.take()] == [True, False]

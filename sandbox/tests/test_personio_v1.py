@@ -9,7 +9,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from hr_sandbox.http.limits import Buckets, TokenLimit
+from hr_sandbox.http.limits import Buckets, TokenRequestLimit
 from hr_sandbox.http.messages import Request
 from hr_sandbox.personio.careers import LANGUAGES, list_positions
 
@@ -174,7 +174,7 @@ def test_two_thousand_requests_a_minute_to_all_of_v1(make_api: Any, monkeypatch:
 
 def test_tokens_have_their_own_limit(make_api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     api = make_api(employees=12, requests_per_minute=None)
-    monkeypatch.setattr(api.vendor._v1, "_token_limit", TokenLimit(150, lambda: 0.0))
+    monkeypatch.setattr(api.vendor._v1, "_token_limit", TokenRequestLimit(150, lambda: 0.0))
     answers = [api.post_json("/v1/auth", CLIENT) for _ in range(151)]
     assert {status for status, _, _ in answers[:150]} == {200}
     assert (answers[150][0], answers[150][1]["error"]["code"]) == (429, 429)

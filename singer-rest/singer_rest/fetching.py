@@ -181,7 +181,7 @@ class FetchingStream(SdkStream):
             failed_items=parsed.failed_items,
             maybe_incomplete=parsed.maybe_incomplete,
             is_first=request.is_first,
-            restarts=request.restarts,
+            restart_count=request.restart_count,
             fingerprint=fingerprint(parsed.records, has_key=self.has_key) if parsed.next_requests else None,
             note=parsed.note,
         )
@@ -201,7 +201,9 @@ class FetchingStream(SdkStream):
 
     def _placeholder(self, others: Sequence[Request], request: Request, part: Slice, received: datetime) -> Page:
         following = chain([*others, *request.remaining])
-        if len(others) == 1 and others[0].restarts == request.restarts:  # the same page, which need not be the first
+        if (
+            len(others) == 1 and others[0].restart_count == request.restart_count
+        ):  # the same page, which need not be the first
             following = replace(following, is_first=request.is_first)
         return Page([], [following], part, 0, received, is_placeholder=True)
 

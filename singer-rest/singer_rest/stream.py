@@ -15,6 +15,7 @@ from typing_extensions import override
 from singer_rest import times
 from singer_rest.changes import ChangedSince, is_before
 from singer_rest.declarations import check_stream
+from singer_rest.diagnosable import DiagnosableStream
 from singer_rest.errors import TapError
 from singer_rest.fetch.answers import Meaning
 from singer_rest.fetch.coverage import Coverage
@@ -22,7 +23,6 @@ from singer_rest.fetch.page import Parsed, StructRows
 from singer_rest.fetch.window_splitter import chain
 from singer_rest.http.paginators import PageContents, Paginator, SinglePage
 from singer_rest.http.request import Request, json_body, lookup, query, with_member
-from singer_rest.reported import ReportedStream
 from singer_rest.singer.coercion import Coercion
 from singer_rest.singer.page_reader import PageReader, RowShape
 from singer_rest.singer.records import RecordConformer
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 RECORD_METHODS = ("decode", "parse", "unwrap", "process", "post_process", "prepared_records")
 
 
-class RestStream(ReportedStream):
+class RestStream(DiagnosableStream):
     """An endpoint of a REST API that returns a list of records.
 
     A stream declares the attributes below, in this order. A base class per vendor declares what all of its endpoints

@@ -57,7 +57,7 @@ def test_many_threads_cause_one_token_request() -> None:
 
 def test_401_of_an_endpoint_that_answered_renews_each_time() -> None:
     auth = Counting()
-    auth.answered("/a")
+    auth.record_accepted("/a")
     for expected in ("token-2", "token-3", "token-4"):
         renewed = auth.renew("/a", auth.token())
         assert renewed is not None
@@ -66,11 +66,11 @@ def test_401_of_an_endpoint_that_answered_renews_each_time() -> None:
 
 def test_endpoint_that_rejects_some_requests_renews_once_a_minute() -> None:
     auth = Counting()
-    auth.answered("/a")
+    auth.record_accepted("/a")
     assert auth.renew("/a", auth.token())
-    auth.refused_fresh_token("/a")
+    auth.record_fresh_token_rejected("/a")
     assert auth.renew("/a", auth.token()) is None
-    auth.answered("/b")
+    auth.record_accepted("/b")
     assert auth.renew("/b", auth.token())
     auth.now += 61
     assert auth.renew("/a", auth.token())
@@ -87,11 +87,11 @@ def test_401_before_any_answer_renews() -> None:
 def test_hundred_endpoints_without_permission_renew_once() -> None:
     auth = Counting()
     auth.token()
-    auth.answered("/readable")
+    auth.record_accepted("/readable")
     for number in range(100):
         renewed = auth.renew(f"/{number}", auth.token())
         if renewed:
-            auth.refused_fresh_token(f"/{number}")
+            auth.record_fresh_token_rejected(f"/{number}")
     assert auth.asked == 2
 
 
@@ -99,7 +99,7 @@ def test_expired_token_is_renewed_for_an_endpoint_that_never_answered() -> None:
     auth = Counting(lifetime=100)
     first = auth.token()
     auth.renew("/a", first)
-    auth.refused_fresh_token("/a")
+    auth.record_fresh_token_rejected("/a")
     old = auth.token()
     assert auth.renew("/b", old) is None
     auth.now += 100

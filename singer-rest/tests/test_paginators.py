@@ -151,7 +151,7 @@ def test_list_restarts_after_expired_tokens_a_limited_number_of_times() -> None:
     (second,) = following(pages, first(pages, limit="2"), body={"next": "b"})
     again = pages.restarted(second, 410)
     assert again is not None
-    assert (dict(again.params), again.restarts) == ({"limit": "2"}, 1)
+    assert (dict(again.params), again.restart_count) == ({"limit": "2"}, 1)
     assert pages.restarted(again, 410) is None, "it has no token"
     assert pages.restarted(second, 403) is None, "the token has not expired"
     (second,) = following(pages, again, body={"next": "b"})

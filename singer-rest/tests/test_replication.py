@@ -45,7 +45,7 @@ def test_first_run_reads_everything_under_a_new_version() -> None:
 
 def done(run: Replication, start: datetime | None = None, end: datetime | None = None) -> bool:
     """Finishes a read. Returns whether its version is activated."""
-    activates = run.activates(start, end)
+    activates = run.can_activate_version(start, end)
     run.finish(start, end)
     return activates
 

@@ -156,7 +156,7 @@ def test_slow_first_stream_does_not_hold_back_the_others(run: Callable[..., Sche
 def test_missing_page_of_a_slice_does_not_fill_the_budget_with_later_ones(
     run: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "PAGES_HELD", 50)
+    monkeypatch.setattr(module, "MAX_BUFFERED_PAGES", 50)
     other_is_read = threading.Event()
 
     class Counted(Vendor):
@@ -251,8 +251,8 @@ def test_last_page_of_a_slice_is_marked_unless_a_page_is_missing(
 def test_full_budget_admits_only_one_awaited_page_at_a_time(
     run: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch, pages_held: int, bytes_held: int
 ) -> None:
-    monkeypatch.setattr(module, "PAGES_HELD", pages_held)
-    monkeypatch.setattr(module, "BYTES_HELD", bytes_held)
+    monkeypatch.setattr(module, "MAX_BUFFERED_PAGES", pages_held)
+    monkeypatch.setattr(module, "MAX_BUFFERED_BYTES", bytes_held)
     ahead = Vendor()
     wanted = Vendor()
     scheduler = run(4)
@@ -273,7 +273,7 @@ def test_full_budget_admits_only_one_awaited_page_at_a_time(
 def test_no_more_than_the_budget_is_held_and_it_never_blocks(
     run: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
-    monkeypatch.setattr(module, "PAGES_HELD", 5)
+    monkeypatch.setattr(module, "MAX_BUFFERED_PAGES", 5)
     held: list[int] = []
     vendors = [Vendor() for _ in range(3)]
     scheduler = run(workers)
@@ -308,7 +308,7 @@ def test_large_page_in_flight_uses_budget_before_it_arrives(run: Callable[..., S
             assert may_come.wait(timeout=10)
 
     large, ahead = Vendor(act), Vendor()
-    large.rows = module.BYTES_HELD // large.size
+    large.rows = module.MAX_BUFFERED_BYTES // large.size
     scheduler = run(4)
     readings = [large.reading(large.slices(1)), ahead.reading()]
     scheduler.add(readings[0])
@@ -644,7 +644,7 @@ def test_no_slices_yield_no_pages(run: Callable[..., Scheduler]) -> None:
 
 
 def test_abandoned_stream_does_not_block_others(run: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PAGES_HELD", 2)
+    monkeypatch.setattr(module, "MAX_BUFFERED_PAGES", 2)
     scheduler = run(4)
     left, other = Vendor().reading(), Vendor().reading()
     scheduler.add(left)
@@ -665,7 +665,7 @@ def test_closing_ends_the_workers() -> None:
 def test_prefetched_streams_do_not_slow_down_the_current_one(
     run: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "PAGES_HELD", 8)
+    monkeypatch.setattr(module, "MAX_BUFFERED_PAGES", 8)
     go = threading.Event()
     together = threading.Barrier(3, timeout=10)
 
@@ -692,7 +692,7 @@ def test_prefetched_streams_do_not_slow_down_the_current_one(
 def test_retry_of_the_awaited_page_wakes_the_workers_of_a_full_budget(
     run: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
-    monkeypatch.setattr(module, "PAGES_HELD", 3)
+    monkeypatch.setattr(module, "MAX_BUFFERED_PAGES", 3)
     failed = threading.Event()
 
     def act(number: int, page: int) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from singer_rest.singer.records import RecordConformer
-from singer_rest.singer.schemas import completed
+from singer_rest.singer.schemas import complete_schema
 from singer_rest.singer.secret_names import is_secret
 
 SECRETS = """
@@ -49,7 +49,7 @@ SCHEMA: dict[str, Any] = {
 
 def shape() -> RecordConformer:
     return RecordConformer(
-        completed(SCHEMA, ["challenge"], ["cells"]), ("id",), look_alikes=["challenge"], free_names=["cells"]
+        complete_schema(SCHEMA, ["challenge"], ["cells"]), ("id",), look_alikes=["challenge"], free_names=["cells"]
     )
 
 
@@ -86,7 +86,7 @@ def test_look_alikes_and_free_names_are_kept() -> None:
 
 
 def test_schema_lists_no_secret_and_ends_with_extra() -> None:
-    properties = completed(SCHEMA, ["challenge"], ["cells"])["properties"]
+    properties = complete_schema(SCHEMA, ["challenge"], ["cells"])["properties"]
     assert list(properties) == ["id", "list", "any", "cells", "challenge", "_extra"]
     assert list(properties["list"]["items"]["properties"]) == ["name"]
     assert "token" in SCHEMA["properties"]

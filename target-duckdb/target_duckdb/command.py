@@ -12,7 +12,7 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.plugin_base import _ConfigInput
 
 from target_duckdb.errors import TargetError
-from target_duckdb.plugin import Plugin
+from target_duckdb.plugin import ConfiguredTarget
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -33,7 +33,7 @@ class StoppedError(SystemExit):
         self.number = number
 
 
-class Command(Plugin):
+class Command(ConfiguredTarget):
     """The target as a command."""
 
     #: The number of the signal that ends the run, 0 if none was received.
@@ -113,7 +113,7 @@ class Command(Plugin):
         target: Command | None = None
         try:
             if committed_state:
-                plugin = Plugin(config=config.config, parse_env_config=config.parse_env)
+                plugin = ConfiguredTarget(config=config.config, parse_env_config=config.parse_env)
                 write_line(plugin.database.committed_state(plugin.schema, plugin.state_id))
                 return
             target = cls(config=config.config, parse_env_config=config.parse_env)

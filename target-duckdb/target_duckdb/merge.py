@@ -79,7 +79,7 @@ def upsert(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Val
         else f"k.v{position}"
         for position, value in enumerate(values)
     ] + [f"t.{quoted(name)}" for name in others]
-    defaults = not table.defaults.keys().isdisjoint(others)
+    defaults = not table.column_defaults.keys().isdisjoint(others)
     for rows in _merged_rows(connection, values, key_sql) if partial else [_last_rows(connection, values, key_sql)]:
         connection.execute(
             f"INSERT INTO {table.sql} ({columns}) SELECT {', '.join(results)} FROM ({rows}) AS k"  # noqa: S608 - quoted names

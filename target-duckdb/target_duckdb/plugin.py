@@ -28,7 +28,7 @@ _MAX_RULE_LENGTH = 100
 _NOT_SETTINGS = {"loglevel"}  # environment variables that are not settings
 
 
-class Plugin(Target):
+class ConfiguredTarget(Target):
     """The target with its settings, before it reads any message.
 
     Raises:

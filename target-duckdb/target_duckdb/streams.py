@@ -56,7 +56,7 @@ class Stream:
         source_streams: The names of the input streams that are loaded into it.
         separate_versions: Whether rows of different versions go to different segments.
         staging_table: The table that holds rows of a version that is not activated yet.
-        held_version: The version to activate at the end of the input, because it was sent before its rows.
+        deferred_version: The version to activate at the end of the input, because it was sent before its rows.
     """
 
     name: str
@@ -78,7 +78,7 @@ class Stream:
     source_streams: set[str] = field(default_factory=set)
     separate_versions: bool = False
     staging_table: str | None = None
-    held_version: int | None = None
+    deferred_version: int | None = None
 
     def __post_init__(self) -> None:
         self._has_unversioned = False
@@ -314,18 +314,18 @@ class Stream:
         """
         # An overwritten table needs it to know that its rows without a version remain.
         follows_rows = self._oldest_version is not None and self._oldest_version <= version
-        if self.separate_versions or (follows_rows and self.held_version is None):
+        if self.separate_versions or (follows_rows and self.deferred_version is None):
             self._activate(ActivateVersion(version, follows_rows))
             return
-        self.held_version = max(version, self.held_version or version)
+        self.deferred_version = max(version, self.deferred_version or version)
         if not follows_rows:  # an earlier run may have sent all of its rows
             self._activate(ActivateVersion(version, after_rows=False, needs_rows=True))
 
-    def activate_held(self) -> None:
+    def activate_deferred_version(self) -> None:
         """Activates the held version at the end of the input."""
-        if self.held_version is not None:
-            self._activate(ActivateVersion(self.held_version, after_rows=False))
-            self.held_version = None
+        if self.deferred_version is not None:
+            self._activate(ActivateVersion(self.deferred_version, after_rows=False))
+            self.deferred_version = None
 
     def _activate(self, step: ActivateVersion) -> None:
         if self._has_unversioned:

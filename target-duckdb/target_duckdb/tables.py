@@ -40,7 +40,7 @@ class Table:
         recorded_keys: The key properties recorded in the database. They differ from `keys` in case only.
         columns: Types by column name, without generated columns. Empty if the table does not exist yet.
         generated: Names of generated columns.
-        defaults: SQL of column defaults, by column name.
+        column_defaults: SQL of column defaults, by column name.
         version: The version of its rows, if the table was overwritten.
         staging: Whether it is a staging table, whose version is not activated yet.
         column_names: Columns by property, where the names differ.
@@ -58,7 +58,7 @@ class Table:
     recorded_keys: tuple[str, ...] = ()
     columns: dict[str, str] = field(default_factory=dict)
     generated: frozenset[str] = frozenset()
-    defaults: dict[str, str] = field(default_factory=dict)
+    column_defaults: dict[str, str] = field(default_factory=dict)
     version: int | None = None
     staging: bool = False
     column_names: dict[str, str] = field(default_factory=dict)
@@ -251,7 +251,7 @@ class Tables:
                 raise TargetError(sentence[0].upper() + sentence[1:]) from None
         table.columns = self._columns.get(name, {})
         table.generated = frozenset(column for owner, column in self._generated if owner == name)
-        table.defaults = self._defaults.get(name, {})
+        table.column_defaults = self._defaults.get(name, {})
         if self._comments[name] is None:
             table.write_comment()
         else:
@@ -322,13 +322,17 @@ class Tables:
         sql = self.sql_name(name)
         table = Table(self._connection, main.stream, sql, main.keys, name, main.recorded_keys)
         table.columns, table.version, table.staging = columns, version, True
-        table.column_names, table.flattened, table.defaults = main.column_names, main.flattened, main.defaults
+        table.column_names, table.flattened, table.column_defaults = (
+            main.column_names,
+            main.flattened,
+            main.column_defaults,
+        )
         table.former_key_types = _former_key_types(note) if columns else main.former_key_types
         if columns:
             table.save_column_names(_column_names(note), _flattened(note))
         else:
             table.ensure_columns(main.columns)
-            for column, default in main.defaults.items():
+            for column, default in main.column_defaults.items():
                 self._connection.execute(f"ALTER TABLE {sql} ALTER COLUMN {quoted(column)} SET DEFAULT {default}")
             self._comments[name], self._columns[name] = table.comment, table.columns
         self._staging_tables[main.stream] = table
@@ -355,7 +359,7 @@ class Tables:
         table = replace(staging, sql=main.sql, name=main.name, staging=False)
         table.write_comment()
         self._comments[main.name], self._columns[main.name] = table.comment, table.columns
-        self._defaults[main.name] = table.defaults
+        self._defaults[main.name] = table.column_defaults
         return table
 
     def _primary_key(self, table: str) -> list[str] | None:

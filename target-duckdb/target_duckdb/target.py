@@ -235,7 +235,7 @@ class TargetDuckDB(Command):
 
     def process_endofpipe(self) -> None:
         """Commits the last batch and logs warnings of rejected records and versions that were not activated."""
-        self._activate_held_versions()
+        self._activate_deferred_versions()
         try:
             self._commit()
             self._worker.wait()
@@ -254,13 +254,13 @@ class TargetDuckDB(Command):
                     stream.staging_table,
                 )
 
-    def _activate_held_versions(self) -> None:
+    def _activate_deferred_versions(self) -> None:
         """Activates the versions that were sent before their rows, if the tap seems to have finished."""
-        held = [stream for stream in self._streams.values() if stream.held_version is not None]
+        held = [stream for stream in self._streams.values() if stream.deferred_version is not None]
         if self._ends_with_state:
             for stream in held:
                 self._track_columns(stream)
-                stream.activate_held()
+                stream.activate_deferred_version()
         elif held:
             self.logger.warning(
                 "The input did not end with a STATE message, so the tap may have failed. Old rows were not deleted in"

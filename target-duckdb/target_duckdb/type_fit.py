@@ -240,4 +240,4 @@ def _fitting_type(column: Column, result: object) -> str:
     if whole <= parts[0] and scale <= parts[1]:
         return column.type
     needed = max(scale, parts[1])
-    return types.decimal(needed) if whole + needed <= types.MAX_DIGITS else "VARCHAR"
+    return types.widest_decimal(needed) if whole + needed <= types.MAX_DIGITS else "VARCHAR"

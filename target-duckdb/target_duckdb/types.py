@@ -143,7 +143,7 @@ def _decimal_type(schema: dict[str, Any]) -> str:
         scale = max(0, -exponent) if isinstance(exponent, int) else DEFAULT_SCALE
     if not isinstance(scale, int) or isinstance(scale, bool) or not 0 <= scale <= MAX_DIGITS:
         scale = DEFAULT_SCALE
-    return decimal(scale)
+    return widest_decimal(scale)
 
 
 def _is_positive(value: Any) -> bool:  # noqa: ANN401 - a schema may be anything
@@ -194,7 +194,7 @@ def has_unsupported_type(schema: Any) -> bool:  # noqa: ANN401 - a schema may be
     return (name is not None and known_type(name) is None) or any(map(has_unsupported_type, _alternatives(schema)))
 
 
-def decimal(scale: int) -> str:
+def widest_decimal(scale: int) -> str:
     """Returns the widest DECIMAL with a scale."""
     return f"DECIMAL({MAX_DIGITS},{scale})"
 

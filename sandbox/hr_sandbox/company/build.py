@@ -15,7 +15,7 @@ from hr_sandbox.company.model.people import AttributeDefinition, Department, Leg
 from hr_sandbox.company.pay import Pay
 from hr_sandbox.company.people import Careers, People
 from hr_sandbox.company.recruiting import Recruiting
-from hr_sandbox.company.working_time import Attendances, Projects
+from hr_sandbox.company.working_time import Attendances, ProjectGenerator
 
 if TYPE_CHECKING:
     from datetime import date
@@ -48,13 +48,13 @@ def build_company(employees: int, seed: int, today: date) -> Company:
     # Each part has its own generator, so that changing one part leaves the others unchanged.
     _add_salary_bands(company, _make_random(company, "bands"))
     extend_over_days(company, _make_random(company, "hours"))
-    Projects(company, _make_random(company, "projects")).make()
-    Attendances(company, _make_random(company, "attendances")).make()
-    Recruiting(company, _make_random(company, "recruiting")).make()
-    Documents(company, _make_random(company, "documents")).make()
-    Reports(company, _make_random(company, "reports")).make()
-    CustomReports(company, _make_random(company, "custom reports")).make()
-    Webhooks(company, _make_random(company, "webhooks")).make()
+    ProjectGenerator(company, _make_random(company, "projects")).generate()
+    Attendances(company, _make_random(company, "attendances")).generate()
+    Recruiting(company, _make_random(company, "recruiting")).generate()
+    Documents(company, _make_random(company, "documents")).generate()
+    Reports(company, _make_random(company, "reports")).generate()
+    CustomReports(company, _make_random(company, "custom reports")).generate()
+    Webhooks(company, _make_random(company, "webhooks")).generate()
     return company
 
 

@@ -21,7 +21,7 @@ _PEOPLE = ("first_name", "last_name", "status", "department", "cost_center", "we
 class CustomReports(Generator):
     """Generates the custom reports of an otherwise complete company."""
 
-    def make(self) -> None:
+    def generate(self) -> None:
         """Generate all reports."""
         company, today = self.company, self.company.today
         office = next(iter(company.offices))

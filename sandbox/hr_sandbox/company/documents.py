@@ -36,7 +36,7 @@ class Documents(Generator):
             company.document_categories.create(name)
         self._categories = list(company.document_categories)
 
-    def make(self) -> None:
+    def generate(self) -> None:
         """Generate the documents of all persons."""
         today = self.company.today
         for person in self.company.people:
@@ -88,7 +88,7 @@ PLANS: tuple[tuple[str, str, tuple[str, ...], bool, bool], ...] = (
 class Reports(Generator):
     """Generates the reports of a company."""
 
-    def make(self) -> None:
+    def generate(self) -> None:
         """Generate all reports."""
         table, rng = self.company.reports, self.rng
         for plan in PLANS:
@@ -112,7 +112,7 @@ EventData = tuple[datetime, str, str]  # timestamp, event name, id of the record
 class Webhooks(Generator):
     """Generates webhooks and their events."""
 
-    def make(self) -> None:
+    def generate(self) -> None:
         """Generate the webhooks and their events until yesterday."""
         company, rng = self.company, self.rng
         for name, url, status, names in seed_data.WEBHOOKS:

@@ -30,7 +30,7 @@ class Recruiting(Generator):
         super().__init__(company, rng)
         self._first = company.today - timedelta(365 * YEARS_BACK)
 
-    def make(self) -> None:
+    def generate(self) -> None:
         """Generate all records."""
         self._add_categories()
         self._add_openings(4 + len(self.company.people) // 12)

@@ -20,14 +20,14 @@ MEMBER_SHARE = 0.12
 MAX_MEMBERS = 450
 
 
-class Projects(Generator):
+class ProjectGenerator(Generator):
     """Generates the projects of a company that has persons."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
         super().__init__(company, rng)
         self._cost_centers = [row.id for row in company.cost_centers]
 
-    def make(self) -> None:
+    def generate(self) -> None:
         """Generate all projects, each before its subprojects."""
         for number, (name, parts) in enumerate(PROJECTS):
             project = self._add_project(name, None, number)
@@ -90,7 +90,7 @@ class Attendances(Generator):
         for project in company.projects:
             self._let_book(project)
 
-    def make(self) -> None:
+    def generate(self) -> None:
         """Generate the working time of all persons."""
         working = [row for row in self.company.employments if row.status == "ACTIVE"]
         days = self._list_working_days(len(working))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.cornerstone.bulk import TRANSCRIPTS, USERS
-from hr_sandbox.cornerstone.odata import SHAPES
+from hr_sandbox.cornerstone.odata import DELETED_ROW_FORMATS
 from hr_sandbox.cornerstone.query import MAX_PAGE_SIZE
 from hr_sandbox.cornerstone.tables import EXPORTER, TOUCHED, load_entity_sets
 from hr_sandbox.cornerstone.timestamps import parse_timestamp
@@ -110,7 +110,7 @@ class CornerstoneControls:
     @control("delta-shape", shape=take_text)
     def set_delta_shape(self, shape: str) -> Json:
         """Set how deleted rows look in changes."""
-        self._odata.shape = check_choice("shape", shape, SHAPES)
+        self._odata.shape = check_choice("shape", shape, DELETED_ROW_FORMATS)
         return {"shape": shape}
 
     @control("etag", on=take_flag)

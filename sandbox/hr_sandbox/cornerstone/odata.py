@@ -83,7 +83,7 @@ class Renderer:
         return str(value) if self.long_texts and column.type == "Edm.Int64" else value
 
 
-SHAPES = ("entity", "removed", "removed-id")
+DELETED_ROW_FORMATS = ("entity", "removed", "removed-id")
 KEY_PART = re.compile(r"(?:(\w+)=)?(-?\d+|[0-9a-fA-F-]{36}|'(?:[^']|'')*')")
 
 
@@ -101,7 +101,7 @@ class OData:
         self.links = links
         self.renderer = Renderer(store)
         self.duplicates: dict[str, Key] = {}
-        self.shape = SHAPES[0]
+        self.shape = DELETED_ROW_FORMATS[0]
         self.short: dict[str, tuple[int, bool]] = {}
         self._kept: tuple[tuple[object, ...], list[Row], Selection] | None = None
 
@@ -238,11 +238,11 @@ class OData:
         named = dict(zip(table.key, key, strict=True))
         parts = (f"{name}={_format_key(value)}" for name, value in named.items())
         address = f"{table.name}({','.join(parts)})"
-        if self.shape == SHAPES[0]:
+        if self.shape == DELETED_ROW_FORMATS[0]:
             context = f"{_context_url(table, request)}/$deletedEntity"
             return {"@odata.context": context, "id": address, "reason": "deleted"}
         removed = {"@removed": {"reason": "deleted"}}
-        return {**removed, **named} if self.shape == SHAPES[1] else {**removed, "@odata.id": address}
+        return {**removed, **named} if self.shape == DELETED_ROW_FORMATS[1] else {**removed, "@odata.id": address}
 
     # Single rows
 

@@ -153,7 +153,7 @@ class ResponseFaults(Schedule[ResponseFault]):
         """Return the response, changed by a fault if there is one. Error responses are not changed."""
         if response.status != OK:
             return response
-        fault = self.take(lambda fault: fault.stream == stream and size > fault.above)
+        fault = self.take_matching(lambda fault: fault.stream == stream and size > fault.above)
         if fault is None:
             return response
         changed = FORMS[fault.form](response, request)

@@ -60,7 +60,7 @@ class Schedule(Generic[S]):
         self._pending.clear()
         return count
 
-    def take(self, matches: Callable[[S], bool]) -> S | None:
+    def take_matching(self, matches: Callable[[S], bool]) -> S | None:
         """Return the fault that hits a request, if any, and count it."""
         for fault in self._pending:
             if not matches(fault):
@@ -144,7 +144,7 @@ class Faults(Schedule[Fault]):
 
     def next(self, paths: tuple[str | None, ...], query: Mapping[str, str]) -> Fault | None:
         """Return the fault that hits a request, if any."""
-        if fault := self.take(lambda fault: fault.matches(paths, query)):
+        if fault := self.take_matching(lambda fault: fault.matches(paths, query)):
             return fault
         if self._rate and self._random.random() < self._rate:
             kind, status = self._random.choice(RANDOM)

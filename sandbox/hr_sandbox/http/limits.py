@@ -48,7 +48,7 @@ class Buckets:
         return enough, int(level)
 
 
-class TokenLimit:
+class TokenRequestLimit:
     """A limit per minute. When it is exceeded, one request per second is allowed for the next minute."""
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:

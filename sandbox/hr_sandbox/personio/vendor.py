@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.company.model.company import key_of
 from hr_sandbox.http.arguments import ControlError, check_choice
-from hr_sandbox.http.limits import Buckets, Rate, TokenLimit
+from hr_sandbox.http.limits import Buckets, Rate, TokenRequestLimit
 from hr_sandbox.http.messages import ApiError, Response, make_json_response
 from hr_sandbox.personio.access import CUSTOM, REVOKE_PATH, TOKEN_PATH, Access, Tokens
 from hr_sandbox.personio.careers import CareerSite
@@ -69,7 +69,7 @@ class Personio(Vendor):
         self.tokens = Tokens(client, options.token_ttl, self.access.granted_scopes)
         self._limit = Rate.per_minute(options.requests_per_minute) if options.requests_per_minute else None
         self._buckets = Buckets()
-        self._token_limit = TokenLimit(TOKENS_PER_MINUTE)
+        self._token_limit = TokenRequestLimit(TOKENS_PER_MINUTE)
         self._cursors = Cursors(f"personio/{company.seed}")
         self._results = ResultCache()
         self._styles: dict[str, str] = {}

@@ -13,7 +13,7 @@ from singer_rest.errors import TapError, explain
 from singer_rest.http.retries import duration_text
 
 if TYPE_CHECKING:
-    from singer_rest.diagnose.subject import Subject
+    from singer_rest.diagnose.diagnosable_tap import DiagnosableTap
 
 MAX_SKEW = 60.0
 """Seconds by which the clocks may differ: tokens are renewed this long before they expire."""
@@ -27,7 +27,7 @@ class Check(NamedTuple):
     detail: str
 
 
-def credentials(tap: Subject) -> Check:
+def credentials(tap: DiagnosableTap) -> Check:
     """Whether the vendor accepts the credentials. Requests a token, if they need one."""
     try:
         tap.authenticator.token()
@@ -38,7 +38,7 @@ def credentials(tap: Subject) -> Check:
     return Check("ok", "accepted" if tap.transport.server_time else "set; no token is requested with them")
 
 
-def connection(tap: Subject, credential: Check) -> dict[str, Check]:
+def connection(tap: DiagnosableTap, credential: Check) -> dict[str, Check]:
     """All checks, by name. To be called after requests have been sent.
 
     Args:
@@ -57,14 +57,14 @@ def connection(tap: Subject, credential: Check) -> dict[str, Check]:
     }
 
 
-def _host(tap: Subject, reason: str) -> Check:
+def _host(tap: DiagnosableTap, reason: str) -> Check:
     host = urlsplit(tap.api_url).netloc
     if tap.transport.server_time:
         return Check("ok", f"{host} answers")
     return Check("failed", f"{host} does not answer. {reason}")
 
 
-def _encryption(tap: Subject) -> Check:
+def _encryption(tap: DiagnosableTap) -> Check:
     address = urlsplit(tap.api_url)
     if address.scheme != "https":
         is_local = address.hostname in {"localhost", "127.0.0.1", "::1"}
@@ -85,7 +85,7 @@ def _proxy(url: str) -> str:
     return f"{address.hostname}:{address.port}" if address.port else str(address.hostname)
 
 
-def _clock(tap: Subject) -> Check:
+def _clock(tap: DiagnosableTap) -> Check:
     header, received = tap.transport.server_time or ("", tap.started)
     try:
         skew = (received - times.http_date(header)).total_seconds()

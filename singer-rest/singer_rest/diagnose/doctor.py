@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from singer_rest.aliases import Record
-    from singer_rest.diagnose.subject import Subject
+    from singer_rest.diagnose.diagnosable_tap import DiagnosableTap
     from singer_rest.http.request import Request
     from singer_rest.slices.base import Slice
     from singer_rest.stream import RestStream
@@ -45,7 +45,7 @@ PAGE_VERDICTS = {
 }
 
 
-def doctor(tap: Subject, state: dict[str, Any]) -> dict[str, Any]:
+def doctor(tap: DiagnosableTap, state: dict[str, Any]) -> dict[str, Any]:
     """Checks the connection and the selected streams.
 
     Args:
@@ -87,7 +87,7 @@ def doctor(tap: Subject, state: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _selected(tap: Subject, state: dict[str, Any]) -> tuple[Sequence[RestStream], Check]:
+def _selected(tap: DiagnosableTap, state: dict[str, Any]) -> tuple[Sequence[RestStream], Check]:
     """The selected streams, and whether the vendor says which there are."""
     try:
         tap.setup_mapper()
@@ -103,7 +103,7 @@ def _is_unauthorized(found: Probe) -> bool:
     return isinstance(found.error, NoAccess) and found.error.status == HTTPStatus.UNAUTHORIZED
 
 
-def _probe_samples(tap: Subject, streams: Sequence[RestStream]) -> dict[str, Probe]:
+def _probe_samples(tap: DiagnosableTap, streams: Sequence[RestStream]) -> dict[str, Probe]:
     parents = {stream.slices.parent for stream in streams}
     parents |= {tap.stream_named(name).slices.parent for name in parents if name}
 
@@ -194,7 +194,7 @@ def _hidden_columns(stream: RestStream, found: Probe, records: list[Record]) -> 
     return [name for name in columns if all(row.get(name) is None for row in rows)]
 
 
-def _advice(tap: Subject, streams: Sequence[RestStream], findings: Sequence[Finding]) -> list[dict[str, Any]]:
+def _advice(tap: DiagnosableTap, streams: Sequence[RestStream], findings: Sequence[Finding]) -> list[dict[str, Any]]:
     """What the user can do: which permissions to grant and where, then which columns to allow."""
     advice = [{"advice": problem, "for": {}} for problem in tap.discovery_problems]
     for verdict, what in (
@@ -219,7 +219,7 @@ def _advice(tap: Subject, streams: Sequence[RestStream], findings: Sequence[Find
     return advice
 
 
-def _off(tap: Subject, streams: Iterable[RestStream]) -> dict[str, str]:
+def _off(tap: DiagnosableTap, streams: Iterable[RestStream]) -> dict[str, str]:
     """The streams that are off, with the setting that enables them."""
     known = {stream.name for stream in streams}
     return {

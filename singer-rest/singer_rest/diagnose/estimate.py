@@ -21,7 +21,7 @@ NO_TOTAL = "the vendor reports no total"
 RANKS = {"exact": 0, "about": 1, "at_least": 2}
 
 
-class Reading(NamedTuple):
+class ReadPlan(NamedTuple):
     """How a run reads a stream.
 
     Args:
@@ -69,14 +69,14 @@ class Parents(NamedTuple):
     accuracy: Accuracy
 
 
-def reading(stream: RestStream) -> Reading:
+def plan_read(stream: RestStream) -> ReadPlan:
     """How the next run reads a stream."""
     window = stream.window(stream.slices_start)
     parents_since = stream.replication.since if stream.slices.changed else None
-    return Reading(stream, stream.since, window, stream.replication.whole, parents_since)
+    return ReadPlan(stream, stream.since, window, stream.replication.whole, parents_since)
 
 
-def estimate(read: Reading, found: Probe | None, parents: Parents | None) -> Estimate:
+def estimate(read: ReadPlan, found: Probe | None, parents: Parents | None) -> Estimate:
     """Estimates the requests of a stream.
 
     Args:
@@ -104,7 +104,7 @@ def estimate(read: Reading, found: Probe | None, parents: Parents | None) -> Est
     return Estimate(requests, accuracy, rows, note)
 
 
-def _pages_per_slice(read: Reading, found: Probe | None) -> tuple[int, Accuracy]:
+def _pages_per_slice(read: ReadPlan, found: Probe | None) -> tuple[int, Accuracy]:
     if found is None or found.page is None:
         return 1, "at_least"
     if read.since and not is_one_list(read.stream):  # what was found is not filtered
@@ -117,7 +117,7 @@ def least_accurate(*accuracies: Accuracy) -> Accuracy:
     return max(accuracies, key=RANKS.__getitem__, default="exact")
 
 
-def _slices(read: Reading, parents: Parents | None) -> tuple[int, Accuracy]:
+def _slices(read: ReadPlan, parents: Parents | None) -> tuple[int, Accuracy]:
     """Number of slices."""
     slices = read.stream.slices
     if slices.parent is None:
@@ -145,7 +145,7 @@ def pages_of(found: Probe) -> tuple[int, Accuracy]:
     return 2, "at_least"
 
 
-def parents_of(stream: RestStream, found: Mapping[str, Probe], read: Mapping[str, Reading]) -> Parents | None:
+def parents_of(stream: RestStream, found: Mapping[str, Probe], read: Mapping[str, ReadPlan]) -> Parents | None:
     """The parents that a stream iterates over. None: they are unknown.
 
     Args:
@@ -164,7 +164,7 @@ def parents_of(stream: RestStream, found: Mapping[str, Probe], read: Mapping[str
     return Parents(index, max(1.0, total / known), accuracy)
 
 
-def _total(parent: Probe, found: Mapping[str, Probe], read: Mapping[str, Reading]) -> tuple[int | None, Accuracy]:
+def _total(parent: Probe, found: Mapping[str, Probe], read: Mapping[str, ReadPlan]) -> tuple[int | None, Accuracy]:
     """Number of records of a parent stream."""
     if parent.is_of_stream and parent.total is not None:
         return parent.total, "exact" if parent.is_all else "about"

@@ -9,12 +9,12 @@ from singer_rest import times
 from singer_rest.diagnose.duration import Duration, Load, duration
 from singer_rest.diagnose.estimate import (
     Estimate,
-    Reading,
+    ReadPlan,
     counted_total,
     estimate,
     least_accurate,
     parents_of,
-    reading,
+    plan_read,
 )
 from singer_rest.diagnose.probe import Probe, is_one_list, probe
 from singer_rest.diagnose.slice_sampler import SliceSampler
@@ -22,7 +22,7 @@ from singer_rest.diagnose.slice_sampler import SliceSampler
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from singer_rest.diagnose.subject import Subject
+    from singer_rest.diagnose.diagnosable_tap import DiagnosableTap
     from singer_rest.http.request import Request
     from singer_rest.slices.base import Slice
     from singer_rest.stream import RestStream
@@ -45,9 +45,9 @@ class Run:
 
     def __init__(
         self,
-        tap: Subject,
-        read: Mapping[str, Reading],
-        everything: Mapping[str, Reading],
+        tap: DiagnosableTap,
+        read: Mapping[str, ReadPlan],
+        everything: Mapping[str, ReadPlan],
         found: Mapping[str, Probe],
         *,
         lists: Mapping[str, Probe],
@@ -92,7 +92,7 @@ class Run:
         seconds = found.seconds if found and found.page else None
         return Load(stream.path, estimated.requests, seconds, stream.prefetches)
 
-    def _estimate(self, one: Reading) -> Estimate:
+    def _estimate(self, one: ReadPlan) -> Estimate:
         name = one.stream.name
         if one.is_full:
             return self._full_estimate(one)
@@ -105,7 +105,7 @@ class Run:
         is_counted = changed or not is_one_list(one.stream)
         return estimated if is_counted else Estimate(1, "at_least", None, "how much has changed is unknown")
 
-    def _full_estimate(self, one: Reading, probes: Mapping[str, Probe] | None = None) -> Estimate:
+    def _full_estimate(self, one: ReadPlan, probes: Mapping[str, Probe] | None = None) -> Estimate:
         found = (probes or self._found).get(one.stream.name)
         if one.stream.name in self._sampled:
             return self._sampled[one.stream.name]
@@ -118,14 +118,14 @@ class Run:
             max(pages, estimated.requests), "about", counted, f"counted by {' and '.join(one.stream.counted_by)}"
         )
 
-    def _separate_reads(self) -> list[tuple[Reading, list[str]]]:
+    def _separate_reads(self) -> list[tuple[ReadPlan, list[str]]]:
         """The parents whose lists are read in addition, for the ids that their children need."""
         needed: dict[str, list[str]] = {}
         for one in self._read.values():
             self._add_parents(one, needed)
         return [(self._everything[name], children) for name, children in needed.items()]
 
-    def _add_parents(self, one: Reading, needed: dict[str, list[str]]) -> None:
+    def _add_parents(self, one: ReadPlan, needed: dict[str, list[str]]) -> None:
         name = one.stream.slices.parent
         if name is None:
             return
@@ -139,7 +139,7 @@ class Run:
             self._add_parents(self._everything[name], needed)
 
 
-def plan(tap: Subject, state: dict[str, Any], *, offline: bool) -> dict[str, Any]:
+def plan(tap: DiagnosableTap, state: dict[str, Any], *, offline: bool) -> dict[str, Any]:
     """Estimates a full run and, with a state, an incremental run.
 
     Args:
@@ -160,13 +160,13 @@ def plan(tap: Subject, state: dict[str, Any], *, offline: bool) -> dict[str, Any
     tap.load_state(state)
     read, changes = {}, {}
     if state:
-        read = {stream.name: reading(stream) for stream in streams}
+        read = {stream.name: plan_read(stream) for stream in streams}
         counted = [one.stream for one in read.values() if not one.is_full and one.since and is_one_list(one.stream)]
         changes = {} if offline else probe(tap, counted, _count)
     involved = _with_others(tap, streams)
     for stream in involved:
         stream.reset_read()
-    everything = {stream.name: reading(stream) for stream in involved}
+    everything = {stream.name: plan_read(stream) for stream in involved}
     parents = {stream.slices.parent for stream in involved}
     filtered = [stream for stream in involved if stream.since and stream.name in parents]
     found = {} if offline else probe(tap, involved, _count)
@@ -196,7 +196,7 @@ def _count_all(stream: RestStream, part: Slice) -> Request:
     return stream.count_request(stream.first_request(part, None))
 
 
-def _with_others(tap: Subject, streams: Iterable[RestStream]) -> list[RestStream]:
+def _with_others(tap: DiagnosableTap, streams: Iterable[RestStream]) -> list[RestStream]:
     """The streams, their parents, and those that report the totals of others."""
     involved = {stream.name: stream for stream in streams}
     due = list(involved.values())

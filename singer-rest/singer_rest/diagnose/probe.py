@@ -15,7 +15,7 @@ from singer_rest.slices.windows import MonthlyBackfill
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from singer_rest.diagnose.subject import Subject
+    from singer_rest.diagnose.diagnosable_tap import DiagnosableTap
     from singer_rest.fetch.page import Page
     from singer_rest.fetch.scheduler import Scheduler
     from singer_rest.http.request import Request
@@ -84,7 +84,7 @@ def is_one_list(stream: RestStream) -> bool:
 
 
 def probe(
-    tap: Subject,
+    tap: DiagnosableTap,
     streams: Iterable[RestStream],
     request_for: Callable[[RestStream, Slice], Request],
 ) -> dict[str, Probe]:
@@ -113,7 +113,7 @@ def probe(
 
 
 def probe_slices(
-    tap: Subject, stream: RestStream, parts: Iterable[Slice], request_for: Callable[[RestStream, Slice], Request]
+    tap: DiagnosableTap, stream: RestStream, parts: Iterable[Slice], request_for: Callable[[RestStream, Slice], Request]
 ) -> list[Probe]:
     """Requests one page of each of some slices of a stream."""
     scheduler = tap.new_scheduler(int(tap.config["max_concurrency"]))
@@ -125,7 +125,7 @@ def probe_slices(
     return due
 
 
-def _levels(tap: Subject, streams: Iterable[RestStream]) -> Sequence[Sequence[RestStream]]:
+def _levels(tap: DiagnosableTap, streams: Iterable[RestStream]) -> Sequence[Sequence[RestStream]]:
     """The streams and their ancestors, each level after that of its parents."""
     depths: dict[str, int] = {}
     by_name: dict[str, RestStream] = {stream.name: stream for stream in streams}

@@ -10,9 +10,9 @@ from singer_rest.diagnose.probe import probe_slices
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from singer_rest.diagnose.estimate import Accuracy, Reading
+    from singer_rest.diagnose.diagnosable_tap import DiagnosableTap
+    from singer_rest.diagnose.estimate import Accuracy, ReadPlan
     from singer_rest.diagnose.probe import Probe
-    from singer_rest.diagnose.subject import Subject
     from singer_rest.http.request import Request
     from singer_rest.slices.base import Slice
     from singer_rest.stream import RestStream
@@ -29,12 +29,12 @@ class SliceSampler:
         request_for: Returns the request for a slice.
     """
 
-    def __init__(self, tap: Subject, request_for: Callable[[RestStream, Slice], Request]) -> None:
+    def __init__(self, tap: DiagnosableTap, request_for: Callable[[RestStream, Slice], Request]) -> None:
         self._tap = tap
         self._request_for = request_for
         self.sent: list[Probe] = []
 
-    def requests(self, read: Reading, newest: Probe) -> Estimate | None:
+    def requests(self, read: ReadPlan, newest: Probe) -> Estimate | None:
         """Estimates the requests for all slices. None: those of the newest one are enough to know it.
 
         Args:

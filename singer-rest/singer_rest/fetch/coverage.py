@@ -126,9 +126,9 @@ class Coverage:
     def _count(self, page: Page, count: SliceCount) -> None:
         """Compares the number of items received for a list with the total that the vendor reports."""
         if page.is_first:
-            if page.restarts <= count.list.restarts:  # pages of a restarted list do not count
+            if page.restart_count <= count.list.restart_count:  # pages of a restarted list do not count
                 count.close_list()
-            count.list = ListCount(restarts=page.restarts)
+            count.list = ListCount(restart_count=page.restart_count)
         count.list.total = max(count.list.total, page.total or 0)
         count.list.received += page.item_count
         count.list.counts_records &= page.item_count == len(page.records)

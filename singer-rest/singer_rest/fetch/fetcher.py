@@ -17,7 +17,7 @@ from singer_rest.errors import (
 from singer_rest.fetch.answers import filter_failure
 from singer_rest.fetch.coverage import Coverage, parent_ids_of
 from singer_rest.fetch.parent_index import ParentIndex, add_page, parents_first, with_parent_errors
-from singer_rest.fetch.sampled import Sampled
+from singer_rest.fetch.parent_sampler import ParentSampler
 from singer_rest.fetch.stream_fetch import StreamFetch
 from singer_rest.slices.base import Window
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
     from datetime import datetime
 
+    from singer_rest.fetch.fetchable_stream import FetchableStream
     from singer_rest.fetch.page import Page
     from singer_rest.fetch.scheduler import Scheduler
-    from singer_rest.fetch.source import Source
     from singer_rest.slices.base import Slice
 
 
@@ -50,8 +50,8 @@ class Fetcher:
 
     def __init__(
         self,
-        streams: Iterable[Source],
-        stream_named: Callable[[str], Source],
+        streams: Iterable[FetchableStream],
+        stream_named: Callable[[str], FetchableStream],
         scheduler: Scheduler,
         *,
         connection_test: bool = False,
@@ -62,7 +62,7 @@ class Fetcher:
         self._connection_test = connection_test
         self._parent_indexes: dict[str, ParentIndex] = {}
         # The parent's own read provides the ids, unless it is incremental; then a separate full read does.
-        self._fetched_for_ids: list[Source] = []
+        self._fetched_for_ids: list[FetchableStream] = []
         for stream in self.streams:
             if self._is_read(stream):
                 self._plan_parent_index(stream, selected, stream_named)
@@ -102,7 +102,7 @@ class Fetcher:
             self._scheduler.add(stream_fetch)
         return [(parent.name, self._read_ids(parent, stream_fetch)) for parent, stream_fetch in id_fetches]
 
-    def _read_ids(self, parent: Source, stream_fetch: StreamFetch) -> Generator[Page | None]:
+    def _read_ids(self, parent: FetchableStream, stream_fetch: StreamFetch) -> Generator[Page | None]:
         # An error is stored in the index and raised when the children are read.
         parent_index = self._parent_indexes[parent.name]
         parent_index.coverage = parent.new_coverage()
@@ -174,9 +174,9 @@ class Fetcher:
 
     def _plan_parent_index(
         self,
-        stream: Source,
-        selected: Mapping[str, Source],
-        stream_named: Callable[[str], Source],
+        stream: FetchableStream,
+        selected: Mapping[str, FetchableStream],
+        stream_named: Callable[[str], FetchableStream],
         *,
         separately: bool = False,
     ) -> None:
@@ -208,7 +208,7 @@ class Fetcher:
         if separately:
             self._fetched_for_ids.append(parent_index.parent)
 
-    def _can_resume(self, stream: Source) -> bool:
+    def _can_resume(self, stream: FetchableStream) -> bool:
         """Whether a stream may skip slices that an earlier run finished, and record those that it finishes.
 
         Not if its own read provides the ids for its children, which need all of them. Not with BATCH files, whose
@@ -217,28 +217,28 @@ class Fetcher:
         gives_ids = stream.name in self._parent_indexes and stream not in self._fetched_for_ids
         return not (self._connection_test or gives_ids or stream.writes_batches)
 
-    def _plan(self, stream: Source) -> Iterator[Slice | None]:
+    def _plan(self, stream: FetchableStream) -> Iterator[Slice | None]:
         """The slices of a stream that this run reads."""
         if not self._is_read(stream):
             return iter(())
         window = stream.window(stream.slices_start)
         return stream.backfill.unfinished(self._slices_of(stream, window))
 
-    def _is_read(self, stream: Source) -> bool:
+    def _is_read(self, stream: FetchableStream) -> bool:
         return stream.in_connection_test or not self._connection_test
 
-    def _slices_of(self, stream: Source, window: Window) -> Iterator[Slice | None]:
+    def _slices_of(self, stream: FetchableStream, window: Window) -> Iterator[Slice | None]:
         parent = stream.slices.parent
         if self._connection_test:
             window = replace(window, whole=False)  # any records will do
         return stream.slices.plan(window, self._parent_indexes[parent] if parent else None)
 
-    def _can_fall_back(self, stream: Source) -> bool:
+    def _can_fall_back(self, stream: FetchableStream) -> bool:
         return stream.can_fall_back_to_full and not self._connection_test
 
     def _stream_fetch(
         self,
-        stream: Source,
+        stream: FetchableStream,
         since: datetime | None,
         plan: Iterator[Slice | None],
         *,
@@ -246,11 +246,11 @@ class Fetcher:
         is_second: bool = False,
         reader: str | None = None,
     ) -> StreamFetch:
-        sampled = None
+        sampler = None
         parent = stream.slices.parent
         if parent and not is_second:  # refused slices are retried without sampling
             plan_with_errors = with_parent_errors(stream.name, parent, plan)
-            plan = sampled = Sampled(plan_with_errors, stream.new_coverage(), stream.slices.ids_param)
+            plan = sampler = ParentSampler(plan_with_errors, stream.new_coverage(), stream.slices.ids_param)
         return StreamFetch(
             stream.name,
             plan,
@@ -260,11 +260,11 @@ class Fetcher:
             has_fallback=has_fallback,
             prefetches=stream.prefetches,
             has_key=stream.has_key,
-            on_result=sampled.add_result if sampled else None,
+            on_result=sampler.add_result if sampler else None,
             reader=reader,
         )
 
-    def _verify_filter(self, stream: Source, stream_fetch: StreamFetch) -> Generator[Page | None]:
+    def _verify_filter(self, stream: FetchableStream, stream_fetch: StreamFetch) -> Generator[Page | None]:
         """Yields the pages of a read, and those of a full read if the vendor does not honour the incremental filter."""
         can_fall_back_to_full, is_first = self._can_fall_back(stream), True
         try:
@@ -291,7 +291,7 @@ class Fetcher:
         stream.fall_back_to_full(outcome)
         yield from self._scheduler.pages(self._refetch(stream, stream_fetch))
 
-    def _refetch(self, stream: Source, first_fetch: StreamFetch) -> StreamFetch:
+    def _refetch(self, stream: FetchableStream, first_fetch: StreamFetch) -> StreamFetch:
         """Starts another read of a stream that replaces the first one."""
         if self._can_resume(stream):
             stream.backfill.begin()
@@ -304,7 +304,7 @@ class Fetcher:
 
     def _track_coverage(
         self,
-        stream: Source,
+        stream: FetchableStream,
         pages: Iterator[Page | None],
         own_coverage: Coverage | None = None,
         own_since: datetime | None = None,
@@ -341,7 +341,7 @@ class Fetcher:
         if parent_index := self._parent_indexes.get(stream.slices.parent or ""):
             coverage.add_parents(parent_index.coverage or parent_index.parent.coverage, parent_index.without_id)
 
-    def _listed_parent_ids(self, stream: Source) -> Generator[None, None, set[str] | None]:
+    def _listed_parent_ids(self, stream: FetchableStream) -> Generator[None, None, set[str] | None]:
         """Returns the ids of the parents that the vendor lists now, as requests use them. None: not known."""
         parent_index = self._parent_indexes[stream.slices.parent or ""]
         parent = parent_index.parent
@@ -369,7 +369,7 @@ class Fetcher:
         child_slices = stream.slices.plan(window, current_parents)
         return {parent for part in child_slices if part for parent in parent_ids_of(part, stream.slices.ids_param)}
 
-    def _index_parents(self, stream: Source, pages: Iterator[Page | None]) -> Generator[Page | None]:
+    def _index_parents(self, stream: FetchableStream, pages: Iterator[Page | None]) -> Generator[Page | None]:
         parent_index = self._parent_indexes[stream.name]
         error: Exception | None = TapError(f"{stream.name} was not read completely")
         try:

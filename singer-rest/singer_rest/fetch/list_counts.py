@@ -16,13 +16,13 @@ class ListCount:
     Args:
         total: Number of items that the vendor reports.
         received: Number of items received.
-        restarts: How often the list was restarted.
+        restart_count: How often the list was restarted.
         counts_records: Whether the vendor's total counts records, not objects nested in them.
     """
 
     total: int = 0
     received: int = 0
-    restarts: int = 0
+    restart_count: int = 0
     counts_records: bool = True
 
     @property

@@ -116,7 +116,7 @@ class Page:
         failed_items: Number of items that the vendor reports as failed.
         maybe_incomplete: Whether records may be missing because the body does not confirm that there are none.
         is_first: Whether it is the first page of a list. A slice can consist of several lists.
-        restarts: How often the list was restarted.
+        restart_count: How often the list was restarted.
         is_placeholder: Whether it stands for a request that was replaced by others and holds no records.
         is_no_content: Whether the vendor sent no body at all, which may be a mistake.
         ends_slice: Whether it is the last page of its slice. Set when the page is yielded.
@@ -138,7 +138,7 @@ class Page:
     failed_items: int = 0
     maybe_incomplete: bool = False
     is_first: bool = False
-    restarts: int = 0
+    restart_count: int = 0
     is_placeholder: bool = False
     is_no_content: bool = False
     ends_slice: bool = False

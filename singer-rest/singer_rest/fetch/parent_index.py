@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from singer_rest.aliases import Record
     from singer_rest.fetch.coverage import Coverage
+    from singer_rest.fetch.fetchable_stream import FetchableStream
     from singer_rest.fetch.page import Page
-    from singer_rest.fetch.source import Source
     from singer_rest.slices.base import Slice
 
 
@@ -25,7 +25,7 @@ class ParentIndex:
         children: The child streams.
     """
 
-    def __init__(self, parent: Source, children: list[Source]) -> None:
+    def __init__(self, parent: FetchableStream, children: list[FetchableStream]) -> None:
         self.parent = parent
         self.children = children
         self.parents: list[tuple[str, Mapping[str, Any]]] = []
@@ -71,7 +71,7 @@ class ParentIndex:
         self.complete = True
 
 
-def add_page(page: Page, stream: Source, own_coverage: Coverage | None) -> None:
+def add_page(page: Page, stream: FetchableStream, own_coverage: Coverage | None) -> None:
     """Records a page in the coverage of its read.
 
     Args:
@@ -102,9 +102,9 @@ def with_parent_errors(name: str, parent: str, plan: Iterator[Slice | None]) -> 
         raise TapError(f"{name}: its parent stream {parent} was not read completely. {explain(error)}") from None
 
 
-def parents_first(streams: Mapping[str, Source]) -> list[Source]:
+def parents_first(streams: Mapping[str, FetchableStream]) -> list[FetchableStream]:
     """Orders streams so that ids are known early: parents, after their own parents, then the rest by name."""
-    ordered: dict[str, Source] = {}
+    ordered: dict[str, FetchableStream] = {}
 
     def place(name: str) -> None:
         if name in streams:

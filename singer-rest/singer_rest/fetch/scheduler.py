@@ -40,12 +40,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
-PAGES_HELD = 512
-BYTES_HELD = 16 * 1024 * 1024
+MAX_BUFFERED_PAGES = 512
+MAX_BUFFERED_BYTES = 16 * 1024 * 1024
 """Limits of what may wait for the main thread or be in flight. Beyond them only one page is requested at a time, and
 only while the main thread has none to take. Bytes are those of the bodies; decoded they take about five times as much.
 """
-SHARE_AHEAD = 0.5
+PREFETCH_SHARE = 0.5
 """The share of them that streams may use of which no page has been asked for yet."""
 
 MAX_ATTEMPTS_SLOW = 2
@@ -143,7 +143,7 @@ class Scheduler:
             while True:
                 with self._lock:
                     self._check_workers()
-                    was_full, was_awaited = self._is_full(SHARE_AHEAD), stream_fetch.is_awaited
+                    was_full, was_awaited = self._is_full(PREFETCH_SHARE), stream_fetch.is_awaited
                     page = stream_fetch.take()
                     stream_fetch.is_awaited = page is None
                     has_opened = stream_fetch.look_ahead()
@@ -260,7 +260,7 @@ class Scheduler:
         except Exception as raised:  # noqa: BLE001 - raised when this stream ends
             result = raised
         if not isinstance(result, LimitExceeded):
-            self._rate_limiter.serve(stream_fetch.endpoint)
+            self._rate_limiter.record_answer(stream_fetch.endpoint)
         with self._guarded():
             stream_fetch.finish(task, result)
             self._tasks.notify_all()
@@ -274,7 +274,7 @@ class Scheduler:
                 is_closed = self._is_full() and not self._is_starving
                 for stream_fetch in self._fetches:  # in turn, since each endpoint has its limit
                     # Streams that nobody takes pages of yet cannot slow down the others.
-                    is_full = self._is_full(1.0 if stream_fetch.is_read else SHARE_AHEAD)
+                    is_full = self._is_full(1.0 if stream_fetch.is_read else PREFETCH_SHARE)
                     needs_waiting = is_full or not stream_fetch.prefetches
                     if is_closed or (needs_waiting and not stream_fetch.is_starving):
                         continue
@@ -301,15 +301,17 @@ class Scheduler:
         return all(stream_fetch.is_starving for stream_fetch in awaited)
 
     def _is_full(self, share: float = 1.0) -> bool:
-        return self._budget.pages >= PAGES_HELD * share or self._budget.size >= BYTES_HELD * share
+        return self._budget.pages >= MAX_BUFFERED_PAGES * share or self._budget.size >= MAX_BUFFERED_BYTES * share
 
     def _check_pause(self, stream_fetch: StreamFetch, task: Task) -> None:
         """Fails an awaited page if the vendor's rate limit would delay it for too long."""
         endpoint = stream_fetch.endpoint
-        pause, served = self._rate_limiter.pause_left(endpoint), self._rate_limiter.served(endpoint)
-        if not task.attempts.sent and (not pause or served != task.served):  # it waits for its turn only
+        pause, answered_count = self._rate_limiter.pause_left(endpoint), self._rate_limiter.answered_count(endpoint)
+        if not task.attempts.sent and (
+            not pause or answered_count != task.answered_count
+        ):  # it waits for its turn only
             task.attempts.limited_since = None
-        task.served = served
+        task.answered_count = answered_count
         if not pause:
             return
         try:

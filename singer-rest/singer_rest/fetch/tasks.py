@@ -86,7 +86,7 @@ class Task:
         attempts: The attempts so far.
         not_before: When it may be sent, by the monotonic clock.
         expected: Estimated size of its page in bytes, from the page before it. 0: unknown.
-        served: How many requests had been answered under the rate limit that delayed it last.
+        answered_count: How many requests had been answered under the rate limit that delayed it last.
     """
 
     open_slice: OpenSlice
@@ -95,7 +95,7 @@ class Task:
     attempts: Attempts = field(default_factory=Attempts)
     not_before: float = 0.0
     expected: int = 0
-    served: int = 0
+    answered_count: int = 0
 
     @property
     def slice(self) -> Slice:

@@ -97,11 +97,11 @@ class Authenticator(ABC):
             self._token = None
             return self._valid()
 
-    def answered(self, endpoint: str) -> None:
+    def record_accepted(self, endpoint: str) -> None:
         """Records that an endpoint accepted the token."""
         self._answered.add(endpoint)
 
-    def refused_fresh_token(self, endpoint: str) -> None:
+    def record_fresh_token_rejected(self, endpoint: str) -> None:
         """Records that an endpoint rejected a token that was just renewed."""
         if endpoint in self._answered:
             self._partially_forbidden.add(endpoint)

@@ -218,9 +218,9 @@ class PageToken(CursorParam):
 
     def restarted(self, request: Request, status: int) -> Request | None:
         """The request without its token, if that has expired."""
-        if status not in self.expired or request.restarts >= self.max_restarts or not self.is_announced(request):
+        if status not in self.expired or request.restart_count >= self.max_restarts or not self.is_announced(request):
             return None
-        return replace(with_params(request, {self.param: None}, self.location), restarts=request.restarts + 1)
+        return replace(with_params(request, {self.param: None}, self.location), restart_count=request.restart_count + 1)
 
 
 @dataclass(frozen=True)

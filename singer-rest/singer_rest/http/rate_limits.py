@@ -65,7 +65,7 @@ class Bucket:
         self.tokens = self.capacity
         self.filled_at = now
         self.paused_until = 0.0
-        self.served = 0
+        self.answered_count = 0
 
     def wait(self, now: float) -> float:
         """Seconds until a request may be sent; 0 if it may be sent now. Takes no token."""
@@ -190,17 +190,17 @@ class RateLimiter:
             now = self._clock()
             return max((0.0, *(bucket.paused_until - now for bucket in self._buckets(endpoint, now))))
 
-    def serve(self, endpoint: str) -> None:
+    def record_answer(self, endpoint: str) -> None:
         """Counts a request to an endpoint that has been answered, and was not throttled."""
         with self._lock:
             for bucket in self._buckets(endpoint, self._clock()):
-                bucket.served += 1
+                bucket.answered_count += 1
 
-    def served(self, endpoint: str) -> int:
+    def answered_count(self, endpoint: str) -> int:
         """Number of requests that have been answered under the limits that pause an endpoint."""
         with self._lock:
             now = self._clock()
-            return sum(bucket.served for bucket in self._buckets(endpoint, now) if bucket.paused_until > now)
+            return sum(bucket.answered_count for bucket in self._buckets(endpoint, now) if bucket.paused_until > now)
 
     def pause(self, endpoint: str, seconds: float) -> None:
         """Pauses an endpoint, and those that share its limit, because the vendor asked for it."""

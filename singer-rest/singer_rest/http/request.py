@@ -36,7 +36,7 @@ class Request:
         remaining: The requests to send after its last page: the other parts of a slice that was split.
         is_first: Whether it is the first of a slice, or of a part of one, so that it may be split.
         headers: Additional headers.
-        restarts: How often the list was restarted because a page token had expired.
+        restart_count: How often the list was restarted because a page token had expired.
         expected_rows: The number of records that it requests, if the pages of a list differ in size.
         unanswered_seconds: Seconds spent on failed requests for the same records in another form.
         note: Data that the stream itself attaches.
@@ -52,7 +52,7 @@ class Request:
     remaining: tuple[Request, ...] = ()
     is_first: bool = field(default=False, compare=False)
     headers: tuple[tuple[str, str], ...] = ()
-    restarts: int = 0
+    restart_count: int = 0
     expected_rows: int = field(default=1, compare=False)
     unanswered_seconds: float = field(default=0.0, compare=False)
     note: Any = field(default=None, compare=False)

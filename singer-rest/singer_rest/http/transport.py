@@ -38,9 +38,9 @@ TIMEOUTS_PER_ANSWER = 5
 """Time-outs until a whole response must have arrived, since each part of it may arrive in time for ever."""
 CONNECT_SECONDS = 60.0
 """Maximum number of seconds to wait for a connection. A host may have several addresses."""
-SIMPLE = {"params", "data", "headers"}
+BASIC_REQUEST_ARGS = {"params", "data", "headers"}
 """What most requests consist of."""
-LATE = "no answer in time"
+TIMEOUT_REASON = "no answer in time"
 UNREACHABLE = "the host cannot be reached; check the addresses in the settings"
 INVALID_RESPONSES = (
     (requests.TooManyRedirects, "too many redirects"),
@@ -103,9 +103,9 @@ class Transport:
         if reply.status in authenticator.refusals and (renewed := authenticator.renew(request.endpoint, token)):
             reply = self.send_once(request, authenticator.headers(renewed))
             if reply.status in authenticator.refusals:
-                authenticator.refused_fresh_token(request.endpoint)
+                authenticator.record_fresh_token_rejected(request.endpoint)
         if reply.status < HTTPStatus.BAD_REQUEST:
-            authenticator.answered(request.endpoint)
+            authenticator.record_accepted(request.endpoint)
         return reply
 
     def send_once(self, request: Request, headers: Mapping[str, str]) -> Reply:
@@ -138,7 +138,7 @@ class Transport:
         check_sendable({**self._headers, **kwargs.get("headers", {})}, endpoint)
         seconds = min(TIMEOUTS_PER_ANSWER * self._timeout, remaining_budget())
         if seconds <= 0:
-            raise RetryableError(LATE, slow=True)
+            raise RetryableError(TIMEOUT_REASON, slow=True)
         with ending_by(time.monotonic() + seconds):
             response = self._answer(method, path, endpoint, min(self._timeout, seconds), kwargs)
             self.server_time = response.headers.get("Date", ""), datetime.now(timezone.utc)
@@ -164,7 +164,7 @@ class Transport:
         session, url, timeouts = self._session(), self.api_url + path, (min(timeout, CONNECT_SECONDS), timeout)
         try:
             # A redirect could send the token to another host, or lead to a login page.
-            if kwargs.keys() == SIMPLE and not self._public:
+            if kwargs.keys() == BASIC_REQUEST_ARGS and not self._public:
                 return session.send_to_host(method, url, timeout=timeouts, **kwargs)
             response = session.request(
                 method, url, timeout=timeouts, allow_redirects=self._public, stream=True, **kwargs
@@ -190,7 +190,7 @@ def _explained(error: Exception, endpoint: str) -> Exception:
             "environment variable REQUESTS_CA_BUNDLE."
         )
     if isinstance(error, requests.Timeout):
-        return RetryableError(LATE, slow=not isinstance(error, requests.ConnectTimeout))
+        return RetryableError(TIMEOUT_REASON, slow=not isinstance(error, requests.ConnectTimeout))
     if reason := next((reason for kind, reason in INVALID_RESPONSES if isinstance(error, kind)), None):
         return RetryableError(reason)
     if isinstance(error, ValueError):
@@ -218,7 +218,7 @@ def _body(response: BaseHTTPResponse) -> bytes:
         while part := response.read1(CHUNK, decode_content=False):
             parts.append(part)
     except ReadTimeoutError:
-        raise RetryableError(LATE, slow=True) from None
+        raise RetryableError(TIMEOUT_REASON, slow=True) from None
     except HTTPError:
         raise RetryableError("the connection broke") from None
     return b"".join(parts)

@@ -18,7 +18,7 @@ from singer_sdk.plugin_base import SingerCommand
 from singer_sdk.singerlib import Catalog
 
 from singer_rest.errors import RunError, explain, output_sentence
-from singer_rest.singer.memory import collect_rarely, share_heaps
+from singer_rest.singer.memory import reduce_gc_frequency, use_single_malloc_arena
 
 
 class Command(SingerCommand):
@@ -26,8 +26,8 @@ class Command(SingerCommand):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """Runs the command."""
-        share_heaps()
-        collect_rarely()
+        use_single_malloc_arena()
+        reduce_gc_frequency()
         try:
             return super().main(*args, **kwargs)
         except SystemExit as exit_:

@@ -13,7 +13,7 @@ ALLOCATIONS = 100_000
 """Objects allocated until Python looks for cycles: some pages' worth. Records form none."""
 
 
-def collect_rarely() -> None:
+def reduce_gc_frequency() -> None:
     """Makes Python look for unreachable cycles less often, and never among the objects of a tap's start."""
     gc.set_threshold(ALLOCATIONS, *gc.get_threshold()[1:])
     if not gc.isenabled():  # a tap's executable disables it for its imports
@@ -21,7 +21,7 @@ def collect_rarely() -> None:
         gc.enable()
 
 
-def share_heaps() -> None:
+def use_single_malloc_arena() -> None:
     """Makes all threads share one heap, if the C library is glibc.
 
     Otherwise each thread has its own heap, which never returns the memory of a large page: with eight workers and

@@ -17,7 +17,16 @@ import msgspec
 
 from singer_rest.aliases import Record
 from singer_rest.singer.coercion import Coercer, plain_type
-from singer_rest.singer.row_types import FLAT, MAX_NUMBER, NUMBER, PASSED_ON, is_free_object, list_of, row_type, struct
+from singer_rest.singer.row_types import (
+    FLAT,
+    MAX_NUMBER,
+    NON_TEXT_TYPES,
+    NUMBER,
+    is_free_object,
+    list_of,
+    row_type,
+    struct,
+)
 from singer_rest.singer.scalars import NOT_COERCIBLE, local_time, timestamp
 
 Records = Sequence[Record]
@@ -53,7 +62,7 @@ class PageFit:
         self._loose: dict[str, Callable[[str, Records], bool]] = {}
         """The columns that are coerced on their own, with what does it."""
         for name in [name for name, kind in self._types.items() if kind is None]:
-            self._loosen(name)
+            self._relax_column_type(name)
         self._rows = self._row_list()
 
     def fit(self, records: Records) -> bool:
@@ -70,7 +79,7 @@ class PageFit:
             if not misfits:
                 return False
             for name in misfits:
-                self._loosen(name)
+                self._relax_column_type(name)
             self._rows = self._row_list()
             if not all(self._loose[name](name, records) for name in misfits):
                 return False
@@ -78,7 +87,7 @@ class PageFit:
 
     def _is_fitting(self, records: Records) -> bool:
         try:
-            msgspec.convert(records, self._rows, builtin_types=PASSED_ON)
+            msgspec.convert(records, self._rows, builtin_types=NON_TEXT_TYPES)
         except (ValueError, RecursionError):  # also if a text holds half a character
             return False
         return all(are_in_range(_column(name, records)) for name in self._numbers)
@@ -88,7 +97,7 @@ class PageFit:
         row = struct("Row", {**self._types, **dict.fromkeys(self._loose, Any)})
         return list[row]  # type: ignore[valid-type]
 
-    def _loosen(self, name: str) -> None:
+    def _relax_column_type(self, name: str) -> None:
         del self._types[name]
         coercer = self._coercers[name]
         if coercer is timestamp:
@@ -191,7 +200,7 @@ def _column(name: str, records: Records) -> list[Any]:
 
 def _converts(values: list[Any], kind: Any) -> bool:  # noqa: ANN401 - a type
     try:
-        msgspec.convert(values, list_of(kind), builtin_types=PASSED_ON)
+        msgspec.convert(values, list_of(kind), builtin_types=NON_TEXT_TYPES)
     except (ValueError, RecursionError):  # also if a text holds half a character
         return False
     return kind != NUMBER or are_in_range(values)

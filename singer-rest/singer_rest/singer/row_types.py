@@ -25,7 +25,7 @@ MAX_NUMBER = Decimal("1e308")
 SCALARS: dict[str, Any] = {"integer": INTEGER, "number": NUMBER, "boolean": bool}
 FLAT = dict[str, str | int | bool | None]
 """Objects without inner ones, and without fractions: msgspec has no type of both texts and Decimals."""
-PASSED_ON = (Decimal,)
+NON_TEXT_TYPES = (Decimal,)
 """Types of values that are not made from text."""
 
 

@@ -33,7 +33,7 @@ def is_reserved(name: str) -> bool:
     return name == EXTRA or name.startswith("_sdc_")
 
 
-def completed(schema: Schema, look_alikes: Collection[str] = (), free_names: Collection[str] = ()) -> Schema:
+def complete_schema(schema: Schema, look_alikes: Collection[str] = (), free_names: Collection[str] = ()) -> Schema:
     """Adds `_extra` as the last property of a schema and removes secrets.
 
     Args:
@@ -78,15 +78,15 @@ class CompletedStream(Stream):
         if "schema" in vars(cls):
             cls.schema = CompletedSchema(vars(cls)["schema"])  # type: ignore[assignment,method-assign]
 
-    def completed(self, schema: Schema) -> Schema:
+    def complete_schema(self, schema: Schema) -> Schema:
         """Adds `_extra` and removes secrets."""
-        return completed(schema, self.look_alikes, self.free_names)
+        return complete_schema(schema, self.look_alikes, self.free_names)
 
     def apply_catalog(self, catalog: Catalog) -> None:
         """Applies the user's catalog and completes its schema, which may be older than some fields."""
         entry = catalog.get_stream(self.name)
         if entry:
-            entry.schema = singerlib.Schema.from_dict(self.completed(entry.schema.to_dict()))
+            entry.schema = singerlib.Schema.from_dict(self.complete_schema(entry.schema.to_dict()))
         super().apply_catalog(catalog)
         # The SDK prefers the method that discovery wrote to the one that the user sets.
         root = entry.metadata.get(()) if entry else None
@@ -115,6 +115,6 @@ class CompletedSchema:
             raise TapError(
                 f"{stream.name}: its schema cannot be read. Check {stream.name}.json in the tap's folder schemas."
             ) from error
-        found = stream.completed(declared)
+        found = stream.complete_schema(declared)
         vars(stream)["schema"] = found
         return found

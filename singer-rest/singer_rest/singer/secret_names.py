@@ -14,19 +14,25 @@ WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 SECRETS = ("token", "secret", "password", "passwd", "passphrase", "passcode", "passkey", "apikey", "privatekey")
 """Words, or ends of words, that make a secret."""
 
-SHORT = frozenset({"pwd", "jwt", "otp", "totp", "bearer", "cookie"})
+WHOLE_WORD_SECRETS = frozenset({"pwd", "jwt", "otp", "totp", "bearer", "cookie"})
 """Words that make a secret only as a whole."""
 
-KEYS = frozenset({"api", "private", "secret", "access", "signing", "encryption", "auth", "ssh", "shared", "master"})
+SECRET_KEY_QUALIFIERS = frozenset(
+    {"api", "private", "secret", "access", "signing", "encryption", "auth", "ssh", "shared", "master"}
+)
 """Words that make a key a secret. Other keys identify records."""
 
-WHOLE = frozenset({"authorization", "credentials", "authorization header", "custom headers", "http headers"})
+EXACT_SECRET_NAMES = frozenset(
+    {"authorization", "credentials", "authorization header", "custom headers", "http headers"}
+)
 """Names that are secrets only as a whole: in longer names, people are authorized and have credentials."""
 
-ASKS = frozenset({"has", "is", "must", "needs", "requires", "can", "may", "should", "allow", "allows", "use", "uses"})
+BOOLEAN_PREFIXES = frozenset(
+    {"has", "is", "must", "needs", "requires", "can", "may", "should", "allow", "allows", "use", "uses"}
+)
 """First words of the names of booleans."""
 
-DESCRIBES = frozenset(
+METADATA_SUFFIXES = frozenset(
     {
         *("at", "on", "by", "date", "dt", "time", "timestamp", "until", "expires", "expiry", "expiration", "expired"),
         *("changed", "updated", "created", "type", "types", "status", "state", "count", "length", "age", "id", "ids"),
@@ -43,15 +49,15 @@ PAGES = ("page", "next", "cursor", "continuation", "sync", "delta", "skip")
 def is_secret(name: str) -> bool:
     """Whether a field's name says that it is a secret, in any naming style."""
     words = [word.lower() for word in WORD.findall(name)]
-    if not words or words[0] in ASKS or words[-1] in DESCRIBES:
+    if not words or words[0] in BOOLEAN_PREFIXES or words[-1] in METADATA_SUFFIXES:
         return False
     if words[-1] == "challenge":  # a plural, or one followed by other words, is a topic, not a secret
         return True
-    return " ".join(words) in WHOLE or any(_is_one(words, place) for place in range(len(words)))
+    return " ".join(words) in EXACT_SECRET_NAMES or any(_is_one(words, place) for place in range(len(words)))
 
 
 def _is_one(words: list[str], place: int) -> bool:
     word, before = words[place].removesuffix("s"), words[place - 1] if place else ""
     if word.endswith("token"):
         return not f"{before}{word.removesuffix('token')}".endswith(PAGES)
-    return word.endswith(SECRETS) or word in SHORT or (word == "key" and before in KEYS)
+    return word.endswith(SECRETS) or word in WHOLE_WORD_SECRETS or (word == "key" and before in SECRET_KEY_QUALIFIERS)

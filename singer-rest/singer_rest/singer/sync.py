@@ -281,7 +281,7 @@ class SyncedStream(CompletedStream):
     def _finish(self, *, write_messages: bool) -> None:
         replication = self.replication
         holds_rows = self.coverage.may_hold_rows or self.replication.unidentified_rows > 0
-        if write_messages and not holds_rows and replication.activates(*self.covered_interval):
+        if write_messages and not holds_rows and replication.can_activate_version(*self.covered_interval):
             self._write_activate_version_message(replication.version or 0)
         forbidden = self.coverage.forbidden
         incomplete = self.coverage.maybe_incomplete or replication.is_newly_forbidden(forbidden)

@@ -57,7 +57,7 @@ def stream_warnings(stream: ReadStream) -> Iterator[str]:
     replication, conformer = stream.replication, stream.conformer
     yield from _bookmark_warnings(stream)
     yield from _window_warnings(stream)
-    if replication.came_back_empty:
+    if replication.returned_no_rows:
         yield "no records were returned, so rows loaded earlier are kept. A lost permission often looks like this."
     if stream.slices.key and not stream.has_requested:
         yield f"nothing was requested: none of the {stream.slices.parent} has a {stream.slices.key}."

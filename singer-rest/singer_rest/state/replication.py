@@ -188,7 +188,7 @@ class Replication:
         return self.earlier_rows + self.rows
 
     @property
-    def came_back_empty(self) -> bool:
+    def returned_no_rows(self) -> bool:
         """Whether a full read returned nothing although an earlier one returned records."""
         return self.whole and not self.total_rows and self._old_version is not None
 
@@ -225,7 +225,7 @@ class Replication:
         if latest is not None:
             self._latest = max(self._latest or latest, latest)
 
-    def activates(self, start: datetime | None, end: datetime | None) -> bool:
+    def can_activate_version(self, start: datetime | None, end: datetime | None) -> bool:
         """Whether the table now holds only records of this version.
 
         Args:

@@ -82,11 +82,11 @@ class ODataStream(CornerstoneStream):
         return ChangedSince(name, text=TIMESTAMP_FORMATS[self.entity_set.columns[name].type])
 
     @override
-    def completed(self, schema: dict[str, Any]) -> dict[str, Any]:
+    def complete_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         # A catalog may be older than change tracking. Without the mark, a deleted row would become one without values.
         if self.entity_set.tracks_changes:
             schema = {**schema, "properties": {**(schema.get("properties") or {}), DELETED_AT: DELETED}}
-        return super().completed(schema)
+        return super().complete_schema(schema)
 
     @property
     @override

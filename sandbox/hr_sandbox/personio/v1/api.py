@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.http.limits import Buckets, Rate, TokenLimit
+from hr_sandbox.http.limits import Buckets, Rate, TokenRequestLimit
 from hr_sandbox.http.messages import Response, make_json_response
 from hr_sandbox.http.routing import Router
 from hr_sandbox.personio.v1 import absences, employees, reports, working_time
@@ -35,7 +35,7 @@ class V1:
         self._access = access
         self._limit = limit
         self._buckets = Buckets()
-        self._token_limit = TokenLimit(TOKENS_PER_MINUTE)
+        self._token_limit = TokenRequestLimit(TOKENS_PER_MINUTE)
         self._modes = modes
 
     @staticmethod

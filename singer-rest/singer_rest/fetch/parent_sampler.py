@@ -20,7 +20,7 @@ FEW_PARENTS = MANY_REFUSED - SAMPLED
 """Number of parents refused or not found, with none readable, after which the next ones are sampled from the rest."""
 
 
-class Sampled:
+class ParentSampler:
     """Iterates over the slices of a child stream in order, unless the first parents are all refused or not found.
 
     Such parents are often adjacent, such as the oldest employees, so the first few alone prove nothing. Further slices
@@ -37,7 +37,7 @@ class Sampled:
         self._coverage = coverage
         self._ids_param = ids_param
         self._any_readable = False
-        self._started = self._finished = self._refused = 0
+        self._started_count = self._finished_count = self._refused_count = 0
         self._untested = FEW_PARENTS
         """How many more parents are yielded before some have been answered."""
         self._remaining: deque[Slice] = deque()
@@ -51,8 +51,8 @@ class Sampled:
             self._any_readable = True
             return
         self._coverage.add_page(result)
-        self._refused += 1
-        self._finished += not result.next_requests
+        self._refused_count += 1
+        self._finished_count += not result.next_requests
 
     def __iter__(self) -> Iterator[Slice | None]:
         return self
@@ -72,19 +72,19 @@ class Sampled:
             else next(self._plan)
         )
         if part is not None and not self._any_readable:
-            self._started += 1
+            self._started_count += 1
             self._untested -= len(parent_ids_of(part, self._ids_param))
         return part
 
     def _may_go_on(self) -> bool:
         """Whether the next slice may be yielded although no parent is known to be readable."""
-        is_answered = self._finished == self._started
+        is_answered = self._finished_count == self._started_count
         if self._is_spread:
             if is_answered:
                 self._coverage.raise_if_no_parent_read()
             return is_answered
         # The first parents may be one batch, which takes many requests until each of them is refused.
-        return (is_answered or self._refused >= FEW_PARENTS) and self._spread_sample()
+        return (is_answered or self._refused_count >= FEW_PARENTS) and self._spread_sample()
 
     def _spread_sample(self) -> bool:
         """Moves parents sampled from all of the rest to the front. False: not all slices are known yet."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from singer_rest.state.replication import Replication
 
 
-class Source(Protocol):
+class FetchableStream(Protocol):
     """A stream as the fetcher sees it; `RestStream` documents each member."""
 
     name: str

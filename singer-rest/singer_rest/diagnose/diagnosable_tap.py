@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from singer_rest.stream import RestStream
 
 
-class Subject(Protocol):
+class DiagnosableTap(Protocol):
     """A tap as the reports see it; `RestTap` documents each member."""
 
     name: str

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from singer_rest.http.request import Request
 
 
-class ReportedStream(FetchingStream):
+class DiagnosableStream(FetchingStream):
     """A stream of which a few records can be requested."""
 
     pagination: ClassVar[Paginator]
