@@ -1,0 +1,2 @@
+select source, month_end, dimension, member, people, leavers
+from ({{ hr_models.without_small_groups(ref('int_monthly'), 'source, month_end') }})

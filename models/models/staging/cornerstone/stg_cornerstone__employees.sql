@@ -1,0 +1,6 @@
+{{ hr_models.staged('cornerstone', 'employees', '
+  id bigint
+  primaryEmail varchar primary_email
+  externalId varchar external_id
+  address json
+') }}

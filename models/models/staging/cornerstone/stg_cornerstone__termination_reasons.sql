@@ -1,0 +1,4 @@
+{{ hr_models.staged('cornerstone', 'termination_reasons', '
+  id bigint
+  title varchar
+') }}

@@ -1,0 +1,6 @@
+{{ hr_models.staged('cornerstone', 'user_ou_core', '
+  user_id bigint
+  ou_id bigint
+  ou_type_id bigint
+  status_id bigint
+') }}

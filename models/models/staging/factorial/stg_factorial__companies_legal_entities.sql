@@ -1,0 +1,5 @@
+{{ hr_models.staged('factorial', 'companies_legal_entities', '
+  id varchar
+  legal_name varchar
+  country varchar
+') }}

@@ -1,0 +1,4 @@
+{{ hr_models.staged('factorial', 'contracts_taxonomies', '
+  id varchar
+  name varchar
+') }}

@@ -1,0 +1,22 @@
+{{ hr_models.staged('factorial', 'employees_employees', '
+  id varchar
+  company_identifier varchar
+  first_name varchar
+  last_name varchar
+  preferred_name varchar
+  login_email varchar
+  email varchar
+  gender varchar
+  birthday_on date
+  nationality varchar
+  disability_percentage_cents bigint
+  country varchar
+  terminated_on date
+  termination_reason_type varchar
+  termination_reason varchar
+  seniority_calculation_date date
+  manager_id varchar
+  location_id varchar
+  created_at timestamptz
+  updated_at timestamptz
+') }}

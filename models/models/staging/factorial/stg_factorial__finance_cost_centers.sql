@@ -1,0 +1,6 @@
+{{ hr_models.staged('factorial', 'finance_cost_centers', '
+  id varchar
+  name varchar
+  code varchar
+  status varchar
+') }}

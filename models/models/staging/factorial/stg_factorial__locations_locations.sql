@@ -1,0 +1,5 @@
+{{ hr_models.staged('factorial', 'locations_locations', '
+  id varchar
+  name varchar
+  country varchar
+') }}

@@ -1,0 +1,5 @@
+{{ hr_models.staged('factorial', 'trainings_sessions', '
+  id varchar
+  training_id varchar
+  modality varchar
+') }}

@@ -1,0 +1,5 @@
+{{ hr_models.staged('factorial', 'trainings_training_classes', '
+  id varchar
+  training_id varchar
+  currency varchar
+') }}

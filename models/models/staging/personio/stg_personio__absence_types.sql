@@ -1,0 +1,6 @@
+{{ hr_models.staged('personio', 'absence_types', '
+  id varchar
+  name varchar
+  category varchar
+  unit varchar
+') }}

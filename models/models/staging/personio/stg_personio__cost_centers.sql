@@ -1,0 +1,4 @@
+{{ hr_models.staged('personio', 'cost_centers', '
+  id varchar
+  name varchar
+') }}

@@ -1,0 +1,20 @@
+{{ hr_models.staged('personio', 'employments', '
+  id varchar
+  person_id varchar
+  status varchar
+  type varchar
+  position json
+  job json
+  weekly_working_hours double
+  full_time_weekly_working_hours double
+  employment_start_date date
+  employment_end_date date
+  probation_end_date date
+  contract_end_date date
+  termination json
+  supervisor json
+  office json
+  legal_entity json
+  org_units json
+  cost_centers json
+') }}

@@ -1,0 +1,5 @@
+{{ hr_models.staged('personio', 'legal_entities', '
+  id varchar
+  name varchar
+  country varchar
+') }}

@@ -1,0 +1,4 @@
+{{ hr_models.staged('personio', 'recruiting_candidates', '
+  id varchar
+  email varchar
+') }}

@@ -1,0 +1,5 @@
+{{ hr_models.staged('personio', 'workplaces', '
+  id varchar
+  name varchar
+  _extra json extra
+') }}
