@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from hr_sandbox.app import make_app
 from hr_sandbox.http.server import Server
 from hr_sandbox.options import OptionError, Options
+from hr_sandbox.replay import make_replay, read_recording
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--port", type=int, default=DEFAULT_PORT, help="the port; 0 selects a free one")
     add("--host", default=defaults.host, help="the address to listen on")
     add("--allow-remote", action="store_true", help="allow a --host that other machines can reach")
+    add("--replay", type=Path, metavar="DIR", help="serve a recording of a tap instead of a company")
     add("--employees", type=int, default=defaults.employees, help="number of persons, including former ones")
     add("--seed", type=int, default=defaults.seed, help="the seed of the generated company")
     add("--today", type=_parse_date, default=defaults.today, help="the date that its dates are relative to")
@@ -68,10 +71,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = _parser()
     values = vars(parser.parse_args(arguments))
     values.pop("command")
+    folder = values.pop("replay")
     try:
         options = Options(**values)
         about = f"(employees {options.employees}, seed {options.seed})"
-        server = Server(make_app(options), options, lambda url: _say(f"hr-sandbox ready at {url} {about}"))
+        if folder:
+            app, about = make_replay(recording := read_recording(folder)), f"(replaying {recording.tap})"
+        else:
+            app = make_app(options)
+        server = Server(app, options, lambda url: _say(f"hr-sandbox ready at {url} {about}"))
     except OptionError as error:
         parser.error(str(error))
     try:

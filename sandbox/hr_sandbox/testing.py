@@ -12,9 +12,13 @@ from urllib.request import Request, urlopen
 from hr_sandbox.app import make_app
 from hr_sandbox.http.server import Server
 from hr_sandbox.options import Options
+from hr_sandbox.replay import make_replay, read_recording
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from starlette.applications import Starlette
 
 READY_SECONDS = 60
 
@@ -83,15 +87,35 @@ def running(**options: Any) -> Iterator[Sandbox]:
     Yields:
         A client for the sandbox, which stops when the context ends.
     """
-    ready = threading.Event()
     chosen = Options(**options)
-    server = Server(make_app(chosen), chosen, lambda _url: ready.set())
+    with _served(make_app(chosen), chosen) as url:
+        yield Sandbox(url)
+
+
+@contextmanager
+def replaying(folder: Path) -> Iterator[str]:
+    """Serve a recording on a free port in a thread of this process.
+
+    Args:
+        folder: the recording, as a tap wrote it.
+
+    Yields:
+        The base URL of the server, which stops when the context ends.
+    """
+    with _served(make_replay(read_recording(folder)), Options()) as url:
+        yield url
+
+
+@contextmanager
+def _served(app: Starlette, options: Options) -> Iterator[str]:
+    ready = threading.Event()
+    server = Server(app, options, lambda _url: ready.set())
     thread = threading.Thread(target=server.serve_until_stopped, name="hr-sandbox", daemon=True)
     thread.start()
     try:
         if not ready.wait(READY_SECONDS):
             raise RuntimeError("The sandbox did not start.")
-        yield Sandbox(server.url)
+        yield server.url
     finally:
         server.stop()
         thread.join()

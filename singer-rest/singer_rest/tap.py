@@ -20,10 +20,12 @@ from singer_rest.singer.command import Report, ReportKind
 from singer_rest.singer.sdk import SdkTap
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from singer_rest.aliases import Record
     from singer_rest.http.auth import Authenticator
+    from singer_rest.http.transport import Observer
+    from singer_rest.record.names import Vocabulary
     from singer_rest.singer.sync import SyncedStream
     from singer_rest.state.account import Account
     from singer_rest.stream import RestStream
@@ -40,6 +42,8 @@ class RestTap(SdkTap):
     """Settings that are sent as headers."""
     account: ClassVar[Account | None] = None
     """What the vendor's accounts are called, if `account_id` returns one. The state of another account is rejected."""
+    envelope_names: ClassVar[Collection[str]] = ()
+    """Names around the records of responses, which no schema has. Recordings show them."""
     first_delay: ClassVar[float] = FIRST_DELAY
     """Seconds before the first retry of a failed request."""
 
@@ -88,7 +92,9 @@ class RestTap(SdkTap):
             **self.headers,
         }
         timeout, max_wait = self.config["request_timeout"], self.config["max_wait"]
-        return Transport(self.api_url, headers, timeout, self.rate_limiter, max_wait=max_wait)
+        return Transport(
+            self.api_url, headers, timeout, self.rate_limiter, max_wait=max_wait, observer=self.response_observer
+        )
 
     @property
     def api_url(self) -> str:
@@ -109,6 +115,24 @@ class RestTap(SdkTap):
     def headers(self) -> dict[str, str]:
         """Headers that the vendor requires, sent with each request."""
         return {}
+
+    @property
+    def response_observer(self) -> Observer | None:
+        """What is called with each response, for each HTTP client of the tap. None: responses are not recorded."""
+        if self.recorder is None:
+            return None
+        self.recorder.describe(self._vocabulary, self.api_url)
+        return self.recorder.record
+
+    @property
+    def shipped_streams(self) -> Sequence[type[RestStream]]:
+        """The streams whose names and paths are the vendor's rather than a company's."""
+        return self.stream_types
+
+    def _vocabulary(self) -> Vocabulary:
+        from singer_rest.record.names import vocabulary  # noqa: PLC0415 - few runs need it
+
+        return vocabulary(type(self).__module__.partition(".")[0], self.shipped_streams, self.envelope_names)
 
     def discover_streams(self) -> Sequence[RestStream]:
         """The available streams: all but those that a setting has to enable."""

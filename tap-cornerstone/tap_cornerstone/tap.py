@@ -100,6 +100,22 @@ class TapCornerstone(RestTap):
         **{stream.path: stream.rate for stream in STREAMS if stream.rate},
         "": per_minute(400),
     }
+    envelope_names = (
+        "customfields",
+        "groups",
+        "job",
+        "job_status",
+        "jobs",
+        "permissions",
+        "skill",
+        "skills",
+        "total_records",
+        "trainingitem",
+        "trainingitems",
+        "transcriptitem",
+        "transcripts",
+        "usercustomfields",
+    )
     config_jsonschema = th.PropertiesList(
         th.Property(
             "corpname",
@@ -212,6 +228,11 @@ class TapCornerstone(RestTap):
                 "`replication_keys` names %s, which is not among the available views and objects.", name
             )
         return list({stream.name: stream for stream in (*STREAMS, *reversed(odata))}.values())
+
+    @property
+    @override
+    def shipped_streams(self) -> Sequence[type[RestStream]]:
+        return STREAMS
 
     @cached_property
     def _available(self) -> Mapping[Service, Sequence[EntitySet]]:

@@ -41,6 +41,7 @@ class TapPersonio(PersonioTap):
         "/v1/company/employees/{person_id}/profile-picture": RateLimit(2000, 60),
         "": RateLimit(10),
     }
+    envelope_names = ("columns", "date-time", "rows", "timezone")
     config_jsonschema = th.PropertiesList(
         th.Property(
             "client_id",
@@ -122,6 +123,7 @@ class TapPersonio(PersonioTap):
             self.rate_limiter,
             public=True,
             max_wait=self.config["max_wait"],
+            observer=self.response_observer,
         )
 
     @cached_property

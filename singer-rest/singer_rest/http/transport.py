@@ -23,11 +23,13 @@ from singer_rest.http.unpacking import ENCODINGS, BrokenBody, UnknownEncoding, d
 from singer_rest.http.vendor_clock import VendorClock
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from urllib3 import BaseHTTPResponse
 
     from singer_rest.http.auth import Authenticator
+
+    Observer = Callable[[Request, Reply], None]
 
 # Its messages at lower levels, and those about unreadable headers, contain URLs with ids and cursors.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
@@ -52,6 +54,12 @@ INVALID_RESPONSES = (
 )
 
 
+class _RetryableStatusError(RetryableError):
+    """A response whose status means that the request may be sent again. Its body is not kept."""
+
+    reply: Reply
+
+
 class Transport:
     """An HTTP client for one host. Thread-safe.
 
@@ -62,6 +70,7 @@ class Transport:
         rate_limiter: Updated from the response headers.
         public: Whether no token is ever sent, so that redirects may be followed.
         max_wait: Maximum number of seconds that a rate limit may delay requests outside of the scheduler.
+        observer: Called with each request and its response, but not for tokens. Must be thread-safe.
     """
 
     def __init__(
@@ -73,12 +82,14 @@ class Transport:
         *,
         public: bool = False,
         max_wait: float = MAX_WAIT,
+        observer: Observer | None = None,
     ) -> None:
         self.api_url = api_url
         self._public = public
         self.rate_limiter = rate_limiter
         self.vendor_clock = VendorClock()
         self.max_wait = max_wait
+        self._observer = observer
         self._headers = headers
         self._timeout = timeout
         self._local = threading.local()
@@ -116,14 +127,24 @@ class Transport:
             TapError: If it cannot be sent, or the response cannot be read.
         """
         content_type = {} if request.body is None else {"Content-Type": "application/json"}
-        return self._send(
-            request.method,
-            request.path,
-            request.endpoint,
-            params=request.params,
-            data=request.body,
-            headers={**headers, **content_type, **dict(request.headers)},
-        )
+        try:
+            reply = self._send(
+                request.method,
+                request.path,
+                request.endpoint,
+                params=request.params,
+                data=request.body,
+                headers={**headers, **content_type, **dict(request.headers)},
+            )
+        except _RetryableStatusError as retry:
+            self._observe(request, retry.reply)
+            raise
+        self._observe(request, reply)
+        return reply
+
+    def _observe(self, request: Request, reply: Reply) -> None:
+        if self._observer:
+            self._observer(request, reply)
 
     def post(self, path: str, **kwargs: Any) -> Reply:
         """Sends a POST without a token, for token endpoints. `kwargs` are those of requests.
@@ -244,11 +265,14 @@ def _raise_for_retry(response: BaseHTTPResponse) -> None:
     retry = None
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         after = reset_after(response.headers) if after is None else after
-        retry = RetryableError("too many requests", after=after, throttled=True)
+        retry = _RetryableStatusError("too many requests", after=after, throttled=True)
     elif status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED:
-        retry = RetryableError(f"status {status}", after=after, slow=status == HTTPStatus.GATEWAY_TIMEOUT, broken=True)
+        retry = _RetryableStatusError(
+            f"status {status}", after=after, slow=status == HTTPStatus.GATEWAY_TIMEOUT, broken=True
+        )
     if retry is None:
         return
+    retry.reply = Reply(status, response.headers, b"", datetime.now(timezone.utc))
     with suppress(RetryableError):  # the status is enough, even if the body is incomplete
         _body(response)
     raise retry

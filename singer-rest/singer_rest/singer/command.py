@@ -8,7 +8,8 @@ import logging
 import os
 import sys
 from abc import abstractmethod
-from typing import IO, Any, Literal, NamedTuple
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import click
 from singer_sdk import Tap
@@ -19,6 +20,9 @@ from singer_sdk.singerlib import Catalog
 
 from singer_rest.errors import RunError, explain, output_sentence
 from singer_rest.singer.memory import reduce_gc_frequency, use_single_malloc_arena
+
+if TYPE_CHECKING:
+    from singer_rest.record.recorder import Recorder
 
 
 class Command(SingerCommand):
@@ -70,6 +74,9 @@ class Report(NamedTuple):
 class CommandTap(Tap):
     """A tap whose command line reports errors as sentences."""
 
+    recorder: ClassVar[Recorder | None] = None
+    """Records responses, if the command line says so."""
+
     @abstractmethod
     def report(self, kind: ReportKind, state: dict[str, Any]) -> Report:
         """Creates a report."""
@@ -93,6 +100,15 @@ class CommandTap(Tap):
                 help="Estimate the requests, rows and minutes of a full run and, with --state, of an incremental one.",
             ),
             click.Option(["--offline"], is_flag=True, help="Let --plan send no request."),
+            click.Option(
+                ["--record"],
+                callback=cls.cb_record,
+                expose_value=False,
+                is_eager=True,  # --test runs as it is parsed
+                metavar="DIR",
+                type=click.Path(path_type=Path),
+                help="Write the shapes of the responses to a new folder, with every value replaced.",
+            ),
         ]
         return Command(
             name=command.name,
@@ -118,6 +134,21 @@ class CommandTap(Tap):
             super().cb_discover(ctx, param, value)
         except OSError as error:  # click would not report a closed pipe
             raise RunError(output_sentence(error)) from None
+
+    @classmethod
+    def cb_record(cls, ctx: click.Context, param: click.Option, value: Path | None) -> None:  # noqa: ARG003 - click's
+        """Starts to record responses, until the command ends."""
+        if value is None or ctx.resilient_parsing:
+            return
+        from singer_rest.record.recorder import Recorder  # noqa: PLC0415 - few runs need it
+
+        cls.recorder = recorder = Recorder(value, cls.name)
+
+        def end() -> None:
+            cls.recorder = None
+            recorder.close()
+
+        ctx.call_on_close(end)
 
     @classmethod
     def invoke(

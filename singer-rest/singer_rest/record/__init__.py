@@ -1,0 +1,1 @@
+"""Records the shapes of a vendor's responses, with every value replaced, and checks recordings."""

@@ -1,0 +1,173 @@
+"""Replaces values: the same one by the same pseudonym within a recording, in the same format."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+LETTERS = "jkqvwxz"
+"""What pseudonymous texts consist of: hardly any word of a language does."""
+HEX_LETTERS = "bcdf"
+"""What pseudonymous UUIDs consist of: their digits could form a number of the original."""
+MAX_TEXT = 1000
+ID_DIGITS = 9
+"""The least digits of a pseudonymous id, so that ids of a company and their pseudonyms do not overlap."""
+TRIES = 100
+
+UUID = re.compile(r"([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f])([0-9a-f]{3})-([0-9a-f]{4})-([0-9a-f]{12})", re.IGNORECASE)
+DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
+DATE_TIME = re.compile(r"(\d{4}-\d\d-\d\d)([T ])(\d\d:\d\d(?::\d\d)?)([.,]\d+)?( ?)(Z|[+-]\d\d(?::?\d\d)?)?", re.ASCII)
+TIME = re.compile(r"\d\d:\d\d(:\d\d)?([.,]\d+)?", re.ASCII)
+WHOLE = re.compile(r"-?\d+", re.ASCII)
+DECIMAL = re.compile(r"-?\d+\.\d+", re.ASCII)
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+URL = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
+ENDS_OF_DAY = {"00:00", "00:00:00", "23:59", "23:59:59", "24:00", "24:00:00"}
+
+
+class Pseudonyms:
+    """The pseudonyms of one recording. Not thread-safe.
+
+    Args:
+        key: A random key. Without it, no pseudonym can be traced back.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self._given: dict[str, str] = {}
+        self._used: set[str] = set()
+        self.taken: Collection[str] = ()
+        """Sequences of digits that no number may contain: those of the response."""
+        # Whole weeks, and two centuries: no date of the recording is one of the company's.
+        self._shift = timedelta(weeks=self._random("shift").randrange(10_000, 13_000))
+
+    def text(self, original: str) -> str:
+        """Returns the pseudonym of a text, in its format: date, time, UUID, number, e-mail address, URL or text."""
+        if not original or original in {"true", "false"}:
+            return original
+        if DECIMAL.fullmatch(original):
+            return self.number(original)
+        if original not in self._given:
+            pseudonym = self._new(original)
+            self._given[original] = pseudonym
+            self._used.add(pseudonym)
+        return self._given[original]
+
+    def number(self, original: str) -> str:
+        """Returns another number with as many digits before and after the point, such as an amount."""
+        sign, digits, exponent = re.fullmatch(r"(-?)([\d.]+)(.*)", original).groups()  # type: ignore[union-attr]
+        whole, point, fraction = digits.partition(".")
+        for attempt in range(TRIES):
+            luck = self._random("number", original, str(attempt))
+            extra = "" if attempt < TRIES // 2 else _digits(luck, 1, first="123456789")
+            new_whole = whole if whole == "0" else extra + _digits(luck, len(whole), first="123456789")
+            new_fraction = fraction if not fraction.strip("0") else _digits(luck, len(fraction), last="123456789")
+            if new_whole not in self.taken and new_fraction not in self.taken:
+                break
+        return sign + new_whole + point + new_fraction + exponent
+
+    def flag(self, *place: str) -> bool:
+        """Returns true or false at random."""
+        return bool(self._random("flag", *place).randrange(2))
+
+    def _new(self, original: str) -> str:
+        for pattern, create in self._formats():
+            if pattern.fullmatch(original):
+                return create(original)
+        length = min(len(original), MAX_TEXT)
+        return self._unused(original, lambda luck, extra: _letters(luck, length + extra))
+
+    def _formats(self) -> list[tuple[re.Pattern[str], Callable[[str], str]]]:
+        return [
+            (DATE, self._date),
+            (DATE_TIME, self._date_time),
+            (TIME, self._time),
+            (UUID, self._uuid),
+            (WHOLE, self._id),
+            (
+                EMAIL,
+                lambda text: self._unused(text, lambda luck, extra: f"{_letters(luck, 8 + extra)}@example.invalid"),
+            ),
+            (
+                URL,
+                lambda text: self._unused(
+                    text, lambda luck, extra: f"https://host.invalid/{_letters(luck, max(8, len(text) - 21) + extra)}"
+                ),
+            ),
+        ]
+
+    def _unused(self, original: str, create: Callable[[random.Random, int], str]) -> str:
+        """Returns a new pseudonym. It gets longer if there are no others of its length."""
+        attempt = 0
+        while (found := create(self._random("text", original, str(attempt)), attempt // 20)) in self._used:
+            attempt += 1
+        return found
+
+    def _date(self, text: str) -> str:
+        try:
+            return (date.fromisoformat(text) - self._shift).isoformat()
+        except (ValueError, OverflowError):
+            return "0001-01-01"  # no date, or the first one
+
+    def _date_time(self, text: str) -> str:
+        day, between, time, fraction, space, zone = DATE_TIME.fullmatch(text).groups()  # type: ignore[union-attr]
+        return "".join((self._date(day), between, self._time(time + (fraction or "")), space, _zone(zone or "")))
+
+    def _time(self, text: str) -> str:
+        clock, point, fraction = re.fullmatch(r"([\d:]+)([.,]?)(\d*)", text).groups()  # type: ignore[union-attr]
+        luck = self._random("time", text)
+        if clock not in ENDS_OF_DAY:
+            parts = (luck.randrange(24), *(luck.randrange(60) for _ in range(clock.count(":"))))
+            clock = ":".join(f"{part:02}" for part in parts)
+        return clock + point + (_digits(luck, len(fraction)) if fraction.strip("0") else fraction)
+
+    def _uuid(self, text: str) -> str:
+        version = UUID.fullmatch(text)[3]  # type: ignore[index]
+
+        def create(luck: random.Random, _extra: int) -> str:
+            letters = _letters(luck, 31, HEX_LETTERS)
+            parts = letters[:8], letters[8:12], version + letters[12:15], letters[15:19], letters[19:]
+            found = "-".join(parts)
+            return found if text == text.lower() else found.upper()
+
+        return self._unused(text, create)
+
+    def _id(self, text: str) -> str:
+        if not text.strip("-0"):
+            return text
+        sign, digits = ("-", text[1:]) if text[0] == "-" else ("", text)
+        first, count = ("01" if digits[0] == "0" else "1"), max(len(digits), ID_DIGITS)
+        return self._unused(text, lambda luck, extra: sign + first + _digits(luck, count - len(first) + extra))
+
+    def _random(self, *words: str) -> random.Random:
+        message = "\0".join(words).encode("utf-8", "surrogatepass")
+        digest = hashlib.blake2b(message, key=self._key, digest_size=64).digest()
+        return random.Random(digest)  # noqa: S311 - seeded by a keyed hash
+
+
+def _letters(luck: random.Random, count: int, alphabet: str = LETTERS) -> str:
+    return "".join(luck.choices(alphabet, k=count))
+
+
+def _digits(luck: random.Random, count: int, *, first: str = "", last: str = "") -> str:
+    digits = [luck.choice("0123456789") for _ in range(count)]
+    if last and digits:
+        digits[-1] = luck.choice(last)
+    if first and digits:
+        digits[0] = luck.choice(first)
+    return "".join(digits)
+
+
+def _zone(zone: str) -> str:
+    """Returns a time zone in the same style: UTC as it is, any other as two hours."""
+    return (
+        zone
+        if not zone.strip("Z+-:0")
+        else f"{zone[0]}02{zone[3:].replace('3', '0').replace('4', '0').replace('5', '0')}"
+    )
