@@ -9,14 +9,18 @@ unexport VIRTUAL_ENV
 unexport PYTHONDONTWRITEBYTECODE
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
+export NO_MKDOCS_2_WARNING := 1
 export MELTANO_SEND_ANONYMOUS_USAGE_STATS := false
 export MELTANO_CLI_DISABLE_VERSION_CHECK := 1
+
+# The newest release of the version that the theme supports.
+MERMAID := 11.17.2
 
 # A file stays with one process: some share a server, or depend on the order of their tests.
 TWO_AT_A_TIME := --numprocesses=2 --dist=loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-oldest lint format build publish bench faults test-faults hub docs clean
+.PHONY: help setup demo test test-oldest lint format build publish bench faults test-faults hub docs site clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,7 +44,7 @@ setup: .venv/.ready .meltano/.ready ## Create .venv from uv.lock, and install Me
 demo: setup ## Load an invented company through Meltano into DuckDB, and show the row counts
 	@$(BIN)/python demo.py
 
-test: setup ## Run all tests
+test: setup .venv/.site ## Run all tests
 	$(BIN)/pytest $(TWO_AT_A_TIME)
 
 test-fast: setup ## Run tests for a minute: without the loader's, the sandbox's, and those marked slow (see CONTRIBUTING.md)
@@ -91,7 +95,20 @@ hub: setup ## Generate the Meltano Hub definitions, and the settings in meltano.
 	$(BIN)/python hub/write.py
 
 docs: setup ## Generate the tables and counts in the Markdown pages
-	$(BIN)/python docs/pages.py
+	$(BIN)/python -m docsite.pages
+
+.venv/.site: .venv/.ready
+	@$(BIN)/uv sync --locked --quiet --inexact --group docs
+	@touch $@
+
+# Without npm, the diagrams are shown as text.
+output/mermaid:
+	@mkdir -p $@
+	@! command -v npm > /dev/null || \
+	  { cd $@ && npm pack --silent mermaid@$(MERMAID) > /dev/null && tar -xzf mermaid-*.tgz package/dist/mermaid.min.js && rm mermaid-*.tgz; }
+
+site: setup .venv/.site output/mermaid ## Build the documentation into output/site (SERVE=1: serve it at http://127.0.0.1:8000)
+	$(BIN)/python -m mkdocs $(if $(SERVE),serve,build --strict --quiet)
 
 clean: ## Remove environments and caches; loaded data and Meltano's state only after a question
 	@if ls output/*.duckdb .meltano/meltano.db 2> /dev/null | grep -q .; then \

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,18 +13,14 @@ from tap_factorial.table import table
 from tap_personio.client import PersonioStream
 from tap_personio.streams import STREAMS as PERSONIO
 
+from docsite import pages, permissions
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from singer_rest import RestStream
 
 ROOT = Path(__file__).parent.parent
-_spec = importlib.util.spec_from_file_location("pages", ROOT / "docs" / "pages.py")
-assert _spec is not None
-assert _spec.loader is not None
-pages = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(pages)
-
 FACTORIAL = {stream.name: stream for version in table().versions for stream in streams_of(version)}
 STREAMS: dict[str, list[type[RestStream]]] = {
     "tap-personio": list(PERSONIO),
@@ -45,7 +40,13 @@ def test_pages_are_up_to_date(page: Path) -> None:
 def test_every_part_is_used() -> None:
     texts = "".join(pages.files().values())
     unused = [name for name in pages.parts() if f"<!-- {name} -->" not in texts]
-    assert not unused, f"remove from `parts` in docs/pages.py, or use in a page: {unused}"
+    assert not unused, f"remove from `parts` in docsite/pages.py, or use in a page: {unused}"
+
+
+@pytest.mark.parametrize("vendor", permissions.QUESTIONS)
+def test_questions_name_streams(vendor: str) -> None:
+    for question, patterns in permissions.QUESTIONS[vendor].items():
+        assert all(permissions.matching(vendor, pattern) for pattern in patterns), question
 
 
 @pytest.mark.parametrize("name", ["personio.count", "factorial.count", "cornerstone.count_known"])
@@ -83,11 +84,11 @@ def test_every_stream_describes_a_row(tap: str) -> None:
 
 
 @pytest.mark.parametrize("tap", TAPS)
-def test_every_stream_is_in_the_readme(tap: str) -> None:
-    page = (ROOT / tap / "README.md").read_text()
+def test_every_stream_is_in_the_reference(tap: str) -> None:
+    page = (ROOT / "docs" / "reference" / f"{tap}.md").read_text()
     missing = [stream.name for stream in STREAMS[tap] if f"`{stream.name}`" not in page]
     assert not missing, (
-        f"not in {tap}/README.md: run `make docs`, and check that a part in docs/pages.py contains them: {missing}"
+        f"not in docs/reference/{tap}.md: run `make docs`, and check `parts` in docsite/pages.py: {missing}"
     )
 
 

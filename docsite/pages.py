@@ -1,6 +1,6 @@
 """Generates the tables and counts in the Markdown pages from the code.
 
-    python docs/pages.py
+    python -m docsite.pages
 
 Generated parts are between two comments with the same name: `<!-- factorial.count -->169<!-- /factorial.count -->`.
 `parts` lists the names. Every page may use them, within a sentence or on lines of their own.
@@ -8,12 +8,11 @@ Generated parts are between two comments with the same name: `<!-- factorial.cou
 
 from __future__ import annotations
 
-import inspect
 import json
 import re
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.cornerstone.tables import EXPORTER, REPORTING, TOUCHED, list_entity_sets
 from hr_sandbox.factorial.tables import LIVE, load_newest, load_resources
@@ -24,6 +23,10 @@ from tap_factorial.tap import TapFactorial
 from tap_personio.tap import TapPersonio
 from target_duckdb.settings import SETTINGS
 
+from docsite import permissions, reference
+from docsite.catalog import ALL_STREAMS, CAREERS
+from docsite.text import description, escaped, incremental, permission, requests, table_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -31,13 +34,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 PART = re.compile(r"<!-- ([\w.-]+) -->.*?<!-- /\1 -->", re.DOTALL)
-ALL_STREAMS: dict[str, Any] = {"optional_streams": ["*"]}
-CAREERS = {"careers_url": "https://acme.jobs.personio.com"}
 LONGEST_DEFAULT = 60
 """Longest default of a setting that a table shows, in characters."""
-
-UNITS = {1: "a second", 60: "a minute", 61: "a minute"}
-"""Units of rate limits, by their seconds."""
 
 
 @cache
@@ -70,6 +68,9 @@ def parts() -> dict[str, str]:
         "cornerstone.count_known": str(
             len(_streams(TapCornerstone, objects=["*"], views=["*"])) - _count_default(rest)
         ),
+        "cornerstone.described": reference.described_views(),
+        "cornerstone.undescribed": reference.undescribed_views(),
+        **{f"{vendor}.permissions": permissions.of_vendor(vendor) for vendor in permissions.QUESTIONS},
         "duckdb.settings": settings(SETTINGS.to_dict()["properties"]),
     }
     return found | _sandbox_counts()
@@ -109,53 +110,22 @@ def streams(some: Iterable[RestStream], setting: str | None = None) -> str:
     rows = [
         (
             f"`{stream.name}`{_condition(stream, setting)}",
-            _escaped(_description(stream)[0]),
+            escaped(description(stream)[0]),
             ", ".join(f"`{name}`" for name in stream.primary_keys),
-            _incremental(stream),
-            _requests(stream),
-            _permission(stream),
-            _escaped(_description(stream)[1]),
+            incremental(stream),
+            requests(stream),
+            permission(stream),
+            escaped(description(stream)[1]),
         )
         for stream in some
     ]
-    return _table(("stream", "one row per", "key", "incremental by", "requests", "permission", "notes"), rows)
+    return table_of(("stream", "one row per", "key", "incremental by", "requests", "permission", "notes"), rows)
 
 
 def _condition(stream: RestStream, setting: str | None) -> str:
     if stream.optional:
         return " (off)"
     return f" (with `{stream.setting}`)" if stream.setting and stream.setting != setting else ""
-
-
-def _description(stream: RestStream) -> tuple[str, str]:
-    """What a row is, and the rest of the docstring."""
-    first, _, rest = inspect.cleandoc(type(stream).__doc__ or "").partition("\n\n")
-    return first.removeprefix("One row per ").rstrip("."), " ".join(rest.split())
-
-
-def _incremental(stream: RestStream) -> str:
-    if changed := stream.slices.changed:
-        return f"rows of `{stream.slices.parent}` that changed (`{changed}`)"
-    if stream.replication_key:
-        return f"`{stream.replication_key}`"
-    return "start of the last run" if stream.bookmark_is_run_start else "full table"
-
-
-def _requests(stream: RestStream) -> str:
-    """The number of requests of a full read."""
-    size = getattr(stream.pagination, "size", stream.page_size)
-    number = f"rows / {size}" if size else "1"
-    if stream.slices.parent:
-        number = f"1{' or more' if size else ''} per row of `{stream.slices.parent}`"
-    tap = cast("RestTap", stream._tap)  # noqa: SLF001 - streams have no public attribute for their tap
-    rate = tap.rates.get(stream.path)
-    return f"{number}, {rate.requests:g} {UNITS[int(rate.seconds)]}" if rate else number
-
-
-def _permission(stream: RestStream) -> str:
-    """The permission, with its name in a code span."""
-    needed = (stream.permission or "none: public").removeprefix("the ")
-    return re.sub(r"[\w-]+(:[\w-]+)+", r"`\g<0>`", needed)
 
 
 def _own_settings(tap: type[RestTap]) -> dict[str, Any]:
@@ -169,10 +139,10 @@ def _own_settings(tap: type[RestTap]) -> dict[str, Any]:
 def settings(properties: dict[str, Any]) -> str:
     """A table of settings."""
     rows = [
-        (f"`{name}`", _default_text(schema.get("default")), _escaped(schema["description"]))
+        (f"`{name}`", _default_text(schema.get("default")), escaped(schema["description"]))
         for name, schema in properties.items()
     ]
-    return _table(("setting", "default", "description"), rows)
+    return table_of(("setting", "default", "description"), rows)
 
 
 def _default_text(default: Any) -> str:  # noqa: ANN401 - JSON
@@ -193,7 +163,7 @@ def factorial_streams() -> str:
         )
         for module, lists in sorted(table().lists.items())
     ]
-    return _table(("module", "scope", "streams"), rows)
+    return table_of(("module", "scope", "streams"), rows)
 
 
 def _notes(row: Row) -> str:
@@ -218,16 +188,6 @@ def _notes(row: Row) -> str:
     if row.until < "9":
         marks.append(f"to {row.until}")
     return f" ({'; '.join(marks)})" if marks else ""
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
-    return "\n".join([lines[0], f"|{'---|' * len(head)}", *lines[1:]])
-
-
-def _escaped(text: str) -> str:
-    """Escapes text for a table cell."""
-    return text.replace("|", "\\|")
 
 
 def files() -> dict[Path, str]:

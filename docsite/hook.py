@@ -1,0 +1,60 @@
+"""MkDocs calls this module: it adds the generated pages to the site, and links to them."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mkdocs.structure.files import File, Files
+from pymdownx.superfences import fence_code_format
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))  # MkDocs loads this file by its path
+
+from docsite import diagrams, llms, reference  # noqa: E402
+from docsite.catalog import described, streams  # noqa: E402
+
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.pages import Page
+
+MERMAID = ROOT / "output" / "mermaid" / "package" / "dist" / "mermaid.min.js"
+SCRIPT = "assets/mermaid.min.js"
+CODE = re.compile(r"`(\w+)`")
+
+
+def on_config(config: MkDocsConfig) -> None:
+    """Draws diagrams if `make site` could fetch Mermaid. Without it, they are shown as text."""
+    if MERMAID.exists():
+        fence: dict[str, Any] = {"name": "mermaid", "class": "mermaid", "format": fence_code_format}
+        config.mdx_configs["pymdownx.superfences"] = {"custom_fences": [fence]}
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Adds the generated pages."""
+    generated = {**reference.stream_pages(), "reference/diagrams.md": diagrams.page()}
+    for path, text in generated.items():
+        files.append(File.generated(config, path, content=text))
+    written = {Path(file.src_uri): file.content_string for file in files.documentation_pages()}
+    files.append(File.generated(config, "llms.txt", content=llms.text(written)))
+    if MERMAID.exists():
+        files.append(File.generated(config, SCRIPT, abs_src_path=str(MERMAID)))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, **_kwargs: Any) -> str:
+    """Links the streams in a tap's tables to their pages, and loads Mermaid where there is a diagram."""
+    folder, _, tap = page.file.src_uri.removesuffix(".md").rpartition("/")
+    if folder == "reference" and tap in streams():
+        lines = markdown.splitlines()
+        return "\n".join(_linked(line, tap) if line.startswith("| ") else line for line in lines)
+    if MERMAID.exists() and "```mermaid" in markdown:
+        return f'{markdown}\n<script src="../{SCRIPT}"></script>\n'
+    return markdown
+
+
+def _linked(line: str, tap: str) -> str:
+    known = described(tap)
+    return CODE.sub(lambda found: f"[{found[0]}]({tap}/{found[1]}.md)" if found[1] in known else found[0], line)

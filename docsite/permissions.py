@@ -1,0 +1,78 @@
+"""The permissions to ask an administrator for, by question."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from typing import TYPE_CHECKING
+
+from tap_cornerstone.odata.stream import ODataStream
+
+from docsite.catalog import streams
+from docsite.text import permission, table_of
+
+if TYPE_CHECKING:
+    from docsite.catalog import StreamPage
+
+QUESTIONS: dict[str, dict[str, list[str]]] = {
+    "personio": {
+        "headcount, joiners and leavers": ["persons", "employments", "employees", "org_units", "workplaces"],
+        "absences": ["persons", "absence_types", "absence_periods", "absence_balances"],
+        "working time": ["persons", "attendance_periods", "projects"],
+        "pay": ["persons", "compensations", "compensation_types", "salary_bands"],
+        "open positions and applicants": ["recruiting_*"],
+        "documents": ["persons", "documents", "document_categories"],
+    },
+    "factorial": {
+        "headcount, joiners and leavers": ["employees_employees", "contracts_contract_versions", "teams_*"],
+        "absences": ["employees_employees", "timeoff_*"],
+        "working time": ["employees_employees", "attendance_*"],
+        "pay": ["employees_employees", "contracts_compensations", "payroll_supplements"],
+        "open positions and applicants": ["ats_*"],
+        "training": ["employees_employees", "trainings_*"],
+    },
+    "cornerstone": {
+        "people and their units": ["users_core", "user_ou_core", "ou_core", "ou_type_core"],
+        "training completion": [
+            "users_core",
+            "training_core",
+            "training_local_core",
+            "transcript_core",
+            "transcript_status_local_core",
+        ],
+        "open positions and applicants": ["job_requisitions", "job_applicants"],
+    },
+}
+"""The streams that answer each question, as glob patterns."""
+
+DISCOVERY = ("`obj_metadata:read`", "`reportingmetadata:view`")
+"""What the discovery of views and objects needs."""
+
+
+def of_vendor(vendor: str) -> str:
+    """Returns a table of a vendor's questions with their streams and permissions, and a list of all permissions."""
+    rows = [
+        (question, ", ".join(f"`{pattern}`" for pattern in patterns), ", ".join(_permissions(vendor, patterns)))
+        for question, patterns in QUESTIONS[vendor].items()
+    ]
+    every = _permissions(vendor, [pattern for patterns in QUESTIONS[vendor].values() for pattern in patterns])
+    block = "\n".join(name.strip("`") for name in every)
+    return f"{table_of(('question', 'streams', 'permissions'), rows)}\n\nFor all questions:\n\n```text\n{block}\n```"
+
+
+def _permissions(vendor: str, patterns: list[str]) -> list[str]:
+    pages = [page for pattern in patterns for page in matching(vendor, pattern)]
+    discovery = DISCOVERY if any(isinstance(page.stream, ODataStream) for page in pages) else ()
+    return [*discovery, *sorted({_named(page) for page in pages})]
+
+
+def _named(page: StreamPage) -> str:
+    """A permission without the plan that it is part of."""
+    text = permission(page.stream).partition(", and a plan")[0]
+    return re.sub(r"^scope (\w+)$", r"`\1`", text).removeprefix("scope ")
+
+
+def matching(vendor: str, pattern: str) -> list[StreamPage]:
+    """Returns the streams that match a pattern."""
+    known = streams()[f"tap-{vendor}"]
+    return [known[name] for name in fnmatch.filter(known, pattern)]

@@ -1,0 +1,120 @@
+"""The reference pages of the streams, in Markdown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tap_cornerstone.odata.stream import ODataStream
+
+from docsite.catalog import EXTRA, described, streams
+from docsite.queries import queries
+from docsite.text import description, escaped, incremental, permission, requests, table_of
+
+if TYPE_CHECKING:
+    from docsite.catalog import Field, StreamPage
+
+CORNERSTONE = "tap-cornerstone"
+LIVE = "Deleted rows are marked: `_sdc_deleted_at IS NULL` selects the others."
+
+
+def stream_pages() -> dict[str, str]:
+    """The pages of all streams, by their path in the site."""
+    return {
+        f"reference/{tap}/{name}.md": stream_page(page) for tap in streams() for name, page in described(tap).items()
+    }
+
+
+def described_views() -> str:
+    """A table of Cornerstone's views and objects whose columns are known."""
+    rows = [
+        (f"`{name}`", ", ".join(f"`{key}`" for key in page.stream.primary_keys), str(len(page.columns)))
+        for name, page in described(CORNERSTONE).items()
+        if isinstance(page.stream, ODataStream)
+    ]
+    return table_of(("view or object", "key", "known columns"), rows)
+
+
+def undescribed_views() -> str:
+    """A list of the others."""
+    names = streams()[CORNERSTONE].keys() - described(CORNERSTONE).keys()
+    return ", ".join(f"`{name}`" for name in sorted(names))
+
+
+def stream_page(page: StreamPage) -> str:
+    """Returns a stream's page."""
+    what, notes = description(page.stream)
+    if isinstance(page.stream, ODataStream):
+        what = f"row of this {'view' if page.name.startswith('vw_') else 'object'} of the portal"
+    parts = [
+        f"# {page.name}",
+        f"[{page.tap}](../{page.tap}.md) · one row per {what}.",
+        notes,
+        _facts(page),
+        "## Columns",
+        _columns(page),
+        f"Fields that the schema does not list are in `{EXTRA}`."
+        + (f" {LIVE} The column exists once the table has rows." if page.stream.versioned else ""),
+        _leads(page),
+        "## Example queries",
+        *(f"{query.title}:\n\n```sql\n{query.sql}\n```" for query in queries(page, streams()[page.tap])),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _facts(page: StreamPage) -> str:
+    stream = page.stream
+    rows = [
+        ("table", f"`{page.table}`"),
+        ("permission", permission(stream)),
+        ("endpoint", f"`{stream.method} {stream.path}`"),
+        ("key", ", ".join(f"`{name}`" for name in stream.primary_keys) or "none: rows are appended"),
+        ("incremental by", incremental(stream)),
+        ("requests", "" if isinstance(stream, ODataStream) else requests(stream)),
+        ("enabled by", _enabled(page)),
+        ("deletions", _deletions(page)),
+    ]
+    return table_of(("", ""), [(name, text) for name, text in rows if text])
+
+
+def _enabled(page: StreamPage) -> str:
+    if page.stream.optional:
+        return f"`optional_streams` with `{page.name}`"
+    return f"the setting `{page.stream.setting}`" if page.stream.setting else ""
+
+
+def _deletions(page: StreamPage) -> str:
+    if not page.stream.versioned:
+        return "not detected: the API drops old records"
+    if incremental(page.stream) == "full table":
+        return "detected by each run"
+    if isinstance(page.stream, ODataStream):
+        return "detected by a full refresh, and by each run if the portal tracks the changes of the object"
+    return "detected by a full refresh"
+
+
+def _columns(page: StreamPage) -> str:
+    rows = [(f"`{item.path[0]}`", item.type, _linked(page, item)) for item in page.columns]
+    return table_of(("column", "type", "description"), rows)
+
+
+def _linked(page: StreamPage, item: Field) -> str:
+    """A description whose references are links."""
+    text = escaped(item.description)
+    known = described(page.tap)
+    for name in dict.fromkeys(item.references):
+        if name in known and name != page.name:
+            text = text.replace(f"see `{name}`", f"see [`{name}`]({name}.md)")
+    return text
+
+
+def _leads(page: StreamPage) -> str:
+    known = described(page.tap)
+    out = [
+        f"- `{'.'.join(item.path)}`{' (a list)' if item.in_list else ''} leads to "
+        + (f"[`{name}`]({name}.md)" if name in known else f"`{name}`")
+        for item, name in page.references
+    ]
+    into = sorted({other.name for other in known.values() if any(name == page.name for _, name in other.references)})
+    if into:
+        out.append(f"- Ids of this stream are in {', '.join(f'[`{name}`]({name}.md)' for name in into)}")
+    return "\n".join(["## Where ids lead", "", *out]) if out else ""

@@ -1,0 +1,290 @@
+"""The documentation's queries and settings work, and the site has no broken link and requests nothing from outside."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import json
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+from hr_sandbox.testing import Sandbox, running
+from singer_rest.testing import synced
+from tap_personio.tap import TapPersonio
+
+from docsite.catalog import EVERYTHING, described, schema_of, streams
+from docsite.queries import queries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+DOCS = ROOT / "docs"
+CLIENT = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
+CREDENTIALS = {"personio": CLIENT, "factorial": {"api_key": "sandbox-api-key"}, "cornerstone": CLIENT}
+TAKES_MINUTES = "bulk_import_reports"
+"""A stream with a low rate limit. Its table is created without rows."""
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The code blocks of a page."""
+    return re.findall(rf"```{language}\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with running(employees=12, requests_per_minute=600_000) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def database(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All streams that have a page, loaded from the sandbox."""
+    folder = tmp_path_factory.mktemp("load")
+    for tap, (_, config) in EVERYTHING.items():
+        vendor = tap.removeprefix("tap-")
+        optional = [name for name, page in streams()[tap].items() if page.stream.optional and name != TAKES_MINUTES]
+        settings: dict[str, Any] = {
+            **config,
+            **CREDENTIALS[vendor],
+            "api_url": f"{sandbox.url}/{vendor}",
+            "optional_streams": optional,
+        }
+        if vendor == "personio":
+            settings["careers_url"] = f"{sandbox.url}/personio-careers"
+        if vendor == "cornerstone":
+            settings |= {"objects": list(described(tap)), "views": list(described(tap))}
+        load(folder, tap, settings)
+    with duckdb.connect(folder / "all.duckdb") as connection:
+        # A table gets this column with its first rows.
+        for schema, table in connection.execute(
+            "SELECT schema_name, table_name FROM duckdb_tables() WHERE NOT starts_with(table_name, '_singer')"
+        ).fetchall():
+            connection.execute(f'ALTER TABLE {schema}."{table}" ADD COLUMN IF NOT EXISTS _sdc_deleted_at TIMESTAMPTZ')
+    return folder / "all.duckdb"
+
+
+def load(folder: Path, tap: str, settings: dict[str, Any]) -> None:
+    """Runs a tap and the loader."""
+    (folder / "tap.json").write_text(json.dumps(settings))
+    path = str(folder / "all.duckdb")
+    (folder / "target.json").write_text(json.dumps({"path": path, "default_target_schema": schema_of(tap)}))
+    read = subprocess.run(
+        [BIN / tap, "--config", folder / "tap.json"],
+        capture_output=True,
+        check=False,
+        env={"XDG_CACHE_HOME": str(folder)},
+    )
+    assert read.returncode == 0, read.stderr.decode()
+    lines = read.stdout.splitlines()
+    sent = {json.loads(line)["stream"] for line in lines if line.startswith(b'{"type":"SCHEMA"')}
+    for name in described(tap).keys() - sent:
+        stream = streams()[tap][name].stream
+        schema = {"type": "SCHEMA", "stream": name, "schema": stream.schema, "key_properties": stream.primary_keys}
+        lines.append(json.dumps(schema, default=list).encode())
+    assert {TAKES_MINUTES} >= described(tap).keys() - sent, "the sandbox does not serve some streams"
+    written = subprocess.run(
+        [BIN / "target-duckdb", "--config", folder / "target.json"],
+        input=b"\n".join(lines) + b"\n",
+        capture_output=True,
+        check=False,
+    )
+    assert written.returncode == 0, written.stderr.decode()
+
+
+@pytest.mark.parametrize("tap", EVERYTHING)
+def test_example_queries_run(database: Path, tap: str) -> None:
+    with duckdb.connect(database, read_only=True) as connection:
+        for name, page in described(tap).items():
+            examples = queries(page, streams()[tap])
+            assert 1 <= len(examples) <= 3, name
+            for example in examples:
+                assert example.sql.rstrip().endswith(";")
+                rows = connection.execute(example.sql).fetchall()
+                count = connection.execute(f"SELECT count(*) FROM {schema_of(tap)}.{name}").fetchall()[0][0]
+                assert count == 0 or sum(row[-1] for row in rows) == count, f"{name}: {example.sql}"
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_tutorial_has_five_answers(database: Path, number: int) -> None:
+    found = blocks("tutorial.md", "sql")
+    assert len(found) == 5
+    with duckdb.connect(database, read_only=True) as connection:
+        assert connection.execute(found[number]).fetchall()
+
+
+Rows = list[dict[str, Any]]
+COLUMN_EXAMPLES: list[Callable[[Rows], bool]] = [
+    lambda rows: all(re.fullmatch(r"[0-9a-f]{64}", row["email"]) for row in rows),
+    lambda rows: all(row["email"] is None for row in rows),
+    lambda rows: all("email" not in row for row in rows),
+    lambda rows: all(row.keys() == {"id", "status"} for row in rows),
+    lambda rows: {row["status"] for row in rows} == {"ACTIVE"},
+]
+
+
+@pytest.mark.parametrize("number", range(len(COLUMN_EXAMPLES)))
+def test_examples_for_columns_do_what_they_say(sandbox: Sandbox, number: int) -> None:
+    found = blocks("how-to/columns.md", "json")
+    assert len(found) == len(COLUMN_EXAMPLES)
+    tap = TapPersonio(
+        config={
+            **CLIENT,
+            "api_url": f"{sandbox.url}/personio",
+            "stream_maps": json.loads(found[number]),
+            "stream_map_config": {"salt": "of-ours"},
+        }
+    )
+    output = synced(tap, "persons")
+    rows = [message["record"] for message in output.of("RECORD")]
+    assert rows
+    assert COLUMN_EXAMPLES[number](rows)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built site."""
+    if importlib.util.find_spec("mkdocs") is None:
+        pytest.skip("mkdocs is not installed: run `make site`, or `make test`")
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
+    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    return folder
+
+
+def test_the_site_has_a_page_for_each_stream(site: Path) -> None:
+    index = (site / "llms.txt").read_text()
+    for tap in EVERYTHING:
+        overview = (site / "reference" / f"{tap}.html").read_text()
+        for name in described(tap):
+            page = f"{tap}/{name}.html"
+            assert (site / "reference" / page).exists()
+            assert f'href="{page}"' in overview, f"{name} has no link in docs/reference/{tap}.md"
+            assert f"(reference/{page})" in index
+
+
+SEARCH = """<iframe src="index.html"></iframe><img src="wait">
+<script>
+  setInterval(() => {
+    const page = document.querySelector("iframe").contentDocument
+    const input = page.querySelector("input[name=query]")
+    if (!input) return
+    input.focus()
+    input.value = new URLSearchParams(location.search).get("q")
+    input.dispatchEvent(new Event("keyup"))
+    const links = [...page.querySelectorAll("a.md-search-result__link")].map(link => link.href)
+    if (links.length) fetch("found?" + links.join("&"))
+  }, 200)
+</script>"""
+"""A page that types into the search of another. It is loaded once that shows results, or after a while."""
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Serves the site, and the page that searches."""
+
+    found = threading.Event()
+    results = ""
+
+    def do_GET(self) -> None:
+        """Answers a request."""
+        if self.path.startswith("/found?"):
+            type(self).results = self.path
+            self.found.set()
+        elif self.path == "/wait":
+            self.found.wait(20)
+        elif not self.path.startswith("/search.html"):
+            super().do_GET()
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(SEARCH.encode() if self.path.startswith("/search.html") else b"")
+
+    def log_message(self, *_args: Any) -> None:
+        """Logs nothing."""
+
+
+@pytest.fixture(scope="module")
+def url(site: Path) -> Iterator[str]:
+    """The address of the served site."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(site)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class Browser:
+    """A headless browser without network but the loopback's."""
+
+    def __init__(self, command: str, profile: Path) -> None:
+        self.net_log = profile / "net-log.json"
+        self.command = [
+            command,
+            *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+            *("--disable-background-networking", "--disable-component-update", f"--user-data-dir={profile}"),
+            *("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--enable-logging=stderr"),
+            f"--log-net-log={self.net_log}",
+            "--dump-dom",
+        ]
+
+    def open(self, url: str) -> tuple[str, list[str]]:
+        """Returns a page's DOM, and its problems: what the console says, and requests to the outside."""
+        found = subprocess.run([*self.command, url], capture_output=True, text=True, check=True, timeout=120)
+        # A line per event. Requests of the browser itself have no origin.
+        lines = [line for line in self.net_log.read_text().splitlines() if '"initiator":"http' in line]
+        requested = re.findall(r'"url":"(https?://(?!127\.0\.0\.1)[^"]*)"', "\n".join(lines))
+        return found.stdout, [*re.findall(r".*CONSOLE.*", found.stderr), *requested]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Browser:
+    command = shutil.which("chromium") or shutil.which("google-chrome")
+    if command is None:
+        pytest.skip("no chromium")
+    return Browser(command, tmp_path_factory.mktemp("profile"))
+
+
+PAGES = [
+    "index.html",
+    "tutorial.html",
+    "how-to/permissions.html",
+    "reference/tap-factorial.html",
+    "reference/tap-personio/persons.html",
+    "reference/diagrams.html",
+]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_open_without_errors_and_requests_to_the_outside(url: str, browser: Browser, page: str) -> None:
+    dom, problems = browser.open(f"{url}/{page}")
+    assert "</html>" in dom
+    assert problems == []
+
+
+@pytest.mark.parametrize("script", ['src="https://outside.example/x.js">', ">throw new Error()"])
+def test_the_browser_reports_errors_and_requests_to_the_outside(
+    url: str, site: Path, browser: Browser, script: str
+) -> None:
+    (site / "page.html").write_text(f"<script {script}</script>")
+    assert browser.open(f"{url}/page.html")[1]
+
+
+def test_search_finds_a_stream(url: str, browser: Browser) -> None:
+    _, problems = browser.open(f"{url}/search.html?q=timeoff_leaves")
+    assert "/reference/tap-factorial/timeoff_leaves.html" in Handler.results
+    assert problems == []
