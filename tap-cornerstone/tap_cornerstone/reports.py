@@ -309,7 +309,7 @@ def is_finished(row: Mapping[str, Any]) -> bool:
 
 
 def _min_lines(name: str, row: Mapping[str, Any]) -> int | None:
-    """The minimum number of lines of a report, from the other counts of its import. None: unknown."""
+    """The minimum number of lines of a report, from the other counts of its import, or None if unknown."""
     counts = {other: parse_count(row.get(other)) for other in (*COUNTS, "total_records") if other != name}
     known = [count for count in counts.values() if count is not None]
     if name == "total_records":

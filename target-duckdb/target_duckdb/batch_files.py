@@ -1,4 +1,4 @@
-"""Reads the files of BATCH messages, whose records are loaded like those of RECORD messages, and removes them."""
+"""Reads BATCH message files, loads their records like those of RECORD messages, and removes the files."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ class ConfiguredTarget(Target):
         return errors
 
     def _warn_of_unknown(self) -> None:
-        """Warns of unknown settings. Names that start with an underscore are comments."""
+        """Warns about unknown settings. Names that start with an underscore are comments."""
         known = [*self.config_jsonschema["properties"], *_UNUSED]
         for name in [*self._config, *self._variables]:
             if name not in known and not name.startswith("_"):

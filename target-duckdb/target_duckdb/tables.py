@@ -1,4 +1,4 @@
-"""Tables of streams: found or created, and widened, never narrowed."""
+"""Finds or creates each stream's table. Columns may be widened but are never narrowed."""
 
 from __future__ import annotations
 

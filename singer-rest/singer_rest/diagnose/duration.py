@@ -20,7 +20,7 @@ class Load(NamedTuple):
     Args:
         endpoint: The endpoint.
         requests: Number of requests.
-        seconds: Duration of one. None: unknown.
+        seconds: Duration of one, or None if unknown.
         prefetches: Whether several are sent at a time.
     """
 

@@ -45,7 +45,7 @@ class Estimate(NamedTuple):
     Args:
         requests: Number of requests.
         accuracy: Whether that is the exact number, about it, or a lower bound.
-        rows: Number of rows. None: unknown.
+        rows: Number of rows, or None if unknown.
         note: Why it is not known better.
     """
 

@@ -18,7 +18,7 @@ class Meaning(Enum):
     NO_PERMISSION = auto()
     """The credential cannot read the endpoint."""
     NOT_LICENSED = auto()
-    """The company has not licensed the module, or the vendor has switched off the endpoint."""
+    """The company's plan does not include the module, or the vendor has switched off the endpoint."""
     PARENT_GONE = auto()
     """The parent whose children were requested was not found."""
     PARENT_FORBIDDEN = auto()
