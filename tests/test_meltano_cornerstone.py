@@ -44,7 +44,7 @@ def tables(project: Project) -> dict[str, int]:
     with duckdb.connect(project.database, read_only=True) as connection:
         names = connection.execute(
             "SELECT table_name FROM information_schema.tables "
-            "WHERE table_schema = 'tap_cornerstone' AND NOT starts_with(table_name, '_singer')"
+            "WHERE table_schema = 'tap_cornerstone' AND NOT starts_with(table_name, '_')"
         ).fetchall()
     found = {name: project.rows(name) for (name,) in names}
     # The sandbox counts the lines of complete reports, without the separate copies of warnings and errors.

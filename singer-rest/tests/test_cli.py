@@ -150,7 +150,7 @@ def test_catalog_that_selects_nothing(cli: Callable[..., Any]) -> None:
 def test_missing_config_file(cli: Callable[..., Any]) -> None:
     code, _, log = cli("--config", "/nowhere/config.json")
     assert code == 1
-    assert "--config cannot be read" in log
+    assert "The file given with --config does not exist." in log
 
 
 def test_unreachable_host(cli: Callable[..., Any]) -> None:

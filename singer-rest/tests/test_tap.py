@@ -486,7 +486,7 @@ def test_older_catalog_loses_no_field(make_tap: Callable[..., Any], shop: Any, v
     shop.data["/kinds"] = [{"id": "cat", "price": 5}]
     catalog = make_tap().catalog_dict
     for stream in catalog["streams"]:
-        del stream["schema"]["properties"]["price"]
+        del stream["schema"]["properties"]["price"], stream["schema"]["description"]
         for entry in stream["metadata"]:
             if entry["breadcrumb"] == []:
                 entry["metadata"]["selected"] = stream["tap_stream_id"] == "kinds"
@@ -494,6 +494,7 @@ def test_older_catalog_loses_no_field(make_tap: Callable[..., Any], shop: Any, v
     tap.sync_all()
     lines = [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
     assert [line["record"] for line in lines if line["type"] == "RECORD"] == [{"id": "cat", "_extra": {"price": 5}}]
+    assert lines[0]["schema"]["description"] == "One row per kind."
 
 
 @pytest.mark.parametrize(

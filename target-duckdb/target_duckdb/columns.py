@@ -22,6 +22,14 @@ METADATA_TYPES = {
     TABLE_VERSION: "BIGINT",
     DELETED_AT: "TIMESTAMPTZ",
 }
+METADATA_DESCRIPTIONS = {
+    "_sdc_extracted_at": "When the tap read the record.",
+    "_sdc_received_at": "When the loader received the record.",
+    "_sdc_batched_at": "When the batch of the record was committed.",
+    "_sdc_sequence": "When the loader received the record, in milliseconds since 1970.",
+    TABLE_VERSION: "The version of the row: the full read that sent it last.",
+    DELETED_AT: "When the row was found deleted at the source. Empty if it is live.",
+}
 
 
 class SpoolFormat(Enum):
@@ -125,3 +133,17 @@ def schema_columns(schema: Mapping[str, Any], *, native: bool = False) -> tuple[
         for name, value in properties.items()
         if name != DELETED_AT
     )
+
+
+def descriptions(schema: Mapping[str, Any]) -> dict[str | None, str | None]:
+    """Returns what a schema says of each property, and of the stream under the name None."""
+    properties = schema.get("properties")
+    parts = {None: schema, **(properties if isinstance(properties, dict) else {})}
+    return {name: _text(part.get("description")) if isinstance(part, dict) else None for name, part in parts.items()}
+
+
+def _text(value: Any) -> str | None:  # noqa: ANN401 - a schema may be anything
+    """Returns a description as DuckDB can store it."""
+    if not isinstance(value, str):
+        return None
+    return value.replace("\0", " ").strip().encode("utf-8", "backslashreplace").decode() or None

@@ -13,6 +13,7 @@ from singer_sdk.plugin_base import _ConfigInput
 
 from target_duckdb.errors import TargetError
 from target_duckdb.plugin import ConfiguredTarget
+from target_duckdb.runs import FAILED, STOPPED
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -43,6 +44,9 @@ class Command(ConfiguredTarget):
 
     def close(self) -> None:
         """Removes temporary files."""
+
+    def end_run(self, status: str, error: str) -> None:
+        """Records why the run ends before its input did."""
 
     def defer_signals(self) -> None:
         """Defers signals, so that a batch is either handed over to its thread or not.
@@ -131,12 +135,17 @@ class Command(ConfiguredTarget):
         number = error.number if isinstance(error, StoppedError) else target.stopped if target is not None else 0
         if number:
             cls.logger.warning("Stopped by signal %d: rows that were not committed are not kept.", number)
+            if target is not None:
+                target.end_run(STOPPED, f"Stopped by signal {number}.")
             sys.exit(_SIGNAL_EXIT + number)
         if isinstance(error, BrokenPipeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise Python fails to flush at exit
         if isinstance(error, SystemExit):
             raise error
-        cls.logger.error(_error_message(error))
+        message = _error_message(error)
+        cls.logger.error(message)
+        if target is not None:
+            target.end_run(FAILED, message)
         if "MELTANO_EXTRACTOR_NAME" in os.environ:
             _drain_input()
         sys.exit(1)

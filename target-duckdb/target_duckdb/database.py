@@ -15,18 +15,22 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from target_duckdb.errors import (
+    LockedTargetError,
     OutOfMemoryTargetError,
     TargetError,
     duckdb_message,
     is_extension_error,
     is_lock_error,
+    lock_holder,
 )
+from target_duckdb.own_tables import STATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
 logger = logging.getLogger("target-duckdb")
 
+_MAX_NAMED_FILES = 3
 _MAX_PAUSE = 1.0
 #: Enough for most batches. With more, DuckDB caches more of the file but is not faster.
 _LOW_MEMORY_BYTES = 160 * 1000**2
@@ -37,8 +41,6 @@ _DEFAULT_SIZE = 512 * 1000**2
 
 _TOKEN_SETTING = "motherduck_token"  # noqa: S105 - a name
 IN_MEMORY = ":memory:"
-STATE_TABLE = "_singer_state"
-REJECTED_TABLE = "_rejected"
 
 
 def _is_remote(path: str) -> bool:
@@ -62,6 +64,10 @@ def parse_size(text: str) -> int:
         return _DEFAULT_SIZE
     base = 1024 if match[3] else 1000
     return int(float(match[1]) * base ** " kmgt".index((match[2] or " ").lower()))
+
+
+def _parse_version(text: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", text)]
 
 
 def no_row_matches(connection: duckdb.DuckDBPyConnection, source: str, condition: str | None) -> bool:
@@ -107,6 +113,7 @@ class Database:
         token: A MotherDuck token, for paths that start with `md:`.
         attach: Databases to attach.
         catalog: The name of the database that holds the tables, by default the one at `path`.
+        storage_version: The DuckDB version that must be able to read a new file, such as `v1.0.0`.
     """
 
     def __init__(
@@ -118,6 +125,7 @@ class Database:
         token: str | None = None,
         attach: Iterable[Attachment] = (),
         catalog: str | None = None,
+        storage_version: str | None = None,
     ) -> None:
         self.path = path
         self._memory_limit = memory_limit
@@ -129,6 +137,9 @@ class Database:
             # A batch is too small to be split: more threads take more memory and more CPU time.
             "threads": 1,
         }
+        self._storage_version = storage_version
+        if storage_version and not _is_remote(path):
+            self._config["storage_compatibility_version"] = storage_version
         #: Called just before a transaction is committed. An exception rolls it back.
         self.before_commit: Callable[[], None] = lambda: None
         self._stopped = threading.Event()
@@ -175,22 +186,47 @@ class Database:
             reason = (error.strerror or "unknown reason").lower()
             raise TargetError(f"The DuckDB file cannot be opened ({reason}): check the setting `path`.") from None
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether the file does not exist."""
+        return self._is_file and not Path(self.path).exists()
+
+    def _note_new_file(self) -> None:
+        """Names other DuckDB files beside a new one, in case its path has changed."""
+        path = Path(self.path)
+        others = sorted(other.name for other in path.parent.glob("*.duckdb") if other != path)
+        if others:
+            more = len(others) - _MAX_NAMED_FILES
+            logger.info(
+                "The DuckDB file '%s' is created. Its folder also has %s%s:"
+                " if your earlier loads are there, rename that file, or set `path` to it.",
+                path.name,
+                ", ".join(f"'{name}'" for name in others[:_MAX_NAMED_FILES]),
+                f" and {more} more" if more > 0 else "",
+            )
+
     @contextmanager
-    def transaction(self, temp_directory: Path, *, low_memory: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    def transaction(
+        self, temp_directory: Path, *, low_memory: bool = False, wait: bool = True
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
         """Opens the database for one transaction, which is committed at the end or rolled back on an error.
 
         Args:
             temp_directory: Where DuckDB writes data that does not fit into memory.
             low_memory: Whether to use less memory than the limit.
+            wait: Whether to wait while another process has the file open.
 
         Raises:
+            LockedTargetError: The file is locked for longer than `lock_timeout`.
             OutOfMemoryTargetError: The transaction needs more memory than with `low_memory`.
-            TargetError: The file is locked for longer than `lock_timeout`, or DuckDB fails.
+            TargetError: DuckDB fails.
         """
         committing = False
+        if self.is_missing:
+            self._note_new_file()
         os.umask(self._umask | self._missing_permissions())
         try:
-            connection = self._open(read_only=False)
+            connection = self._open(read_only=False, wait=wait)
             try:
                 self._interruptible = connection
                 self._configure(connection, temp_directory, low_memory=low_memory)
@@ -229,11 +265,11 @@ class Database:
         Raises:
             TargetError: The file does not exist, or cannot be read.
         """
-        if self._is_file and not Path(self.path).exists():
+        if self.is_missing:
             raise TargetError("The DuckDB file does not exist, so it has no state: check the setting `path`.")
         try:
             with self._open(read_only=True) as connection:
-                table = f"{quoted(self.catalog(connection))}.{quoted(schema)}.{quoted(STATE_TABLE)}"
+                table = f"{quoted(self.catalog(connection))}.{quoted(schema)}.{quoted(STATE.name)}"
                 schemas = self._schemas_with_states(connection)
                 query = f"SELECT state FROM {table} WHERE state_id = ?"  # noqa: S608 - quoted names
                 has_states = schema.lower() in {name.lower() for name in schemas}
@@ -253,7 +289,7 @@ class Database:
     def _schemas_with_states(self, connection: duckdb.DuckDBPyConnection) -> list[str]:
         found = connection.execute(
             "SELECT schema_name FROM duckdb_tables() WHERE table_name = ? AND database_name = ? ORDER BY ALL",
-            [STATE_TABLE, self.catalog(connection)],
+            [STATE.name, self.catalog(connection)],
         )
         return [name for (name,) in found.fetchall()]
 
@@ -275,8 +311,8 @@ class Database:
             mode = 0
         return 0o077 & ~mode
 
-    def _open(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-        end = time.monotonic() + self._lock_timeout
+    def _open(self, *, read_only: bool, wait: bool = True) -> duckdb.DuckDBPyConnection:
+        end = time.monotonic() + (self._lock_timeout if wait else 0)
         pause = 0.05
         logged = False
         while True:
@@ -285,13 +321,14 @@ class Database:
             except duckdb.Error as error:
                 if not is_lock_error(error):
                     raise
+                holder = lock_holder(error)
                 if self._stopped.is_set() or time.monotonic() >= end:
-                    raise TargetError(
-                        "The DuckDB file is still open in another process after `lock_timeout`:"
-                        " close it there, or raise that setting."
+                    raise LockedTargetError(
+                        "The DuckDB file is still open in another process after `lock_timeout`: close it there"
+                        f"{holder}, or raise that setting."
                     ) from None
             if not logged:
-                logger.info("The DuckDB file is open in another process: waiting for it.")
+                logger.info("The DuckDB file is open in another process%s: waiting for it.", holder)
                 logged = True
             self._stopped.wait(min(pause, max(0.0, end - time.monotonic())))
             pause = min(pause * 2, _MAX_PAUSE)
@@ -300,6 +337,10 @@ class Database:
         try:
             # A database in memory, which only attaches others, cannot be opened read-only.
             connection = duckdb.connect(self.path, read_only and self.path != IN_MEMORY, self._config)
+        except duckdb.InvalidInputException:
+            raise TargetError(
+                f"DuckDB {duckdb.__version__} cannot write the setting `storage_version`: choose one of its versions."
+            ) from None
         except duckdb.Error as error:
             if self._remote and not is_extension_error(error):
                 raise TargetError(
@@ -325,8 +366,24 @@ class Database:
                 f"Entry {number} of the setting `attach` cannot be attached: check its path, alias and options."
             ) from None
 
+    def _check_storage_version(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Warns once of a file that is newer than the setting."""
+        wanted, self._storage_version = self._storage_version, None
+        if not wanted or wanted == "latest" or self._remote:
+            return
+        tag = "SELECT tags['storage_version'] FROM duckdb_databases() WHERE database_name = current_database()"
+        actual = str(connection.execute(tag).fetchall()[0][0]).rstrip("+")
+        if _parse_version(actual) > _parse_version(wanted):
+            logger.warning(
+                "The DuckDB file has the storage version %s, which the setting `storage_version` (%s) does not change:"
+                " load into a new file, or copy it with COPY FROM DATABASE.",
+                actual,
+                wanted,
+            )
+
     def _configure(self, connection: duckdb.DuckDBPyConnection, temp_directory: Path, *, low_memory: bool) -> None:
         connection.execute("SET TimeZone = 'UTC'")
+        self._check_storage_version(connection)
         if self._remote:
             return
         try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import re
+from pathlib import PurePath
 
 import duckdb
 
@@ -13,6 +15,10 @@ class TargetError(Exception):
 
 class OutOfMemoryTargetError(TargetError):
     """DuckDB ran out of memory; the batch was rolled back."""
+
+
+class LockedTargetError(TargetError):
+    """Another process has the file open."""
 
 
 class LineError(Exception):
@@ -75,6 +81,7 @@ _CONSTRAINTS = {
     "primary key": "PRIMARY KEY",
     "unique": "UNIQUE",
 }
+_HOLDER = re.compile(r"lock is held in (.+) \(PID (\d+)\)")
 _NOT_NULL = "NOT NULL constraint failed: "
 
 
@@ -120,6 +127,12 @@ def is_lock_error(error: duckdb.Error) -> bool:
     """Whether another process has the file open."""
     text = str(error).lower()
     return "could not set lock" in text or "being used by another process" in text
+
+
+def lock_holder(error: duckdb.Error) -> str:
+    """Names the process that has the file open, in parentheses. Empty if DuckDB does not tell."""
+    match = _HOLDER.search(str(error))
+    return f" ({PurePath(match[1]).name}, process {match[2]})" if match else ""
 
 
 def is_extension_error(error: duckdb.Error) -> bool:

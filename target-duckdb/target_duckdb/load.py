@@ -3,48 +3,33 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import duckdb
 
-from target_duckdb import merge, nested_values, types, versions
-from target_duckdb.columns import DELETED_AT, METADATA_TYPES, TABLE_VERSION, SpoolFormat
-from target_duckdb.database import STATE_TABLE, no_row_matches, quoted
-from target_duckdb.errors import OutOfMemoryTargetError, TargetError, constraint_message
-from target_duckdb.names import assign_names
-from target_duckdb.segments import ROW_FIELDS, ActivateVersion, Segment
+from target_duckdb.database import no_row_matches, quoted
+from target_duckdb.errors import LockedTargetError, OutOfMemoryTargetError, TargetError, constraint_message
+from target_duckdb.own_tables import RUNS
+from target_duckdb.runs import SUCCEEDED, UNFINISHED, Counts, Run, StreamBatch
 from target_duckdb.spool import MIN_OBJECT_SIZE
-from target_duckdb.tables import Tables
-from target_duckdb.type_fit import TypeFit, canonical_text_sql, fit_types, text_sql, timestamp_sql, value_sql
-from target_duckdb.versions import version_sql
+from target_duckdb.table_notes import SchemaChange
+from target_duckdb.tables import Tables, is_own
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from target_duckdb.columns import Column
     from target_duckdb.database import Database
     from target_duckdb.rejected import RejectedRecords
+    from target_duckdb.stream_load import StreamLoad
     from target_duckdb.streams import Stream
-    from target_duckdb.tables import Table
 
 logger = logging.getLogger("target-duckdb")
 
-_RECEIVED_AT = "make_timestamptz(s.received)"
-_METADATA_SQL = {
-    "_sdc_extracted_at": timestamp_sql("s.extracted"),
-    "_sdc_received_at": _RECEIVED_AT,
-    "_sdc_batched_at": "now()",
-    "_sdc_sequence": "s.received // 1000",  # milliseconds, as the SDK counts
-    TABLE_VERSION: "s.version",
-    DELETED_AT: f"CASE WHEN s.deleted IS NOT NULL THEN coalesce({timestamp_sql('s.deleted')}, {_RECEIVED_AT}) END",
-}
-#: Types of existing metadata columns, from other loaders, that are kept, by the type that this target uses.
-_WIDE_ENOUGH = {
-    "BIGINT": {"BIGINT", "HUGEINT", "UBIGINT", "UHUGEINT", "DOUBLE", "VARCHAR", "JSON"},
-    "TIMESTAMPTZ": {"TIMESTAMPTZ", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "VARCHAR", "JSON"},
-}
+FRAGMENT_ADVICE = "For a full read, run the tap without its state, with Meltano by `--full-refresh`."
+
 _LOW_MEMORY_COLUMNS = 500  # of all tables in a batch
 
 
@@ -58,6 +43,8 @@ class Loader:
         state_id: Identifies the row of the state table.
         hard_delete: Whether deleted rows are removed instead of marked.
         method: The load method.
+        run: What the run has done.
+        allows_fragments: Whether a table may lack rows from before the bookmark that the tap began with.
     """
 
     database: Database
@@ -65,9 +52,44 @@ class Loader:
     state_id: str
     hard_delete: bool
     method: type[StreamLoad]
+    run: Run
+    allows_fragments: bool = True
+
+    def begin(self, temp_directory: Path) -> None:
+        """Records that a run has started. If the file is open in another process or does not exist, a batch does."""
+        if self.database.is_missing:
+            return
+        with suppress(LockedTargetError), self.database.transaction(temp_directory, wait=False) as connection:
+            names = (self.database.catalog(connection), self.schema, RUNS.name)
+            table = ".".join(map(quoted, names))
+            # Usually an earlier run has created the table. Listing all tables takes longer than the rest.
+            if is_own(connection, table, RUNS):
+                self.run.insert(connection, table)
+            else:
+                connection.rollback()  # no statement can follow one about a table that does not exist
+                connection.begin()
+                self._write_run(connection, UNFINISHED)
+
+    def end(self, temp_directory: Path, status: str, error: str) -> None:
+        """Records that the run failed, if that is possible."""
+        with suppress(TargetError), self.database.transaction(temp_directory, wait=False) as connection:
+            self._write_run(connection, status, error)
+
+    def _write_run(self, connection: duckdb.DuckDBPyConnection, status: str, error: str | None = None) -> None:
+        tables = self._tables(connection)
+        self.run.write(connection, tables, {}, status=status, error=error)
+        tables.save()
+
+    def _tables(self, connection: duckdb.DuckDBPyConnection) -> Tables:
+        return Tables(connection, self.database.catalog(connection), self.schema)
 
     def commit(
-        self, streams: Iterable[Stream], rejected: RejectedRecords, state: str | None, temp_directory: Path
+        self,
+        streams: Iterable[Stream],
+        rejected: RejectedRecords,
+        state: str | None,
+        temp_directory: Path,
+        status: str = UNFINISHED,
     ) -> None:
         """Commits all spooled rows and the state in one transaction.
 
@@ -76,6 +98,7 @@ class Loader:
             rejected: Records that could not be loaded.
             state: The state as JSON text, None if there is none.
             temp_directory: Where DuckDB writes data that does not fit into memory.
+            status: The status of the run after the batch.
 
         Raises:
             TargetError: The batch was rolled back.
@@ -92,12 +115,12 @@ class Loader:
         )
         if low_memory:
             try:
-                self._commit(streams, rejected, state, temp_directory, low_memory=True)
+                self._commit(streams, rejected, state, temp_directory, status, low_memory=True)
             except OutOfMemoryTargetError:
                 logger.info("DuckDB needs more memory for this batch: retrying with the whole memory_limit.")
             else:
                 return
-        self._commit(streams, rejected, state, temp_directory, low_memory=False)
+        self._commit(streams, rejected, state, temp_directory, status, low_memory=False)
 
     def _commit(
         self,
@@ -105,236 +128,69 @@ class Loader:
         rejected: RejectedRecords,
         state: str | None,
         temp_directory: Path,
+        status: str,
         *,
         low_memory: bool,
     ) -> None:
+        batch: dict[str, StreamBatch] = {}
         with self.database.transaction(temp_directory, low_memory=low_memory) as connection:
-            tables = Tables(connection, self.database.catalog(connection), self.schema)
+            tables = self._tables(connection)
             for stream in streams:
                 load = self.method(connection, tables, stream, hard_delete=self.hard_delete)
                 try:
                     load.run()
                 except duckdb.ConstraintException as error:
                     raise TargetError(constraint_message(error, stream.name, load.table_name)) from None
+                batch[stream.name] = load.result
+                self._check_fragment(load)
             rejected.load(connection, tables)
+            for name, count in rejected.counts.items():
+                batch.setdefault(name, StreamBatch()).counts += Counts(received=count, rejected=count)
+            if status == SUCCEEDED:
+                _note_sent_columns(connection, tables, self.run.sums(batch))
+            tables.save()
             if state is not None:
-                self._write_state(connection, tables.sql_name(STATE_TABLE), state)
+                self._write_state(connection, tables.sql_name(tables.state_table()), state)
+            self.run.write(connection, tables, batch, state=state, status=status)
+        self.run.commit(batch, state)
+
+    def _check_fragment(self, load: StreamLoad) -> None:
+        """Records whether a table lacks older rows.
+
+        Raises:
+            TargetError: It does, and must not.
+        """
+        name, result = load.stream_name, load.result
+        since = result.fragment_since = load.main.fragment_since = self.run.fragment_since(
+            name, result, load.main.fragment_since
+        )
+        if since and not self.allows_fragments:
+            raise TargetError(
+                f"Stream '{name}': its table lacks rows from before {since}, because the tap continued from an older"
+                f" state when the table was created. {FRAGMENT_ADVICE}"
+            )
 
     def _write_state(self, connection: duckdb.DuckDBPyConnection, table: str, state: str) -> None:
-        connection.execute(
-            f"CREATE TABLE IF NOT EXISTS {table} (state_id VARCHAR, state VARCHAR, committed_at TIMESTAMPTZ)"
-        )
         connection.execute(f"DELETE FROM {table} WHERE state_id = ?", [self.state_id])  # noqa: S608 - quoted names
         connection.execute(f"INSERT INTO {table} VALUES (?, ?, now())", [self.state_id, state])  # noqa: S608 - quoted names
 
 
-class StreamLoad:
-    """Loads one batch of a stream into its table. Upserts rows."""
-
-    def __init__(
-        self, connection: duckdb.DuckDBPyConnection, tables: Tables, stream: Stream, *, hard_delete: bool
-    ) -> None:
-        self._connection = connection
-        self._tables = tables
-        self._stream = stream
-        self._hard_delete = hard_delete
-
-    @property
-    def table_name(self) -> str:
-        """The name of the current table."""
-        return self._table.name
-
-    def run(self) -> None:
-        """Creates the table and runs the stream's steps in order."""
-        self._use_table(self._tables.open(self._stream.name, self._stream.keys))
-        for step in self._stream.steps:
-            if isinstance(step, ActivateVersion):
-                self._activate(step)
-            else:
-                self._load(step)
-
-    def _use_table(self, table: Table) -> None:
-        """Selects the table to load into and adds the columns that the stream needs."""
-        stream = self._stream
-        self._table = table
-        schemas = [*(names for segment in stream.segments for names in segment.schemas), [*stream.declared_types]]
-        properties = dict.fromkeys(name for names in schemas for name in names)
-        self._metadata = self._metadata_columns(properties)
-        own = [name for name in properties if name not in self._metadata]
-        schemas = [[*self._metadata, *names] for names in schemas]
-        self._names = assign_names([*self._metadata, *own], table.columns, table.generated, table.column_names, schemas)
-        for recorded, key in zip(table.recorded_keys, table.keys, strict=True) if table.recorded_keys else ():
-            if table.columns and table.find_column(recorded) != self._names[key]:
-                raise TargetError(self._key_error)
-        self._warn_of_names(own)
-        table.save_column_names(self._names, stream.flattened_objects)
-        self._table.ensure_columns(
-            {self._names[name]: type_ for name, type_ in stream.declared_types.items() if name in own}
-            | {self._names[name]: _metadata_type(name, table.columns.get(self._names[name])) for name in self._metadata}
-        )
-
-    @property
-    def _key_error(self) -> str:
-        return (
-            f"Stream '{self._stream.name}': its key now uses another property that differs only in case:"
-            " rename or drop its table and load the stream again in full."
-        )
-
-    @property
-    def _key_names(self) -> set[str]:
-        """The names of the key properties in lower case."""
-        return {key.lower() for key in self._stream.keys}
-
-    def _metadata_columns(self, properties: Iterable[str]) -> list[str]:
-        """Returns the metadata columns to fill: those required, and those that the table already has."""
-        stream = self._stream
-        wanted = set(METADATA_TYPES) if stream.metadata else set()
-        if stream.sends_versions:
-            wanted |= {TABLE_VERSION, DELETED_AT}
-        if stream.sends_deletions:
-            wanted.add(DELETED_AT)
-        wanted |= {name for name in METADATA_TYPES if self._table.find_column(name)} - {
-            name.lower() for name in properties
-        }
-        return [name for name in METADATA_TYPES if name in wanted]
-
-    def _warn_of_names(self, properties: Iterable[str]) -> None:
-        for name in properties:
-            column = self._names[name]
-            if column != name and ("", name) not in self._stream.warned:
-                self._stream.warned.add(("", name))
-                logger.warning(
-                    "Stream '%s': property '%s' is loaded into column '%s'.", self._stream.name, name, column
-                )
-
-    def _load(self, segment: Segment) -> None:
-        self._read(segment)
-        fitted = self._fitted_types(segment)
-        self._table.ensure_columns({name: fit.type for name, fit, _ in fitted})
-        types_, flattened = self._table.columns, self._table.flattened
-        values = []
-        for name, fit, position in fitted:
-            is_present = segment.is_present_sql(segment.source_columns(segment.columns[position].name, flattened))
-            key = segment.columns[position].name.lower() in self._key_names
-            value = types.convert(_value_sql(segment, position, fit, key=key), fit.type, types_[name])
-            if key and types_[name] == "VARCHAR":
-                value = self._key_text_sql(segment.columns[position], f"s.c{position}", name)
-            values.append(merge.Value(name, value, is_present))
-        tap_values = {value.column: value.sql for value in values}
-        values = [value for value in values if value.column not in {self._names[name] for name in self._metadata}]
-        for name in self._metadata:
-            column = self._names[name]
-            value = f"CAST({_METADATA_SQL[name]} AS {types_[column]})"
-            if column in tap_values:  # the tap's value takes precedence, except for the version
-                candidates = (value, tap_values[column]) if name == TABLE_VERSION else (tap_values[column], value)
-                value = f"coalesce({', '.join(candidates)})"
-            values.append(merge.Value(column, value))
-        if flattened:
-            values += self._null_values(segment, {value.column for value in values})
-        self._merge(values)
-
-    def _key_text_sql(self, column: Column, spooled: str, name: str) -> str:
-        """Returns SQL for the canonical text of a spooled value in a key column, for current and former types."""
-        former_types = self._table.canonical_types_of(name, column.declared_type or column.type)
-        return canonical_text_sql(types.convert(spooled, column.spool_type, "VARCHAR"), former_types)
-
-    def _null_values(self, segment: Segment, own: set[str]) -> Iterator[merge.Value]:
-        """Yields NULL for an object's column if the segment flattens it, and for its flattened columns if not."""
-        properties = {column: name for name, column in (self._table.column_names | self._names).items()}
-        for column, type_ in self._table.columns.items():
-            if column in own:
-                continue
-            source_columns = segment.source_columns(properties.get(column, column), self._table.flattened)
-            if source_columns:
-                yield merge.Value(column, f"CAST(NULL AS {type_})", segment.is_present_sql(source_columns))
-
-    def _merge(self, values: list[merge.Value]) -> None:
-        """Merges the spooled rows into the table."""
-        if self._table.keys:
-            keys = [self._names[key] for key in self._table.keys]
-            # False if two schemas in a batch use different columns as the key.
-            if not {*keys} <= {value.column for value in values}:
-                raise TargetError(self._key_error)
-            # `_sdc_table_version` is a property of the tap, and no message has a version.
-            if TABLE_VERSION in self._stream.declared_types and not self._stream.sends_versions:
-                merge.upsert(self._connection, self._table, values, keys)
-                return
-            with versions.keep_newest_versions(self._connection, self._table, values, keys):
-                merge.upsert(self._connection, self._table, values, keys)
-        else:
-            merge.append(self._connection, self._table, versions.fill_versions(self._connection, self._table, values))
-        if self._hard_delete and DELETED_AT in self._metadata:
-            deleted_at = quoted(self._names[DELETED_AT])
-            self._connection.execute(f"DELETE FROM {self._table.sql} WHERE {deleted_at} IS NOT NULL")  # noqa: S608 - quoted names
-
-    def _fitted_types(self, segment: Segment) -> list[tuple[str, TypeFit, int]]:
-        """Returns table column, type that holds all values, and position in the segment, for each column."""
-        result = []
-        fitted = fit_types(self._connection, merge.SPOOL, segment.columns, self._key_names)
-        for position, (column, fit) in enumerate(zip(segment.columns, fitted, strict=True)):
-            name = self._names[column.name]
-            wide = types.common_type(self._table.columns.get(name, fit.type), fit.type)
-            if column.spool_format is SpoolFormat.NATIVE:
-                result.append((name, TypeFit("JSON") if wide == "JSON" else fit, position))
-                continue
-            lossy = types.lossy_sql(value_sql(f"s.c{position}", fit.type), fit.type, wide)
-            fits = no_row_matches(self._connection, f"{merge.SPOOL} AS s", lossy)
-            # VARCHAR keeps empty strings.
-            result.append(
-                (name, fit if fits and not (fit.irregular and wide == "VARCHAR") else TypeFit("VARCHAR"), position)
-            )
-        return result
-
-    def _read(self, segment: Segment) -> None:
-        fields = ROW_FIELDS | {f"c{position}": column.spool_type for position, column in enumerate(segment.columns)}
-        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE _spool AS {segment.file.select(fields)}")
-
-    def _activate(self, step: ActivateVersion) -> None:
-        """Deletes rows of older versions, and rows without a version if the activated version is complete.
-
-        A tap that sends ACTIVATE_VERSION before the rows may send changes only, so rows loaded without versions stay.
-        Rows of the version before its activation, or of an older version in the table, prove a full read.
-        """
-        version, deleted_at = version_sql(quoted(self._names[TABLE_VERSION])), quoted(self._names[DELETED_AT])
-        if step.needs_rows and no_row_matches(self._connection, self._table.sql, f"{version} = {step.version:d}"):
-            return
-        older = f"{version} < {step.version:d}"
-        if step.after_rows or not no_row_matches(self._connection, self._table.sql, older):
-            self._warn_of_rows_without_version(self._table)
-            older = f"({version} IS NULL OR {older})"
-        if self._hard_delete:
-            self._connection.execute(f"DELETE FROM {self._table.sql} WHERE {older}")  # noqa: S608 - quoted names
-        else:
-            self._connection.execute(
-                f"UPDATE {self._table.sql} SET {deleted_at} = now() WHERE {older} AND {deleted_at} IS NULL"  # noqa: S608 - quoted names
-            )
-
-    def _warn_of_rows_without_version(self, table: Table) -> None:
-        """Warns of live rows without a version that the activation deletes."""
-        version, deleted_at = table.find_column(TABLE_VERSION), table.find_column(DELETED_AT)
-        live = [f"{version_sql(quoted(version))} IS NULL"] if version else []
-        live += [f"{quoted(deleted_at)} IS NULL"] if deleted_at else []
-        where = f" WHERE {' AND '.join(live)}" if live else ""
-        rows = self._connection.execute(f"SELECT count(*) FROM {table.sql}{where}").fetchall()[0][0]  # noqa: S608 - quoted names
-        if rows:
+def _note_sent_columns(
+    connection: duckdb.DuckDBPyConnection, tables: Tables, streams: Mapping[str, StreamBatch]
+) -> None:
+    """Records the columns that the streams of a complete run have, and names those that keep old values."""
+    for name, stream in streams.items():
+        if stream.table is None or not stream.columns:
+            continue
+        sql = tables.sql_name(stream.table)
+        gone = tables.set_sent_columns(stream.table, stream.columns)
+        tables.changes += [SchemaChange(stream.table, "column no longer sent", column) for column in gone]
+        filled = [column for column in gone if not no_row_matches(connection, sql, f"{quoted(column)} IS NOT NULL")]
+        if filled:
             logger.warning(
-                "Stream '%s': %d unversioned rows are not in the activated version and are being deleted.",
-                self._stream.name,
-                rows,
+                "Stream '%s': columns that the tap no longer sends keep their old values."
+                " To empty them: UPDATE %s SET %s;",
+                name,
+                sql,
+                ", ".join(f"{quoted(column)} = NULL" for column in filled),
             )
-
-
-def _metadata_type(name: str, existing: str | None) -> str:
-    """Returns the type of a metadata column: the existing type if it is wide enough."""
-    own = METADATA_TYPES[name]
-    return existing if existing in _WIDE_ENOUGH[own] else own
-
-
-def _value_sql(segment: Segment, position: int, fit: TypeFit, *, key: bool) -> str:
-    """Returns SQL that converts a spooled value to the type that its column needs."""
-    column = segment.columns[position]
-    if column.spool_format is SpoolFormat.NATIVE:
-        return nested_values.value_sql(f"s.c{position}", column.type, fit.type)
-    if fit.type == "VARCHAR" and column.type != fit.type:
-        return text_sql(f"s.c{position}", column, key=key)
-    return value_sql(f"s.c{position}", fit.type, irregular=fit.irregular, key=key)

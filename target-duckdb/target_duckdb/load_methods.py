@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from target_duckdb import merge
-from target_duckdb.load import StreamLoad
 from target_duckdb.segments import ActivateVersion
+from target_duckdb.stream_load import StreamLoad
 from target_duckdb.versions import newest_version
 
 if TYPE_CHECKING:
-    from target_duckdb.tables import Table
+    from target_duckdb.table import Table
 
 logger = logging.getLogger("target-duckdb")
 
@@ -22,8 +22,8 @@ class AppendOnlyLoad(StreamLoad):
     """Appends rows, even if the stream has a key. Never changes or deletes rows."""
 
     @override
-    def _merge(self, values: list[merge.Value]) -> None:
-        merge.append(self._connection, self._table, values)
+    def _merge(self, values: list[merge.Value]) -> tuple[int, int]:
+        return merge.append(self._connection, self._table, values), 0
 
     @override
     def _activate(self, step: ActivateVersion) -> None:
@@ -36,10 +36,16 @@ class OverwriteLoad(StreamLoad):
     The staging table outlives the run, so that a resumed run can complete its version.
     """
 
+    @property
     @override
-    def run(self) -> None:
+    def main(self) -> Table:
+        return self._main
+
+    @override
+    def _run(self) -> None:
         self._main = self._tables.open(self._stream.name, self._stream.keys)
-        if not self._main.columns:
+        self._is_new = not self._main.columns
+        if self._is_new:
             self._use_table(self._main)
         self._active = self._active_version()
         for step in self._stream.steps:
@@ -98,11 +104,12 @@ class OverwriteLoad(StreamLoad):
             self._use_table(self._main)
             super()._activate(step)
             self._main.version = self._active = step.version
-            self._main.write_comment()
             return
         # Without staged rows the version is empty so far, and so is the new table.
         staging = self._tables.staging(self._main, step.version)
         self._warn_of_rows_without_version(self._main)
+        rows = self._connection.execute(f"SELECT count(*) FROM {self._main.sql}")  # noqa: S608 - quoted names
+        self.counts.deleted += rows.fetchall()[0][0]
         self._use_table(staging)
         self._main = self._tables.swap(self._main, staging)
         self._active = step.version

@@ -10,7 +10,7 @@ from target_duckdb.database import quoted
 if TYPE_CHECKING:
     import duckdb
 
-    from target_duckdb.tables import Table
+    from target_duckdb.table import Table
 
 #: The rows of the segment in spool formats, always with the alias `s`. Columns are numbered and qualified, because the
 #: columns of a stream may have any name. Rows are never deleted, so `rowid` is their order of arrival.
@@ -34,15 +34,17 @@ class Value:
     is_present: str | None = None
 
 
-def append(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Value]) -> None:
-    """Appends all rows in order."""
+def append(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Value]) -> int:
+    """Appends all rows in order. Returns their number."""
     table.is_empty = False
     columns = ", ".join(quoted(value.column) for value in values)
     expressions = ", ".join(value.sql for value in values)
-    connection.execute(f"INSERT INTO {table.sql} ({columns}) SELECT {expressions} FROM {SPOOL} AS s")  # noqa: S608 - quoted names
+    return _count(connection, f"INSERT INTO {table.sql} ({columns}) SELECT {expressions} FROM {SPOOL} AS s")  # noqa: S608 - quoted names
 
 
-def upsert(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Value], keys: list[str]) -> None:
+def upsert(
+    connection: duckdb.DuckDBPyConnection, table: Table, values: list[Value], keys: list[str]
+) -> tuple[int, int]:
     """Replaces rows with the same key and inserts the others. The last of several rows with the same key wins.
 
     Table columns that are not in the stream keep their values, and get their defaults in new rows.
@@ -52,6 +54,9 @@ def upsert(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Val
         table: The table, with all columns of `values`.
         values: The values of the columns.
         keys: The key columns of the table.
+
+    Returns:
+        How many rows were inserted, and how many rows with the same keys they replaced.
     """
     positions = {value.column: position for position, value in enumerate(values)}
     key_sql = ", ".join(values[positions[key]].sql for key in keys)
@@ -65,25 +70,27 @@ def upsert(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Val
         kept = dict.fromkeys([*keys, *others, *(value.column for value in values if value.is_present)])
         old = f"SELECT {', '.join(f't.{quoted(name)}' for name in kept)} FROM {table.sql} AS t"  # noqa: S608 - quoted names
         connection.execute(f"CREATE OR REPLACE TEMP TABLE _old AS {old} SEMI JOIN {key_rows} AS k ON {same}")
+    replaced = 0
     if not table.is_empty:
-        connection.execute(f"DELETE FROM {table.sql} AS t USING {key_rows} AS k WHERE {same}")  # noqa: S608 - quoted names
+        replaced = _count(connection, f"DELETE FROM {table.sql} AS t USING {key_rows} AS k WHERE {same}")  # noqa: S608 - quoted names
     table.is_empty = False
     columns = ", ".join(quoted(name) for name in [*positions, *others])
     if not needs_old_rows:
         rows = _last_rows(connection, values, key_sql)
-        connection.execute(f"INSERT INTO {table.sql} ({columns}) {rows}")
-        return
+        return _count(connection, f"INSERT INTO {table.sql} ({columns}) {rows}"), replaced
     results = [
         f"CASE WHEN k.h{position} THEN k.v{position} ELSE t.{quoted(value.column)} END"
         if value.is_present
         else f"k.v{position}"
         for position, value in enumerate(values)
     ] + [f"t.{quoted(name)}" for name in others]
+    inserted = 0
     defaults = not table.column_defaults.keys().isdisjoint(others)
     for rows in _merged_rows(connection, values, key_sql) if partial else [_last_rows(connection, values, key_sql)]:
-        connection.execute(
+        inserted += _count(
+            connection,
             f"INSERT INTO {table.sql} ({columns}) SELECT {', '.join(results)} FROM ({rows}) AS k"  # noqa: S608 - quoted names
-            f" {'' if defaults else 'LEFT '}JOIN {_OLD} AS t ON {same}"
+            f" {'' if defaults else 'LEFT '}JOIN {_OLD} AS t ON {same}",
         )
         if defaults:
             own = ", ".join(quoted(name) for name in positions)
@@ -91,10 +98,42 @@ def upsert(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Val
                 f"CASE WHEN k.h{position} THEN k.v{position} END" if value.is_present else f"k.v{position}"
                 for position, value in enumerate(values)
             )
-            connection.execute(
-                f"INSERT INTO {table.sql} ({own}) SELECT {new} FROM ({rows}) AS k ANTI JOIN {_OLD} AS t ON {same}"  # noqa: S608 - quoted names
+            inserted += _count(
+                connection,
+                f"INSERT INTO {table.sql} ({own}) SELECT {new} FROM ({rows}) AS k ANTI JOIN {_OLD} AS t ON {same}",  # noqa: S608 - quoted names
             )
     connection.execute(f"DROP TABLE {_OLD}")
+    return inserted, replaced
+
+
+def _count(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
+    """Executes a statement. Returns how many rows it inserted, deleted or counted."""
+    return int(connection.execute(sql).fetchall()[0][0])
+
+
+def count_marks(
+    connection: duckdb.DuckDBPyConnection, table: Table, values: list[Value], keys: list[str]
+) -> tuple[int, int]:
+    """Counts the deletion marks of the spool before they are merged.
+
+    Args:
+        connection: A connection in a transaction.
+        table: The table, with all columns of `values`.
+        values: The values of the columns.
+        keys: The key columns of the table.
+
+    Returns:
+        How many rows they will mark, and how many of these are in the table already.
+    """
+    sql = {value.column: value.sql for value in values}
+    marks = f"FROM {SPOOL} AS s WHERE s.deleted IS NOT NULL"
+    if not {*keys} <= sql.keys() or not keys:
+        return _count(connection, f"SELECT count(*) {marks}"), 0
+    columns = ", ".join(f"{sql[key]} AS k{position}" for position, key in enumerate(keys))
+    same = " AND ".join(f"t.{quoted(key)} = k.k{position}" for position, key in enumerate(keys))
+    marked = f"(SELECT DISTINCT {columns} {marks})"
+    existing = f"SELECT count(*) FROM {table.sql} AS t SEMI JOIN {marked} AS k ON {same}"  # noqa: S608 - quoted names
+    return _count(connection, f"SELECT count(*) FROM {marked}"), _count(connection, existing)  # noqa: S608 - quoted names
 
 
 def _last_rows(connection: duckdb.DuckDBPyConnection, values: list[Value], key_sql: str) -> str:

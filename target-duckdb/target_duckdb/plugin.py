@@ -72,6 +72,7 @@ class ConfiguredTarget(Target):
             token=self.config.get("token"),
             attach=[Attachment(**item) for item in attach],
             catalog=self.config.get("catalog"),
+            storage_version=self.config.get("storage_version"),
         )
 
     @property
@@ -145,6 +146,8 @@ class ConfiguredTarget(Target):
         """Reads the configuration files."""
         try:
             return super().cb_config(ctx, param, value)
+        except FileNotFoundError:
+            message = "The file given with --config does not exist."
         except OSError as error:
             reason = (error.strerror or "unknown reason").lower()
             message = f"The file given with --config cannot be read: {reason}."

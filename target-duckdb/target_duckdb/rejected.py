@@ -9,6 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from target_duckdb.messages import repair
+from target_duckdb.own_tables import REJECTED
 from target_duckdb.spool import SpoolFile
 
 if TYPE_CHECKING:
@@ -63,6 +64,14 @@ class RejectedRecords:
         self._pending[stream, reason] += 1
 
     @property
+    def counts(self) -> Counter[str]:
+        """How many are not committed yet, by stream."""
+        found: Counter[str] = Counter()
+        for (stream, _), count in self._pending.items():
+            found[stream] += count
+        return found
+
+    @property
     def max_line_bytes(self) -> int:
         """The length of the longest spooled line in bytes."""
         return self._file.max_line_bytes if self._file else 0
@@ -76,7 +85,7 @@ class RejectedRecords:
         """Inserts the records into their table."""
         if self._file is None:
             return
-        self._table = tables.rejected_table()
+        self._table = tables.own(REJECTED)
         connection.execute(
             f"INSERT INTO {tables.sql_name(self._table)} (stream, record, reason, received)"  # noqa: S608 - quoted names
             " SELECT s.stream, coalesce(TRY_CAST(s.record AS JSON), to_json(s.record)), s.reason,"

@@ -62,6 +62,7 @@ class Segment:
 
     Attributes:
         file: The spool file.
+        rows: The number of its rows.
         version: The version of its first row. The version of all rows if versions are separated.
         columns: The columns of all parts. Column n is field `c<n>` of the file.
         parts: Rows of a part update only the columns of that part.
@@ -75,6 +76,7 @@ class Segment:
     parts: list[Part] = field(default_factory=list)
     has_deletion_marks: bool = False
     separator: str = SEPARATOR
+    rows: int = 0
 
     def __post_init__(self) -> None:
         self._positions: dict[str, int] = {}

@@ -86,6 +86,17 @@ SETTINGS = th.PropertiesList(
         ),
     ),
     th.Property(
+        "on_fragment",
+        th.StringType,
+        default="warn",
+        allowed_values=["warn", "fail"],
+        title="On Fragment",
+        description=(
+            "What to do with a table that is created while the tap continues from an older state, so that it lacks all"
+            " rows that have not changed since. `warn`: load it with a warning. `fail`: end the run."
+        ),
+    ),
+    th.Property(
         "primary_key_required",
         th.BooleanType,
         default=False,
@@ -119,6 +130,15 @@ SETTINGS = th.PropertiesList(
         default=False,
         title="Remove Batch Files",
         description="Whether files of BATCH messages are removed once their records are committed.",
+    ),
+    th.Property(
+        "storage_version",
+        th.CustomType({"type": "string", "pattern": r"^(v\d+\.\d+\.\d+|latest)$"}),
+        title="Storage Version",
+        description=(
+            "The DuckDB version, such as `v1.0.0`, that must be able to read a new file; by default that of the"
+            " installed DuckDB. An existing file keeps its own."
+        ),
     ),
     th.Property(
         "lock_timeout",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 
 from target_duckdb import types
-from target_duckdb.columns import Column, schema_columns
+from target_duckdb.columns import Column, descriptions, schema_columns
 from target_duckdb.errors import LineError, RecordError
 from target_duckdb.fast_decode import NOT_FAST_DECODABLE, RunDecoder
 from target_duckdb.flatten import Flattener, Flattening
@@ -43,6 +43,7 @@ class Stream:
         keys: Names of its key properties.
         columns: The columns of its schema, widened where values needed it.
         declared_types: The types declared by its schema, by property.
+        descriptions: What its schema says of each property, and of the stream under the name None.
         steps: What the next batch does, in order.
         sends_versions: Whether its messages have versions.
         sends_deletions: Whether its records have deletion marks (`_sdc_deleted_at`).
@@ -65,6 +66,7 @@ class Stream:
     keys: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
     declared_types: dict[str, str] = field(default_factory=dict)
+    descriptions: dict[str | None, str | None] = field(default_factory=dict)
     steps: list[Segment | ActivateVersion] = field(default_factory=list)
     sends_versions: bool = False
     sends_deletions: bool = False
@@ -106,7 +108,7 @@ class Stream:
         known = self._layouts.get(text)
         if known is not None:
             self._schema, self._schema_json, self.keys, self.has_new_schema = schema, text, keys, True
-            self.declared_types = known.declared_types
+            self.declared_types, self.descriptions = known.declared_types, known.descriptions
             self._use_layout(known)
             return
         flattener = Flattener(schema, keys, self.flatten) if self.flatten.max_level else None
@@ -124,6 +126,7 @@ class Stream:
         self._schema, self._schema_json, self._flattener = original, text, flattener
         self.keys, self.has_new_schema = keys, True
         self.declared_types = {column.name: column.type for column in columns}
+        self.descriptions = descriptions(schema)
         self.sends_deletions = self.sends_deletions or "_sdc_deleted_at" in (schema.get("properties") or {})
         if len(self._layouts) >= _MAX_LAYOUTS:
             self._layouts.clear()
@@ -143,7 +146,7 @@ class Stream:
 
     def _set_columns(self, columns: tuple[Column, ...], ignored: set[str]) -> None:
         decoder = RecordDecoder(columns, self.keys, ignored)
-        self._use_layout(Layout(columns, self.declared_types, decoder, ignored, self._flattener))
+        self._use_layout(Layout(columns, self.declared_types, self.descriptions, decoder, ignored, self._flattener))
 
     def _use_layout(self, layout: Layout) -> None:
         self._layout = layout
@@ -175,6 +178,7 @@ class Stream:
             self._track_version(version)
         self.loaded_count += count
         segment, part = self._segment_and_part(run.versions[0])
+        segment.rows += count
         received = time.time_ns() // 1000
         segment.file.add_columns(
             part.fields,
@@ -226,6 +230,7 @@ class Stream:
                 for position, column in zip(part.positions, self.columns, strict=True)
                 if column.name in present
             ]
+        segment.rows += 1
         now = time.time_ns() // 1000
         row = (now, version, message.time_extracted, positions, part.number, *values)
         # A nested value is spooled twice, parsed and as text.

@@ -13,17 +13,21 @@ from target_duckdb.batch_files import BatchFiles, remove_files
 from target_duckdb.command import Command, write_line
 from target_duckdb.database import parse_size
 from target_duckdb.errors import LineError, RecordError, TargetError
-from target_duckdb.load import Loader, StreamLoad
+from target_duckdb.load import FRAGMENT_ADVICE, Loader
 from target_duckdb.load_methods import AppendOnlyLoad, OverwriteLoad
 from target_duckdb.messages import NESTED_TOO_DEEP, Message, json_text
 from target_duckdb.plugin import expand_home
 from target_duckdb.rejected import RejectedRecords
+from target_duckdb.runs import SUCCEEDED, UNFINISHED, Run
 from target_duckdb.spool import SpoolDirectory
+from target_duckdb.stream_load import StreamLoad
 from target_duckdb.stream_maps import Route, Router
 from target_duckdb.streams import Stream
 from target_duckdb.worker import Worker
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from target_duckdb.messages import MessageReader
 
 _BATCH_BYTES = 256 << 20  # at most
@@ -51,7 +55,11 @@ class TargetDuckDB(Command):
             self.state_id,
             hard_delete=self.config["hard_delete"] and method != "append-only",
             method=_METHODS[method],
+            run=Run(self.state_id),
+            allows_fragments=self.config["on_fragment"] == "warn",
         )
+        self._received: set[str] = set()  # streams of the input that had records
+        self._has_begun = False
         temp_dir = self.config.get("temp_dir")
         self._spool = SpoolDirectory(expand_home(temp_dir) if temp_dir else None)
         self._router = Router(self.config)
@@ -75,8 +83,22 @@ class TargetDuckDB(Command):
 
     # Message handlers. They take structs instead of the SDK's dictionaries.
 
+    def _begin(self) -> None:
+        """Records in a thread that the run has started, so that a run that is killed leaves a trace."""
+        if not self._has_begun:
+            self.defer_signals()
+            self._has_begun = True
+            self._worker.start(lambda: self._loader.begin(self._temp_directory))
+            self.release_signals()
+
+    @property
+    def _temp_directory(self) -> Path:
+        """Where DuckDB writes data that does not fit into memory."""
+        return self._spool.path / "duckdb"
+
     def _process_schema_message(self, message: Message) -> None:  # type: ignore[override]
         self._ends_with_state = False
+        self._begin()
         schema = json.loads(json_text(message.schema)) if message.schema else None
         if not message.stream or not isinstance(schema, dict):
             raise LineError("its SCHEMA message has no stream or no schema.")
@@ -111,7 +133,9 @@ class TargetDuckDB(Command):
 
     def _add(self, message: Message) -> None:
         self._ends_with_state = False
-        for route in self._routes_for(message.stream):
+        routes = self._routes_for(message.stream)
+        self._received.add(str(message.stream))
+        for route in routes:
             try:
                 record = route.record(message.record)
             except RecordError as error:
@@ -148,6 +172,7 @@ class TargetDuckDB(Command):
         """Rejects a line whose record cannot be decoded. Returns False if the run must end."""
         if name not in self._routes or not self._rejects_bad_records:
             return False
+        self._received.add(name)
         for route in self._routes[name]:  # a record that a map could not change must not be kept
             self._reject(self._stream_for(route), None if route.map else line, RecordError(reason))
             self._count_record(len(line))
@@ -180,6 +205,7 @@ class TargetDuckDB(Command):
         self._track_columns(stream)
         if not stream.add_run(lines, count, batch):
             return 0
+        self._received.add(name)
         self._rows += count
         self._bytes += size
         self._ends_with_state = False
@@ -194,11 +220,15 @@ class TargetDuckDB(Command):
         if state == "null":
             self.logger.warning("A STATE message is ignored because its value is null.")
             return
+        is_first = not self._routes
+        if not is_first:
+            self._begin()
+        self._loader.run.see_state(state, self._received)
         self._pending_state, self._ends_with_state = state, True
         if not self._rows and not any(stream.steps for stream in self._streams.values()):
             self._safe_state = self._pending_state
         # A state before all else says what the tap is about to do, such as a full read, even if the run is killed.
-        if time.monotonic() - self._last_commit >= _BATCH_SECONDS or not self._routes:
+        if time.monotonic() - self._last_commit >= _BATCH_SECONDS or is_first:
             self._commit()
 
     def _process_activate_version_message(self, message: Message) -> None:  # type: ignore[override]
@@ -237,7 +267,7 @@ class TargetDuckDB(Command):
         """Commits the last batch and logs warnings of rejected records and versions that were not activated."""
         self._activate_deferred_versions()
         try:
-            self._commit()
+            self._commit(SUCCEEDED)
             self._worker.wait()
         except (Exception, SystemExit):
             self._save_state()
@@ -253,6 +283,23 @@ class TargetDuckDB(Command):
                     stream.name,
                     stream.staging_table,
                 )
+        self._warn_of_fragments()
+        self.logger.info("%s", self._loader.run.summary)
+
+    def _warn_of_fragments(self) -> None:
+        if fragments := self._loader.run.fragments:
+            self.logger.warning(
+                "Tables that lack older rows, because the tap continued from an older state when they were created: %s."
+                " %s",
+                ", ".join(f"'{table}' (before {since})" for table, since in fragments.items()),
+                FRAGMENT_ADVICE,
+            )
+
+    def end_run(self, status: str, error: str) -> None:
+        """Records that the run failed, if it has begun and the file can be written at once."""
+        if self._has_begun:
+            self.database.before_commit = lambda: None
+            self._loader.end(self._temp_directory, status, error)
 
     def _activate_deferred_versions(self) -> None:
         """Activates the versions that were sent before their rows, if the tap seems to have finished."""
@@ -287,17 +334,22 @@ class TargetDuckDB(Command):
         self._counted_steps[stream.name] = steps
         self._columns += len(stream.columns)
 
-    def _commit(self) -> None:
+    def _commit(self, status: str = UNFINISHED) -> None:
         """Commits all rows and the state in a thread, which then writes the state to standard output.
+
+        Args:
+            status: The status of the run afterwards.
 
         Raises:
             TargetError: The batch before could not be committed.
         """
         self._worker.wait()
         changed = [stream for stream in self._streams.values() if stream.has_new_schema or stream.steps]
-        if self._pending_state is None and not self._rejected and not changed:
+        is_last = status != UNFINISHED and self._has_begun
+        if self._pending_state is None and not self._rejected and not changed and not is_last:
             return
         self.defer_signals()
+        self._has_begun = True
         streams = [stream.take() for stream in changed]
         rejected, state, files = self._rejected.take(), self._pending_state, self._batch_files
         rows = self._rows - len(rejected)
@@ -305,16 +357,23 @@ class TargetDuckDB(Command):
         self._rows = self._bytes = self._columns = 0
         self._counted_steps.clear()
         self._last_commit = time.monotonic()
-        self._worker.start(lambda: self._commit_batch(streams, rejected, state, rows, files))
+        self._worker.start(lambda: self._commit_batch(streams, rejected, state, rows=rows, files=files, status=status))
         self.release_signals()
 
     def _commit_batch(
-        self, streams: list[Stream], rejected: RejectedRecords, state: str | None, rows: int, files: list[str]
+        self,
+        streams: list[Stream],
+        rejected: RejectedRecords,
+        state: str | None,
+        *,
+        rows: int,
+        files: list[str],
+        status: str,
     ) -> None:
-        self._loader.commit(streams, rejected, state, self._spool.path / "duckdb")
+        self._loader.commit(streams, rejected, state, self._temp_directory, status)
         if state is not None:
             write_line(state)
-        if rows:
+        if rows and status == UNFINISHED:
             self.logger.info("Committed a batch of %d rows.", rows)
         rejected.clear()
         for stream in streams:
@@ -339,7 +398,7 @@ class TargetDuckDB(Command):
             return
         self.database.before_commit = lambda: None
         with suppress(TargetError):  # report the error that ended the run, not this one
-            self._loader.commit((), RejectedRecords(self._spool), self._safe_state, self._spool.path / "duckdb")
+            self._loader.commit((), RejectedRecords(self._spool), self._safe_state, self._temp_directory)
             write_line(self._safe_state)
 
     def close(self) -> None:

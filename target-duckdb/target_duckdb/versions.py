@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from target_duckdb.merge import Value
-    from target_duckdb.tables import Table
+    from target_duckdb.table import Table
 
 _NEWEST_VERSIONS = "temp.main._newest"
 

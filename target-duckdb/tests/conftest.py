@@ -126,6 +126,11 @@ class Duck:
             for name, type_ in self.query("SELECT name, type FROM pragma_table_info(?)", (f'"{schema}"."{table}"',))
         }
 
+    def tables(self) -> list[str]:
+        """Names of the tables of streams."""
+        own = "starts_with(table_name, '_')"
+        return [name for (name,) in self.query(f"SELECT table_name FROM duckdb_tables() WHERE NOT {own} ORDER BY 1")]
+
     def state(self) -> list[tuple[Any, ...]]:
         return self.query("SELECT state_id, state FROM _singer_state ORDER BY 1")
 

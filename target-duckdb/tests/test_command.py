@@ -57,10 +57,12 @@ def test_about_lists_every_setting() -> None:
         "load_method": "upsert",
         "hard_delete": False,
         "on_bad_record": "set_aside",
+        "on_fragment": "warn",
         "primary_key_required": False,
         "data_flattening_max_level": 0,
         "nested": "json",
         "remove_batch_files": False,
+        "storage_version": None,
         "lock_timeout": 60,
         "memory_limit": "512MB",
         "temp_dir": None,
@@ -182,7 +184,11 @@ def test_invalid_settings(duck: Any, settings: dict[str, Any], sentence: str, ca
 def test_unreadable_config_files(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     broken = tmp_path / "broken.json"
     broken.write_text('{"token": "secret"')
-    for path, sentence in ((broken, "is not a JSON object"), (tmp_path / "none.json", "cannot be read")):
+    for path, sentence in (
+        (broken, "is not a JSON object"),
+        (tmp_path / "none.json", "given with --config does not exist."),
+        (tmp_path, "cannot be read: "),
+    ):
         assert _main("--config", str(path)) == 1
         assert sentence in caplog.text
         assert "secret" not in caplog.text

@@ -69,7 +69,9 @@ def test_locked_file_is_waited_for(duck: Any, schema: Any, record: Any, caplog: 
     messages = [schema("s", COLUMNS, ["id"]), record("s", {"id": 1}), STATE]
     with (
         _holding(duck.path, 60),
-        pytest.raises(TargetError, match="is still open in another process after `lock_timeout`: close it there"),
+        pytest.raises(
+            TargetError, match="is still open in another process after `lock_timeout`: close it there \\(python"
+        ),
     ):
         duck.load(*messages, lock_timeout=0)
     caplog.clear()
@@ -78,6 +80,44 @@ def test_locked_file_is_waited_for(duck: Any, schema: Any, record: Any, caplog: 
         assert duck.load(*messages) == ['{"bookmark": 1}']
     assert caplog.text.count("waiting for it") == 1
     assert duck.query("FROM s") == [(1, None)]
+
+
+def _storage(duck: Any) -> str:
+    return str(duck.query("SELECT tags['storage_version'] FROM duckdb_databases() WHERE database_name = 'hr'")[0][0])
+
+
+def test_storage_version_of_a_new_file(duck: Any, schema: Any, record: Any, caplog: pytest.LogCaptureFixture) -> None:
+    messages = [schema("s", COLUMNS, ["id"]), record("s", {"id": 1}), STATE]
+    for _ in range(2):
+        duck.load(*messages, storage_version="v1.0.0")
+        assert _storage(duck) == "v1.0.0+"
+    duck.load(*messages)
+    assert _storage(duck) == "v1.0.0+"
+    assert "storage" not in caplog.text
+    duck.path.unlink()
+    duck.load(*messages)
+    duck.load(*messages, storage_version="v1.2.0", batch_size_rows=1)
+    assert caplog.text.count("which the setting `storage_version` (v1.2.0) does not change: load into a new file") == 1
+    with pytest.raises(TargetError, match=r"DuckDB 2.* cannot write the setting `storage_version`"):
+        duck.load(*messages, storage_version="v0.0.1")
+
+
+def test_new_file_names_others_beside_it(duck: Any, schema: Any, record: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    messages = [schema("s", COLUMNS, ["id"]), record("s", {"id": 1})]
+    duck.load(*messages, STATE)
+    assert "is created" not in caplog.text
+    for _ in range(2):
+        duck.load(*messages, path=str(duck.folder / "warehouse.duckdb"))
+    (line,) = (message for message in caplog.messages if "is created" in message)
+    assert line == (
+        "The DuckDB file 'warehouse.duckdb' is created. Its folder also has 'hr.duckdb':"
+        " if your earlier loads are there, rename that file, or set `path` to it."
+    )
+    for number in range(3):
+        (duck.folder / f"x{number}.duckdb").touch()
+    duck.load(*messages, path=str(duck.folder / "new.duckdb"))
+    assert "'hr.duckdb', 'warehouse.duckdb', 'x0.duckdb' and 2 more:" in caplog.text
 
 
 def test_file_is_closed_between_batches(duck: Any, schema: Any, record: Any) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from target_duckdb.errors import TargetError
-from target_duckdb.load import Loader, StreamLoad
+from target_duckdb.load import Loader
 from target_duckdb.messages import MessageReader
+from target_duckdb.stream_load import StreamLoad
 from target_duckdb.streams import Stream
 
 PROPERTIES = {

@@ -37,10 +37,6 @@ def _rows(duck: Any, table: str = "s") -> list[tuple[Any, ...]]:
     return rows
 
 
-def _tables(duck: Any) -> list[str]:
-    return [name for (name,) in duck.query("SELECT table_name FROM duckdb_tables() ORDER BY 1")]
-
-
 # append-only
 
 
@@ -72,7 +68,7 @@ def test_activated_version_replaces_the_table(duck: Any, version: Any, size: int
     assert _rows(duck) == [(1, "v1"), (2, "v1"), (3, "v1")]
     duck.load(*version(3, 3, 4, 5, keys=keys), _activate(3), **settings)
     assert _rows(duck) == [(3, "v3"), (4, "v3"), (5, "v3")]
-    assert _tables(duck) == ["s"]
+    assert duck.tables() == ["s"]
 
 
 def test_table_is_unchanged_without_activation(duck: Any, version: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -124,7 +120,7 @@ def test_rows_of_the_active_version_are_upserted(duck: Any, version: Any) -> Non
     assert _rows(duck) == [(1, "v1"), (2, "v1"), (3, "v1")]
     duck.load(*version(1, 4), _activate(1), load_method="overwrite")
     assert _rows(duck) == [(1, "v1"), (2, "v1"), (3, "v1"), (4, "v1")]
-    assert _tables(duck) == ["s"]
+    assert duck.tables() == ["s"]
 
 
 def test_version_of_an_upserted_table_is_recognized(duck: Any, version: Any) -> None:
@@ -141,7 +137,7 @@ def test_version_older_than_the_active_one_overwrites_nothing(
     head, *rows = version(1, 3, 9)
     duck.load(head, _activate(1), *rows, load_method="overwrite", batch_size_rows=1)
     assert _rows(duck) == [(1, "v2"), (2, "v2"), (3, "v1"), (9, "v1")]
-    assert _tables(duck) == ["s"]
+    assert duck.tables() == ["s"]
     duck.load(*version(1, 8), _activate(1), load_method="overwrite", hard_delete=True)
     assert [row[0] for row in _rows(duck)] == [1, 2, 3, 8, 9]
     assert caplog.text.count("have an older version than its table or staging table") == 2  # once in each run
@@ -168,7 +164,7 @@ def test_version_activated_before_its_rows_keeps_rows_without_versions(
         head, *rows = version(170, *ids)
         duck.load(head, _activate(170), *rows, load_method="overwrite", batch_size_rows=size)
     assert _rows(duck) == [(1, "vNone"), (2, "vNone"), (3, "v170"), (4, "v170"), (9, "v170")]
-    assert _tables(duck) == ["s"]
+    assert duck.tables() == ["s"]
     assert "unversioned rows" not in caplog.text
     duck.load(*version(171, 1), _activate(171), load_method="overwrite")
     assert _rows(duck) == [(1, "v171")]
@@ -194,7 +190,7 @@ def test_version_activated_before_its_rows(duck: Any, version: Any) -> None:
     head, *rows = version(2, 2, 3, 2)
     duck.load(head, _activate(2), *rows, load_method="overwrite", batch_size_rows=1)
     assert _rows(duck) == [(2, "v2"), (3, "v2")]
-    assert _tables(duck) == ["s"]
+    assert duck.tables() == ["s"]
 
 
 def test_records_without_a_version_are_upserted(duck: Any, version: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -233,7 +229,7 @@ def test_staging_table_name_that_is_taken(duck: Any, schema: Any, record: Any, v
     duck.load(*version(1), _activate(1), load_method="overwrite")
     assert _rows(duck) == [(1, "v1")]
     assert _rows(duck, "s__next_2_2") == [(3, None)]
-    assert _tables(duck) == ["s", "s__next", "s__next_2_2"]
+    assert duck.tables() == ["s", "s__next", "s__next_2_2"]
 
 
 def test_foreign_key_to_an_overwritten_table_is_an_error(duck: Any, version: Any) -> None:

@@ -124,6 +124,8 @@ class CommandTap(Tap):
         """Reads the config files."""
         try:
             return super().cb_config(ctx, param, value)
+        except FileNotFoundError:
+            raise RunError("The file given with --config does not exist.") from None
         except (OSError, ValueError, TypeError):
             raise RunError("The file given with --config cannot be read as JSON. Check its path and content.") from None
 

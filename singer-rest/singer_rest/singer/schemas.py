@@ -79,8 +79,10 @@ class CompletedStream(Stream):
             cls.schema = CompletedSchema(vars(cls)["schema"])  # type: ignore[assignment,method-assign]
 
     def complete_schema(self, schema: Schema) -> Schema:
-        """Adds `_extra` and removes secrets."""
-        return complete_schema(schema, self.look_alikes, self.free_names)
+        """Adds `_extra` and what a row is, and removes secrets."""
+        found = complete_schema(schema, self.look_alikes, self.free_names)
+        first = (type(self).__doc__ or "").partition("\n")[0]
+        return {**found, "description": first} if first.startswith("One row per ") else found
 
     def apply_catalog(self, catalog: Catalog) -> None:
         """Applies the user's catalog and completes its schema, which may be older than some fields."""

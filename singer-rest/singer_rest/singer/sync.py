@@ -347,8 +347,10 @@ class SyncingTap(CommandTap):
         self._progress = Progress(len(selected), self.transport.rate_limiter.activity)
         self._fetcher = fetcher = self.fetcher_for(selected, connection_test=False)
         try:
-            due = [stream.replication.mark_full_read_due() for stream in selected]
-            if is_claimed or any(due):
+            for stream in selected:
+                stream.replication.mark_full_read_due()
+            # Tells the loader where the run begins.
+            if is_claimed or any(stream.replication.has_bookmark for stream in selected):
                 self.state_writer.write_state(self.state)
             id_reads = fetcher.start()
             reads = [(name, self._steps(self._unfinished[name], fetcher, failed)) for name in fetcher.order]

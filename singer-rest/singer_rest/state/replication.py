@@ -131,19 +131,14 @@ class Replication:
             versions_seen = (self._old_version or 0, (found and found[0].version) or 0, self.version or 0)
             self.version = max(int(self._now.timestamp() * 1000), max(versions_seen) + 1)
 
-    def mark_full_read_due(self) -> bool:
+    def mark_full_read_due(self) -> None:
         """Records in the state that a full read is due until one has finished.
 
         After a failed full refresh the state may still hold an earlier bookmark. A read from there would miss
         deletions.
-
-        Returns:
-            Whether the state has changed.
         """
-        if not (self.whole and self.has_bookmark) or self._state.get(FULL_READ_DUE) is True:
-            return False
-        self._state[FULL_READ_DUE] = True
-        return True
+        if self.whole and self.has_bookmark:
+            self._state[FULL_READ_DUE] = True
 
     def _is_due(self) -> bool:
         return self._state.get(FULL_READ_DUE) is True or checkpoint.read(self._state) is not None

@@ -1,0 +1,118 @@
+"""The tables that the target keeps for itself, beside those of the streams."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class OwnTable:
+    """A table that the target creates for itself.
+
+    Attributes:
+        name: Its name. If a table of the user's has it, the name gets a suffix.
+        description: Its comment.
+        columns: The type and the comment of each column.
+    """
+
+    name: str
+    description: str
+    columns: Mapping[str, tuple[str, str]]
+
+    @property
+    def types(self) -> dict[str, str]:
+        """The type of each column."""
+        return {name: type_ for name, (type_, _) in self.columns.items()}
+
+    def is_name(self, name: str) -> bool:
+        """Whether a table may be this one by its name."""
+        return re.fullmatch(rf"{self.name}(_\d+)?", name) is not None
+
+
+STATE = OwnTable(
+    "_singer_state",
+    "One row per `state_id`: the state that was committed with the rows.",
+    {
+        "state_id": ("VARCHAR", "The setting `state_id`, by default the name of the schema."),
+        "state": ("VARCHAR", "The state as JSON."),
+        "committed_at": ("TIMESTAMPTZ", "When it was committed."),
+    },
+)
+REJECTED = OwnTable(
+    "_rejected",
+    "One row per record that could not be loaded.",
+    {
+        "stream": ("VARCHAR", "The stream of the record."),
+        "record": ("JSON", "The record, as a JSON string if it is not valid JSON."),
+        "reason": ("VARCHAR", "Why it could not be loaded."),
+        "received": ("TIMESTAMPTZ", "When it was received."),
+    },
+)
+TABLES = OwnTable(
+    "_tables",
+    "One row per table of a stream: what the loader has to know of it in later runs.",
+    {
+        "table_name": ("VARCHAR", "The table."),
+        "stream": ("VARCHAR", "The stream that is loaded into it."),
+        "is_staging": ("BOOLEAN", "Whether it holds the rows of a version that is not activated yet."),
+        "key_properties": ("VARCHAR[]", "The properties that identify a row."),
+        "version": ("BIGINT", "The version of its rows, if the table was overwritten."),
+        "column_names": ("JSON", "Columns by property, where their names differ."),
+        "flattened": ("VARCHAR[]", "The objects that have, or once had, flattened columns, in lower case."),
+        "former_key_types": ("JSON", "Former types of key columns that are text now, by column."),
+        "sent_columns": ("VARCHAR[]", "The columns that the tap sent in the last complete run."),
+        "fragment_since": ("VARCHAR", "Set if the table lacks the rows that have not changed since this bookmark."),
+        "comments": ("JSON", "The comments that the loader wrote, by column; that of the table has an empty name."),
+    },
+)
+RUNS = OwnTable(
+    "_runs",
+    "One row per run of the loader.",
+    {
+        "run_id": ("VARCHAR", "Identifies the run."),
+        "state_id": ("VARCHAR", "The setting `state_id`, by default the name of the schema."),
+        "status": ("VARCHAR", "`succeeded`, `failed`, `stopped` by a signal, or `unfinished`: running, or killed."),
+        "started_at": ("TIMESTAMPTZ", "When it started."),
+        "ended_at": ("TIMESTAMPTZ", "When it ended. Empty while it is unfinished."),
+        "error": ("VARCHAR", "Why it failed or was stopped."),
+    },
+)
+RUN_STREAMS = OwnTable(
+    "_run_streams",
+    "One row per run and stream: what is committed of it.",
+    {
+        "run_id": ("VARCHAR", "The run."),
+        "stream": ("VARCHAR", "The stream, after stream maps."),
+        "table_name": ("VARCHAR", "Its table."),
+        "received": ("BIGINT", "The records that were received."),
+        "inserted": ("BIGINT", "The rows that were added."),
+        "changed": ("BIGINT", "The rows that replaced a row with the same key, also if no value differs."),
+        "deleted": ("BIGINT", "The rows that were removed, or marked as deleted."),
+        "rejected": ("BIGINT", "The records that could not be loaded."),
+        "seconds": ("DOUBLE", "The time that loading the rows took."),
+        "bookmark_before": ("VARCHAR", "Where the tap began. Empty if its first STATE followed records of the stream."),
+        "bookmark_after": ("VARCHAR", "The bookmark in the last state that was committed."),
+    },
+)
+SCHEMA_CHANGES = OwnTable(
+    "_schema_changes",
+    "One row per change of a table by the loader.",
+    {
+        "table_name": ("VARCHAR", "The table."),
+        "column_name": ("VARCHAR", "The column. Empty if the table itself changed."),
+        "change": (
+            "VARCHAR",
+            "`table created`, `table replaced`, `column added`, `column widened` or `column no longer sent`.",
+        ),
+        "old_type": ("VARCHAR", "The type of the column before."),
+        "new_type": ("VARCHAR", "Its type afterwards."),
+        "changed_at": ("TIMESTAMPTZ", "When it changed."),
+        "run_id": ("VARCHAR", "The run that changed it."),
+    },
+)
+OWN_TABLES = (TABLES, REJECTED, RUNS, RUN_STREAMS, SCHEMA_CHANGES)
