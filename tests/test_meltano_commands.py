@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
+STATE_ID = "sandbox:tap-personio-to-target-duckdb"
 ONE_STREAM = {"TAP_PERSONIO__SELECT": '["org_units.*"]'}
 
 
@@ -21,6 +22,11 @@ ONE_STREAM = {"TAP_PERSONIO__SELECT": '["org_units.*"]'}
 def story() -> dict[str, Any]:
     """Results of a test that later ones need."""
     return {}
+
+
+def stored_state(project: Project) -> str:
+    """Meltano's state of the tap."""
+    return project.meltano("state", "get", STATE_ID).stdout.splitlines()[-1]
 
 
 def test_selecting_streams(project: Project, story: dict[str, Any]) -> None:
@@ -40,6 +46,29 @@ def test_the_extractor_commands_work(project: Project) -> None:
     assert '"tap_stream_id":"persons"' in discover.stdout.replace(" ", "")
     test = project.meltano("invoke", "tap-personio:test")
     assert (about.returncode, discover.returncode, test.returncode) == (0, 0, 0), test.stdout
+
+
+def test_the_reports_are_commands(project: Project) -> None:
+    doctor = project.meltano("invoke", "tap-personio:doctor", "--format", "json", **ONE_STREAM)
+    assert doctor.returncode == 0, doctor.stdout
+    assert '"is_usable": true' in doctor.stdout
+    plan = project.meltano("invoke", "tap-personio:plan", **ONE_STREAM)
+    assert plan.returncode == 0, plan.stdout
+    assert "Full run" in plan.stdout
+    assert "org_units" in plan.stdout
+
+
+def test_single_records_are_read_again(project: Project, story: dict[str, Any]) -> None:
+    state = stored_state(project)
+    (row, *_) = project.sandbox.records("personio", "workplaces")
+    result = project.run(
+        TAP_PERSONIO__SELECT='["org_units.*", "workplaces.*"]', TAP_PERSONIO_ONLY=f"workplaces={row['id']}"
+    )
+    assert result.returncode == 0, result.stdout
+    assert [one["id"] for one in project.rows("workplaces")] == [row["id"]]
+    assert project.rows("org_units") == story["rows"]
+    assert stored_state(project) == state
+    assert "bookmarks" in state
 
 
 # Other invalid settings are covered by the tap's own tests; each one takes a run here.

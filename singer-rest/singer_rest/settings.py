@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk import typing as th
 
 from singer_rest import times
+from singer_rest.errors import RunError
 from singer_rest.http.rate_limits import MAX_WAIT
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from jsonschema import ValidationError
 
 
+ONLY = re.compile(r"(\w+)=([^\s;,=]+(?:,[^\s;,=]+)*)")
 YEARS = range(1970, 2200)
 ADDRESS = re.compile(r"https?://(\w[\w.-]*|\[[\da-fA-F:.]+\])(:\d{1,5})?(/[\w./~%-]*)?", re.ASCII)
 HEADER = re.compile(r"[\x20-\x7e]*")
@@ -106,6 +108,15 @@ def common_settings(api_url: str | None, request_timeout: int = 60) -> list[th.P
             default=[],
             title="Optional streams",
             description='Streams to enable that are off by default, as glob patterns; `["*"]` enables all.',
+        ),
+        th.Property(
+            "only",
+            th.StringType,
+            title="Only these records",
+            description=(
+                "Streams and ids, such as `persons=1,2 absence_periods=3`: only these records are read again, with "
+                "those of child streams, and the state stays as it is. For single runs; same as `--only`."
+            ),
         ),
     ]
 
@@ -204,6 +215,21 @@ def check_addresses(config: Mapping[str, Any], *names: str) -> list[str]:
         for name in names
         if not ADDRESS.fullmatch(str(config.get(name) or ""))
     ]
+
+
+def requested_ids(text: str) -> dict[str, list[str]]:
+    """Parses the setting `only`: streams and ids, such as ``persons=1,2 absence_periods=3``.
+
+    Raises:
+        RunError: If it is no such text.
+    """
+    found: dict[str, dict[str, None]] = {}
+    for part in filter(None, re.split(r"[\s;]+", text)):
+        match = ONLY.fullmatch(part)
+        if match is None:
+            raise RunError("Set `only` to streams and ids such as persons=1,2 (several streams separated by spaces).")
+        found.setdefault(match[1], {}).update(dict.fromkeys(match[2].split(",")))
+    return {name: list(ids) for name, ids in found.items()}
 
 
 def check_common(config: Mapping[str, Any]) -> list[str]:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pendulum
 from singer_sdk import Stream
-from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 from typing_extensions import override
 
-from singer_rest import times
-from singer_rest.changes import ChangedSince, is_before
 from singer_rest.declarations import check_stream
-from singer_rest.diagnosable import DiagnosableStream
 from singer_rest.errors import TapError
 from singer_rest.fetch.answers import Meaning
 from singer_rest.fetch.coverage import Coverage
@@ -23,27 +18,28 @@ from singer_rest.fetch.page import Parsed, StructRows
 from singer_rest.fetch.window_splitter import chain
 from singer_rest.http.paginators import PageContents, Paginator, SinglePage
 from singer_rest.http.request import Request, json_body, lookup, query, with_member
+from singer_rest.replicated import ReplicatedStream
 from singer_rest.singer.coercion import Coercion
 from singer_rest.singer.page_reader import PageReader, RowShape
 from singer_rest.singer.records import RecordConformer
 from singer_rest.singer.schemas import EXTRA
-from singer_rest.slices.base import SingleSlice, Slices, Window
-from singer_rest.state.backfill import Backfill
-from singer_rest.state.replication import Replication
+from singer_rest.slices.base import SingleSlice, Slices
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from singer_rest.aliases import Params, Record
+    from singer_rest.changes import ChangedSince
     from singer_rest.fetch.page import Page
     from singer_rest.http.request import Reply
     from singer_rest.slices.base import Slice
+    from singer_rest.slices.ids import ById
 
 RECORD_METHODS = ("decode", "parse", "unwrap", "process", "post_process", "prepared_records")
 
 
-class RestStream(DiagnosableStream):
+class RestStream(ReplicatedStream):
     """An endpoint of a REST API that returns a list of records.
 
     A stream declares the attributes below, in this order. A base class per vendor declares what all of its endpoints
@@ -95,6 +91,8 @@ class RestStream(DiagnosableStream):
     """Why the stream fails if the vendor can return no slice at all. Empty if it does not fail."""
     in_connection_test: ClassVar[bool] = True
     """Whether the connection test reads the stream. False if even one request is expensive."""
+    by_id: ClassVar[ById | None] = None
+    """How single records are requested, for `--only`. None: they cannot be."""
     optional: ClassVar[bool] = False
     """Whether the stream is in the catalog only if `optional_streams` names it."""
     setting: ClassVar[str | None] = None
@@ -113,48 +111,6 @@ class RestStream(DiagnosableStream):
     def slices(self) -> Slices:
         """How the stream is divided. A class attribute, or a property if it depends on a setting."""
         return SingleSlice()
-
-    @cached_property
-    def replication(self) -> Replication:
-        """Where the stream starts and ends, from its state and the settings."""
-        start_date = self.config.get("start_date")
-        return Replication(
-            self.name,
-            self.stream_state,
-            key=self._key,
-            start_date=times.parse(start_date) if start_date else None,
-            lookback=self.lookback,
-            now=self._tap.started,
-            versioned=self.versioned,
-            by_run_start=self._is_incremental and self.bookmark_is_run_start,
-            clock_ahead=lambda: self.transport.vendor_clock.ahead,
-            changes_of_all_dates=self._is_incremental and self.slices.changes_of_all_dates,
-        )
-
-    @cached_property
-    def backfill(self) -> Backfill:
-        """The finished slices of a full read, stored in the state."""
-        dates = {name: self.config.get(name) for name in ("start_date", "end_date")}
-        config_fingerprint = {name: times.text(times.parse(value)) if value else None for name, value in dates.items()}
-        start, _ = self.covered_interval
-        config_fingerprint["window_start"] = times.text(start) if start else None
-        config_fingerprint["replication_key"] = self._key
-        return Backfill(self.name, self.stream_state, self.replication, config_fingerprint)
-
-    @property
-    def _key(self) -> str | None:
-        return self.replication_key if self._is_incremental else None
-
-    @property
-    def _is_incremental(self) -> bool:
-        return self.replication_method == REPLICATION_INCREMENTAL
-
-    @property
-    def replication_method(self) -> str:
-        """The method in the catalog; by default incremental if the stream has a bookmark."""
-        if self.bookmark_is_run_start and not self.forced_replication_method:
-            return REPLICATION_INCREMENTAL
-        return super().replication_method
 
     @cached_property
     def coverage(self) -> Coverage:
@@ -183,57 +139,6 @@ class RestStream(DiagnosableStream):
         """Fits records to the schema."""
         names = {"look_alikes": self.look_alikes, "free_names": self.free_names}
         return RecordConformer(self.effective_schema, self.primary_keys, **names, mask=self.mask)
-
-    @property
-    def since(self) -> datetime | None:
-        """The lower bound of the incremental filter. None for a full read."""
-        asks = self.changed_since and self._is_incremental and self._uses_filter
-        return self.replication.since if asks else None
-
-    def window(self, since: datetime | None) -> Window:
-        """Returns the time window to read, for the slices."""
-        end_date = self.config.get("end_date")
-        until = times.parse(end_date) if end_date else None
-        whole = self.replication.whole
-        changed_since = None if whole else self.since
-        table_since, resumed_since = self.replication.table_since, self.replication.resumed_since
-        return Window(since, until, self._tap.started, table_since, whole, changed_since, resumed_since)
-
-    @property
-    def slices_start(self) -> datetime | None:
-        """The earliest timestamp that the slices must reach back to. None for their default."""
-        # A record that changed lately may be dated long ago, so the incremental filter does not narrow the slices.
-        asks_for_changes = self.since and not self.replication.whole
-        return self.replication.start_date if asks_for_changes else self.replication.since
-
-    @property
-    def covered_interval(self) -> tuple[datetime | None, datetime | None]:
-        """The first and last timestamp that this run reads. None: unbounded."""
-        window = self.window(self.replication.since)
-        start, end = self.slices.start(window), window.until
-        table_until, default_end = self.replication.table_until, self.slices.end(window)
-        if table_until and not end and default_end and default_end < table_until:
-            end = default_end  # an earlier `end_date` reached further
-        # Children of changed parents have no filter of their own, but are those of parents changed since then.
-        since = self.replication.since if self.slices.changed else self.since
-        return (start, end) if start else (since, None)
-
-    @property
-    def lacks_settings_window(self) -> bool:
-        """Whether a full read would reach further back or ahead than the table, to which this run adds changes only."""
-        replication = self.replication
-        if replication.whole:
-            return False
-        window = replace(self.window(replication.start_date), whole=True)
-        start, end = self.slices.start(window) or replication.start_date, window.until or self.slices.end(window)
-        starts_earlier = replication.table_since and (start is None or start < replication.table_since)
-        ends_later = replication.table_until and end and end > replication.table_until
-        return bool(starts_earlier or ends_later)
-
-    @property
-    def started(self) -> datetime:
-        """When the run began, UTC."""
-        return self._tap.started
 
     def page_request(self, part: Slice, since: datetime | None) -> Request:
         """Returns the request for the first page of a slice. `since` is None for a full read.
@@ -368,52 +273,6 @@ class RestStream(DiagnosableStream):
     def changed_at(self, record: Record) -> str | None:
         """Returns when a record last changed, for children that change only together with it."""
         return record.get(self.replication_key or "")
-
-    @property
-    def can_fall_back_to_full(self) -> bool:
-        """Whether the read is incremental, and a full read replaces it if it fails."""
-        # If only changed parents are read, the other parents are not known.
-        is_narrowed = self.since is not None and not self.replication.whole
-        return self.verify_filter and is_narrowed and not self.slices.changed
-
-    def filter_honoured(self, page: Page) -> bool:
-        """Whether a page contains nothing older than the incremental filter asks for."""
-        if self.changed_since is None or self.since is None:
-            return True
-        asked = self.changed_since.earliest(self.since)
-        return not any(is_before(self.changed_at(record), asked) for record in page.records)
-
-    def fall_back_to_full(self, outcome: str) -> None:
-        """Falls back to a full read in this run. The next run uses the incremental filter again.
-
-        Args:
-            outcome: What the vendor did with the incremental filter.
-        """
-        self.logger.warning(
-            "%s: the vendor %s the incremental filter; falling back to a full read. The next run will "
-            "try the filter again.",
-            self.name,
-            outcome,
-        )
-        self._uses_filter = False
-        self.reset_read()
-
-    def recovers_by_full_read(self, error: TapError, *, is_first: bool) -> bool:  # noqa: ARG002
-        """Whether an error is answered with a full read instead of a failure.
-
-        For streams that continue where an earlier run stopped. Called by the main thread after the read has ended.
-
-        Args:
-            error: The error that ended the read. Neither a missing permission nor a rate limit.
-            is_first: Whether it occurred before the first page.
-        """
-        return False
-
-    def reset_read(self) -> None:
-        """Discards what has been read so far, before a full read. Called by the main thread."""
-        self.replication.read_whole()
-        for cached in ("conformer", "backfill", "coverage"):
-            vars(self).pop(cached, None)
 
     def position_after(self, page: Page) -> str | None:  # noqa: ARG002
         """Returns where a later run may continue a list without slices after a page. None if it may not."""

@@ -15,9 +15,11 @@ from singer_rest.fetch.scheduler import Scheduler
 from singer_rest.http.rate_limits import RateLimit, RateLimiter
 from singer_rest.http.retries import FIRST_DELAY
 from singer_rest.http.transport import Transport
+from singer_rest.only import Only
 from singer_rest.settings import check_addresses, check_common, check_headers, missing_setting
 from singer_rest.singer.command import Report, ReportKind
 from singer_rest.singer.sdk import SdkTap
+from singer_rest.stream import RestStream
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from singer_rest.record.names import Vocabulary
     from singer_rest.singer.sync import SyncedStream
     from singer_rest.state.account import Account
-    from singer_rest.stream import RestStream
 
 
 class RestTap(SdkTap):
@@ -138,7 +139,27 @@ class RestTap(SdkTap):
         """The available streams: all but those that a setting has to enable."""
         stream_types = self.stream_types
         check_parents(stream_types)
-        return [stream_type(self) for stream_type in stream_types if self._offers(stream_type)]
+        streams = [self.only.declared(offered)(self) for offered in stream_types if self._offers(offered)]
+        self.only.mark(streams)
+        return streams
+
+    @cached_property
+    def only(self) -> Only:
+        """The records to read again, if not everything is read."""
+        return Only(self.config.get("only"), self.name)
+
+    def selected_streams(self) -> list[Any]:
+        """The streams that a run reads.
+
+        Raises:
+            RunError: If there are none, or one cannot be read by the given ids.
+        """
+        selected = super().selected_streams()
+        if not self.only:
+            return selected
+        streams = {name: stream for name, stream in self.streams.items() if isinstance(stream, RestStream)}
+        self.only.check(streams, {stream.name for stream in selected}, self.may_have)
+        return [stream for stream in selected if stream.rereads]
 
     def report(self, kind: ReportKind, state: dict[str, Any]) -> Report:
         """Creates the report of `--doctor` or `--plan`.
@@ -157,6 +178,7 @@ class RestTap(SdkTap):
         if kind == "doctor":
             report = doctor(self, state)
             return Report(report, text.doctor_text(report), succeeded=report["is_usable"])
+        self._config.pop("only", None)  # the reports are about whole runs
         is_offline = kind == "offline plan"
         if is_offline:  # discovery would send requests with the credentials
             for name in {name for group in self.credentials for name in group}:

@@ -121,7 +121,7 @@ class RestList(CornerstoneStream):
 
     def _found_items(self, body: Any, *, alone: bool = False) -> list[Any]:  # noqa: ANN401 - what the portal sends
         """Returns the items of a body's list, or the single record in its place. Items need not be records."""
-        found = self._found(body, alone=alone or self.slices.parent is not None)
+        found = self._found(body, alone=alone or self.slices.parent is not None or self.rereads)
         items = [found] if isinstance(found, dict) else found
         if not isinstance(items, list):
             raise TapError(f"{self.name}: the answer of {self.path} holds no list of records. {self.advice(200)}")

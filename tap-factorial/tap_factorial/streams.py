@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pendulum
-from singer_rest import ChangedSince, times
+from singer_rest import ChangedSince, IdsParam, times
 from typing_extensions import override
 
 from tap_factorial.client import FactorialStream
@@ -49,6 +49,7 @@ def _stream(path: str, row: Row, version: str) -> type[FactorialStream]:
         "permission": permission_of(module),
         "primary_keys": row.key,
         "params": {param: format_value(value) for param, value in row.send.items()},
+        "by_id": IdsParam("ids[]") if name in table().by_id.get(module, ()) else None,
         "optional": row.optional,
         "setting": next(iter(row.setting.values()), None),
         "row": row,

@@ -94,11 +94,13 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Args:
         versions: The described versions of the API, oldest first.
         scopes: OAuth scope by module, if known.
+        by_id: The lists that can be read by id, by module.
         lists: Rows by module and name.
     """
 
     versions: tuple[str, ...]
     scopes: dict[str, str]
+    by_id: dict[str, tuple[str, ...]]
     lists: dict[str, dict[str, Row]]
 
     def served(self, version: str) -> str:

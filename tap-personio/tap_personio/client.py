@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pendulum
-from singer_rest import Meaning, NextLink, Paginator, Reply, Request, RestStream, RestTap
+from singer_rest import IdsParam, Meaning, NextLink, Paginator, Reply, Request, RestStream, RestTap
 from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 NEXT_LINK = NextLink("_meta.links.next", domains=(".personio.de", ".personio.com"), keep=("limit",))
 CURSOR_ALONE = replace(NEXT_LINK, only="cursor")
 """For endpoints that reject any other parameter beside a cursor."""
+ID_FILTER = IdsParam("id", separator=",")
 ZONE_UNKNOWN = pendulum.duration(days=1)
 """The look-back for filters that take a date or a local time in an unknown time zone."""
 

@@ -73,6 +73,10 @@ class FetchableStream(Protocol):
         """Whether a full read replaces an incremental one that fails."""
 
     @property
+    def rereads(self) -> bool:
+        """Whether only given records are read again."""
+
+    @property
     def writes_batches(self) -> bool:
         """Whether the records go to BATCH files."""
 

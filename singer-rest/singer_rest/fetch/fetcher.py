@@ -212,10 +212,10 @@ class Fetcher:
         """Whether a stream may skip slices that an earlier run finished, and record those that it finishes.
 
         Not if its own read provides the ids for its children, which need all of them. Not with BATCH files, whose
-        records carry no version and may be written after the STATE message.
+        records carry no version and may be written after the STATE message. Not if only given records are read again.
         """
         gives_ids = stream.name in self._parent_indexes and stream not in self._fetched_for_ids
-        return not (self._connection_test or gives_ids or stream.writes_batches)
+        return not (self._connection_test or gives_ids or stream.writes_batches or stream.rereads)
 
     def _plan(self, stream: FetchableStream) -> Iterator[Slice | None]:
         """The slices of a stream that this run reads."""

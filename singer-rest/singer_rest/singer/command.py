@@ -109,6 +109,12 @@ class CommandTap(Tap):
                 type=click.Path(path_type=Path),
                 help="Write the shapes of the responses to a new folder, with every value replaced.",
             ),
+            click.Option(
+                ["--only"],
+                multiple=True,
+                metavar="STREAM=ID,ID",
+                help="Read only these records again, with those of child streams. The state stays as it is.",
+            ),
         ]
         return Command(
             name=command.name,
@@ -161,6 +167,7 @@ class CommandTap(Tap):
         doctor: bool = False,
         plan: bool = False,
         offline: bool = False,
+        only: tuple[str, ...] = (),
         **kwargs: Any,
     ) -> None:
         """Runs the tap, or writes a report."""
@@ -168,6 +175,12 @@ class CommandTap(Tap):
             raise click.UsageError("--doctor and --plan cannot be used together.")
         if offline and not plan:
             raise click.UsageError("--offline can only be used with --plan.")
+        if only and (doctor or plan):
+            raise click.UsageError("--only cannot be used with --doctor or --plan.")
+        if only:
+            if kwargs["config"].parse_env and "only" in cls._env_var_config:
+                raise click.UsageError("--only cannot be used while the setting `only` is in the environment.")
+            kwargs["config"].config["only"] = " ".join(only)
         state, catalog = checked_state(state), checked_catalog(catalog)
         if (doctor or plan) and not kwargs.get("about"):
             kind: ReportKind = "doctor" if doctor else "offline plan" if offline else "plan"

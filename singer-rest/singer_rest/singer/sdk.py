@@ -1,7 +1,7 @@
 """The interface to the Singer SDK: all overrides of its private or final members.
 
 The SDK syncs one stream after another, stops at the first failure, keeps bookmarks of incomplete reads in the state and
-sends ACTIVATE_VERSION before the records. `singer_rest.singer.sync` replaces this.
+sends ACTIVATE_VERSION before the records. `singer_rest.singer.run` and `sync` replace this.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from singer_sdk.singerlib import Catalog
 
 from singer_rest.settings import sentence, unknown_settings, wrong_variables
 from singer_rest.singer.messages import MessageWriter
-from singer_rest.singer.sync import SyncedStream, SyncingTap
+from singer_rest.singer.run import SyncingTap
+from singer_rest.singer.sync import SyncedStream
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable

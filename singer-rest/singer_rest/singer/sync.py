@@ -1,31 +1,28 @@
-"""The sync loop: turns the pages of a run's streams into SCHEMA, RECORD, ACTIVATE_VERSION and STATE messages.
+"""The sync loop of a stream: turns its pages into SCHEMA, RECORD, ACTIVATE_VERSION and STATE messages.
 
-Streams are read together, page by page as the pages arrive, and a failure ends only its own stream. A stream's bookmark
-is written only after a complete read, and ACTIVATE_VERSION follows its last record.
+A stream's bookmark is written only after a complete read, and ACTIVATE_VERSION follows its last record.
 """
 
 from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from contextlib import closing
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk.mapper import SameRecordTransform
 
-from singer_rest.errors import NoAccess, RunError, TapError, explain
+from singer_rest.errors import NoAccess, TapError
 from singer_rest.fetch.answers import OF_PARENT
 from singer_rest.fetch.page import FittedRecords
 from singer_rest.singer.batch_files import BatchFiles
 from singer_rest.singer.command import CommandTap
-from singer_rest.singer.messages import MessageWriter, message_lines, record_lines
-from singer_rest.singer.progress import Progress
+from singer_rest.singer.messages import message_lines, record_lines
 from singer_rest.singer.schemas import CompletedStream
 from singer_rest.singer.warnings import field_names, stream_warnings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator
     from datetime import datetime
 
     from singer_sdk.helpers._batch import BatchConfig
@@ -36,6 +33,7 @@ if TYPE_CHECKING:
     from singer_rest.fetch.page import Page
     from singer_rest.http.auth import Authenticator
     from singer_rest.http.transport import Transport
+    from singer_rest.singer.messages import MessageWriter
     from singer_rest.singer.records import RecordConformer
     from singer_rest.slices.base import Slices
     from singer_rest.state.backfill import Backfill
@@ -44,14 +42,47 @@ if TYPE_CHECKING:
 RECORDS_PER_WRITE = 250
 
 
+class StreamTap(CommandTap):
+    """The part of the tap that its streams use."""
+
+    message_writer: MessageWriter
+    skipped: list[str]
+    """The streams that the credential may not read."""
+
+    @property
+    @abstractmethod
+    def started(self) -> datetime:
+        """When the run began, UTC."""
+
+    @property
+    @abstractmethod
+    def transport(self) -> Transport:
+        """Sends requests to the vendor's host."""
+
+    @property
+    @abstractmethod
+    def authenticator(self) -> Authenticator:
+        """The authenticator shared by all streams."""
+
+    @abstractmethod
+    def fetcher_of(self, stream: SyncedStream) -> Fetcher:
+        """The fetcher for a stream."""
+
+    @abstractmethod
+    def release(self, fetcher: Fetcher) -> None:
+        """Closes a fetcher that is not shared with other streams."""
+
+
 class SyncedStream(CompletedStream):
     """A stream that is synced from the pages of a run."""
 
     keyless_advice: ClassVar[str] = ""
     """What the user can do if records have no replication key."""
 
-    _tap: SyncingTap
+    _tap: StreamTap
     _pages = 0
+    rereads = False
+    """Whether only given records are read again, which leaves the state as it is."""
     rows_written = 0
     """Number of records emitted."""
     _requests = 0
@@ -132,8 +163,8 @@ class SyncedStream(CompletedStream):
         self.logger.info(
             "%s: reading %s%s%s",
             self.name,
-            "everything" if self.replication.whole else "changes",
-            f" since {since:%Y-%m-%d %H:%M:%S} UTC" if since else "",
+            "given records" if self.rereads else "everything" if self.replication.whole else "changes",
+            f" since {since:%Y-%m-%d %H:%M:%S} UTC" if since and not self.rereads else "",
             ", continuing an interrupted run" if self.backfill.finished else "",
         )
         started_at = time.monotonic()
@@ -143,7 +174,8 @@ class SyncedStream(CompletedStream):
             else:
                 for records in self._read_pages(fetcher, write_messages=True):
                     yield records if records is None else any(False for _ in records)
-            self._tap.state_writer.write_state(self.tap_state)
+            if not self.rereads:
+                self._tap.state_writer.write_state(self.tap_state)
         except NoAccess as error:
             if self._pages or self.config.get("on_missing_access") == "fail":
                 raise TapError(str(error)) from None
@@ -208,6 +240,8 @@ class SyncedStream(CompletedStream):
                     schema_due = False
                 self._pages += 1
                 yield self._emit(page, write_messages=write_messages)
+                if self.rereads:
+                    continue
                 if self._save_progress(page, self.stream_state if write_messages else {}) and write_messages:
                     self._tap.state_writer.write_state(self.tap_state)
             self.coverage.raise_if_nothing_read()
@@ -279,6 +313,14 @@ class SyncedStream(CompletedStream):
         )
 
     def _finish(self, *, write_messages: bool) -> None:
+        if not self.rereads:
+            self._finish_replication(write_messages=write_messages)
+        for warning in stream_warnings(self):
+            self.logger.warning("%s: %s", self.name, warning)
+        if dropped := field_names(self.conformer.secrets):
+            self.logger.info("%s: dropped fields that are secrets by their names: %s", self.name, dropped)
+
+    def _finish_replication(self, *, write_messages: bool) -> None:
         replication = self.replication
         holds_rows = self.coverage.may_hold_rows or self.replication.unidentified_rows > 0
         if write_messages and not holds_rows and replication.can_activate_version(*self.covered_interval):
@@ -288,149 +330,3 @@ class SyncedStream(CompletedStream):
         replication.finish(*self.covered_interval, versions=write_messages, incomplete=incomplete)
         replication.finish_forbidden(forbidden, all_requested=not self.slices.changed)
         self.finish_state(self.stream_state)
-        for warning in stream_warnings(self):
-            self.logger.warning("%s: %s", self.name, warning)
-        if dropped := field_names(self.conformer.secrets):
-            self.logger.info("%s: dropped fields that are secrets by their names: %s", self.name, dropped)
-
-
-class SyncingTap(CommandTap):
-    """A tap whose streams are synced together."""
-
-    message_writer: MessageWriter
-
-    skipped: list[str]
-    _progress: Progress
-    _unfinished: dict[str, SyncedStream]
-    _fetcher: Fetcher | None = None
-
-    @property
-    @abstractmethod
-    def started(self) -> datetime:
-        """When the run began, UTC."""
-
-    @property
-    @abstractmethod
-    def transport(self) -> Transport:
-        """Sends requests to the vendor's host."""
-
-    @property
-    @abstractmethod
-    def authenticator(self) -> Authenticator:
-        """The authenticator shared by all streams."""
-
-    @abstractmethod
-    def claim_state(self, streams: Sequence[SyncedStream]) -> bool:
-        """Checks that the state is of the account that is read, and names the account in the state of the streams.
-
-        Returns:
-            Whether the state has changed.
-
-        Raises:
-            RunError: If it is of another account.
-        """
-
-    @abstractmethod
-    def fetcher_for(self, streams: Sequence[SyncedStream], *, connection_test: bool) -> Fetcher:
-        """Creates the fetcher for some streams."""
-
-    def read_selected(self) -> None:
-        """Reads every selected stream. A failure ends only its own stream.
-
-        Raises:
-            TapError: At the end, if a stream failed or nothing could be read.
-        """
-        selected = self.selected_streams()
-        is_claimed = self.claim_state(selected)
-        failed: list[str] = []
-        self._unfinished = {stream.name: stream for stream in selected}
-        self._progress = Progress(len(selected), self.transport.rate_limiter.activity)
-        self._fetcher = fetcher = self.fetcher_for(selected, connection_test=False)
-        try:
-            for stream in selected:
-                stream.replication.mark_full_read_due()
-            # Tells the loader where the run begins.
-            if is_claimed or any(stream.replication.has_bookmark for stream in selected):
-                self.state_writer.write_state(self.state)
-            id_reads = fetcher.start()
-            reads = [(name, self._steps(self._unfinished[name], fetcher, failed)) for name in fetcher.order]
-            fetcher.read_all([*id_reads, *reads])
-        finally:
-            fetcher.close()
-            self._fetcher = None
-        failed.sort(key=fetcher.order.index)
-        rows = sum(stream.rows_written for stream in selected)
-        self.logger.info("%s", self._progress.outcome(rows, self.skipped, failed))
-        if failed:
-            raise TapError(
-                f"{len(failed)} of {len(selected)} streams failed: {', '.join(failed)}. Their bookmarks are unchanged: "
-                "the next run reads what is missing."
-            )
-        self.fail_where_all_is_skipped(len(selected))
-
-    def selected_streams(self) -> list[Any]:
-        """The streams that a run reads.
-
-        Raises:
-            RunError: If there are none.
-        """
-        selected = [stream for stream in self.streams.values() if isinstance(stream, SyncedStream) and stream.selected]
-        self._warn_of_unavailable()
-        if not selected:
-            raise RunError(
-                "No stream is selected. Select some in the catalog (with Meltano: `select:` of the extractor)."
-            )
-        return selected
-
-    def _steps(self, stream: SyncedStream, fetcher: Fetcher, failed: list[str]) -> Iterator[bool | None]:
-        """Reads a stream. If it fails, the others go on."""
-        try:
-            with closing(stream.steps(fetcher)) as steps:
-                for step in steps:
-                    if step is not None and self._progress.is_due:
-                        self._log_progress(fetcher)
-                    yield step
-        except RunError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the other streams go on
-            self.logger.error("%s", explain(error))  # noqa: TRY400 - no traceback: it may hold records
-            failed.append(stream.name)
-        finally:
-            self._unfinished.pop(stream.name)
-
-    def _log_progress(self, fetcher: Fetcher) -> None:
-        streams = [stream for stream in self.streams.values() if isinstance(stream, SyncedStream)]
-        reading = {
-            name: fetcher.fraction_done(name) for name, stream in self._unfinished.items() if stream.has_requested
-        }
-        rows = sum(stream.rows_written for stream in streams)
-        self.logger.info("%s", self._progress.line(len(self._unfinished), rows, reading))
-
-    def _warn_of_unavailable(self) -> None:
-        entries = self.input_catalog.items() if self.input_catalog else ()
-        unavailable = [
-            name for name, entry in entries if name not in self.streams and entry.metadata.resolve_selection()[()]
-        ]
-        if unavailable:
-            self.logger.warning(
-                "The catalog selects streams that are not available any more, or not with these settings: %s.",
-                ", ".join(unavailable),
-            )
-
-    def fetcher_of(self, stream: SyncedStream) -> Fetcher:
-        """The fetcher for a stream: that of `sync_all`, or a separate one for a connection test."""
-        if self._fetcher:
-            return self._fetcher
-        fetcher = self.fetcher_for([stream], connection_test=True)
-        fetcher.read_all(fetcher.start())
-        return fetcher
-
-    def release(self, fetcher: Fetcher) -> None:
-        """Closes the separate fetcher of a stream."""
-        if fetcher is not self._fetcher:
-            fetcher.close()
-
-    def fail_where_all_is_skipped(self, streams: int) -> None:
-        """Fails if the credential may read none of the streams."""
-        if len(self.skipped) == streams:
-            raise TapError("Nothing could be read: the credential has no permission for any selected stream.")

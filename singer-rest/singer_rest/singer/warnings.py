@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from singer_rest.singer.schemas import EXTRA
+from singer_rest.slices.ids import RecordIds
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -26,6 +27,8 @@ class ReadStream(Protocol):
     replication_key: str | None
     primary_keys: Sequence[str]
     keyless_advice: ClassVar[str]
+    rereads: bool
+    rows_written: int
 
     @property
     def replication(self) -> Replication:
@@ -56,7 +59,10 @@ def stream_warnings(stream: ReadStream) -> Iterator[str]:
     """Yields the warnings."""
     replication, conformer = stream.replication, stream.conformer
     yield from _bookmark_warnings(stream)
-    yield from _window_warnings(stream)
+    if stream.rereads:
+        yield from _missing_records(stream)
+    else:
+        yield from _window_warnings(stream)
     if replication.returned_no_rows:
         yield "no records were returned, so rows loaded earlier are kept. A lost permission often looks like this."
     if stream.slices.key and not stream.has_requested:
@@ -65,15 +71,15 @@ def stream_warnings(stream: ReadStream) -> Iterator[str]:
     forbidden = stream.coverage.forbidden
     yield from stream.coverage.warnings(
         is_full=whole,
-        incremental=replication.has_bookmark,
+        incremental=replication.has_bookmark and not stream.rereads,
         newly_forbidden=replication.is_newly_forbidden(forbidden),
     )
-    if replication.is_readable_again(forbidden) and not stream.slices.changed:
+    if replication.is_readable_again(forbidden) and not (stream.slices.changed or stream.rereads):
         yield (
             f"the credential can read more {stream.slices.parent} than in the last run, so the next run reads "
             "everything."
         )
-    if replication.keyless_rows:
+    if replication.keyless_rows and not stream.rereads:
         yield (
             f"{replication.keyless_rows} of {replication.total_rows} records have no {stream.replication_key}, so "
             f"the next run is a full read again. {stream.keyless_advice}"
@@ -116,6 +122,15 @@ def _bookmark_warnings(stream: ReadStream) -> Iterator[str]:
         yield (
             f"the bookmark in the state was written for replication key `{replication.other_key}`, but the key is now "
             f"`{stream.replication_key}`, so everything was read again."
+        )
+
+
+def _missing_records(stream: ReadStream) -> Iterator[str]:
+    """Yields the warning about requested records that were not found."""
+    if isinstance(stream.slices, RecordIds) and (missing := stream.slices.count - stream.rows_written) > 0:
+        yield (
+            f"{missing} of {stream.slices.count} ids given with `only` not found: deleted, or the credential may not "
+            "read them. Their rows stay as they are until a full refresh."
         )
 
 

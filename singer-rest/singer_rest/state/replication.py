@@ -131,6 +131,16 @@ class Replication:
             versions_seen = (self._old_version or 0, (found and found[0].version) or 0, self.version or 0)
             self.version = max(int(self._now.timestamp() * 1000), max(versions_seen) + 1)
 
+    def read_again(self) -> None:
+        """Reads given records again, whenever they changed, under the version of the rows around them."""
+        self.whole = self.bookmark_is_ahead = False
+        self.other_key = self._bookmark = None
+        self.since = self.start_date
+        if self._versioned:
+            # A full read that was interrupted goes on under its own version.
+            found = checkpoint.read(self._state)
+            self.version = (found and found[0].version) or self._old_version
+
     def mark_full_read_due(self) -> None:
         """Records in the state that a full read is due until one has finished.
 

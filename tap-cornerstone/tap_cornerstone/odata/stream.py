@@ -15,6 +15,7 @@ from typing_extensions import override
 from tap_cornerstone.client import CornerstoneStream, is_resting
 from tap_cornerstone.odata import links
 from tap_cornerstone.odata.entries import Entries, LinkEnded, PartialRow, Spelling, listed
+from tap_cornerstone.odata.key_filter import FILTER, key_filter
 from tap_cornerstone.odata.links import member
 from tap_cornerstone.odata.pages import FIRST_PAGE, LARGEST_PAGE, SMALLEST_PAGE, ListInfo, Pace, pace_of
 from tap_cornerstone.odata.types import DELETED, DELETED_AT, TIMESTAMP, schema_of
@@ -114,7 +115,7 @@ class ODataStream(CornerstoneStream):
     @property
     def _delta(self) -> str | None:
         """The delta link of the last run, for changes and deletions since then."""
-        is_usable = self._tracks_changes and not self.replication.whole
+        is_usable = self._tracks_changes and not (self.replication.whole or self.rereads)
         return self._own_link(self.stream_state.get(DELTA)) if is_usable else None
 
     @property
@@ -125,7 +126,7 @@ class ODataStream(CornerstoneStream):
     @property
     def _saved_position(self) -> str | None:
         """The link at which an earlier run stopped."""
-        return self._own_link(self.backfill.position)
+        return None if self.rereads else self._own_link(self.backfill.position)
 
     def _own_link(self, link: Any) -> str | None:  # noqa: ANN401 - what stands in a state
         """Returns a link of the state, if it belongs to this portal."""
@@ -152,6 +153,10 @@ class ODataStream(CornerstoneStream):
 
     @override
     def page_request(self, part: Slice, since: datetime | None) -> Request:
+        if FILTER in part.params:
+            pace = Pace(LARGEST_PAGE, tracks=False)
+            path = f"{self.path}?{FILTER}={quote(str(part.params[FILTER]), safe='')}"
+            return self._request(path, LARGEST_PAGE, pace)
         link = self._delta or self._saved_position
         return (
             self._request(link, LARGEST_PAGE, Pace(LARGEST_PAGE)) if link else self._first_request(Pace(LARGEST_PAGE))
@@ -165,7 +170,7 @@ class ODataStream(CornerstoneStream):
         if self.since is None or self.changed_since is None or self._tracks(pace):
             return self.path
         ((column, timestamp),) = self.changed_since.params(self.since).items()
-        return f"{self.path}?$filter={quote(f'{column} ge {timestamp}', safe='')}"
+        return f"{self.path}?{FILTER}={quote(f'{column} ge {timestamp}', safe='')}"
 
     def _request(self, path: str, size: int, pace: Pace) -> Request:
         return Request(path, (), self.path, headers=self._prefer_header(size, pace), expected_rows=size, note=pace)
@@ -253,7 +258,7 @@ class ODataStream(CornerstoneStream):
         status, pace = reply.status, pace_of(request)
         if status in TOO_LARGE and (other := self._smaller_request(request, f"status {status}", 2)):
             return other
-        is_first = request.path == self._start_path(pace)
+        is_first = request.is_first if self.rereads else request.path == self._start_path(pace)
         if status == HTTPStatus.NO_CONTENT and not (is_first or request.path == self._delta):
             return Meaning.RETRY  # the page before said that this one exists
         if status in LINK_ENDED and not is_first:
@@ -267,6 +272,8 @@ class ODataStream(CornerstoneStream):
         by_delta, by_position = self._delta is not None, self._saved_position is not None
         by_filter = not by_position and "?" in self._start_path(Pace(LARGEST_PAGE))
         # Temporary errors do not invalidate a link: pages are retried before they fail.
+        if self.rereads:
+            return False
         is_recoverable = isinstance(error, LinkEnded) or (is_first and (by_delta or by_position or by_filter))
         if not is_recoverable or self._restarts == MAX_RESTARTS:
             return False
@@ -367,6 +374,7 @@ def stream_of(entity_set: EntitySet, service: Service, replication_key: str | No
         "primary_keys": entity_set.key,
         "replication_key": replication_key,
         "schema": schema_of(entity_set),
+        "by_id": key_filter(entity_set),
         "service": service,
         "entity_set": entity_set,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from singer_rest import DayWindows, PageNumber, PerParent, Slice, Slices, iterate_parents
+from singer_rest import DayWindows, PageNumber, PerParent, RecordPath, Slice, Slices, iterate_parents
 from typing_extensions import override
 
 from tap_cornerstone.odata.links import member
@@ -75,6 +75,7 @@ class TrainingDetails(RestList):
     permission = "the scope training:read"
     primary_keys = ("ObjectId",)
     slices = PerParent("catalog", "ObjectId", param="ObjectID")
+    by_id = RecordPath("/services/api/LO/GetDetails?ObjectID={id}")
     optional = True  # one request per training
 
     @override

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from singer_rest import PerParent
+from singer_rest import IdsParam, PerParent
 from typing_extensions import override
 
 from tap_cornerstone.client import per_minute
@@ -25,6 +25,7 @@ class Employees(RestList):
     permission = "the scope employee:read"
     primary_keys = ("id",)
     page_size = 50
+    by_id = IdsParam("ids", separator=",")
     prefetches = False  # a page token lives five minutes
     rate = per_minute(75)
     sample_size = 20

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from singer_rest import ChangedSince, PerParent
+from singer_rest import ChangedSince, PerParent, RecordPath
 from typing_extensions import override
 
-from tap_personio.client import PersonioStream
+from tap_personio.client import ID_FILTER, PersonioStream
 
 if TYPE_CHECKING:
     from singer_rest import Page, Record
@@ -22,6 +22,7 @@ class AbsenceTypes(PersonioStream):
     permission = "personio:absences:read"
     primary_keys = ("id",)
     page_size = 100
+    by_id = RecordPath("/v2/absence-types/{id}")
 
 
 class AbsencePeriods(PersonioStream):
@@ -35,6 +36,7 @@ class AbsencePeriods(PersonioStream):
     changed_since = ChangedSince("updated_at.gte")
     page_size = 100
     counted_by = ("time_offs", "absence_periods_v1")  # those by days, and those by hours
+    by_id = ID_FILTER
 
 
 class AbsencePeriodBreakdowns(PersonioStream):

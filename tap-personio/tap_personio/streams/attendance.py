@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from singer_rest import ChangedSince, MonthlyBackfill, PerParent, lookup, times
 from typing_extensions import override
 
-from tap_personio.client import ZONE_UNKNOWN, PersonioStream
+from tap_personio.client import ID_FILTER, ZONE_UNKNOWN, PersonioStream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +36,7 @@ class AttendancePeriods(PersonioStream):
     lookback = ZONE_UNKNOWN
     slices = MonthlyBackfill("start.date_time.gte", "start.date_time.lte")  # by far the longest list
     page_size = 100
+    by_id = ID_FILTER
 
 
 class Projects(PersonioStream):
@@ -46,6 +47,7 @@ class Projects(PersonioStream):
     permission = "personio:attendances:read"
     primary_keys = ("id",)
     page_size = 200
+    by_id = ID_FILTER
     params = {  # noqa: RUF012 - read only
         "include": "tracked_minutes,sub_projects_tracked_minutes,sub_projects_count,tracked_periods_count"
     }

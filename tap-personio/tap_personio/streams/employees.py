@@ -5,7 +5,19 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_rest import ChangedSince, Offset, Parsed, PerParent, Reply, Request, coercer, is_reserved, lookup, times
+from singer_rest import (
+    ChangedSince,
+    Offset,
+    Parsed,
+    PerParent,
+    RecordPath,
+    Reply,
+    Request,
+    coercer,
+    is_reserved,
+    lookup,
+    times,
+)
 from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
 
@@ -69,6 +81,7 @@ class Employees(V1Stream):
     pagination = Offset("offset", size=100)
     sample_size = 20
     hidden_columns = "absent"
+    by_id = RecordPath("/v1/company/employees/{id}")
 
     @override
     def column_label(self, name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from singer_rest import ParamValues
 
-from tap_personio.client import PersonioStream
+from tap_personio.client import ID_FILTER, PersonioStream
 
 
 class OrgUnits(PersonioStream):
@@ -30,6 +30,7 @@ class CostCenters(PersonioStream):
     permission = "personio:cost-centers:read"
     primary_keys = ("id",)
     page_size = 100
+    by_id = ID_FILTER
 
 
 class Workplaces(PersonioStream):
@@ -40,6 +41,7 @@ class Workplaces(PersonioStream):
     permission = "personio:workplaces:read"
     primary_keys = ("id",)
     page_size = 100
+    by_id = ID_FILTER
 
 
 class LegalEntities(PersonioStream):
@@ -50,6 +52,7 @@ class LegalEntities(PersonioStream):
     permission = "personio:legal-entities:read"
     primary_keys = ("id",)
     page_size = 100
+    by_id = ID_FILTER
 
 
 class Jobs(PersonioStream):
@@ -60,6 +63,7 @@ class Jobs(PersonioStream):
     permission = "personio:jobs:read"
     primary_keys = ("id",)
     page_size = 100
+    by_id = ID_FILTER
 
 
 class SalaryBands(PersonioStream):
@@ -70,3 +74,4 @@ class SalaryBands(PersonioStream):
     permission = "personio:salary-bands:read"
     primary_keys = ("id",)
     page_size = 100
+    by_id = ID_FILTER

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from singer_rest import ChangedSince, PerParent
 from typing_extensions import override
 
-from tap_personio.client import PersonioStream
+from tap_personio.client import ID_FILTER, PersonioStream
 
 if TYPE_CHECKING:
     from singer_rest import Record
@@ -27,6 +27,7 @@ class Persons(PersonioStream):
     counted_by = ("employees",)
     sample_size = 20
     hidden_columns = "absent"
+    by_id = ID_FILTER
 
     @override
     def post_process(self, row: Record, context: object = None) -> Record:

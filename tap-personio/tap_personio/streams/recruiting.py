@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from singer_rest import ChangedSince, Parsed, PerParent, Request
+from singer_rest import ChangedSince, Parsed, PerParent, RecordPath, Request
 from typing_extensions import override
 
 from tap_personio import zones
@@ -55,6 +55,7 @@ class RecruitingApplications(ChangingStream):
     name = "recruiting_applications"
     path = "/v2/recruiting/applications"
     permission = "personio:recruiting:read"
+    by_id = RecordPath("/v2/recruiting/applications/{id}")
 
 
 class RecruitingCandidates(ChangingStream):
@@ -63,6 +64,7 @@ class RecruitingCandidates(ChangingStream):
     name = "recruiting_candidates"
     path = "/v2/recruiting/candidates"
     permission = "personio:recruiting:read"
+    by_id = RecordPath("/v2/recruiting/candidates/{id}")
 
 
 class RecruitingJobs(ChangingStream):
@@ -71,6 +73,7 @@ class RecruitingJobs(ChangingStream):
     name = "recruiting_jobs"
     path = "/v2/recruiting/jobs"
     permission = "personio:recruiting:read"
+    by_id = RecordPath("/v2/recruiting/jobs/{id}")
 
 
 class RecruitingStageTransitions(RecruitingStream):
@@ -92,3 +95,4 @@ class RecruitingCategories(PersonioStream):
     path = "/v2/recruiting/categories"
     permission = "personio:recruiting:read"
     primary_keys = ("id",)
+    by_id = RecordPath("/v2/recruiting/categories/{id}")

@@ -1,0 +1,142 @@
+"""The run of a tap: reads its streams together. A failure ends only its own stream."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from singer_rest.errors import RunError, TapError, explain
+from singer_rest.singer.progress import Progress
+from singer_rest.singer.sync import StreamTap, SyncedStream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from singer_rest.fetch.fetcher import Fetcher
+
+
+class SyncingTap(StreamTap):
+    """A tap whose streams are synced together."""
+
+    _progress: Progress
+    _unfinished: dict[str, SyncedStream]
+    _fetcher: Fetcher | None = None
+
+    @abstractmethod
+    def claim_state(self, streams: Sequence[SyncedStream]) -> bool:
+        """Checks that the state is of the account that is read, and names the account in the state of the streams.
+
+        Returns:
+            Whether the state has changed.
+
+        Raises:
+            RunError: If it is of another account.
+        """
+
+    @abstractmethod
+    def fetcher_for(self, streams: Sequence[SyncedStream], *, connection_test: bool) -> Fetcher:
+        """Creates the fetcher for some streams."""
+
+    def read_selected(self) -> None:
+        """Reads every selected stream. A failure ends only its own stream.
+
+        Raises:
+            TapError: At the end, if a stream failed or nothing could be read.
+        """
+        selected = self.selected_streams()
+        rereads = any(stream.rereads for stream in selected)
+        is_claimed = self.claim_state(selected) and not rereads
+        failed: list[str] = []
+        self._unfinished = {stream.name: stream for stream in selected}
+        self._progress = Progress(len(selected), self.transport.rate_limiter.activity)
+        self._fetcher = fetcher = self.fetcher_for(selected, connection_test=False)
+        try:
+            kept = [stream.replication for stream in selected if not stream.rereads]
+            for replication in kept:
+                replication.mark_full_read_due()
+            # Tells the loader where the run begins.
+            if is_claimed or any(replication.has_bookmark for replication in kept):
+                self.state_writer.write_state(self.state)
+            id_reads = fetcher.start()
+            reads = [(name, self._steps(self._unfinished[name], fetcher, failed)) for name in fetcher.order]
+            fetcher.read_all([*id_reads, *reads])
+        finally:
+            fetcher.close()
+            self._fetcher = None
+        failed.sort(key=fetcher.order.index)
+        rows = sum(stream.rows_written for stream in selected)
+        self.logger.info("%s", self._progress.outcome(rows, self.skipped, failed))
+        if failed:
+            raise TapError(
+                f"{len(failed)} of {len(selected)} streams failed: {', '.join(failed)}. Their bookmarks are unchanged: "
+                f"{'repeat this run to read' if rereads else 'the next run reads'} what is missing."
+            )
+        self.fail_where_all_is_skipped(len(selected))
+
+    def selected_streams(self) -> list[Any]:
+        """The streams that a run reads.
+
+        Raises:
+            RunError: If there are none.
+        """
+        selected = [stream for stream in self.streams.values() if isinstance(stream, SyncedStream) and stream.selected]
+        self._warn_of_unavailable()
+        if not selected:
+            raise RunError(
+                "No stream is selected. Select some in the catalog (with Meltano: `select:` of the extractor)."
+            )
+        return selected
+
+    def _steps(self, stream: SyncedStream, fetcher: Fetcher, failed: list[str]) -> Iterator[bool | None]:
+        """Reads a stream. If it fails, the others go on."""
+        try:
+            with closing(stream.steps(fetcher)) as steps:
+                for step in steps:
+                    if step is not None and self._progress.is_due:
+                        self._log_progress(fetcher)
+                    yield step
+        except RunError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the other streams go on
+            self.logger.error("%s", explain(error))  # noqa: TRY400 - no traceback: it may hold records
+            failed.append(stream.name)
+        finally:
+            self._unfinished.pop(stream.name)
+
+    def _log_progress(self, fetcher: Fetcher) -> None:
+        streams = [stream for stream in self.streams.values() if isinstance(stream, SyncedStream)]
+        reading = {
+            name: fetcher.fraction_done(name) for name, stream in self._unfinished.items() if stream.has_requested
+        }
+        rows = sum(stream.rows_written for stream in streams)
+        self.logger.info("%s", self._progress.line(len(self._unfinished), rows, reading))
+
+    def _warn_of_unavailable(self) -> None:
+        entries = self.input_catalog.items() if self.input_catalog else ()
+        unavailable = [
+            name for name, entry in entries if name not in self.streams and entry.metadata.resolve_selection()[()]
+        ]
+        if unavailable:
+            self.logger.warning(
+                "The catalog selects streams that are not available any more, or not with these settings: %s.",
+                ", ".join(unavailable),
+            )
+
+    def fetcher_of(self, stream: SyncedStream) -> Fetcher:
+        """The fetcher for a stream: that of `sync_all`, or a separate one for a connection test."""
+        if self._fetcher:
+            return self._fetcher
+        fetcher = self.fetcher_for([stream], connection_test=True)
+        fetcher.read_all(fetcher.start())
+        return fetcher
+
+    def release(self, fetcher: Fetcher) -> None:
+        """Closes the separate fetcher of a stream."""
+        if fetcher is not self._fetcher:
+            fetcher.close()
+
+    def fail_where_all_is_skipped(self, streams: int) -> None:
+        """Fails if the credential may read none of the streams."""
+        if len(self.skipped) == streams:
+            raise TapError("Nothing could be read: the credential has no permission for any selected stream.")

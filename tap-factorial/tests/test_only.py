@@ -1,0 +1,52 @@
+"""Single records read again with `only`, against the sandbox."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_rest import RunError
+from singer_rest.testing import differs
+from tap_factorial.table import table
+from tap_factorial.testing import STREAMS, by_key, key_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hr_sandbox.testing import Sandbox
+
+BY_ID = [name for name, stream in STREAMS.items() if stream.by_id]
+
+
+def test_records_of_every_stream_that_can_be_read_by_id(run: Callable[..., Any], sandbox: Sandbox, url: str) -> None:
+    rows = {stream: by_key(stream, sandbox.records("factorial", stream)) for stream in BY_ID}
+    given = {stream: [row["id"] for row in bodies.values()][:2] for stream, bodies in rows.items() if bodies}
+    assert {"employees_employees", "timeoff_leaves", "attendance_shifts", "trainings_trainings"} < given.keys()
+    only = " ".join(f"{stream}={','.join(map(str, ids))}" for stream, ids in given.items())
+    sandbox.clear_requests()
+    output = run(url, *BY_ID, only=only)
+    for stream, ids in given.items():
+        assert {str(record["id"]) for record in output.records(stream)} == {*map(str, ids)}, stream
+        for record in output.records(stream):
+            assert differs(rows[stream][key_of(stream, record)], record) == set(), stream
+    assert len([one for one in sandbox.requests() if "ids[]" in one["query"]]) == len(given)
+
+
+def test_the_table_names_lists_that_can_be_read_without_other_parameters() -> None:
+    lists = table().lists
+    for module, names in table().by_id.items():
+        for name in names:
+            row = lists[module][name]
+            assert row.key == ("id",), (module, name)
+            assert not any((row.parent, row.sweep, row.setting)), (module, name)
+
+
+def test_children_are_those_of_the_given_records(run: Callable[..., Any], sandbox: Sandbox, url: str) -> None:
+    parent, child = "trainings_sessions", "trainings_session_access_memberships"
+    rows = sandbox.records("factorial", child)
+    given = str(rows[0]["session_id"])
+    output = run(url, parent, child, only=f"{parent}={given}")
+    assert [str(record["id"]) for record in output.records(parent)] == [given]
+    assert len(output.records(child)) == sum(str(row["session_id"]) == given for row in rows)
+    with pytest.raises(RunError, match=f"{child} cannot be read by id. Give the ids of {parent}"):
+        run(url, parent, child, only=f"{child}=1")
