@@ -20,7 +20,7 @@ MERMAID := 11.17.2
 TWO_AT_A_TIME := --numprocesses=2 --dist=loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-oldest lint format build publish bench faults test-faults hub docs site clean
+.PHONY: help setup demo test test-deep test-oldest lint format build publish bench faults test-faults hub docs site clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,11 +44,14 @@ setup: .venv/.ready .meltano/.ready ## Create .venv from uv.lock, and install Me
 demo: setup ## Load an invented company through Meltano into DuckDB, and show the row counts
 	@$(BIN)/python demo.py
 
-test: setup .venv/.site ## Run all tests
-	$(BIN)/pytest $(TWO_AT_A_TIME)
+test: setup ## Run all tests but those of the models, the site and recordings (make test-deep)
+	$(BIN)/pytest $(TWO_AT_A_TIME) -m 'not deep'
+
+test-deep: setup .venv/.site ## Run the tests that take minutes: dbt models, site, recordings, every stream by id
+	$(BIN)/pytest $(TWO_AT_A_TIME) -m deep tests tap-*/tests
 
 test-fast: setup ## Run tests for a minute: without the loader's, the sandbox's, and those marked slow (see CONTRIBUTING.md)
-	$(BIN)/pytest $(TWO_AT_A_TIME) -m 'not slow' singer-rest/tests tap-*/tests tests
+	$(BIN)/pytest $(TWO_AT_A_TIME) -m 'not slow and not deep' singer-rest/tests tap-*/tests tests
 
 # The taps' tests need the sandbox, which requires a newer Python.
 test-oldest: ## Test singer-rest, and the taps' discovery, on their oldest Python (OLDEST=python3.10)

@@ -131,7 +131,8 @@ class Mutator:
                 mutation = Mutation(stream, key_of(bench.keys[stream], row), (), "", body)
                 self._key_values[stream] |= {*canonical(mutation.key)}
                 nested.update(map(_as_text, _nested_objects(body)))
-                known[_as_text(_vendor_fields(body))].append(mutation)
+                if None not in [row.get(name) for name in bench.keys[stream]]:  # those are rejected anyway
+                    known[_as_text(_vendor_fields(body))].append(mutation)
         for text, mutations in known.items():
             if len(mutations) == 1 and text not in nested:  # identical objects cannot be told apart
                 (mutation,) = mutations

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from hr_sandbox.company.model.company import Company
     from hr_sandbox.company.model.people import Employment
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.deep]
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from singer_rest import RestTap
 
+pytestmark = [pytest.mark.slow, pytest.mark.deep]
+
 CREDENTIALS = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
 TAPS: dict[str, tuple[type[RestTap], dict[str, Any], tuple[str, ...]]] = {
     "personio": (

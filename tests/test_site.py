@@ -26,7 +26,7 @@ from docsite.queries import queries
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.deep]
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent

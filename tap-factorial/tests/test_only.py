@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 BY_ID = [name for name, stream in STREAMS.items() if stream.by_id]
 
 
+@pytest.mark.deep
 def test_records_of_every_stream_that_can_be_read_by_id(run: Callable[..., Any], sandbox: Sandbox, url: str) -> None:
     rows = {stream: by_key(stream, sandbox.records("factorial", stream)) for stream in BY_ID}
     given = {stream: [row["id"] for row in bodies.values()][:2] for stream, bodies in rows.items() if bodies}

@@ -125,7 +125,7 @@ def test_shift_filter_that_the_vendor_cannot_answer_causes_reads_by_window(
     sandbox.clear_requests()
     second = run(url, "attendance_shifts", state=first.state, **span)
     assert second.counts() == first.counts()
-    assert len(second.of("ACTIVATE_VERSION")) == 1
+    assert second.of("ACTIVATE_VERSION") == []  # rows of other dates may have been loaded as changes
     assert "attendance_shifts: the vendor gave no usable answer to the incremental filter; falling back" in caplog.text
     filtered = sum("updated_at" in query for query in asked(sandbox, "attendance/shifts"))
     assert filtered == (8 if fault["kind"] == "truncated" else 3)
@@ -151,7 +151,7 @@ def test_unanswered_shift_window_stops_no_other_and_is_read_later(
     second = run(url, "attendance_shifts", state=first.state, **span)
     assert lacking <= {record["id"] for record in second.records("attendance_shifts")}
     assert [query["start_on"] for query in asked(sandbox, "attendance/shifts")] == [days[1]]
-    assert len(second.of("ACTIVATE_VERSION")) == 1
+    assert second.of("ACTIVATE_VERSION") == []  # rows of other dates may have been loaded as changes
 
 
 EDITS = {
@@ -327,13 +327,15 @@ def test_ignored_filter_causes_a_full_read(
     sandbox.control("factorial/delete", stream=stream, id=gone)
     caplog.clear()
     second = run(url, stream, state=first.state, date_window_days=31)
-    (activated,) = second.of("ACTIVATE_VERSION")
-    records = [message["record"] for message in second.of("RECORD") if message["version"] == activated["version"]]
+    version = second.state["bookmarks"][stream]["version"]
+    # Shifts of other dates may have been loaded as changes, so no full read but a full refresh finds deleted ones.
+    activated = [] if stream == "attendance_shifts" else [version]
+    assert [message["version"] for message in second.of("ACTIVATE_VERSION")] == activated
+    records = [message["record"] for message in second.of("RECORD") if message["version"] == version]
     assert len({record["id"] for record in records}) == sandbox.counts("factorial")[stream]
     assert gone not in {record["id"] for record in records}
     warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
-    assert len(warnings) == 1
+    assert len(warnings) == (1 if activated else 2)
     assert "falling back to a full read" in warnings[0]
     bookmark = second.state["bookmarks"][stream]
-    assert bookmark["version"] == activated["version"]
     assert bookmark["replication_key_value"] >= first.state["bookmarks"][stream]["replication_key_value"]

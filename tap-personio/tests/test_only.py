@@ -31,6 +31,7 @@ def paths(sandbox: Sandbox) -> list[str]:
     return [request["path"] for request in sandbox.requests() if "auth" not in request["path"]]
 
 
+@pytest.mark.deep
 def test_records_of_every_stream_that_can_be_read_by_id(run: Callable[..., Any], sandbox: Sandbox) -> None:
     given = {stream: ids_of(sandbox, stream) for stream in BY_ID}
     only = " ".join(f"{stream}={','.join(ids)}" for stream, ids in given.items())
