@@ -151,7 +151,7 @@ def test_unanswered_shift_window_stops_no_other_and_is_read_later(
     second = run(url, "attendance_shifts", state=first.state, **span)
     assert lacking <= {record["id"] for record in second.records("attendance_shifts")}
     assert [query["start_on"] for query in asked(sandbox, "attendance/shifts")] == [days[1]]
-    assert second.of("ACTIVATE_VERSION") == []  # rows of other dates may have been loaded as changes
+    assert len(second.of("ACTIVATE_VERSION")) == 1
 
 
 EDITS = {
