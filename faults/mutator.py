@@ -97,12 +97,17 @@ class Mutation:
         inner = body
         for name in self.path[:-1]:
             inner = inner[name]
+        last = self.path[-1]
+        # Some texts add a member after the value, which an object takes.
+        text = f"{{{json.dumps(last)}: {self.text}}}" if isinstance(inner, dict) else self.text
         try:
-            value = json.loads(self.text, parse_float=Decimal)
+            found = json.loads(text, parse_float=Decimal)
         except RecursionError:
-            value = json.loads(nesting.shallow(self.text), parse_float=Decimal)
-        # The loader keeps a lone surrogate as six characters of text.
-        inner[self.path[-1]] = SURROGATE.sub(_escaped, value) if isinstance(value, str) else value
+            found = json.loads(nesting.shallow(text), parse_float=Decimal)
+        members = found if isinstance(inner, dict) else {last: found}
+        for name, value in members.items():
+            # The loader keeps a lone surrogate as six characters of text.
+            inner[name] = SURROGATE.sub(_escaped, value) if isinstance(value, str) else value
         return dict(body)
 
 
@@ -131,8 +136,7 @@ class Mutator:
                 mutation = Mutation(stream, key_of(bench.keys[stream], row), (), "", body)
                 self._key_values[stream] |= {*canonical(mutation.key)}
                 nested.update(map(_as_text, _nested_objects(body)))
-                if None not in [row.get(name) for name in bench.keys[stream]]:  # those are rejected anyway
-                    known[_as_text(_vendor_fields(body))].append(mutation)
+                known[_as_text(_vendor_fields(body))].append(mutation)
         for text, mutations in known.items():
             if len(mutations) == 1 and text not in nested:  # identical objects cannot be told apart
                 (mutation,) = mutations

@@ -104,7 +104,6 @@ def test_stopped_runs(assert_passes: Callable[..., None]) -> None:
     assert_passes(killer.run, "factorial", 1 / killer.TRIALS["factorial"])
 
 
-@pytest.mark.xfail(strict=False, reason="on some days a mutated record of Factorial has no key")
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_mutated_values(vendor: str, assert_passes: Callable[..., None]) -> None:
     assert_passes(mutator.run, vendor, 1 / len(mutator.ROUNDS[vendor]))

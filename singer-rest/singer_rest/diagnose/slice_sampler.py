@@ -1,4 +1,4 @@
-"""Requests more slices of streams whose newest slice has several pages, since others may have fewer or none."""
+"""Requests more slices of streams whose newest slice has several pages or no record, since others may differ."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MAX_PARTS = 12
 """Number of slices that are not windows up to which all are requested."""
+MAX_WINDOWS = 8
+"""Number of windows that are requested, spread evenly up to the newest one."""
 
 
 class SliceSampler:
@@ -42,14 +44,14 @@ class SliceSampler:
             newest: What was found about its newest slice.
         """
         slices = read.stream.slices
-        if slices.parent is not None or newest.page is None or newest.is_all:
+        if slices.parent is not None or newest.page is None or (newest.is_all and newest.page.records):
             return None
         parts = [part for part in slices.plan(read.window, None) if part]
         if len(parts) == 1 or newest.page.slice not in parts:
             return None
         if any(part.name for part in parts):
             return self._of_windows(read.stream, parts, newest)
-        if len(parts) > MAX_PARTS or slices.days_params:
+        if newest.is_all or len(parts) > MAX_PARTS or slices.days_params:
             return None
         found = [newest, *self._probe(read.stream, [part for part in parts if part != newest.page.slice])]
         pages = [pages_of(one) for one in found]
@@ -58,27 +60,35 @@ class SliceSampler:
         return _estimate(sum(number for number, _ in pages), [accuracy for _, accuracy in pages], known_rows)
 
     def _of_windows(self, stream: RestStream, parts: Sequence[Slice], newest: Probe) -> Estimate:
-        """Estimates the requests for windows, of which the first ones may be empty: nobody used the product yet."""
-        last = parts.index(newest.page.slice) if newest.page else 0
-        low, high = 0, last
-        found = [newest]
+        """Estimates the requests for windows, of which the first ones may be empty: nobody used the product yet.
+
+        Some of the later ones may be empty, too, such as weekends, or today in the morning.
+        """
+        count = parts.index(newest.page.slice) + 1 if newest.page else len(parts)
+        step = max(count / MAX_WINDOWS, 1.0)
+        spread = [int((number + 0.5) * step) for number in range(min(count, MAX_WINDOWS))]
+        others = [place for place in spread if place < count - 1]
+        found = dict(zip(others, self._probe(stream, [parts[place] for place in others]), strict=True))
+        found[count - 1] = newest
+        high = next((place for place in found if _has_rows(found[place])), count - 1)
+        low = max((place + 1 for place in found if place < high), default=0)
         while low < high:
             middle = (low + high) // 2
             (one,) = self._probe(stream, [parts[middle]])
-            if one.page and one.page.records:
-                found.append(one)
-                high = middle
-            else:
-                low = middle + 1
-        pages = [pages_of(one) for one in found]
+            low, high = (low, middle) if _has_rows(one) else (middle + 1, high)
+        pages = [pages_of(one) for place, one in found.items() if place >= low]
         mean = sum(number for number, _ in pages) / len(pages)
-        used = last - low + 1
+        used = count - low
         return _estimate(round(used * mean) + len(parts) - used, ["about", *(accuracy for _, accuracy in pages)])
 
     def _probe(self, stream: RestStream, parts: Sequence[Slice]) -> list[Probe]:
         found = probe_slices(self._tap, stream, parts, self._request_for)
         self.sent += found
         return found
+
+
+def _has_rows(found: Probe) -> bool:
+    return bool(found.page and found.page.records)
 
 
 def _estimate(requests: int, accuracies: Sequence[Accuracy], rows: int | None = None) -> Estimate:
