@@ -325,6 +325,28 @@ def requests_by_stream(tap: RestTap, requests: Iterable[Mapping[str, Any]], root
     return found
 
 
+def compare_with_plan(planned: Iterable[Mapping[str, Any]], sent: Counter[str]) -> tuple[set[str], int, int]:
+    """Compares what `--plan` estimated with the requests of a run.
+
+    Args:
+        planned: The streams of a run in the report.
+        sent: The requests of the run, by stream.
+
+    Returns:
+        The streams that sent fewer requests than their lower bound, and the planned and sent requests of those whose
+        number was estimated.
+    """
+    requests = Counter[str]()
+    bounds = set()
+    for line in planned:
+        requests[line["stream"]] += line["requests"]
+        if line["accuracy"] == "at_least":
+            bounds.add(line["stream"])
+    known = requests.keys() - bounds
+    below = {stream for stream in bounds if sent[stream] < requests[stream]}
+    return below, sum(requests[stream] for stream in known), sum(sent[stream] for stream in known)
+
+
 NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d{1,3})?")
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
 
