@@ -95,26 +95,20 @@ class Table:
             descriptions: Comments by column, that of the table with an empty name. None removes the target's comment.
         """
         many = len(self.columns) > _MAX_DESCRIBED_COLUMNS
-        for name, text in descriptions.items():
-            if self.comments.get(name) != self.written_comments.get(name) or (many and name != _TABLE):
-                continue
-            if text != self.comments.get(name):
-                self.write_comment(name, text)
-                self.written_comments = (
-                    {**self.written_comments, name: text}
-                    if text
-                    else {other: known for other, known in self.written_comments.items() if other != name}
-                )
+        due = {
+            name: text
+            for name, text in descriptions.items()
+            if self.comments.get(name) == self.written_comments.get(name) != text and (name == _TABLE or not many)
+        }
+        for name, text in due.items():
+            self.write_comment(name, text)
+        self.written_comments = _replace_comments(self.written_comments, due)
 
     def write_comment(self, name: str, text: str | None) -> None:
         """Sets or removes the comment of a column, or of the table if the name is empty."""
         place = f"COLUMN {self.sql}.{quoted(name)}" if name != _TABLE else f"TABLE {self.sql}"
         self.connection.execute(f"COMMENT ON {place} IS {literal(text) if text else 'NULL'}")
-        self.comments = (
-            {**self.comments, name: text}
-            if text
-            else {other: known for other, known in self.comments.items() if other != name}
-        )
+        self.comments = _replace_comments(self.comments, {name: text})
 
     def find_column(self, name: str) -> str | None:
         """Returns the column of a property, None if there is none. Ignores case."""
@@ -205,3 +199,8 @@ class Table:
     ) -> None:
         if not self.staging:  # its columns are those of the stream's table once it replaces that
             self.changes.append(SchemaChange(self.name, change, column, old, new))
+
+
+def _replace_comments(comments: Mapping[str, str], changes: Mapping[str, str | None]) -> dict[str, str]:
+    """Returns comments with some of them set, or removed where the change is empty."""
+    return {name: text for name, text in {**comments, **changes}.items() if text}
