@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from singer_rest import times
-from singer_rest.diagnose.duration import Duration, Load, duration
+from singer_rest.diagnose.duration import Load, duration
 from singer_rest.diagnose.estimate import (
     Estimate,
     ReadPlan,
@@ -85,7 +85,7 @@ class Run:
 
     def _as_json(self, estimated: Estimate, load: Load) -> dict[str, Any]:
         alone = duration(self._tap.rate_limiter, [load], self._workers)
-        return {**estimated._asdict(), **Duration(*alone)._asdict()}
+        return {**estimated._asdict(), **alone._asdict()}
 
     def _load(self, stream: RestStream, estimated: Estimate) -> Load:
         found = self._found.get(stream.name)
