@@ -5,7 +5,7 @@ from __future__ import annotations
 from singer_rest import times
 from singer_rest.aliases import Record
 from singer_rest.changes import ChangedSince
-from singer_rest.errors import NoAccess, RetryableError, RunError, TapError
+from singer_rest.errors import AccessDeniedError, RetryableError, RunError, TapError
 from singer_rest.fetch.answers import Meaning
 from singer_rest.fetch.page import Page, Parsed
 from singer_rest.http.auth import RENEW_INTERVAL, ApiKey, Authenticator, Token
@@ -46,6 +46,7 @@ __all__ = [
     "FIRST_DELAY",
     "RENEW_INTERVAL",
     "YEAR",
+    "AccessDeniedError",
     "Account",
     "ApiKey",
     "Authenticator",
@@ -62,7 +63,6 @@ __all__ = [
     "MonthlyBackfill",
     "Months",
     "NextLink",
-    "NoAccess",
     "Offset",
     "Page",
     "PageContents",

@@ -23,11 +23,11 @@ class TimedOutError(UnansweredError):
     """A request got no answer in time, even after retries."""
 
 
-class LimitExceeded(TapError):  # noqa: N818 - the vendor's answer, not a fault
+class RateLimitError(TapError):
     """A rate limit delays the stream for longer than `max_wait` allows."""
 
 
-class FilterRefused(TapError):  # noqa: N818 - there may be a fallback
+class FilterRejectedError(TapError):
     """The vendor rejected the incremental filter."""
 
 
@@ -35,7 +35,7 @@ class RunError(TapError):
     """An error that ends the whole run: rejected credentials, an unreachable host, invalid settings."""
 
 
-class NoAccess(TapError):  # noqa: N818 - an answer, not a fault
+class AccessDeniedError(TapError):
     """The credential cannot read this stream. The message names the missing permission.
 
     Args:

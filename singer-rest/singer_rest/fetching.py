@@ -10,7 +10,7 @@ from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_rest.errors import FilterRefused, NoAccess, RetryableError, TapError, UnansweredError
+from singer_rest.errors import AccessDeniedError, FilterRejectedError, RetryableError, TapError, UnansweredError
 from singer_rest.fetch.answers import (
     BAD_REQUESTS,
     NO_ACCESS,
@@ -112,7 +112,7 @@ class FetchingStream(SdkStream):
 
         Raises:
             RetryableError: If the request may be retried.
-            NoAccess: If the credential cannot read the endpoint.
+            AccessDeniedError: If the credential cannot read the endpoint.
             UnansweredError: If the children of one parent cannot be read; those of others may be.
             TapError: If the vendor rejects the request for another reason.
         """
@@ -133,8 +133,8 @@ class FetchingStream(SdkStream):
     def _fetched(self, request: Request, part: Slice) -> Page:
         try:
             reply = self.transport.send(request, self.authenticator)
-        except NoAccess as error:
-            raise NoAccess(f"{self.name}: {error}") from None
+        except AccessDeniedError as error:
+            raise AccessDeniedError(f"{self.name}: {error}") from None
         meaning = self.classify(reply, request)
         if isinstance(meaning, Request):
             return self._placeholder([meaning], request, part, reply.received)
@@ -190,8 +190,10 @@ class FetchingStream(SdkStream):
         is_of_parent = meaning in OF_PARENT - {Meaning.PARENT_REFUSED} and request.is_first
         if meaning in NO_ACCESS or is_of_parent:
             reason = no_access_reason(meaning, self.permission, status, request.endpoint)
-            return NoAccess(f"{self.name}: {reason}", status=status, not_licensed=meaning is Meaning.NOT_LICENSED)
-        kind = FilterRefused if status in BAD_REQUESTS and self._is_filtered_first_request(request) else TapError
+            return AccessDeniedError(
+                f"{self.name}: {reason}", status=status, not_licensed=meaning is Meaning.NOT_LICENSED
+            )
+        kind = FilterRejectedError if status in BAD_REQUESTS and self._is_filtered_first_request(request) else TapError
         return kind(f"{self.name}: {request.endpoint} refused the request with status {status}. {self.advice(status)}")
 
     def _is_filtered_first_request(self, request: Request) -> bool:

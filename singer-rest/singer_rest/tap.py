@@ -290,7 +290,7 @@ class RestTap(SdkTap):
         """Returns all records of a short list, as `parse` returns them, for use in discovery.
 
         Raises:
-            NoAccess: If the credential cannot read it.
+            AccessDeniedError: If the credential cannot read it.
             TapError: If it cannot be read.
             ConfigValidationError: If the settings are invalid.
         """

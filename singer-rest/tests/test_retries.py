@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from singer_rest.errors import RetryableError
-from singer_rest.http.retries import MAX_UNANSWERED_SECONDS, Attempts, RetriesExhausted, RetryPolicy, duration_text
+from singer_rest.http.retries import MAX_UNANSWERED_SECONDS, Attempts, RetriesExhaustedError, RetryPolicy, duration_text
 
 BROKE = RetryableError("the connection broke")
 TOO_MANY = RetryableError("too many requests", throttled=True)
@@ -34,14 +34,14 @@ def asking(seconds: float) -> RetryableError:
 
 def waited(
     policy: RetryPolicy, clock: Clock, retry: RetryableError, took: float = 0.0
-) -> tuple[float, RetriesExhausted]:
+) -> tuple[float, RetriesExhaustedError]:
     """Fails until no attempt is left. Returns the seconds waited and the error."""
     began, attempts = clock.now, Attempts()
     for _ in range(100_000):
         clock.now += took
         try:
             clock.now += policy.delay(attempts, retry, took, FOREVER)
-        except RetriesExhausted as end:
+        except RetriesExhaustedError as end:
             return clock.now - began, end
     raise AssertionError("It is never given up.")
 
@@ -49,7 +49,8 @@ def waited(
 @pytest.mark.parametrize("seconds", [901, 86_400, 31_000_000])
 def test_wait_beyond_max_wait_is_not_started(policy: RetryPolicy, seconds: float) -> None:
     with pytest.raises(
-        RetriesExhausted, match=rf"asks to wait {duration_text(seconds)}, longer than `max_wait` allows \(15 minutes\)"
+        RetriesExhaustedError,
+        match=rf"asks to wait {duration_text(seconds)}, longer than `max_wait` allows \(15 minutes\)",
     ):
         policy.delay(Attempts(), asking(seconds), 0.1, 8)
 
@@ -71,7 +72,7 @@ def test_persistent_limit_delays_a_request_for_max_wait_at_most(
 
 def test_limit_that_asks_for_no_wait_does_not_cause_a_thousand_requests(policy: RetryPolicy, clock: Clock) -> None:
     attempts = Attempts()
-    with pytest.raises(RetriesExhausted):
+    with pytest.raises(RetriesExhaustedError):
         while True:
             clock.now += policy.delay(attempts, asking(0), 0.0, 8) + 0.001
     assert attempts.sent < 100
@@ -89,14 +90,14 @@ def test_limit_does_not_use_up_the_attempts(policy: RetryPolicy) -> None:
     for _ in range(50):
         policy.delay(attempts, asking(1), 0.1, 2)
     policy.delay(attempts, BROKE, 0.1, 2)
-    with pytest.raises(RetriesExhausted, match=r"gave no answer in 52 tries \(the connection broke\)"):
+    with pytest.raises(RetriesExhaustedError, match=r"gave no answer in 52 tries \(the connection broke\)"):
         policy.delay(attempts, BROKE, 0.1, 2)
 
 
 def test_host_that_is_down_and_asks_to_wait_has_its_attempts(policy: RetryPolicy) -> None:
     attempts, down = Attempts(), RetryableError("status 503", after=1)
     assert policy.delay(attempts, down, 0.1, 2) == 1
-    with pytest.raises(RetriesExhausted, match="2 tries"):
+    with pytest.raises(RetriesExhaustedError, match="2 tries"):
         policy.delay(attempts, down, 0.1, 2)
 
 
@@ -112,7 +113,9 @@ def test_pause_before_a_request_counts_as_rate_limited(policy: RetryPolicy, cloc
     attempts = Attempts()
     policy.delayed_by_limit(attempts, 600)
     clock.now += 600
-    with pytest.raises(RetriesExhausted, match="is rate-limited: after 10 minutes it asks to wait 10 minutes more"):
+    with pytest.raises(
+        RetriesExhaustedError, match="is rate-limited: after 10 minutes it asks to wait 10 minutes more"
+    ):
         policy.delayed_by_limit(attempts, 600)
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import pytest
-from singer_rest.errors import LimitExceeded, RetryableError, TapError, TimedOutError, UnansweredError
+from singer_rest.errors import RateLimitError, RetryableError, TapError, TimedOutError, UnansweredError
 from singer_rest.fetch import scheduler as module
 from singer_rest.fetch.page import Page
 from singer_rest.fetch.scheduler import Scheduler
@@ -555,7 +555,7 @@ def test_limit_that_lasts_too_long_ends_all_slices_at_once(run: Callable[..., Sc
     vendor, scheduler = Vendor(throttle), run(1)
     reading = vendor.reading()
     scheduler.add(reading)
-    with pytest.raises(LimitExceeded, match="asks to wait 3 hours, longer than `max_wait` allows"):
+    with pytest.raises(RateLimitError, match="asks to wait 3 hours, longer than `max_wait` allows"):
         ended(lambda: ids(scheduler, reading))
     assert vendor.asked == [(0, 0)]
 

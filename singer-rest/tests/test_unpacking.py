@@ -6,7 +6,7 @@ import gzip
 import zlib
 
 import pytest
-from singer_rest.http.unpacking import BrokenBody, UnknownEncoding, decompress
+from singer_rest.http.unpacking import InvalidBodyError, UnknownEncodingError, decompress
 
 TEXT = b"".join(b"row %d\n" % number for number in range(300))
 GZIP = gzip.compress(TEXT, mtime=0)
@@ -43,13 +43,13 @@ def test_complete_body_is_decompressed(body: bytes, encoding: str, content: byte
 )
 def test_truncated_body_is_detected_at_any_length(body: bytes, encoding: str) -> None:
     for end in range(len(body)):
-        with pytest.raises(BrokenBody):
+        with pytest.raises(InvalidBodyError):
             decompress(body[:end], encoding)
 
 
 @pytest.mark.parametrize("end", [3, 10, len(GZIP) - 1])
 def test_truncated_further_member_is_detected(end: int) -> None:
-    with pytest.raises(BrokenBody):
+    with pytest.raises(InvalidBodyError):
         decompress(GZIP + GZIP[:end], "gzip")
 
 
@@ -64,11 +64,11 @@ def test_truncated_further_member_is_detected(end: int) -> None:
     ],
 )
 def test_corrupt_body_is_detected(body: bytes, encoding: str) -> None:
-    with pytest.raises(BrokenBody):
+    with pytest.raises(InvalidBodyError):
         decompress(body, encoding)
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "compress", "gzip, br", "utf-8", ",".join(["gzip"] * 6)])
 def test_unknown_encoding_is_reported(encoding: str) -> None:
-    with pytest.raises(UnknownEncoding):
+    with pytest.raises(UnknownEncodingError):
         decompress(GZIP, encoding)

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_rest import Account, NoAccess, RestTap, TapError, common_settings
+from singer_rest import AccessDeniedError, Account, RestTap, TapError, common_settings
 from singer_sdk import typing as th
 from typing_extensions import override
 
@@ -247,7 +247,7 @@ class TapCornerstone(RestTap):
         for service in services:
             try:
                 available[service] = self._sets(service)
-            except NoAccess as error:
+            except AccessDeniedError as error:
                 refusals[service] = str(error)
         is_none_left = len(refusals) == len(services) and self.input_catalog is None
         for service, sentence in refusals.items():

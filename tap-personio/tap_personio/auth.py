@@ -6,7 +6,16 @@ from abc import abstractmethod
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from singer_rest import Authenticator, NoAccess, RunError, TapError, Token, is_sendable, lifetime, post_for_token
+from singer_rest import (
+    AccessDeniedError,
+    Authenticator,
+    RunError,
+    TapError,
+    Token,
+    is_sendable,
+    lifetime,
+    post_for_token,
+)
 from typing_extensions import override
 
 if TYPE_CHECKING:
@@ -88,7 +97,7 @@ class V1Authenticator(PersonioAuthenticator):
 
     @override
     def token_error(self, sentence: str) -> TapError:
-        return NoAccess(f"the v1 API did not issue a token. {sentence}")
+        return AccessDeniedError(f"the v1 API did not issue a token. {sentence}")
 
     @override
     def post_token_request(self) -> Reply:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_rest import NoAccess, RateLimit, Transport, check_addresses, common_settings
+from singer_rest import AccessDeniedError, RateLimit, Transport, check_addresses, common_settings
 from singer_sdk import typing as th
 from typing_extensions import override
 
@@ -137,7 +137,7 @@ class TapPersonio(PersonioTap):
             return ()
         try:
             return self.records_of(EmployeeAttributes(self))
-        except NoAccess as error:
+        except AccessDeniedError as error:
             self.logger.warning("%s Custom attributes are kept in `_extra` of employees.", error)
             return ()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_rest import NoAccess, RateLimiter, RunError, TapError
+from singer_rest import AccessDeniedError, RateLimiter, RunError, TapError
 from singer_rest.http.token_requests import DEFAULT_LIFETIME
 from singer_rest.http.transport import Transport
 from singer_rest.testing import Answer, host
@@ -44,7 +44,7 @@ def test_token_is_used_whatever_its_stated_lifetime(version: Any, fields: dict[s
     assert (found.value, found.lifetime) == ("t0ken", seconds)
 
 
-@pytest.mark.parametrize(("version", "error"), [(V1, NoAccess), (V2, RunError)], ids=["v1", "v2"])
+@pytest.mark.parametrize(("version", "error"), [(V1, AccessDeniedError), (V2, RunError)], ids=["v1", "v2"])
 @pytest.mark.parametrize("odd", ["two\nlines", "k\u0142ucz", " "])
 def test_token_that_is_invalid_in_a_header_is_reported(version: Any, error: type[TapError], odd: str) -> None:
     with pytest.raises(error, match="holds a line break or a character beyond ASCII"):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from singer_rest import times
 from singer_rest.diagnose.connection import Check, connection, credentials
 from singer_rest.diagnose.probe import Probe, probe
-from singer_rest.errors import NoAccess, TapError, explain
+from singer_rest.errors import AccessDeniedError, TapError, explain
 from singer_rest.fetch.answers import Meaning
 from singer_rest.singer.schemas import EXTRA
 
@@ -100,7 +100,7 @@ def _selected(tap: DiagnosableTap, state: dict[str, Any]) -> tuple[Sequence[Rest
 
 
 def _is_unauthorized(found: Probe) -> bool:
-    return isinstance(found.error, NoAccess) and found.error.status == HTTPStatus.UNAUTHORIZED
+    return isinstance(found.error, AccessDeniedError) and found.error.status == HTTPStatus.UNAUTHORIZED
 
 
 def _probe_samples(tap: DiagnosableTap, streams: Sequence[RestStream]) -> dict[str, Probe]:
@@ -168,7 +168,7 @@ def _verdict(stream: RestStream, found: Probe) -> tuple[str, str]:
 
 
 def _verdict_on_error(stream: RestStream, error: Exception) -> tuple[str, str]:
-    if not isinstance(error, NoAccess):
+    if not isinstance(error, AccessDeniedError):
         return FAILED, _sentence(stream, explain(error))
     detail = f"status {error.status}" if error.status else _sentence(stream, str(error))
     if error.not_licensed:

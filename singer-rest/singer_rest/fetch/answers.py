@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum, auto
 from http import HTTPStatus
 
-from singer_rest.errors import FilterRefused, TimedOutError, UnansweredError
+from singer_rest.errors import FilterRejectedError, TimedOutError, UnansweredError
 
 
 class Meaning(Enum):
@@ -109,8 +109,8 @@ def forbidden_reason(permission: str | None) -> str:
     return f"the credential cannot read it; it needs {permission}"
 
 
-def filter_failure(error: UnansweredError | FilterRefused) -> str:
+def filter_failure(error: UnansweredError | FilterRejectedError) -> str:
     """What the vendor did with the incremental filter."""
-    if isinstance(error, FilterRefused):
+    if isinstance(error, FilterRejectedError):
         return "refused"
     return "gave no answer in time to" if isinstance(error, TimedOutError) else "gave no usable answer to"

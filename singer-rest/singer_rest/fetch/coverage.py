@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from singer_rest.errors import NoAccess, TapError
+from singer_rest.errors import AccessDeniedError, TapError
 from singer_rest.fetch.answers import REFUSALS, Meaning, forbidden_reason
 from singer_rest.fetch.list_counts import ListCount, SliceCount
 from singer_rest.slices.base import Slice
@@ -253,7 +253,7 @@ class Coverage:
         """Fails, at the end of the read, if the vendor returned nothing readable.
 
         Raises:
-            NoAccess: If all parents are forbidden, or not found although they are listed.
+            AccessDeniedError: If all parents are forbidden, or not found although they are listed.
             TapError: If all parents were rejected, all slices are unreadable and `all_unreadable` is set, or no item
                 received is a record.
         """
@@ -270,7 +270,7 @@ class Coverage:
         """Fails with a missing permission if all parents are forbidden, or not found although they are listed.
 
         Raises:
-            NoAccess: If so.
+            AccessDeniedError: If so.
             TapError: If no parent could be read and the vendor rejected the requests for some of them as invalid.
         """
         missing = self._not_found or self._forbidden or self._refused
@@ -281,8 +281,10 @@ class Coverage:
             raise TapError(f"{self._refusal_reason} All of the {parents} were rejected like this or are forbidden.")
         sentence = forbidden_reason(self._permission)
         if self._forbidden:
-            raise NoAccess(f"{self._stream}: {sentence} (the vendor refused access to all of the {parents}).")
-        raise NoAccess(f"{self._stream}: none of the {parents} was found. {sentence[0].upper()}{sentence[1:]}.")
+            raise AccessDeniedError(f"{self._stream}: {sentence} (the vendor refused access to all of the {parents}).")
+        raise AccessDeniedError(
+            f"{self._stream}: none of the {parents} was found. {sentence[0].upper()}{sentence[1:]}."
+        )
 
     def warnings(self, *, is_full: bool, incremental: bool, newly_forbidden: bool) -> Iterator[str]:
         """Yields one sentence for each kind of missing data.

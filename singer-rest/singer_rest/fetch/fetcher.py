@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from singer_rest.errors import (
-    FilterRefused,
-    LimitExceeded,
-    NoAccess,
+    AccessDeniedError,
+    FilterRejectedError,
+    RateLimitError,
     RunError,
     TapError,
     UnansweredError,
@@ -277,10 +277,10 @@ class Fetcher:
                     yield page
                 else:
                     return
-        except (RunError, NoAccess, LimitExceeded):
+        except (RunError, AccessDeniedError, RateLimitError):
             raise
         except TapError as error:
-            if can_fall_back_to_full and isinstance(error, (UnansweredError, FilterRefused)):
+            if can_fall_back_to_full and isinstance(error, (UnansweredError, FilterRejectedError)):
                 outcome = filter_failure(error)
             elif self._connection_test or not stream.recovers_by_full_read(error, is_first=is_first):
                 raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from singer_rest.errors import NoAccess, RunError, TapError, explain
+from singer_rest.errors import AccessDeniedError, RunError, TapError, explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -96,8 +96,8 @@ def with_parent_errors(name: str, parent: str, plan: Iterator[Slice | None]) -> 
         yield from plan
     except RunError:
         raise
-    except NoAccess as error:
-        raise NoAccess(f"{name}: its parent stream {parent} could not be read: {error}") from None
+    except AccessDeniedError as error:
+        raise AccessDeniedError(f"{name}: its parent stream {parent} could not be read: {error}") from None
     except Exception as error:  # noqa: BLE001 - any error of the parent ends the child
         raise TapError(f"{name}: its parent stream {parent} was not read completely. {explain(error)}") from None
 

@@ -61,7 +61,7 @@ class ParentSampler:
         """The next slice. None: it is not known yet.
 
         Raises:
-            NoAccess: If all sampled parents are forbidden.
+            AccessDeniedError: If all sampled parents are forbidden.
             TapError: If the vendor rejects the requests for all sampled parents as invalid.
         """
         if not self._any_readable and self._untested <= 0 and not self._may_go_on():

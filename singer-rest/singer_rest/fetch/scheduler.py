@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, TypeVar
 
 from singer_rest.errors import (
-    LimitExceeded,
+    RateLimitError,
     RetryableError,
     RunError,
     TapError,
@@ -24,7 +24,7 @@ from singer_rest.http.retries import (
     FIRST_DELAY,
     MAX_ATTEMPTS,
     MAX_UNANSWERED_SECONDS,
-    RetriesExhausted,
+    RetriesExhaustedError,
     RetryPolicy,
     time_budget,
 )
@@ -259,7 +259,7 @@ class Scheduler:
             )
         except Exception as raised:  # noqa: BLE001 - raised when this stream ends
             result = raised
-        if not isinstance(result, LimitExceeded):
+        if not isinstance(result, RateLimitError):
             self._rate_limiter.record_answer(stream_fetch.endpoint)
         with self._guarded():
             stream_fetch.finish(task, result)
@@ -316,7 +316,7 @@ class Scheduler:
             return
         try:
             self._retries.delayed_by_limit(task.attempts, pause)
-        except RetriesExhausted as exhausted:
+        except RetriesExhaustedError as exhausted:
             stream_fetch.drop(task, _exhausted_error(stream_fetch, task, exhausted))
             self._tasks.notify_all()
             self._results.notify_all()
@@ -334,7 +334,7 @@ class Scheduler:
             max_attempts = min(max_attempts, MAX_ATTEMPTS_BROKEN)
         try:
             delay = self._retries.delay(task.attempts, retry, elapsed, max_attempts)
-        except RetriesExhausted as exhausted:
+        except RetriesExhaustedError as exhausted:
             error_class = (
                 TimedOutError
                 if retry.slow
@@ -342,7 +342,7 @@ class Scheduler:
                 if stream_fetch.has_fallback and not may_fall_back
                 else UnansweredError
             )
-            return _exhausted_error(stream_fetch, task, exhausted, LimitExceeded if exhausted.limited else error_class)
+            return _exhausted_error(stream_fetch, task, exhausted, RateLimitError if exhausted.limited else error_class)
         self._rate_limiter.activity.add_retry(stream_fetch.name, retry.reason, delay)
         if retry.throttled or retry.after is not None:
             self._rate_limiter.pause(stream_fetch.endpoint, delay)
@@ -355,7 +355,10 @@ class Scheduler:
 
 
 def _exhausted_error(
-    stream_fetch: StreamFetch, task: Task, exhausted: RetriesExhausted, error_class: type[TapError] = LimitExceeded
+    stream_fetch: StreamFetch,
+    task: Task,
+    exhausted: RetriesExhaustedError,
+    error_class: type[TapError] = RateLimitError,
 ) -> TapError:
     part = f" for {task.slice.name}" if task.slice.name else ""
     return error_class(

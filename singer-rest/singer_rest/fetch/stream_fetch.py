@@ -7,7 +7,7 @@ import math
 from collections import deque
 from typing import TYPE_CHECKING
 
-from singer_rest.errors import LimitExceeded, RunError, TapError, TimedOutError, UnansweredError, explain
+from singer_rest.errors import RateLimitError, RunError, TapError, TimedOutError, UnansweredError, explain
 from singer_rest.fetch.loop_guard import LoopGuard
 from singer_rest.fetch.tasks import Budget, OpenSlice, Task
 from singer_rest.http.retries import Attempts
@@ -244,7 +244,7 @@ class StreamFetch:
 
     def _end_at(self, number: int, opened: OpenSlice, error: Exception) -> None:
         """Ends a slice with an error before one of its pages. If others may still be read, they are."""
-        if self.has_fallback or isinstance(error, (RunError, LimitExceeded)):  # the others would wait as long
+        if self.has_fallback or isinstance(error, (RunError, RateLimitError)):  # the others would wait as long
             self.fail(error)
             return
         if not isinstance(error, UnansweredError):

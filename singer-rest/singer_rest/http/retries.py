@@ -28,7 +28,7 @@ _UNITS = (("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1))
 _allowance: ContextVar[float] = ContextVar("allowance", default=math.inf)
 
 
-class RetriesExhausted(Exception):  # noqa: N818 - the caller decides which error it is
+class RetriesExhaustedError(Exception):
     """A request is not retried any more. The text follows a name: "/persons", "gave no answer in 8 tries".
 
     Args:
@@ -95,21 +95,21 @@ class RetryPolicy:
             Seconds to wait before the next attempt.
 
         Raises:
-            RetriesExhausted: If there is no next attempt.
+            RetriesExhaustedError: If there is no next attempt.
         """
         attempts.sent += 1
         attempts.unanswered_seconds += elapsed
         if not retry.throttled:
             attempts.failed += 1
             if attempts.failed >= max_attempts:
-                raise RetriesExhausted(f"gave no answer in {attempts.sent} tries ({retry.reason})")
+                raise RetriesExhaustedError(f"gave no answer in {attempts.sent} tries ({retry.reason})")
         if retry.throttled or retry.after is not None:
             return self._delay_of_limit(attempts, retry)
         attempts.limited_since = None
         delay = full_jitter(self._first_delay, attempts.failed)
         attempts.unanswered_seconds += delay
         if attempts.unanswered_seconds >= MAX_UNANSWERED_SECONDS:
-            raise RetriesExhausted(
+            raise RetriesExhaustedError(
                 f"gave no answer in {duration_text(MAX_UNANSWERED_SECONDS)}, the maximum for one request "
                 f"({attempts.sent} tries; {retry.reason})"
             )
@@ -123,7 +123,7 @@ class RetryPolicy:
             seconds: Remaining seconds of the pause.
 
         Raises:
-            RetriesExhausted: If the request has waited long enough.
+            RetriesExhaustedError: If the request has waited long enough.
         """
         seconds_left = self._seconds_left(attempts)
         if seconds > seconds_left:
@@ -148,7 +148,7 @@ class RetryPolicy:
             attempts.limited_since = now
         return self._max_wait - (now - attempts.limited_since)
 
-    def _limit_exceeded(self, seconds: float, seconds_left: float) -> RetriesExhausted:
+    def _limit_exceeded(self, seconds: float, seconds_left: float) -> RetriesExhaustedError:
         allowed, waited = duration_text(self._max_wait), self._max_wait - seconds_left
         if seconds > self._max_wait:
             text = f"asks to wait {duration_text(seconds)}, longer than `max_wait` allows ({allowed})"
@@ -159,7 +159,7 @@ class RetryPolicy:
             )
         else:
             text = f"was rate-limited for {duration_text(waited)}, as long as `max_wait` allows"
-        return RetriesExhausted(text, limited=True)
+        return RetriesExhaustedError(text, limited=True)
 
 
 @contextmanager

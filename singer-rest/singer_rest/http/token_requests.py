@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from singer_rest.errors import RetryableError, RunError
 from singer_rest.http.rate_limits import LONG_WAIT, MAX_WAIT, YEAR
-from singer_rest.http.retries import MAX_UNANSWERED_SECONDS, Attempts, RetriesExhausted, RetryPolicy, time_budget
+from singer_rest.http.retries import MAX_UNANSWERED_SECONDS, Attempts, RetriesExhaustedError, RetryPolicy, time_budget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,7 +95,7 @@ def until_answered(
         except RetryableError as retry:
             try:
                 delay = policy.delay(attempts, retry, time.monotonic() - started, MAX_TOKEN_ATTEMPTS)
-            except RetriesExhausted as exhausted:
+            except RetriesExhaustedError as exhausted:
                 raise (RetryableError(f"it {exhausted}", throttled=True) if exhausted.limited else retry) from None
             if delay >= LONG_WAIT:
                 logger.info("%s: %s; retrying in %.0f s", what, retry.reason, delay)

@@ -19,7 +19,7 @@ from singer_rest.http.headers import check_sendable
 from singer_rest.http.rate_limits import MAX_WAIT, RateLimiter, reset_after, retry_after
 from singer_rest.http.request import Reply, Request
 from singer_rest.http.retries import remaining_budget
-from singer_rest.http.unpacking import ENCODINGS, BrokenBody, UnknownEncoding, decompress
+from singer_rest.http.unpacking import ENCODINGS, InvalidBodyError, UnknownEncodingError, decompress
 from singer_rest.http.vendor_clock import VendorClock
 
 if TYPE_CHECKING:
@@ -169,9 +169,9 @@ class Transport:
             body = _body(response)
         try:
             body = decompress(body, response.headers.get("Content-Encoding") or "") if body else _empty(response)
-        except BrokenBody as error:
+        except InvalidBodyError as error:
             raise RetryableError(str(error), broken=True) from None
-        except UnknownEncoding:
+        except UnknownEncodingError:
             raise TapError(
                 f"{endpoint} answered in an encoding that was not requested (requested: {', '.join(ENCODINGS)}). Check "
                 "for a proxy between this machine and the vendor."
@@ -249,13 +249,13 @@ def _empty(response: BaseHTTPResponse) -> bytes:
     """Returns an empty body.
 
     Raises:
-        BrokenBody: If the headers do not say that it is empty. They may have been cut off, too.
+        InvalidBodyError: If the headers do not say that it is empty. They may have been cut off, too.
     """
     declared_empty = response.headers.get("Content-Length") == "0" or (
         "Transfer-Encoding" in response.headers and "Content-Encoding" not in response.headers
     )
     if response.status == HTTPStatus.OK and not declared_empty:
-        raise BrokenBody("the body ended early")
+        raise InvalidBodyError("the body ended early")
     return b""
 
 

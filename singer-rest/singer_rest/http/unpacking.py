@@ -16,11 +16,11 @@ MAX_ENCODINGS = 5
 """Maximum number of content encodings of a body."""
 
 
-class BrokenBody(Exception):  # noqa: N818 - it is retried
+class InvalidBodyError(Exception):
     """A body that is truncated or not encoded as its header says."""
 
 
-class UnknownEncoding(Exception):  # noqa: N818 - turned into a message
+class UnknownEncodingError(Exception):
     """A body with an unsupported content encoding."""
 
 
@@ -32,18 +32,18 @@ def decompress(body: bytes, encoding: str) -> bytes:
         encoding: The ``Content-Encoding`` header: the encodings in the order in which they were applied. Empty: none.
 
     Raises:
-        BrokenBody: If it is truncated or not encoded like this.
-        UnknownEncoding: If an encoding is not supported.
+        InvalidBodyError: If it is truncated or not encoded like this.
+        UnknownEncodingError: If an encoding is not supported.
     """
     layers = [layer.strip().lower().removeprefix("x-") for layer in encoding.split(",")]
     layers = [layer for layer in layers if layer not in {"", "identity"}]
     if len(layers) > MAX_ENCODINGS or not set(layers) <= set(ENCODINGS):
-        raise UnknownEncoding
+        raise UnknownEncodingError
     try:
         for layer in reversed(layers):
             body = _gunzip(body) if layer == "gzip" else _inflate(body)
     except zlib.error:
-        raise BrokenBody("the body could not be decompressed") from None
+        raise InvalidBodyError("the body could not be decompressed") from None
     return body
 
 
@@ -69,5 +69,5 @@ def _decompress_part(decompressor: zlib._Decompress, body: bytes) -> tuple[bytes
     """Decompresses one part. Returns it and the bytes after it."""
     content = decompressor.decompress(body)
     if not decompressor.eof:
-        raise BrokenBody("the body ended early")
+        raise InvalidBodyError("the body ended early")
     return content, decompressor.unused_data

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk.mapper import SameRecordTransform
 
-from singer_rest.errors import NoAccess, TapError
+from singer_rest.errors import AccessDeniedError, TapError
 from singer_rest.fetch.answers import OF_PARENT
 from singer_rest.fetch.page import FittedRecords
 from singer_rest.singer.batch_files import BatchFiles
@@ -176,7 +176,7 @@ class SyncedStream(CompletedStream):
                     yield records if records is None else any(False for _ in records)
             if not self.rereads:
                 self._tap.state_writer.write_state(self.tap_state)
-        except NoAccess as error:
+        except AccessDeniedError as error:
             if self._pages or self.config.get("on_missing_access") == "fail":
                 raise TapError(str(error)) from None
             self.logger.warning("%s Skipping it; the run continues.", error)

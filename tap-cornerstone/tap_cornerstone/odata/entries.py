@@ -31,11 +31,11 @@ DELETED = "/$deletedentity"
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
-class LinkEnded(TapError):  # noqa: N818 - there is a fallback
+class ExpiredLinkError(TapError):
     """A link, or its content, is no longer valid; the list is read from the start."""
 
 
-class PartialRow(LinkEnded):
+class PartialRowError(ExpiredLinkError):
     """A changed row without some columns, whose values are then unknown."""
 
 
@@ -65,7 +65,7 @@ class Entries:
         """Returns the row of an entry: the entry itself, a deletion, or None if it concerns a relation.
 
         Raises:
-            LinkEnded: If a deleted row's key cannot be read.
+            ExpiredLinkError: If a deleted row's key cannot be read.
         """
         if DELETED_AT in record:  # a custom column does not mean a deletion
             record[f"portal{DELETED_AT}"] = record.pop(DELETED_AT)
@@ -91,12 +91,14 @@ class Entries:
             optional: The columns that a full read lacked in some rows, too.
 
         Raises:
-            PartialRow: If one lacks a column.
+            PartialRowError: If one lacks a column.
         """
         optional = {name for name in optional if isinstance(name, str)} if isinstance(optional, list) else set()
         changed = [row for row in rows if not row.get(DELETED_AT)]
         if any(not omitted <= optional for omitted in self.omitted_columns(changed)):
-            raise PartialRow(f"{self._entity_set.name}: the changes since the last run hold rows without all columns.")
+            raise PartialRowError(
+                f"{self._entity_set.name}: the changes since the last run hold rows without all columns."
+            )
 
     def omitted_columns(self, rows: list[Record]) -> set[frozenset[str]]:
         """Returns the columns that rows lack: a set for each combination."""
@@ -112,7 +114,7 @@ class Entries:
                 address_key = self._key_of(unquote(str(address or "").rpartition("/")[2]))
                 key = {**address_key, **{part: value for part, value in key.items() if value != address}}
         if set(key) != set(self._entity_set.key):
-            raise LinkEnded(
+            raise ExpiredLinkError(
                 f"{self._entity_set.name}: a row was deleted, but its key cannot be read. Run with a full refresh."
             )
         return {**key, DELETED_AT: self._now}

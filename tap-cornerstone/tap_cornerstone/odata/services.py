@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from platformdirs import user_cache_path
-from singer_rest import NoAccess, Request, RetryableError, TapError, until_answered
+from singer_rest import AccessDeniedError, Request, RetryableError, TapError, until_answered
 
 from tap_cornerstone.odata import metadata
 from tap_cornerstone.odata.metadata import EntitySet, MetadataError
@@ -127,7 +127,7 @@ class MetadataCache:
         """Returns the entity sets of a service.
 
         Raises:
-            NoAccess: If the credential cannot read the metadata and nothing is cached.
+            AccessDeniedError: If the credential cannot read the metadata and nothing is cached.
             TapError: If the portal does not answer and the cache has expired. The shipped catalogue is no substitute:
                 it lacks custom columns, which would be lost without a warning.
         """
@@ -142,7 +142,7 @@ class MetadataCache:
                 f"{service.metadata_scope} (status {reply.status})."
             )
             if not cached or cached.token != self._token:
-                raise NoAccess(sentence)
+                raise AccessDeniedError(sentence)
             logger.warning("%s Using those of the last run that could read it.", sentence)
             return cached.sets
         if reply.status == HTTPStatus.NOT_MODIFIED and cached:

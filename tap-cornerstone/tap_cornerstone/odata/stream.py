@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from tap_cornerstone.client import CornerstoneStream, is_resting
 from tap_cornerstone.odata import links
-from tap_cornerstone.odata.entries import Entries, LinkEnded, PartialRow, Spelling, listed
+from tap_cornerstone.odata.entries import Entries, ExpiredLinkError, PartialRowError, Spelling, listed
 from tap_cornerstone.odata.key_filter import FILTER, key_filter
 from tap_cornerstone.odata.links import member
 from tap_cornerstone.odata.pages import FIRST_PAGE, LARGEST_PAGE, SMALLEST_PAGE, ListInfo, Pace, pace_of
@@ -199,7 +199,9 @@ class ODataStream(CornerstoneStream):
             self._entries.check_complete(rows, self.stream_state.get(OMITTED))
         delta, next_link = (member(body, f"@odata.{name}link") for name in ("delta", "next"))
         if request.path == self._saved_position and not (rows or next_link):
-            raise LinkEnded(f"{self.name}: the link at which the last run stopped leads to no rows. Run again later.")
+            raise ExpiredLinkError(
+                f"{self.name}: the link at which the last run stopped leads to no rows. Run again later."
+            )
         if len(records) == request.expected_rows and not (delta or next_link):
             return self._retry_in_other_size(request)
         pace = pace_of(request).after_good_page()
@@ -262,7 +264,7 @@ class ODataStream(CornerstoneStream):
         if status == HTTPStatus.NO_CONTENT and not (is_first or request.path == self._delta):
             return Meaning.RETRY  # the page before said that this one exists
         if status in LINK_ENDED and not is_first:
-            raise LinkEnded(f"{self.name}: a link of the portal has expired (status {status}). Run again later.")
+            raise ExpiredLinkError(f"{self.name}: a link of the portal has expired (status {status}). Run again later.")
         if status in UNTRACKED and is_first and self._tracks(pace):
             return self._first_request(replace(pace, tracks=False))
         return super().classify(reply, request)
@@ -274,13 +276,13 @@ class ODataStream(CornerstoneStream):
         # Temporary errors do not invalidate a link: pages are retried before they fail.
         if self.rereads:
             return False
-        is_recoverable = isinstance(error, LinkEnded) or (is_first and (by_delta or by_position or by_filter))
+        is_recoverable = isinstance(error, ExpiredLinkError) or (is_first and (by_delta or by_position or by_filter))
         if not is_recoverable or self._restarts == MAX_RESTARTS:
             return False
         self._restarts += 1
         self._list_info = self._spelling = None
         self._omitted = frozenset()
-        if isinstance(error, PartialRow):
+        if isinstance(error, PartialRowError):
             self.logger.warning("%s Falling back to a full read, which also detects deletions.", error)
         elif by_delta:
             self.logger.warning(
