@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def make_app(options: Options) -> Starlette:
-    """Generate the company and build the application that serves it."""
+    """Generates the company and builds the application that serves it."""
     company = build_company(options.employees, options.seed, options.today)
     personio = Personio(company, options)
     made = (personio, Factorial(company, options), Cornerstone(company, options))

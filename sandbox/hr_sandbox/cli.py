@@ -67,7 +67,7 @@ def _say(line: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command."""
+    """Runs the command."""
     parser = _parser()
     values = vars(parser.parse_args(arguments))
     values.pop("command")

@@ -13,23 +13,23 @@ class Clock:
         self._offset = 0.0
 
     def forward(self, seconds: float) -> None:
-        """Move the clock forward."""
+        """Moves the clock forward."""
         self._offset += seconds
 
     def seconds(self) -> float:
-        """Return the seconds since 1970."""
+        """Returns the seconds since 1970."""
         return time.time() + self._offset
 
     def now(self) -> datetime:
-        """Return the time in UTC, without fractions of a second."""
+        """Returns the time in UTC, without fractions of a second."""
         return datetime.fromtimestamp(int(self.seconds()), UTC)
 
 
 def read_clock() -> datetime:
-    """Return the machine's time in UTC, without fractions of a second."""
+    """Returns the machine's time in UTC, without fractions of a second."""
     return datetime.now(UTC).replace(microsecond=0)
 
 
 def format_rfc3339(timestamp: datetime) -> str:
-    """Format a UTC timestamp to the second, with Z."""
+    """Formats a UTC timestamp to the second, with Z."""
     return f"{timestamp.replace(tzinfo=None).isoformat()}Z"

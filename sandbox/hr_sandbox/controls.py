@@ -53,7 +53,7 @@ class Controls:
         self._changes = Changes(company)
 
     def routes(self) -> list[Route]:
-        """Return the routes below `/_control`."""
+        """Returns the routes below `/_control`."""
         controls = {(method, f"/{path}"): control for (method, path), control in find_controls(self).items()}
         for name, vendor in self._vendors.items():
             controls |= {("POST", f"/{name}/{path}"): control for path, control in vendor.controls().items()}
@@ -67,57 +67,57 @@ class Controls:
 
     @control("hire", open_ended=True, start_date=take_date)
     def hire(self, fields: Json, start_date: date | None) -> Json:
-        """Hire a person, with any fields of the person."""
+        """Hires a person, with any fields of the person."""
         return _report_changes(self._changes.hire(start_date, **fields))
 
     @control("terminate", person_id=take_optional_text, date=take_date)
     def terminate(self, person_id: str | None, date: date | None) -> Json:
-        """End a person's employment."""
+        """Ends a person's employment."""
         return _report_changes(self._changes.terminate(person_id, date))
 
     @control("edit", kind=take_text, id=take_text, field=take_text, value=take)
     def edit(self, kind: str, key: str, field: str, value: Any) -> Json:  # noqa: ANN401  what JSON holds
-        """Change one field of a record."""
+        """Changes one field of a record."""
         return _report_changes(self._changes.edit(kind, key, field, value))
 
     @control("delete", kind=take_text, id=take_text)
     def delete(self, kind: str, key: str) -> Json:
-        """Delete a record."""
+        """Deletes a record."""
         return _report_changes(self._changes.delete(kind, key))
 
     @control("revoke", vendor=take_text, permission=take_optional_text, endpoint=take_optional_text, status=take_any)
     def revoke(self, vendor: str, permission: str | None, endpoint: str | None, status: int | None) -> Json:
-        """Revoke a permission or an endpoint of a vendor."""
+        """Revokes a permission or an endpoint of a vendor."""
         return self._find_vendor(vendor).access.revoke(permission, endpoint, status)
 
     @control("grant", vendor=take_text, permission=take_optional_text, endpoint=take_optional_text)
     def grant(self, vendor: str, permission: str | None, endpoint: str | None) -> Json:
-        """Grant a permission or an endpoint of a vendor again."""
+        """Grants a permission or an endpoint of a vendor again."""
         return self._find_vendor(vendor).access.grant(permission, endpoint)
 
     @control("expire-tokens", vendor=with_default(take_text))
     def expire_tokens(self, vendor: str | None) -> Json:
-        """Expire all tokens of one vendor or of all vendors."""
+        """Expires all tokens of one vendor or of all vendors."""
         return {row.name: {"expired": row.tokens.expire()} for row in self._choose_vendors(vendor)}
 
     @control("allow-list", vendor=take_text, attribute=take_text, allowed=take_flag)
     def allow(self, vendor: str, attribute: str, *, allowed: bool) -> Json:
-        """Show or hide an attribute of a vendor's records."""
+        """Shows or hide an attribute of a vendor's records."""
         return self._find_vendor(vendor).allow(attribute, allowed=allowed)
 
     @control("links", vendor=take_text, path=take_text, style=take_text)
     def set_links(self, vendor: str, path: str, style: str) -> Json:
-        """Set how the pagination links of a vendor's endpoint look."""
+        """Sets how the pagination links of a vendor's endpoint look."""
         return self._find_vendor(vendor).set_links(path, style)
 
     @control("mode", vendor=take_text, path=take_text, mode=take_text, id=take_optional_text)
     def set_mode(self, vendor: str, path: str, mode: str, key: str | None) -> Json:
-        """Set how a vendor's endpoint responds."""
+        """Sets how a vendor's endpoint responds."""
         return self._find_vendor(vendor).set_mode(path, mode, key)
 
     @control("fault", open_ended=True)
     def add_fault(self, members: Json) -> Json:
-        """Make requests fail."""
+        """Makes requests fail."""
         fault = Fault.from_json(members)
         prefixes = tuple(f"/{name}/" for name in self._sites)
         if not fault.path.startswith(prefixes):
@@ -126,24 +126,24 @@ class Controls:
 
     @control("fault", "DELETE", open_ended=True)
     def clear_faults(self, _query: Json) -> Json:
-        """Remove all pending faults."""
+        """Removes all pending faults."""
         return {"cleared": self._faults.clear()}
 
     @control("duplicate", vendor=take_text, stream=take_text, id=take_optional_text)
     def duplicate(self, vendor: str, stream: str, key: str | None) -> Json:
-        """Serve a record of a vendor's stream on two pages."""
+        """Serves a record of a vendor's stream on two pages."""
         return self._find_vendor(vendor).duplicate(stream, key)
 
     @control("counts", "GET", start_date=take_date, end_date=take_date, vendor=with_default(take_text))
     def count(self, start_date: date | None, end_date: date | None, vendor: str | None) -> Json:
-        """Return how many rows a full read of each stream yields."""
+        """Returns how many rows a full read of each stream yields."""
         return {
             row.name: {stream: row.count(stream, start_date, end_date) for stream in row.streams}
             for row in self._choose_vendors(vendor)
         }
 
     def records(self, query: Json, root: str) -> Json:
-        """Return the rows of one stream, with all permissions. Links in them point to this root."""
+        """Returns the rows of one stream, with all permissions. Links in them point to this root."""
         first, last = take_date(query, "start_date"), take_date(query, "end_date")
         vendor = self._find_vendor(take_text(query, "vendor"))
         stream = check_choice("stream", take_text(query, "stream"), vendor.streams)
@@ -152,23 +152,23 @@ class Controls:
 
     @control("requests", "GET", open_ended=True)
     def requests(self, _query: Json) -> Json:
-        """Return the log of requests."""
+        """Returns the log of requests."""
         return {"requests": list(self._log.entries)}
 
     @control("requests", "DELETE", open_ended=True)
     def clear_requests(self, _query: Json) -> Json:
-        """Clear the log of requests."""
+        """Clears the log of requests."""
         count = len(self._log.entries)
         self._log.entries.clear()
         return {"cleared": count}
 
     @control("permissions", "GET", open_ended=True)
     def permissions(self, _query: Json) -> Json:
-        """Return the permissions and settings of all vendors."""
+        """Returns the permissions and settings of all vendors."""
         return {name: vendor.permissions() for name, vendor in self._vendors.items()}
 
     def _choose_vendors(self, vendor: str | None) -> list[Vendor]:
-        """Return one vendor, or all of them."""
+        """Returns one vendor, or all of them."""
         return list(self._vendors.values()) if vendor is None else [self._find_vendor(vendor)]
 
     def _find_vendor(self, name: str) -> Vendor:

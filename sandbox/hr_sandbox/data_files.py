@@ -10,7 +10,7 @@ import tomllib
 
 
 def read_data(package: str, name: str) -> Any:  # noqa: ANN401  what the file holds
-    """Return the content of a package's JSON or TOML file, with tuples instead of lists."""
+    """Returns the content of a package's JSON or TOML file, with tuples instead of lists."""
     text = files(package).joinpath(name).read_text(encoding="utf-8")
     return _freeze(tomllib.loads(text) if name.endswith(".toml") else json.loads(text))
 

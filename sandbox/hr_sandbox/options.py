@@ -40,7 +40,7 @@ class Options:
     allow_remote: bool = False
 
     def __post_init__(self) -> None:
-        """Validate the options, or raise OptionError."""
+        """Validates the options, or raises OptionError."""
         checks = {
             f"--port must be between 0 and {MAX_PORT}, not {self.port}": 0 <= self.port <= MAX_PORT,
             f"--employees must be at least {MIN_EMPLOYEES}, not {self.employees}": self.employees >= MIN_EMPLOYEES,
@@ -68,7 +68,7 @@ class Options:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether the host can be reached from this machine only."""
+    """Returns whether the host can be reached from this machine only."""
     if host == "localhost":
         return True
     try:

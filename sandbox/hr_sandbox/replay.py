@@ -52,7 +52,7 @@ class Answers:
     served: int = 0
 
     def next(self) -> dict[str, Any]:
-        """Return the next response."""
+        """Returns the next response."""
         file = self.files[min(self.served, len(self.files) - 1)]
         self.served += 1
         return dict(json.loads(file.read_bytes()))
@@ -75,7 +75,7 @@ class Recording:
     learned: dict[Place, dict[tuple[str, str], str]] = field(default_factory=lambda: defaultdict(dict))
 
     def find(self, method: str, path: str, params: Params) -> Answers | None:
-        """Return the responses to a request, or None.
+        """Returns the responses to a request, or None.
 
         The values of a recorded request are pseudonyms. Cursors, offsets and ids come from recorded responses, so
         they are the same here. Other values, such as dates, are not: the first request with a date gets the responses
@@ -96,7 +96,7 @@ class Recording:
 
 
 def _likeness(params: Params, recorded: Params, learned: dict[tuple[str, str], str]) -> int:
-    """Return how well a recorded request fits a request."""
+    """Returns how well a recorded request fits a request."""
     known = set(learned.items())
     likeness = 0
     for pair, (name, value) in zip(params, recorded, strict=True):
@@ -110,7 +110,7 @@ def _likeness(params: Params, recorded: Params, learned: dict[tuple[str, str], s
 
 
 def read_recording(folder: Path) -> Recording:
-    """Read a recording's index and requests, or raise OptionError."""
+    """Reads a recording's index and requests, or raises OptionError."""
     try:
         first, *lines = [json.loads(line) for line in (folder / INDEX).read_text("utf-8").splitlines()]
         if first["recording"] != FORMAT:
@@ -134,7 +134,7 @@ def read_recording(folder: Path) -> Recording:
 
 
 def make_replay(recording: Recording) -> Starlette:
-    """Build the application that serves a recording at its root."""
+    """Builds the application that serves a recording at its root."""
 
     async def respond(request: Request) -> Response:
         path = unquote(request.url.path)
@@ -163,7 +163,7 @@ def _render(answer: dict[str, Any], root: str) -> Response:
 
 
 def _xml(element: dict[str, Any], outer: dict[str, str]) -> Iterator[str]:
-    """Yield the text of an element, whose names begin with their namespaces in braces."""
+    """Yields the text of an element, whose names begin with their namespaces in braces."""
     prefixes = dict(outer)
     tag = _prefixed(element["tag"], prefixes)
     attributes = {_prefixed(name, prefixes): text for name, text in element.get("attributes", {}).items()}
@@ -186,7 +186,7 @@ def _prefixed(name: str, prefixes: dict[str, str]) -> str:
 
 
 def _members(body: bytes) -> Iterator[tuple[str, str]]:
-    """Yield the members of a JSON body as parameters."""
+    """Yields the members of a JSON body as parameters."""
     try:
         left: list[tuple[str, Any]] = [("", json.loads(body))] if body else []
     except ValueError:
@@ -202,5 +202,5 @@ def _members(body: bytes) -> Iterator[tuple[str, str]]:
 
 
 def _sorted(pairs: list[Any]) -> Params:
-    """Return parameters in the order of their names."""
+    """Returns parameters in the order of their names."""
     return tuple(sorted(((name, value) for name, value in pairs), key=lambda pair: pair[0]))

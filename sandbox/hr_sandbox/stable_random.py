@@ -16,7 +16,7 @@ MASK = (1 << 64) - 1
 
 
 def stable_number(*words: object) -> int:
-    """Return a 32-bit number that is determined by the words."""
+    """Returns a 32-bit number that is determined by the words."""
     number = crc32("/".join(map(str, words)).encode())
     # Checksums of similar words are similar, so spread them.
     number = (number * MIX) & MASK
@@ -24,10 +24,10 @@ def stable_number(*words: object) -> int:
 
 
 def stable_choice(choices: Sequence[T], *words: object) -> T:
-    """Return one of the choices."""
+    """Returns one of the choices."""
     return choices[stable_number(*words) % len(choices)]
 
 
 def stable_chance(percent: float, *words: object) -> bool:
-    """Return True for this percentage of all words."""
+    """Returns True for this percentage of all words."""
     return stable_number(*words) % 10_000 < percent * 100

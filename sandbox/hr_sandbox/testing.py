@@ -34,7 +34,7 @@ class Sandbox:
         self.url = url
 
     def control(self, path: str, /, *, method: str | None = None, **body: Any) -> Any:  # noqa: ANN401  JSON
-        """Call a control.
+        """Calls a control.
 
         Args:
             path: the control, such as `hire` or `counts?start_date=2024-01-01`.
@@ -61,25 +61,25 @@ class Sandbox:
                 raise ValueError(json.load(error)["error"]) from error
 
     def requests(self) -> list[dict[str, Any]]:
-        """Return the log of requests, oldest first."""
+        """Returns the log of requests, oldest first."""
         return list(self.control("requests")["requests"])
 
     def clear_requests(self) -> None:
-        """Clear the log of requests."""
+        """Clears the log of requests."""
         self.control("requests", method="DELETE")
 
     def counts(self, vendor: str) -> dict[str, int]:
-        """Return how many rows a full read of each of the vendor's streams yields."""
+        """Returns how many rows a full read of each of the vendor's streams yields."""
         return dict(self.control(f"counts?vendor={vendor}")[vendor])
 
     def records(self, vendor: str, stream: str) -> list[dict[str, Any]]:
-        """Return the rows of a stream, with all permissions."""
+        """Returns the rows of a stream, with all permissions."""
         return list(self.control(f"records?vendor={vendor}&stream={stream}")["records"])
 
 
 @contextmanager
 def running(**options: Any) -> Iterator[Sandbox]:
-    """Run a sandbox on a free port in a thread of this process.
+    """Runs a sandbox on a free port in a thread of this process.
 
     Args:
         options: those of `hr_sandbox.options.Options`, such as `employees=50`.
@@ -94,7 +94,7 @@ def running(**options: Any) -> Iterator[Sandbox]:
 
 @contextmanager
 def replaying(folder: Path) -> Iterator[str]:
-    """Serve a recording on a free port in a thread of this process.
+    """Serves a recording on a free port in a thread of this process.
 
     Args:
         folder: the recording, as a tap wrote it.

@@ -38,32 +38,32 @@ class Vendor(ABC):
 
     @abstractmethod
     def handle(self, request: Request) -> Response:
-        """Handle a request. Errors are responses too."""
+        """Handles a request. Errors are responses too."""
 
     @abstractmethod
     def error(self, status: int, request: Request) -> Response:
-        """Return the vendor's response for a failure of the service, such as 429 or 503."""
+        """Returns the vendor's response for a failure of the service, such as 429 or 503."""
 
     @abstractmethod
     def find_template(self, path: str) -> str | None:
-        """Return the declared path that a request's path matches, or None."""
+        """Returns the declared path that a request's path matches, or None."""
 
     def controls(self) -> dict[str, Callable[[Json], Json]]:
-        """Return the controls that only this vendor has, by name."""
+        """Returns the controls that only this vendor has, by name."""
         return {}
 
     def complete_window(self, first: date | None, last: date | None) -> tuple[date, date]:
-        """Return the window, by default from 1 January five years back to the end of the current month."""
+        """Returns the window, by default from 1 January five years back to the end of the current month."""
         today = self.company.today
         return first or date(today.year - YEARS_BACK, 1, 1), last or first_of_month_after(today, 1) - timedelta(1)
 
     @abstractmethod
     def count(self, stream: str, first: date | None, last: date | None) -> int:
-        """Return how many rows a full read of a stream yields, in a window of dates if one is given."""
+        """Returns how many rows a full read of a stream yields, in a window of dates if one is given."""
 
     @abstractmethod
     def records(self, stream: str, first: date | None, last: date | None, root: str) -> list[Json]:
-        """Return the rows of a full read of a stream, with all permissions and attributes.
+        """Returns the rows of a full read of a stream, with all permissions and attributes.
 
         Values that only the path or the query of a request contains, such as a parent's id, are added under
         names that begin with an underscore.
@@ -71,20 +71,20 @@ class Vendor(ABC):
 
     @abstractmethod
     def permissions(self) -> Json:
-        """Return what is granted and revoked, and how endpoints are set to respond."""
+        """Returns what is granted and revoked, and how endpoints are set to respond."""
 
     @abstractmethod
     def allow(self, attribute: str, *, allowed: bool) -> Json:
-        """Show or hide an attribute, such as `persons.updated_at`."""
+        """Shows or hide an attribute, such as `persons.updated_at`."""
 
     @abstractmethod
     def set_links(self, path: str, style: str) -> Json:
-        """Set how an endpoint's pagination links look."""
+        """Sets how an endpoint's pagination links look."""
 
     @abstractmethod
     def set_mode(self, path: str, mode: str, key: str | None = None) -> Json:
-        """Set how an endpoint responds; a key limits this to one of its records."""
+        """Sets how an endpoint responds; a key limits this to one of its records."""
 
     @abstractmethod
     def duplicate(self, stream: str, key: str | None) -> Json:
-        """Serve a record on two pages."""
+        """Serves a record on two pages."""

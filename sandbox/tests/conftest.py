@@ -91,7 +91,7 @@ def sandbox() -> Iterator[Any]:
 
 @pytest.fixture
 def get_token() -> Callable[[Any], dict[str, str]]:
-    """Return the headers of a client with a token of a running sandbox."""
+    """Returns the headers of a client with a token of a running sandbox."""
 
     def ask(sandbox: Any) -> dict[str, str]:
         import requests  # noqa: PLC0415  only needed by tests with a server
@@ -114,7 +114,7 @@ class FactorialClient:
         self.headers = {"x-api-key": "sandbox-api-key"}
 
     def request(self, path: str, query: Any = (), method: str = "GET", **headers: str) -> Response:
-        """Return the raw response. Header names may have underscores; given headers replace the key."""
+        """Returns the raw response. Header names may have underscores; given headers replace the key."""
         pairs = tuple(query.items()) if isinstance(query, dict) else tuple(query)
         named = {name.replace("_", "-"): text for name, text in headers.items()}
         return self.vendor.handle(Request(method, path, pairs, named or self.headers))
@@ -191,7 +191,7 @@ class CornerstoneClient:
         return str(json.loads(self.sign_in(scope=scope).body)["access_token"])
 
     def request(self, path: str, query: Any = (), method: str = "GET", **headers: str) -> Response:
-        """Return the raw response. A name without a path is a view, an object, or a link."""
+        """Returns the raw response. A name without a path is a view, an object, or a link."""
         if "://" in path:
             parts = urlsplit(path)
             path, query = parts.path.removeprefix("/cornerstone"), parse_qsl(parts.query)

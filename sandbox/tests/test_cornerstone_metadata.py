@@ -14,7 +14,7 @@ EDM = "{http://docs.oasis-open.org/odata/ns/edm}"
 
 
 def read(api: Any, root: str) -> tuple[dict[str, Any], dict[str, dict[str, str]]]:
-    """Return the types with their keys and columns, and the annotations by target."""
+    """Returns the types with their keys and columns, and the annotations by target."""
     answer = api.request(f"{root}/$metadata")
     assert (answer.status, answer.headers["content-type"]) == (200, "application/xml")
     document = ET.fromstring(answer.body)  # noqa: S314  written by the sandbox

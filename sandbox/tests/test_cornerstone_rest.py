@@ -49,7 +49,7 @@ def numbered(api: Any, path: str, name: str = "pageNumber", **query: str) -> lis
 
 
 def read(api: Any, stream: str) -> list[Any]:  # noqa: PLR0911  one per stream
-    """Read a stream in full, as a client would."""
+    """Reads a stream in full, as a client would."""
     people = [row["id"] for row in tokened(api, V2, "nextpagetoken", "50")]
     units = tokened(api, f"{UNITS}/ous", "nextPageToken", "100", includeInactive="true")
     children = {

@@ -24,7 +24,7 @@ def sample(name: str) -> Any:
 
 
 def again(api: Any, theirs: Any, path: str | None = None, **more: str) -> Any:
-    """Return the sandbox's response to the request of a sample."""
+    """Returns the sandbox's response to the request of a sample."""
     asked = theirs["request"]
     parts = urlsplit(asked["url"])
     given = {name: text for name, text in asked.get("headers", {}).items() if name != "Authorization"}
@@ -34,7 +34,7 @@ def again(api: Any, theirs: Any, path: str | None = None, **more: str) -> Any:
 
 
 def shape(value: Any) -> Any:
-    """Return names and types. A list is described by its first element."""
+    """Returns names and types. A list is described by its first element."""
     if isinstance(value, dict):
         return {name: shape(part) for name, part in value.items()}
     if isinstance(value, list):

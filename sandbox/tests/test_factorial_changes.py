@@ -18,7 +18,7 @@ ANY_DAY = "2000-01-01"
 
 
 def since(name: str, operators: tuple[str, ...] = (">=", ">", "day>=")) -> str | None:
-    """Return the parameter that filters a resource by change."""
+    """Returns the parameter that filters a resource by change."""
     rows = BOUNDS.get(name, {}).items()
     stamps = {"updated_at", "_updated_at", "_created_at"}
     return next((parameter for parameter, (sign, field) in rows if field in stamps and sign in operators), None)

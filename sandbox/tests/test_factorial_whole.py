@@ -100,7 +100,7 @@ CODES = "payroll_integrations_base/codes"
 
 
 def passes(api: Any, name: str) -> list[list[tuple[str, str]]]:
-    """Return the queries of a full read."""
+    """Returns the queries of a full read."""
     shared = [*FLAGS.get(name, {}).items(), *LISTS.get(name, ())]
     if name in OF_COMPANY:
         shared += [("company_id", api.rows("api_public/credentials")[0]["company_id"])]

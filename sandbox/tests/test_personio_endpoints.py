@@ -38,12 +38,12 @@ LIST_STREAMS = [row.stream for row in ENDPOINTS if isinstance(row, ListEndpoint)
 
 
 def busiest(api: Any) -> str:
-    """Return the person with the most employments."""
+    """Returns the person with the most employments."""
     return str(max(api.company.people, key=lambda row: len(api.company.employments.of(row.id))).id)
 
 
 def read_stream(api: Any, stream: str) -> list[Any]:
-    """Read a stream in full, as a client must."""
+    """Reads a stream in full, as a client must."""
     endpoint = api.vendor._list_endpoints[stream]
     rows: list[Any] = []
     for values in endpoint.slices(api.company, FIRST, LAST):

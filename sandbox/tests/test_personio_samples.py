@@ -20,7 +20,7 @@ def sample(name: str, version: int = 2) -> Any:
 
 
 def shape(value: Any) -> Any:
-    """Return a body with types instead of values. A list has one shape per element type."""
+    """Returns a body with types instead of values. A list has one shape per element type."""
     if isinstance(value, dict):
         return {key: shape(inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -29,7 +29,7 @@ def shape(value: Any) -> Any:
 
 
 def fits(ours: Any, theirs: Any) -> bool:
-    """Return whether a value has the shape of the published one. Either may be null, and lists may be empty."""
+    """Returns whether a value has the shape of the published one. Either may be null, and lists may be empty."""
     if ours is None or theirs is None:
         return True
     if isinstance(theirs, dict):
@@ -40,7 +40,7 @@ def fits(ours: Any, theirs: Any) -> bool:
 
 
 def without_attributes(body: Any) -> Any:
-    """Remove custom attributes, which differ by company and are compared separately."""
+    """Removes custom attributes, which differ by company and are compared separately."""
     return {key: value for key, value in body.items() if key != "custom_attributes"}
 
 
@@ -164,7 +164,7 @@ def test_endpoints_of_v1(api: Any, name: str, path: str) -> None:
 
 
 def without_new_ids(body: Any) -> Any:
-    """Remove the ids of v2, which are newer than the samples."""
+    """Removes the ids of v2, which are newer than the samples."""
     if isinstance(body, list):
         return [without_new_ids(row) for row in body]
     if isinstance(body, dict):

@@ -31,7 +31,7 @@ def pages(api: Any, key: str, limit: int, **query: str) -> list[list[Any]]:
 
 
 def problem(answer: tuple[int, Any, Any]) -> tuple[int, int]:
-    """Return the status of a response, and the one in its body."""
+    """Returns the status of a response, and the one in its body."""
     status, body, _ = answer
     (only,) = body
     assert only["errors"][0]["details"]

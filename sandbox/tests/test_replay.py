@@ -53,7 +53,7 @@ def answer(path: str, query: list[list[str]], **members: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def replay(tmp_path: Path) -> Iterator[Callable[..., Client]]:
-    """Serve some responses."""
+    """Serves some responses."""
 
     def replay(*answers: dict[str, Any]) -> Client:
         lines = [{"recording": 1, "tap": "tap-personio"}]

@@ -37,7 +37,7 @@ class Absences(Generator):
         self._vacation = self._types[0]
 
     def generate(self, employments: list[Employment]) -> None:
-        """Generate a person's absences, from the first employment to next year's plans."""
+        """Generates a person's absences, from the first employment to next year's plans."""
         for employment in employments:
             if employment.type == "INTERNAL":
                 self._generate_during(employment)
@@ -64,7 +64,7 @@ class Absences(Generator):
                 day = self._add_days(employment, kind, day, limit)
 
     def _add_long_leave(self, employment: Employment, first: date) -> None:
-        """Add the leave that the employment's status refers to. Some have no end yet."""
+        """Adds the leave that the employment's status refers to. Some have no end yet."""
         end = None if self.rng.chance(0.5) else self.company.today + timedelta(self.rng.integer(20, 300))
         if end and employment.end_date:
             end = min(end, employment.end_date)
@@ -123,7 +123,7 @@ class Absences(Generator):
 
 
 def extend_over_days(company: Company, rng: SeededRandom) -> None:
-    """Extend some absences in hours to the morning of a later day, if nothing overlaps."""
+    """Extends some absences in hours to the morning of a later day, if nothing overlaps."""
     hourly = {row.id for row in company.absence_types if row.unit == "HOURLY"}
     for row in company.absences:
         if row.type_id not in hourly or not rng.chance(SEVERAL_SHARE):
@@ -141,7 +141,7 @@ def extend_over_days(company: Company, rng: SeededRandom) -> None:
 
 
 def split_into_days(row: Absence, today: date) -> Iterator[AbsenceDay]:
-    """Return the days of an absence. Weekends count zero, and an open absence lasts until today."""
+    """Returns the days of an absence. Weekends count zero, and an open absence lasts until today."""
     first = row.starts_at.date()
     if row.start_half is None:
         yield from _split_hours(row.starts_at, row.ends_at or row.starts_at)
@@ -156,7 +156,7 @@ def split_into_days(row: Absence, today: date) -> Iterator[AbsenceDay]:
 
 
 def _split_hours(start: datetime, end: datetime) -> Iterator[AbsenceDay]:
-    """Return the hours of each day: the usual working time if there are several days, and none on weekends."""
+    """Returns the hours of each day: the usual working time if there are several days, and none on weekends."""
     first, last = start.date(), end.date()
     for number in range(first.toordinal(), last.toordinal() + 1):
         day = date.fromordinal(number)

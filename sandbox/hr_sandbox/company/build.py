@@ -24,7 +24,7 @@ PEOPLE_PER_EXTRA_TEAM = 40
 
 
 def build_company(employees: int, seed: int, today: date) -> Company:
-    """Generate the company.
+    """Generates the company.
 
     Args:
         employees: the number of persons, including former ones.

@@ -65,7 +65,7 @@ class Changes:
         return tuple(self._tables)
 
     def hire(self, start_date: date | None = None, /, **given: Any) -> list[Change]:
-        """Hire a person with these fields from a day, by default today: adds a person, an employment and a salary."""
+        """Hires a person with these fields from a day, by default today: adds a person, an employment and a salary."""
         start = start_date or self.company.today
         parsed = {name: self._parse(Person, name, value) for name, value in given.items()}
         # Created each time, because offices, jobs and teams may have changed.
@@ -84,7 +84,7 @@ class Changes:
         return self._finish([_change("created", kind, row) for kind, row in rows])
 
     def terminate(self, person_id: str | None = None, day: date | None = None) -> list[Change]:
-        """End an employment and its pay, and remove later absences and working time."""
+        """Ends an employment and its pay, and removes later absences and working time."""
         day = day or self.company.today
         employment = self._find_open_employment(person_id, day)
         employment.end_date = day
@@ -101,7 +101,7 @@ class Changes:
         return self._finish(changes, ("employment.terminated", employment.uuid))
 
     def edit(self, kind: str, key: str, field: str, value: Any) -> list[Change]:  # noqa: ANN401  any field
-        """Set a field of a record. Changing an employment does not update the person's timestamp."""
+        """Sets a field of a record. Changing an employment does not update the person's timestamp."""
         table = self._find_table(kind)
         row = self._find(table, key)
         if isinstance(row, Person) and field.startswith(ATTRIBUTES):
@@ -118,7 +118,7 @@ class Changes:
         return self._finish([_change("updated", kind, row)])
 
     def delete(self, kind: str, key: str) -> list[Change]:
-        """Delete a record and the records that it owns. Fails if other records refer to it."""
+        """Deletes a record and the records that it owns. Fails if other records refer to it."""
         table = self._find_table(kind)
         row = self._find(table, key)
         if is_referenced(self.company, kind, row.id):
@@ -132,13 +132,13 @@ class Changes:
         return self._finish(changes)
 
     def _remove(self, table: Table[Any], rows: list[Any]) -> list[Change]:
-        """Delete records of a table."""
+        """Deletes records of a table."""
         for row in rows:
             table.remove(row)
         return [_change("deleted", table.kind, row) for row in rows]
 
     def _remove_references(self, person_id: int) -> list[Change]:
-        """Remove the references to a person from other records."""
+        """Removes the references to a person from other records."""
         company = self.company
         touched: list[tuple[str, Any]] = []
         for employment in company.employments:
@@ -196,7 +196,7 @@ class Changes:
         return changes
 
     def _check_reference(self, table: Table[Any], row: Any, field: str, number: int) -> None:  # noqa: ANN401  any record
-        """Reject references to records that do not exist, and cycles."""
+        """Rejects references to records that do not exist, and cycles."""
         others = self._find_referenced_table(table, field)
         if others is None:
             raise ChangeError(f"The field {field} of a record of the kind {table.kind} cannot be changed.")
@@ -208,11 +208,11 @@ class Changes:
             raise ChangeError(f"The field {field} cannot be {number}: that would be a cycle.")
 
     def _find_referenced_table(self, table: Table[Any], field: str) -> Table[Any] | None:
-        """Return the table that a field refers to, or None."""
+        """Returns the table that a field refers to, or None."""
         return self.company.people if field == "supervisor_id" else find_referenced_table(self.company, table, field)
 
     def _list_supervisors(self, person_id: int) -> list[int]:
-        """Return the supervisors of all employments of a person."""
+        """Returns the supervisors of all employments of a person."""
         stints = self.company.employments.of(person_id)
         return [row.supervisor_id for row in stints if row.supervisor_id is not None]
 
@@ -232,7 +232,7 @@ class Changes:
             raise ChangeError(f"The attribute {name} must be of the type {kinds[name]}.")
 
     def _advance(self, row: Application, value: Any) -> None:  # noqa: ANN401  what JSON holds
-        """Move an application to a stage, given by its name or kind."""
+        """Moves an application to a stage, given by its name or kind."""
         company = self.company
         own = company.categories[company.openings[row.opening_id].category_id].stages
         stages = {stage.name or stage.kind: stage for stage in (*own, *FINAL_STAGES.values())}
@@ -266,7 +266,7 @@ class Changes:
             raise ChangeError(f"The field {name} cannot be {value!r}.") from error
 
     def _finish(self, changes: list[Change], *events: tuple[str, str]) -> list[Change]:
-        """Send the changes, and more specific events (name and id), to webhooks."""
+        """Sends the changes, and more specific events (name and id), to webhooks."""
         self.company.version += 1
         now = self._now()
         usual = [(NAMES[row.kind, row.action], row.id) for row in changes if (row.kind, row.action) in NAMES]
@@ -275,7 +275,7 @@ class Changes:
 
 
 def _find_ancestors(number: int, above: Callable[[int], list[int]]) -> set[int]:
-    """Return this record's number and those of all its ancestors."""
+    """Returns this record's number and those of all its ancestors."""
     found: set[int] = set()
     ahead = [number]
     while ahead:

@@ -22,7 +22,7 @@ class CustomReports(Generator):
     """Generates the custom reports of an otherwise complete company."""
 
     def generate(self) -> None:
-        """Generate all reports."""
+        """Generates all reports."""
         company, today = self.company, self.company.today
         office = next(iter(company.offices))
         vacation = next(iter(company.absence_types))

@@ -37,7 +37,7 @@ class Documents(Generator):
         self._categories = list(company.document_categories)
 
     def generate(self) -> None:
-        """Generate the documents of all persons."""
+        """Generates the documents of all persons."""
         today = self.company.today
         for person in self.company.people:
             first = min(person.created_at.date(), today)
@@ -89,7 +89,7 @@ class Reports(Generator):
     """Generates the reports of a company."""
 
     def generate(self) -> None:
-        """Generate all reports."""
+        """Generates all reports."""
         table, rng = self.company.reports, self.rng
         for plan in PLANS:
             created_at = rng.timestamp(self.company.today - timedelta(rng.integer(30, 900)))
@@ -113,7 +113,7 @@ class Webhooks(Generator):
     """Generates webhooks and their events."""
 
     def generate(self) -> None:
-        """Generate the webhooks and their events until yesterday."""
+        """Generates the webhooks and their events until yesterday."""
         company, rng = self.company, self.rng
         for name, url, status, names in seed_data.WEBHOOKS:
             created_at = rng.timestamp(company.today - timedelta(rng.integer(100, 600)))
@@ -121,7 +121,7 @@ class Webhooks(Generator):
         self.send(sorted(self._list_past_events()))
 
     def send(self, events: Iterable[EventData]) -> None:
-        """Send events to all enabled webhooks that subscribe to them."""
+        """Sends events to all enabled webhooks that subscribe to them."""
         listening = [row for row in self.company.webhooks if row.status == "ENABLED"]
         for timestamp, name, subject in events:
             for webhook in listening:
@@ -129,7 +129,7 @@ class Webhooks(Generator):
                     self._add_event(webhook, timestamp, name, subject)
 
     def _list_past_events(self) -> Iterator[EventData]:
-        """Return events that match the timestamps of records, and deletions of records that no longer exist."""
+        """Returns events that match the timestamps of records, and deletions of records that no longer exist."""
         company, rng = self.company, self.rng
         since = datetime.combine(company.today - timedelta(DAYS), time(), UTC)
         tables: tuple[Iterable[Any], ...] = (

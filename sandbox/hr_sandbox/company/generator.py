@@ -21,13 +21,13 @@ SATURDAY = 5
 
 
 def first_of_month_after(day: date, months: int) -> date:
-    """Return the first day of the month that is this many months after the day's own."""
+    """Returns the first day of the month that is this many months after the day's own."""
     index = day.year * 12 + day.month - 1 + months
     return date(index // 12, index % 12 + 1, 1)
 
 
 def next_workday(day: date) -> date:
-    """Return the day, or the Monday after it on a weekend."""
+    """Returns the day, or the Monday after it on a weekend."""
     return day + timedelta(7 - day.weekday()) if day.weekday() >= SATURDAY else day
 
 
@@ -39,14 +39,14 @@ WITHOUT_BASE_LETTER = {0xDF: "ss", 0x142: "l", 0x141: "L", 0xF8: "o", 0x131: "i"
 
 
 def to_ascii(name: str) -> str:
-    """Return a name as it is used in an email address; empty for non-Latin scripts."""
+    """Returns a name as it is used in an email address; empty for non-Latin scripts."""
     plain = name.translate(WITHOUT_BASE_LETTER)
     plain = unicodedata.normalize("NFKD", plain).encode("ascii", "ignore").decode()
     return "".join(letter for letter in plain.lower() if letter.isalnum() or letter == "-")
 
 
 def email_name(first_name: str, last_name: str) -> str:
-    """Return the part of an email address before its number."""
+    """Returns the part of an email address before its number."""
     return ".".join(filter(None, (to_ascii(first_name), to_ascii(last_name)))) or "mail"
 
 
@@ -60,52 +60,52 @@ class SeededRandom:
         self.latest = datetime.combine(today, time(), UTC) - timedelta(seconds=1)
 
     def chance(self, probability: float) -> bool:
-        """Return True with this probability."""
+        """Returns True with this probability."""
         return self.random.random() < probability
 
     def choice(self, choices: Sequence[T]) -> T:
-        """Return one of the choices."""
+        """Returns one of the choices."""
         return choices[int(self.random.random() * len(choices))]
 
     def weighted_choice(self, choices: Sequence[T], weights: Iterable[float]) -> T:
-        """Return one of the choices by weight."""
+        """Returns one of the choices by weight."""
         return self.random.choices(choices, list(weights))[0]
 
     def integer(self, low: int, high: int) -> int:
-        """Return an integer in a range (inclusive)."""
+        """Returns an integer in a range (inclusive)."""
         return low + int(self.random.random() * (high - low + 1))
 
     def day(self, first: date, last: date) -> date:
-        """Return a day of a window (inclusive), or the first one if the window is empty."""
+        """Returns a day of a window (inclusive), or the first one if the window is empty."""
         return first + timedelta(self.integer(0, max(0, (last - first).days)))
 
     def uuid(self) -> str:
-        """Return a random UUID (version 4)."""
+        """Returns a random UUID (version 4)."""
         text = f"{self.random.getrandbits(128):032x}"
         variant = "89ab"[int(text[16], 16) % 4]
         return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"
 
     def timestamp(self, day: date) -> datetime:
-        """Return a timestamp on a day, not later than the company's latest one."""
+        """Returns a timestamp on a day, not later than the company's latest one."""
         timestamp = datetime.combine(day, time(), UTC) + timedelta(seconds=self.integer(5 * 3600, 18 * 3600))
         return min(timestamp, self.latest)
 
     def later(self, timestamp: datetime, probability: float) -> datetime:
-        """Return the timestamp, or with this probability a later one."""
+        """Returns the timestamp, or with this probability a later one."""
         if not self.chance(probability):
             return timestamp
         span = int((self.latest - timestamp).total_seconds())
         return timestamp + timedelta(seconds=self.integer(0, max(0, span)))
 
     def person_name(self, locale: str, *, male: bool) -> tuple[str, str]:
-        """Return a first and a last name."""
+        """Returns a first and a last name."""
         names = self.names(locale)
         if male:
             return names.first_name_male(), names.last_name_male()
         return names.first_name_female(), names.last_name_female()
 
     def names(self, locale: str) -> Any:  # noqa: ANN401  Faker adds a locale's methods at run time
-        """Return the name provider of a locale. Loading all of a locale's providers would take seconds."""
+        """Returns the name provider of a locale. Loading all of a locale's providers would take seconds."""
         if locale not in self._names:
             generator = faker.Generator()
             generator.random = self.random

@@ -25,7 +25,7 @@ class Pay(Generator):
         self._types = {row.category: row.id for row in company.compensation_types}
 
     def generate(self, employments: list[Employment]) -> None:
-        """Generate all compensations of a person."""
+        """Generates all compensations of a person."""
         for employment in employments:
             self._add_salary(employment)
             if employment.type == "INTERNAL":
@@ -51,7 +51,7 @@ class Pay(Generator):
             yearly *= 1 + rng.integer(10, 70) / 1000
 
     def _draw_raises(self, employment: Employment) -> list[date]:
-        """Return the dates of raises: most on the first of a month, a few within a month."""
+        """Returns the dates of raises: most on the first of a month, a few within a month."""
         rng = self.rng
         last = min(employment.end_date or self.company.today, self.company.today + timedelta(60))
         days = []

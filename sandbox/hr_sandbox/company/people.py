@@ -41,7 +41,7 @@ class People(Generator):
         self._shares = [shares.get(row.city, 1) for row in self._offices]
 
     def hiring_days(self, count: int) -> list[date]:
-        """Return the first working days, oldest first: more in later years, a few in the future."""
+        """Returns the first working days, oldest first: more in later years, a few in the future."""
         today = self.company.today
         first = today - timedelta(365 * seed_data.YEARS)
         span = (today - first).days
@@ -51,7 +51,7 @@ class People(Generator):
         return [next_workday(day) for day in sorted(days)]
 
     def hire(self, first_day: date) -> tuple[Person, Office]:
-        """Generate a person who starts on this day. Returns the person and the office."""
+        """Generates a person who starts on this day. Returns the person and the office."""
         rng = self.rng
         office = rng.weighted_choice(self._offices, self._shares)
         gender = rng.weighted_choice(GENDERS, (47, 47, 3, 3))
@@ -73,7 +73,7 @@ class People(Generator):
         return person, office
 
     def make_email(self, person: Person) -> str:
-        """Return a unique address. It contains the number, because names repeat."""
+        """Returns a unique address. It contains the number, because names repeat."""
         return f"{email_name(person.first_name, person.last_name)}.{person.id}@{self.company.domain}"
 
     def _draw_attributes(self, office: Office, first_day: date) -> dict[str, AttributeValue]:
@@ -98,7 +98,7 @@ class People(Generator):
         return (day + timedelta(self.rng.integer(low, high))).isoformat()
 
     def bulk_imports(self) -> None:
-        """Simulate imports that updated many persons in the same second, the last of them most recently.
+        """Simulates imports that updated many persons in the same second, the last of them most recently.
 
         Such records are where a strict `updated_at.gt` loses rows.
         """
@@ -149,7 +149,7 @@ class Careers(Generator):
         self._reports: dict[int, int] = {}
 
     def start(self, person: Person, office: Office, first_day: date) -> list[Employment]:
-        """Generate all employments of a person who starts on this day, oldest first."""
+        """Generates all employments of a person who starts on this day, oldest first."""
         position = len(self.company.people)
         external = position > SEASONAL_HELPER and self.rng.chance(0.05)
         family = self.rng.choice(tuple(seed_data.FAMILIES))
@@ -166,7 +166,7 @@ class Careers(Generator):
         ]
 
     def join(self, person: Person, office: Office, first_day: date) -> Employment:
-        """Generate one open employment for a person who is hired by a control."""
+        """Generates one open employment for a person who is hired by a control."""
         family = self.rng.choice([row for row in seed_data.FAMILIES if row in self._jobs and row in self._departments])
         heads = [row.person_id for row in self.company.employments if row.supervisor_id is None]
         heads.sort(key=lambda head: not self._is_employed(head, first_day))
@@ -180,7 +180,7 @@ class Careers(Generator):
             yield day, day + timedelta(self.rng.integer(4, MAX_FAIR_DAYS) - 1)
 
     def _draw_stints(self, first_day: date) -> Iterator[Stint]:
-        """Return the first and last day of each employment. The next one follows directly or after a break."""
+        """Returns the first and last day of each employment. The next one follows directly or after a break."""
         rng, today = self.rng, self.company.today
         start = first_day
         while True:
@@ -244,12 +244,12 @@ class Careers(Generator):
 
     @staticmethod
     def _find_probation_end(start: date, end: date | None) -> date | None:
-        """Return the end of the probation period, or None if the employment is shorter."""
+        """Returns the end of the probation period, or None if the employment is shorter."""
         day = start + timedelta(PROBATION_DAYS)
         return day if end is None or day <= end else None
 
     def _find_contract_end(self, start: date, end: date | None) -> date:
-        """Return the end of the contract. A fixed-term contract is renewed until the employment ends."""
+        """Returns the end of the contract. A fixed-term contract is renewed until the employment ends."""
         if end is not None:
             return end
         day = start + timedelta(CONTRACT_DAYS)
@@ -259,7 +259,7 @@ class Careers(Generator):
 
     @staticmethod
     def _find_last_update(row: Employment) -> datetime:
-        """Return the last update: not before the termination was entered or the employment became inactive."""
+        """Returns the last update: not before the termination was entered or the employment became inactive."""
         days = [row.termination.decided_on] if row.termination else []
         if row.status == "INACTIVE" and row.end_date:
             days.append(row.end_date)
@@ -277,7 +277,7 @@ class Careers(Generator):
         return "LEAVE" if settled and row.type == "INTERNAL" and self.rng.chance(0.04) else "ACTIVE"
 
     def _choose_supervisor(self, family: str, person_id: int, day: date) -> int:
-        """Return a person who was hired earlier, so that there is no cycle, and who is employed on the day."""
+        """Returns a person who was hired earlier, so that there is no cycle, and who is employed on the day."""
         head = self._leads["management"][0]
         leads = self._leads.get(family, [])
         open_leads = [lead for lead in leads[-8:] if lead != person_id and self._reports.get(lead, 0) < SPAN]

@@ -31,7 +31,7 @@ class Recruiting(Generator):
         self._first = company.today - timedelta(365 * YEARS_BACK)
 
     def generate(self) -> None:
-        """Generate all records."""
+        """Generates all records."""
         self._add_categories()
         self._add_openings(4 + len(self.company.people) // 12)
         hired = [row for row in self.company.people if self._find_start(row) > self._first and self.rng.chance(0.6)]
@@ -78,7 +78,7 @@ class Recruiting(Generator):
         return first.start_date if first else date.min
 
     def _add_hired(self, person: Person) -> None:
-        """Add an application for each hired person if there was a suitable opening."""
+        """Adds an application for each hired person if there was a suitable opening."""
         rng = self.rng
         job = self.company.employments.of(person.id)[0].job_id
         until = person.created_at.date() - timedelta(5)

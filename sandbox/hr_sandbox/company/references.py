@@ -20,7 +20,7 @@ OWNED: dict[str, tuple[str, ...]] = _DATA["owned"]
 
 
 def is_referenced(company: Company, kind: str, number: int) -> bool:
-    """Return whether another record refers to this one."""
+    """Returns whether another record refers to this one."""
     if kind == "cost_center" and any(number == center for row in company.employments for center, _ in row.cost_centers):
         return True
     return any(
@@ -29,7 +29,7 @@ def is_referenced(company: Company, kind: str, number: int) -> bool:
 
 
 def find_referenced_table(company: Company, table: Table[Any], field: str) -> Table[Any] | None:
-    """Return the table that a field refers to, or None."""
+    """Returns the table that a field refers to, or None."""
     tables = {other.kind: other for other in company.tables()}
     for kind, users in REFERENCES.items():
         if any(getattr(company, name) is table and field == used for name, used in users):
@@ -38,7 +38,7 @@ def find_referenced_table(company: Company, table: Table[Any], field: str) -> Ta
 
 
 def find_owned(company: Company, kind: str, number: int) -> Iterator[tuple[Table[Any], list[Any]]]:
-    """Yield the tables with the records that this one owns."""
+    """Yields the tables with the records that this one owns."""
     for name in OWNED.get(kind, ()):
         table: Table[Any] = getattr(company, name)
         yield table, table.of(number)

@@ -28,7 +28,7 @@ class ProjectGenerator(Generator):
         self._cost_centers = [row.id for row in company.cost_centers]
 
     def generate(self) -> None:
-        """Generate all projects, each before its subprojects."""
+        """Generates all projects, each before its subprojects."""
         for number, (name, parts) in enumerate(PROJECTS):
             project = self._add_project(name, None, number)
             if not project.for_all:
@@ -91,7 +91,7 @@ class Attendances(Generator):
             self._let_book(project)
 
     def generate(self) -> None:
-        """Generate the working time of all persons."""
+        """Generates the working time of all persons."""
         working = [row for row in self.company.employments if row.status == "ACTIVE"]
         days = self._list_working_days(len(working))
         for employment in working:
@@ -106,7 +106,7 @@ class Attendances(Generator):
             self._open.setdefault(number, []).append(project)
 
     def _list_working_days(self, people: int) -> list[date]:
-        """Return the last working days before today, oldest first."""
+        """Returns the last working days before today, oldest first."""
         count = max(MIN_DAYS, min(WORKING_DAYS, MAX_PERSON_DAYS // max(people, 1)))
         days: list[date] = []
         day = self.company.today
@@ -141,7 +141,7 @@ class Attendances(Generator):
 
     @staticmethod
     def _split_day(start: datetime, minutes: int, mode: str) -> Iterator[Part]:
-        """Split a day into work and breaks. Breaks are within the work or between two periods of work."""
+        """Splits a day into work and breaks. Breaks are within the work or between two periods of work."""
         pause = 30 if minutes > 360 else 0  # noqa: PLR2004  no break is required before six hours
         middle = start + timedelta(minutes=minutes // 2 // 5 * 5)
         end = start + timedelta(minutes=minutes + pause)
@@ -156,14 +156,14 @@ class Attendances(Generator):
             yield "WORK", middle + timedelta(minutes=pause), end
 
     def _cut_at_today(self, parts: Iterator[Part]) -> list[Part]:
-        """Return what began before today, without an end if that is still ahead."""
+        """Returns what began before today, without an end if that is still ahead."""
         midnight = datetime.combine(self.company.today, time())
         return [
             (kind, start, end if end and end <= midnight else None) for kind, start, end in parts if start < midnight
         ]
 
     def _find_days_away(self, person_id: int, since: date) -> set[date]:
-        """Return the days on which a person is absent all day."""
+        """Returns the days on which a person is absent all day."""
         today, away = self.company.today, set()
         for row in self.company.absences.of(person_id):
             if row.start_half is None or row.approval == "REJECTED":

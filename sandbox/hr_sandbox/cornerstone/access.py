@@ -35,15 +35,15 @@ class Access(AccessControl):
         )
 
     def endpoint_name(self, endpoint: str) -> str:
-        """Return the last segment of a path."""
+        """Returns the last segment of a path."""
         return endpoint.rpartition("/")[2]
 
     def may(self, scopes: Iterable[str]) -> bool:
-        """Return whether the application has these scopes."""
+        """Returns whether the application has these scopes."""
         return set(scopes) <= set(self.granted())
 
     def refusal(self, scope: str, endpoint: str, scopes: frozenset[str] | None) -> int | None:
-        """Return the status if an endpoint may not be read with a token's scopes (None for all), else None."""
+        """Returns the status if an endpoint may not be read with a token's scopes (None for all), else None."""
         for target in (endpoint, scope):
             if target in self.denied:
                 return self.denied[target]
@@ -72,7 +72,7 @@ class Tokens(TokenStore):
         self._expiry = EXPIRIES[0]
 
     def issue(self, request: Request) -> Response:
-        """Handle a token request."""
+        """Handles a token request."""
         media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
         try:
             given = json.loads(request.body) if media_type == "application/json" and not request.query else None
@@ -103,7 +103,7 @@ class Tokens(TokenStore):
         )
 
     def set_expiry(self, form: str) -> Json:
-        """Set how token responses state the lifetime."""
+        """Sets how token responses state the lifetime."""
         self._expiry = check_choice("form", form, EXPIRIES)
         return {"expires_in": form}
 

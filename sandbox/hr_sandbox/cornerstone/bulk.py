@@ -35,25 +35,25 @@ class Bulk:
         self._trainings: list[str] = []
 
     def set(self, users: int, transcripts: int) -> None:
-        """Set how many rows there are."""
+        """Sets how many rows there are."""
         self.users, self.transcripts = users, transcripts
         self._trainings = [row.object_id for row in self._snapshot().trainings]
 
     def size(self, table: str) -> int:
-        """Return how many generated rows a table has."""
+        """Returns how many generated rows a table has."""
         return self.users if table in USERS else self.transcripts if table in TRANSCRIPTS else 0
 
     def stamp(self, table: str, place: int) -> int:
-        """Return when a row was last touched. Timestamps increase with the index; many rows share one."""
+        """Returns when a row was last touched. Timestamps increase with the index; many rows share one."""
         step = DAYS * DAY // (self.size(table) // ROWS_PER_TIMESTAMP + 1)
         return self._snapshot().latest - DAYS * DAY + place // ROWS_PER_TIMESTAMP * step
 
     def since(self, table: str, ticks: int) -> int:
-        """Return the index of the first row that was touched at or after a timestamp."""
+        """Returns the index of the first row that was touched at or after a timestamp."""
         return bisect_left(range(self.size(table)), ticks, key=lambda place: self.stamp(table, place))
 
     def row(self, table: str, place: int) -> Row:
-        """Return the row at an index."""
+        """Returns the row at an index."""
         return self._make_user(place) if table in USERS else self._make_transcript(table, place)
 
     def _make_user(self, place: int) -> Row:
@@ -91,7 +91,7 @@ class Bulk:
         }
 
     def find(self, table: str, key: tuple[Any, ...]) -> Row | None:
-        """Return the row with this key, or None."""
+        """Returns the row with this key, or None."""
         if table in USERS:
             place = key[0] - FIRST
             return self.row(table, place) if 0 <= place < self.users else None

@@ -58,7 +58,7 @@ class CornerstoneControls:
 
     @control("edit", stream=take_text, id=take_any, field=take_text, value=take_any, seconds_ago=SECONDS_AGO)
     def edit(self, stream: str, key: Any, field: str, value: Any, seconds_ago: int) -> Json:  # noqa: ANN401
-        """Change one column of a row. Its timestamp becomes the present, and it moves to the end."""
+        """Changes one column of a row. Its timestamp becomes the present, and it moves to the end."""
         table, row_key = self._find(stream, key)
         column = self._store.portal.columns(table).get(field)
         if column is None or field in {*table.key, TOUCHED}:
@@ -68,14 +68,14 @@ class CornerstoneControls:
 
     @control("delete", stream=take_text, id=take_any)
     def delete(self, stream: str, key: Any) -> Json:  # noqa: ANN401  what JSON holds
-        """Delete a row from one table only."""
+        """Deletes a row from one table only."""
         table, row_key = self._find(stream, key)
         self._store.delete(table.name, row_key)
         return _report_change("deleted", table, key)
 
     @control("touch", stream=take_text, id=take_any, seconds_ago=SECONDS_AGO)
     def touch(self, stream: str, key: Any, seconds_ago: int) -> Json:  # noqa: ANN401  what JSON holds
-        """Update a row's timestamp and move it to the end, without another change."""
+        """Updates a row's timestamp and moves it to the end, without another change."""
         table, row_key = self._find(stream, key)
         self._store.edit(table.name, row_key, {}, ago=seconds_ago)
         return _report_change("touched", table, key)
@@ -86,7 +86,7 @@ class CornerstoneControls:
         users=with_default(take_count(MAX_USERS)),
     )
     def set_bulk(self, transcripts: int | None, users: int | None) -> Json:
-        """Set how many users and transcripts are generated."""
+        """Sets how many users and transcripts are generated."""
         bulk = self._store.bulk
         transcripts = bulk.transcripts if transcripts is None else transcripts
         if users is None:
@@ -98,63 +98,63 @@ class CornerstoneControls:
 
     @control("clock", seconds=take_seconds)
     def move_clock(self, seconds: float | None) -> Json:
-        """Move the clock of tokens, links and limits forward."""
+        """Moves the clock of tokens, links and limits forward."""
         self._store.clock.forward(seconds or 0)
         return {"now": self._store.clock.now().isoformat()}
 
     @control("custom-field", kind=take_text, label=take_text, type=with_default(take_any, default="text"))
     def add_custom_field(self, kind: str, label: str, type_: object) -> Json:
-        """Add a custom field."""
+        """Adds a custom field."""
         return self._store.portal.add(kind, label, str(type_))
 
     @control("delta-shape", shape=take_text)
     def set_delta_shape(self, shape: str) -> Json:
-        """Set how deleted rows look in changes."""
+        """Sets how deleted rows look in changes."""
         self._odata.shape = check_choice("shape", shape, DELETED_ROW_FORMATS)
         return {"shape": shape}
 
     @control("etag", on=take_flag)
     def set_etag(self, *, on: bool) -> Json:
-        """Set whether the metadata has an ETag."""
+        """Sets whether the metadata has an ETag."""
         self._metadata.etags = on
         return {"on": on}
 
     @control("expire-links", kind=take_text)
     def expire_links(self, kind: str) -> Json:
-        """Expire all links to next pages or to changes."""
+        """Expires all links to next pages or to changes."""
         self._odata.links.expire(check_choice("kind", kind, self._odata.links.lives))
         return {"expired": kind}
 
     @control("expires-in", form=take_text)
     def set_expires_in(self, form: str) -> Json:
-        """Set how token responses state the lifetime."""
+        """Sets how token responses state the lifetime."""
         return self._tokens.set_expiry(form)
 
     @control("failure", open_ended=True)
     def add_failure(self, members: Json) -> Json:
-        """Make responses fail."""
+        """Makes responses fail."""
         return {"failure": self._failures.add_checked(members, self._streams)}
 
     @control("clear-failures")
     def clear_failures(self) -> Json:
-        """Remove all pending faults."""
+        """Removes all pending faults."""
         return {"cleared": self._failures.clear()}
 
     @control("int64", texts=take_flag)
     def set_int64(self, *, texts: bool) -> Json:
-        """Set whether 64-bit integers are written as texts."""
+        """Sets whether 64-bit integers are written as texts."""
         self._odata.renderer.long_texts = texts
         return {"texts": texts}
 
     @control("link-life", kind=take_text, seconds=take_seconds)
     def set_link_life(self, kind: str, seconds: float | None) -> Json:
-        """Set how long links are valid."""
+        """Sets how long links are valid."""
         self._odata.links.lives[check_choice("kind", kind, self._odata.links.lives)] = seconds
         return {"kind": kind, "seconds": seconds}
 
     @control("reset-downloads")
     def reset_downloads(self) -> Json:
-        """Reset the number of downloads of import reports."""
+        """Resets the number of downloads of import reports."""
         downloads = self._rest.context.downloads
         count = sum(downloads.values())
         downloads.clear()
@@ -167,7 +167,7 @@ class CornerstoneControls:
         empty=with_default(take_flag, default=False),
     )
     def set_short_pages(self, stream: str, rows: int, *, empty: bool) -> Json:
-        """Serve pages with fewer rows than requested, optionally with an empty first page."""
+        """Serves pages with fewer rows than requested, optionally with an empty first page."""
         table = _find_table(stream)
         if not rows:
             raise ControlError("The argument rows must be at least 1.")
@@ -181,7 +181,7 @@ class CornerstoneControls:
         per_minute=with_default(take_count(MAX_TRANSCRIPTS)),
     )
     def set_throttling(self, *, on: bool | None, stream: str | None, per_minute: int | None) -> Json:
-        """Switch rate limits on or off, or set the limit of one stream."""
+        """Switches rate limits on or off, or sets the limit of one stream."""
         throttle = self._throttle
         if on is not None:
             throttle.on = on
@@ -196,7 +196,7 @@ class CornerstoneControls:
 
     @control("tracking", stream=take_text, tracked=take_flag)
     def set_tracking(self, stream: str, *, tracked: bool) -> Json:
-        """Set whether an object tracks changes."""
+        """Sets whether an object tracks changes."""
         table = _find_table(stream)
         if table.service != EXPORTER:
             raise ControlError("Views cannot track changes.")
@@ -204,7 +204,7 @@ class CornerstoneControls:
         return {"tracked": sorted(self._store.portal.tracked)}
 
     def _find(self, stream: str, text: object) -> tuple[EntitySet, Key]:
-        """Return the table and the key of a row. The text has the parts of the key, separated by commas."""
+        """Returns the table and the key of a row. The text has the parts of the key, separated by commas."""
         table, parts = _find_table(stream), str(text).split(",")
         rows = self._store.rows(table.name)
         found = next((row["_key"] for row in rows if [str(part) for part in row["_key"]] == parts), None)

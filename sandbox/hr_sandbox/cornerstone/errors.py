@@ -36,17 +36,17 @@ _NUMBERS = count(1)
 
 
 def format_time(timestamp: datetime | None = None) -> str:
-    """Format a timestamp as the older services do."""
+    """Formats a timestamp as the older services do."""
     return (timestamp or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%S+0000")
 
 
 def next_error_id() -> str:
-    """Return a unique id for an error."""
+    """Returns a unique id for an error."""
     return f"00000000-0000-4000-8000-{next(_NUMBERS):012x}"
 
 
 def make_error(status: int, description: str | None = None) -> Response:
-    """Return an error of the OData services and the older services."""
+    """Returns an error of the OData services and the older services."""
     error = {
         "errorId": next_error_id(),
         "message": MESSAGES.get(status, "Error"),
@@ -58,18 +58,18 @@ def make_error(status: int, description: str | None = None) -> Response:
 
 
 def make_bad_request(description: str) -> ApiError:
-    """Return the error for an invalid query."""
+    """Returns the error for an invalid query."""
     return ApiError(make_error(BAD_REQUEST, description))
 
 
 def make_not_implemented() -> Response:
-    """Return the error for an object that does not track changes."""
+    """Returns the error for an object that does not track changes."""
     body = {"error": {"code": str(NOT_IMPLEMENTED), "message": "Not Implemented"}}
     return make_json_response(body, NOT_IMPLEMENTED, JSON_TYPE)
 
 
 def make_validation_error(status: int, problems: dict[str, str]) -> Response:
-    """Return an error of the newer services, with a message per parameter."""
+    """Returns an error of the newer services, with a message per parameter."""
     body = {
         "status": "Failed",
         "pageInfo": None,
@@ -81,16 +81,16 @@ def make_validation_error(status: int, problems: dict[str, str]) -> Response:
 
 
 def make_bulk_error(status: int, message: str) -> Response:
-    """Return an error of the bulk service."""
+    """Returns an error of the bulk service."""
     return make_json_response({"error": {"code": str(status), "message": message}}, status, JSON_TYPE)
 
 
 def redirect(request: Request, page: str) -> Response:
-    """Redirect to an HTML page."""
+    """Redirects to an HTML page."""
     body = b"<html><head><title>Object moved</title></head></html>"
     return Response(302, body, {"content-type": "text/html", "location": f"{request.root}{page}"})
 
 
 def make_page(body: str, status: int = 200) -> Response:
-    """Return an HTML page."""
+    """Returns an HTML page."""
     return Response(status, body.encode(), {"content-type": "text/html; charset=utf-8"})

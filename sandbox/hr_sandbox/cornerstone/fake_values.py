@@ -43,7 +43,7 @@ class FakeValues:
         self._latest = snapshot.latest
 
     def value(self, table: str, column: Column, key: object, *, required: bool) -> Any:  # noqa: ANN401  any OData type
-        """Return the value of a column in the row with this key. Required values are not null."""
+        """Returns the value of a column in the row with this key. Required values are not null."""
         number = stable_number(self._seed, table, column.name, key)
         if not required and number % 1000 < NULL_PERCENT * 10:
             return None
@@ -52,13 +52,13 @@ class FakeValues:
         return maker(self, column, number)
 
     def guid(self, column: Column, number: int) -> str:
-        """Return the id of a training, or a random GUID."""
+        """Returns the id of a training, or a random GUID."""
         if "object_id" in column.name or column.name.endswith("lo_id"):
             return self._trainings[number % len(self._trainings)]
         return stable_uuid(column.name, number % 50)
 
     def integer(self, column: Column, number: int) -> int:
-        """Return the id of a user or a language, or a small integer."""
+        """Returns the id of a user or a language, or a small integer."""
         name = column.name
         if name.endswith(USERS) or name in {"created_by", "modified_by"}:
             return self._users[number % len(self._users)]
@@ -67,7 +67,7 @@ class FakeValues:
         return number % 60 + 1
 
     def timestamp(self, column: Column, number: int) -> int:
-        """Return a timestamp in the past, except for columns that name an end."""
+        """Returns a timestamp in the past, except for columns that name an end."""
         if any(part in column.name for part in ("end", "expir", "due")):
             return truncate(self._latest - 200 * DAY + number % (500 * 1440) * MINUTE, column.native)
         ticks = self._latest - number % (DAYS_BACK * DAY // MINUTE) * MINUTE - number % 599_999_999

@@ -25,7 +25,7 @@ TAIL = "</edmx:DataServices></edmx:Edmx>"
 
 
 def make_service_document(service: str, root: str) -> Response:
-    """Return the list of all entity sets."""
+    """Returns the list of all entity sets."""
     value = [{"name": row.name, "kind": "EntitySet", "url": row.name} for row in list_entity_sets(service)]
     body = {"@odata.context": f"{root}{ROOTS[service]}/$metadata", "value": value}
     response = make_json_response(body, media_type=JSON_TYPE)
@@ -42,7 +42,7 @@ class Metadata:
         self._made: dict[str, tuple[int, bytes]] = {}
 
     def document(self, service: str) -> bytes:
-        """Return the XML document."""
+        """Returns the XML document."""
         made = self._made.get(service)
         if made is None or made[0] != self._portal.version:
             made = (self._portal.version, self._write(service).encode())
@@ -50,7 +50,7 @@ class Metadata:
         return made[1]
 
     def handle(self, service: str, request: Request) -> Response:
-        """Return the XML document, regardless of the `Accept` header."""
+        """Returns the XML document, regardless of the `Accept` header."""
         body = self.document(service)
         headers = {"content-type": "application/xml", **ODATA}
         if self.etags:
@@ -83,7 +83,7 @@ class Metadata:
         return "\n".join([*lines, "</EntityType>"])
 
     def _annotate_table(self, table: EntitySet, namespace: str) -> str:
-        """Return the annotations of an object and its columns."""
+        """Returns the annotations of an object and its columns."""
         tracked = str(table.name in self._portal.tracked).lower()
         own = str("_cf_core" in table.name).lower()
         heading = table.name.removesuffix("_core").replace("_", " ").title()

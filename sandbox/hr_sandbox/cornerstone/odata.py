@@ -48,17 +48,17 @@ class Renderer:
         self.long_texts = False
 
     def render_row(self, table: EntitySet, columns: Iterable[Column], row: Row) -> Row:
-        """Render one row."""
+        """Renders one row."""
         return {
             column.name: self._render_cell(table, column, self._store.value(table, row, column)) for column in columns
         }
 
     def render_rows(self, table: EntitySet, columns: Iterable[Column], rows: Iterable[Row]) -> Iterator[str]:
-        """Render rows as JSON."""
+        """Renders rows as JSON."""
         return (to_json(self.render_row(table, columns, row)) for row in rows)
 
     def render_generated(self, table: EntitySet, columns: Sequence[Column], places: Sequence[int]) -> Iterator[str]:
-        """Render generated rows as JSON."""
+        """Renders generated rows as JSON."""
         if not places:
             return
         bulk = self._store.bulk
@@ -70,7 +70,7 @@ class Renderer:
             yield template.fill({name: write(row[name]) for name, write in writers.items()})
 
     def _make_writer(self, table: EntitySet, column: Column) -> Callable[[Any], str]:
-        """Return a function that formats the column's values. Integers take a fast path."""
+        """Returns a function that formats the column's values. Integers take a fast path."""
         if column.type == "Edm.Int32":
             return str
         return lambda value: to_json(self._render_cell(table, column, coerce(column, value)))
@@ -106,7 +106,7 @@ class OData:
         self._kept: tuple[tuple[object, ...], list[Row], Selection] | None = None
 
     def handle(self, table: EntitySet, request: Request) -> Response:
-        """Return a page of a table or of its changes."""
+        """Returns a page of a table or of its changes."""
         check_accept(request)
         prefer = parse_preferences(request)
         if table.service == EXPORTER and any(name == DELTA_TOKEN for name, _ in request.query):
@@ -161,7 +161,7 @@ class OData:
         return response
 
     def _select(self, table: EntitySet, query: Query) -> Selection:
-        """Return the rows that match a query. The result is cached for the next page."""
+        """Returns the rows that match a query. The result is cached for the next page."""
         state = (table.name, query.options, self.store.portal.version, self.store.bulk.size(table.name))
         rows, duplicates = self.store.rows(table.name), self._find_duplicates(table)
         kept = self._kept
@@ -184,7 +184,7 @@ class OData:
         *,
         context: str = "",
     ) -> Response:
-        """Build the body around the rows."""
+        """Builds the body around the rows."""
         named = {"@odata.context": f"{_context_url(table, request)}{context}", **head}
         end = f",{to_json(tail)[1:-1]}" if tail else ""
         body = f'{to_json(named)[:-1]},"value":[{",".join(texts)}]{end}}}'
@@ -197,7 +197,7 @@ class OData:
         return {"@odata.deltaLink": f"{table.name}?{DELTA_TOKEN}={token}"}
 
     def _start_changes(self, table: EntitySet, request: Request, prefer: Preferences) -> Response:
-        """Return the first page of changes since a delta link was issued."""
+        """Returns the first page of changes since a delta link was issued."""
         if len(request.query) != 1:
             raise make_bad_request(f"Nothing else is asked for with {DELTA_TOKEN}.")
         since = self.links.open_token("delta", request.query[0][1], table.name)["track"]
@@ -209,7 +209,7 @@ class OData:
     def _page_of_changes(
         self, table: EntitySet, request: Request, prefer: Preferences, state: dict[str, Any]
     ) -> Response:
-        """Return a page of changes."""
+        """Returns a page of changes."""
         changes = self.store.changes(table.name, state["track"], state["until"])
         start, end = state["place"], min(state["place"] + prefer.size, len(changes))
         rows = {row[KEY]: row for row in self.store.rows(table.name)}
@@ -234,7 +234,7 @@ class OData:
         return self._respond(table, request, texts, {}, tail, context="/$delta")
 
     def _render_deleted_row(self, table: EntitySet, request: Request, key: Key) -> dict[str, Any]:
-        """Return a deleted row in the selected shape."""
+        """Returns a deleted row in the selected shape."""
         named = dict(zip(table.key, key, strict=True))
         parts = (f"{name}={_format_key(value)}" for name, value in named.items())
         address = f"{table.name}({','.join(parts)})"
@@ -247,7 +247,7 @@ class OData:
     # Single rows
 
     def single(self, table: EntitySet, key_text: str, request: Request) -> Response:
-        """Return one row by its key, such as `5` or `user_id=5,ou_id=77`."""
+        """Returns one row by its key, such as `5` or `user_id=5,ou_id=77`."""
         check_accept(request)
         if request.query:
             raise make_bad_request("A single row has no options.")
@@ -281,7 +281,7 @@ def _context_url(table: EntitySet, request: Request) -> str:
 
 
 def _format_key(value: object) -> str:
-    """Format a key's value for a URL: texts in quotes, numbers and GUIDs without."""
+    """Formats a key's value for a URL: texts in quotes, numbers and GUIDs without."""
     guid = isinstance(value, str) and re.fullmatch(r"[0-9a-f-]{36}", value)
     return str(value) if guid or not isinstance(value, str) else "'{}'".format(value.replace("'", "''"))
 

@@ -40,7 +40,7 @@ class CustomField:
     attribute: str | None = None
 
     def column(self, table: str) -> Column:
-        """Return its column in one of the tables."""
+        """Returns its column in one of the tables."""
         coded = f"{self.kind}_custom_field_{self.id:05}"
         name = coded if table.startswith("vw_") else f"field_{self.id}"
         return Column(name, *TYPES[self.type], self.label)
@@ -96,14 +96,14 @@ class Portal:
         return row
 
     def add(self, kind: str, label: str, type_: str) -> Json:
-        """Add a field. Returns its columns."""
+        """Adds a field. Returns its columns."""
         check_choice("kind", kind, sorted(set(CUSTOM_FIELD_TABLES.values())))
         row = self._add(kind, label, check_choice("type", type_, TYPES))
         columns = {table: row.column(table).name for table, of in CUSTOM_FIELD_TABLES.items() if of == kind}
         return {"id": row.id, "columns": columns}
 
     def columns(self, table: EntitySet) -> dict[str, Column]:
-        """Return all visible columns of a table."""
+        """Returns all visible columns of a table."""
         found = {**table.columns, **{row.name: row for row in self._custom_columns(table.name)}}
         for name in self.hidden.get(table.name, ()):
             found.pop(name, None)
@@ -120,7 +120,7 @@ class Portal:
         return []
 
     def set_visible(self, name: str, column: str, *, visible: bool) -> None:
-        """Show or hide a column."""
+        """Shows or hide a column."""
         table = load_entity_sets()[name]
         hidden = self.hidden.setdefault(name, set())
         known = {*table.columns, *(row.name for row in self._custom_columns(name))}
@@ -130,6 +130,6 @@ class Portal:
         self.version += 1
 
     def track(self, name: str, *, tracked: bool) -> None:
-        """Set whether an object tracks changes."""
+        """Sets whether an object tracks changes."""
         (self.tracked.add if tracked else self.tracked.discard)(name)
         self.version += 1

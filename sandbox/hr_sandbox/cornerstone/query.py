@@ -78,7 +78,7 @@ class FilterParser:
         self._tokens.reverse()
 
     def read(self) -> Condition:
-        """Parse the whole condition."""
+        """Parses the whole condition."""
         part = self._read_any()
         if self._tokens:
             raise make_bad_request(f"Syntax error at {self._tokens[-1][1]} in the filter.")
@@ -205,7 +205,7 @@ class FilterParser:
 
     @staticmethod
     def _check_literal(column: Column, literal: tuple[str, Any], sign: str) -> Any:  # noqa: ANN401  any literal
-        """Return the literal's value if it can be compared with the column."""
+        """Returns the literal's value if it can be compared with the column."""
         kind, value = literal
         wanted = KINDS.get(column.type, "number")
         if kind == "null" and sign in {"eq", "ne"}:
@@ -225,12 +225,12 @@ def _parse_timestamp(text: str, *, bare_days: bool) -> int:
 
 
 def _strip_blanks(value: Any) -> Any:  # noqa: ANN401  any of OData
-    """Return a value as databases compare it: trailing blanks are ignored."""
+    """Returns a value as databases compare it: trailing blanks are ignored."""
     return value.rstrip() if isinstance(value, str) else value
 
 
 def find_span(bounds: Iterable[tuple[str, int]]) -> tuple[int | None, int | None]:
-    """Return the range of timestamps that the bounds allow: the first one, and the first one after it."""
+    """Returns the range of timestamps that the bounds allow: the first one, and the first one after it."""
     first: int | None = None
     end: int | None = None
     for sign, ticks in bounds:
@@ -280,14 +280,14 @@ class Query:
 
 
 def check_accept(request: Request) -> None:
-    """Reject requests that do not accept JSON."""
+    """Rejects requests that do not accept JSON."""
     wanted = [part.split(";")[0].strip().lower() for part in request.headers.get("accept", "*/*").split(",")]
     if not any(part in JSON_TYPES for part in wanted):
         raise ApiError(make_error(NOT_ACCEPTABLE, "Only application/json is served."))
 
 
 def parse_preferences(request: Request) -> Preferences:
-    """Parse the `Prefer` header. Ignores unknown preferences."""
+    """Parses the `Prefer` header. Ignores unknown preferences."""
     size, track = DEFAULT_PAGE_SIZE, False
     for part in request.headers.get("prefer", "").split(","):
         name, equals, text = (piece.strip() for piece in part.partition("="))
@@ -302,7 +302,7 @@ def parse_preferences(request: Request) -> Preferences:
 
 
 def parse_query(table: EntitySet, columns: dict[str, Column], request: Request) -> Query:
-    """Parse the query options of a request for rows."""
+    """Parses the query options of a request for rows."""
     given = dict(request.query)
     if len(given) != len(request.query):
         raise make_bad_request("A query option is repeated.")

@@ -44,7 +44,7 @@ class ResponseFault(Scheduled):
 
 
 def _cut(text: str) -> tuple[str, bool]:
-    """Return the first half of the rows, and whether it is not empty."""
+    """Returns the first half of the rows, and whether it is not empty."""
     first = text.find(ROWS)
     begin = first + len(ROWS) if first >= 0 else 1
     place = text.rfind("},{", begin, begin + max((len(text) - begin) // 2, 3))
@@ -69,7 +69,7 @@ def _replace_with_error(response: Response, _request: Request) -> Response:
 
 
 def _change_rows(change: Callable[[list[Any]], list[Any]]) -> Callable[[Response, Request], Response]:
-    """Return a function that changes the rows but not the counts around them."""
+    """Returns a function that changes the rows but not the counts around them."""
 
     def change_rows(response: Response, _request: Request) -> Response:
         body = json.loads(response.body)
@@ -83,7 +83,7 @@ def _change_rows(change: Callable[[list[Any]], list[Any]]) -> Callable[[Response
 
 
 def _truncate_gzip(response: Response, _request: Request) -> Response:
-    """Return a truncated gzip body with a matching content length."""
+    """Returns a truncated gzip body with a matching content length."""
     packed = gzip.compress(response.body)
     headers = {**response.headers, "content-encoding": "gzip"}
     return replace(response, body=packed[: len(packed) * 2 // 3], headers=headers)
@@ -95,7 +95,7 @@ def _drop_last_line(response: Response, _request: Request) -> Response:
 
 
 def _append_stray_byte(response: Response, _request: Request) -> Response:
-    """Append a Latin-1 byte to the last line."""
+    """Appends a Latin-1 byte to the last line."""
     return replace(response, body=response.body.rstrip(b"\n") + INVALID_BYTE + b"\n")
 
 
@@ -138,7 +138,7 @@ class ResponseFaults(Schedule[ResponseFault]):
     """Faults that change a response after it was made."""
 
     def add_checked(self, body: Json, streams: frozenset[str]) -> Json:
-        """Check a fault and add it."""
+        """Checks a fault and adds it."""
         for name, value in body.items():
             if name not in KINDS:
                 raise ControlError(f"A failure has no member {name}; its members are {', '.join(KINDS)}.")
@@ -150,7 +150,7 @@ class ResponseFaults(Schedule[ResponseFault]):
         return self.add(fault)
 
     def apply(self, stream: str, size: int, response: Response, request: Request) -> Response:
-        """Return the response, changed by a fault if there is one. Error responses are not changed."""
+        """Returns the response, changed by a fault if there is one. Error responses are not changed."""
         if response.status != OK:
             return response
         fault = self.take_matching(lambda fault: fault.stream == stream and size > fault.above)

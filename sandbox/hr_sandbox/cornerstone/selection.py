@@ -46,12 +46,12 @@ class Links:
     _number: int = 0
 
     def make_token(self, kind: str, payload: Payload) -> str:
-        """Return a new token of a kind."""
+        """Returns a new token of a kind."""
         self._number += 1
         return self._cursors.encode({**payload, "kind": kind, "at": self.clock.seconds(), "n": self._number})
 
     def open_token(self, kind: str, text: str, table: str) -> Payload:
-        """Decode a token. Rejects expired tokens and those of other tables."""
+        """Decodes a token. Rejects expired tokens and those of other tables."""
         payload = self._cursors.decode(text)
         if payload is None or payload["kind"] != kind or payload["table"] != table:
             raise make_bad_request("The token is not valid.")
@@ -62,11 +62,11 @@ class Links:
         return payload
 
     def expire(self, kind: str) -> None:
-        """Expire all links of a kind."""
+        """Expires all links of a kind."""
         self._ended[kind] = self._number
 
     def make_next_link(self, table: EntitySet, root: str, options: tuple[tuple[str, str], ...], token: str) -> Payload:
-        """Return the member with the link to the next page."""
+        """Returns the member with the link to the next page."""
         style = self.styles.get(table.name, "normal")
         if style == "missing":
             return {}
@@ -80,7 +80,7 @@ class Links:
 
 
 def hash_options(options: tuple[tuple[str, str], ...]) -> str:
-    """Return a hash of the options, which must be the same in every request of a series of pages."""
+    """Returns a hash of the options, which must be the same in every request of a series of pages."""
     return blake2b(repr(sorted(options)).encode(), digest_size=8).hexdigest()
 
 
@@ -126,7 +126,7 @@ class Selection:
         return [place for place in places if matches(self._bulk.row(name, place))]
 
     def __len__(self) -> int:
-        """Return the number of rows without duplicates."""
+        """Returns the number of rows without duplicates."""
         return len(self.rows) + len(self.places)
 
     @property
@@ -135,7 +135,7 @@ class Selection:
         return len(self) + len(self.duplicates)
 
     def index_after(self, position: Position) -> int:
-        """Return the index after a position. A row that was changed since has moved to the end."""
+        """Returns the index after a position. A row that was changed since has moved to the end."""
         kind, *where = position
         if kind == "row":
             moved, *key = where
@@ -145,7 +145,7 @@ class Selection:
         return int(where[0])
 
     def position_before(self, index: int) -> Position:
-        """Return the position of the row before an index."""
+        """Returns the position of the row before an index."""
         place = index - 1 - len(self.rows)
         if place < 0:
             row = self.rows[index - 1]
@@ -153,7 +153,7 @@ class Selection:
         return ["bulk", self.places[place]] if place < len(self.places) else ["place", index]
 
     def page(self, start: int, end: int) -> tuple[list[Row], Sequence[int], list[Row]]:
-        """Return the rows between two indexes."""
+        """Returns the rows between two indexes."""
         mine, whole = len(self.rows), len(self)
         places = self.places[max(start - mine, 0) : max(end - mine, 0)]
         return self.rows[start:end], places, self.duplicates[max(start - whole, 0) : max(end - whole, 0)]

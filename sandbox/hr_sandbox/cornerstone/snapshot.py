@@ -76,7 +76,7 @@ class Snapshot:
         return {number: row for number, row in found if row is not None}
 
     def is_active(self, person_id: int) -> bool:
-        """Return whether a person is employed today."""
+        """Returns whether a person is employed today."""
         row = self.employments.get(person_id)
         return row is not None and (row.end_date is None or row.end_date >= self.company.today)
 
@@ -160,6 +160,6 @@ class Snapshot:
 
 
 def stable_uuid(*words: object) -> str:
-    """Return a UUID that is determined by the words."""
+    """Returns a UUID that is determined by the words."""
     parts = [f"{stable_number(*words, place):08x}" for place in range(4)]
     return f"{parts[0]}-{parts[1][:4]}-4{parts[1][5:]}-a{parts[2][1:4]}-{parts[2][4:]}{parts[3]}"

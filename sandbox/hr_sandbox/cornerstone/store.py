@@ -69,7 +69,7 @@ class Store:
     # Rows
 
     def rows(self, name: str) -> list[Row]:
-        """Return the rows of a table. Changed rows are at the end, in the order of their changes."""
+        """Returns the rows of a table. Changed rows are at the end, in the order of their changes."""
         version = (self.company.version if name in BUILDERS else 0, self._edited.get(name, 0))
         cached = self._cache.get(name)
         if cached is None or cached[0] != version:
@@ -77,11 +77,11 @@ class Store:
         return cached[1]
 
     def find(self, name: str, key: Key) -> Row | None:
-        """Return the row with this key, or None."""
+        """Returns the row with this key, or None."""
         return next((row for row in self.rows(name) if row[KEY] == key), None)
 
     def value(self, table: EntitySet, row: Row, column: Column) -> Any:  # noqa: ANN401  any of OData
-        """Return the value of a column in a row."""
+        """Returns the value of a column in a row."""
         name = column.name
         if name in row:
             return coerce(column, row[name])
@@ -91,7 +91,7 @@ class Store:
         return coerce(column, generated)
 
     def _custom_attributes(self, table: EntitySet) -> dict[str, str]:
-        """Return the custom fields of the company by column name."""
+        """Returns the custom fields of the company by column name."""
         kind = CUSTOM_FIELD_TABLES[table.name]
         rows = (row for row in self.portal.fields if row.kind == kind and row.attribute)
         return {row.column(table.name).name: str(row.attribute) for row in rows}
@@ -99,23 +99,23 @@ class Store:
     # Changes
 
     def edit(self, name: str, key: Key, changes: Row, *, ago: int = 0) -> None:
-        """Change a row and update its timestamp, which may be some seconds in the past to simulate late data."""
+        """Changes a row and updates its timestamp, which may be some seconds in the past to simulate late data."""
         self._patches.setdefault(name, {}).setdefault(key, {}).update(changes)
         self._touch(name, key, deleted=False, ago=ago)
 
     def delete(self, name: str, key: Key) -> None:
-        """Delete a row."""
+        """Deletes a row."""
         self._deleted.setdefault(name, set()).add(key)
         self._touch(name, key, deleted=True)
 
     def sequence(self, name: str) -> int:
-        """Return the number of the latest change of a table."""
+        """Returns the number of the latest change of a table."""
         self.rows(name)
         log = self._log.get(name)
         return log[-1][0] if log else 0
 
     def changes(self, name: str, after: int, until: int) -> list[tuple[Key, bool]]:
-        """Return the keys that changed between two numbers, latest last, and whether the rows were deleted."""
+        """Returns the keys that changed between two numbers, latest last, and whether the rows were deleted."""
         self.rows(name)
         latest: dict[Key, bool] = {}
         for number, key, deleted in self._log.get(name, ()):
@@ -164,7 +164,7 @@ class Store:
         return found
 
     def _record_changes(self, name: str, rows: dict[Key, Row]) -> None:
-        """Update timestamps for rows that changed since they were last built, and record deleted ones."""
+        """Updates timestamps for rows that changed since they were last built, and record deleted ones."""
         before = self._source.get(name)
         self._source[name] = rows
         if before is None:
@@ -184,7 +184,7 @@ class Store:
         return reread + number % (REINDEX_DAYS * 1440 - 1) * MINUTE + number % 9_999_999
 
     def _generate_keys(self, table: EntitySet) -> Iterator[Row]:
-        """Yield rows that consist only of a key."""
+        """Yields rows that consist only of a key."""
         size = SIZES.get(table.name, MIN_SIZE + stable_number("size", table.name) % SIZE_RANGE)
         first = 100 + stable_number("first", table.name) % 9_000
         for index in range(size):
@@ -208,7 +208,7 @@ class Store:
 
 
 def _make_key(row: Row, number: int) -> Key:
-    """Return an internal key for a row of a table without one: the ids in it, or its index."""
+    """Returns an internal key for a row of a table without one: the ids in it, or its index."""
     parts = tuple(row[name] for name in ("user_id", "ou_id", "type_id", "culture_id") if name in row)
     if parts:
         return parts
@@ -218,12 +218,12 @@ def _make_key(row: Row, number: int) -> Key:
 
 
 def _convert_attribute(value: object) -> object:
-    """Convert the value of a custom field."""
+    """Converts the value of a custom field."""
     return "; ".join(map(str, value)) if isinstance(value, list) else value
 
 
 def coerce(column: Column, value: Any) -> Any:  # noqa: ANN401  any of OData
-    """Convert a value to the column's type."""
+    """Converts a value to the column's type."""
     if value is None:
         return None
     kind = column.type

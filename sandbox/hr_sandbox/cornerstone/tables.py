@@ -72,7 +72,7 @@ class EntitySet:
 
 @cache
 def load_entity_sets() -> dict[str, EntitySet]:
-    """Return all views and objects by name."""
+    """Returns all views and objects by name."""
     found = {}
     for service in (REPORTING, EXPORTER):
         text = files(__package__).joinpath("described", f"{service}.json").read_text(encoding="utf-8")
@@ -85,5 +85,5 @@ def load_entity_sets() -> dict[str, EntitySet]:
 
 
 def list_entity_sets(service: str) -> list[EntitySet]:
-    """Return all views or all objects."""
+    """Returns all views or all objects."""
     return [row for row in load_entity_sets().values() if row.service == service]

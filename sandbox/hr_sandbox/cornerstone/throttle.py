@@ -26,7 +26,7 @@ class Throttle:
         return "everything" if self._everywhere else None
 
     def take(self, resource: str, stream: str, per_minute: int) -> tuple[bool, dict[str, str]]:
-        """Count a request.
+        """Counts a request.
 
         Args:
             resource: the name of the limit.
@@ -55,7 +55,7 @@ class Throttle:
         return used + 1
 
     def clear(self) -> None:
-        """Forget all requests."""
+        """Forgets all requests."""
         self._windows.clear()
 
 

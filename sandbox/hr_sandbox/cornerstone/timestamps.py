@@ -14,7 +14,7 @@ DAY_ONLY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 def to_ticks(timestamp: datetime | date) -> int:
-    """Convert a timestamp, or the beginning of a day in UTC."""
+    """Converts a timestamp, or the beginning of a day in UTC."""
     if not isinstance(timestamp, datetime):
         timestamp = datetime.combine(timestamp, time(), UTC)
     since = (timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)) - EPOCH
@@ -22,19 +22,19 @@ def to_ticks(timestamp: datetime | date) -> int:
 
 
 def to_datetime(ticks: int) -> datetime:
-    """Return the timestamp in UTC, truncated to microseconds."""
+    """Returns the timestamp in UTC, truncated to microseconds."""
     return EPOCH + timedelta(microseconds=ticks // 10)
 
 
 def format_timestamp(ticks: int, zone: str = "Z") -> str:
-    """Format a timestamp with up to seven digits of fraction, without trailing zeros."""
+    """Formats a timestamp with up to seven digits of fraction, without trailing zeros."""
     seconds, rest = divmod(ticks, SECOND)
     fraction = f".{rest:07}".rstrip("0") if rest else ""
     return f"{(BARE + timedelta(seconds=seconds)).isoformat()}{fraction}{zone}"
 
 
 def parse_timestamp(text: str, *, bare_days: bool = False) -> int | None:
-    """Parse a timestamp with a zone; a bare day may mean its beginning. Returns None for any other text."""
+    """Parses a timestamp with a zone; a bare day may mean its beginning. Returns None for any other text."""
     if bare_days and DAY_ONLY.fullmatch(text):
         text = f"{text}T00:00:00Z"
     found = TIMESTAMP.fullmatch(text)
@@ -50,7 +50,7 @@ def parse_timestamp(text: str, *, bare_days: bool = False) -> int | None:
 
 
 def truncate(ticks: int, native: str) -> int:
-    """Truncate a timestamp to the precision of the column: `datetime(0)` keeps minutes."""
+    """Truncates a timestamp to the precision of the column: `datetime(0)` keeps minutes."""
     if native == "datetime(0)":
         return ticks - ticks % MINUTE
     return ticks - ticks % 10_000 if native == "datetime(3)" else ticks

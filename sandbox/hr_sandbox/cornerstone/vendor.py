@@ -72,19 +72,19 @@ class Cornerstone(Vendor):
     # Requests
 
     def handle(self, request: Request) -> Response:
-        """Handle a request. Errors are responses too."""
+        """Handles a request. Errors are responses too."""
         try:
             return self._dispatch(request)
         except ApiError as error:
             return error.response
 
     def error(self, status: int, request: Request) -> Response:
-        """Return a failure of the service."""
+        """Returns a failure of the service."""
         del request
         return make_error(status)
 
     def find_template(self, path: str) -> str | None:
-        """Return the declared path that a request's path matches, or None."""
+        """Returns the declared path that a request's path matches, or None."""
         for root in ROOTS.values():
             if path.startswith(f"{root}/"):
                 found = NAME.fullmatch(path.removeprefix(f"{root}/"))
@@ -93,7 +93,7 @@ class Cornerstone(Vendor):
         return route[0].path if route else None
 
     def _dispatch(self, request: Request) -> Response:
-        """Dispatch a request: tokens, HTML pages, OData, then REST."""
+        """Dispatches a request: tokens, HTML pages, OData, then REST."""
         path = request.path
         if path == TOKEN_PATH:
             return self._handle_token_request(request)
@@ -137,7 +137,7 @@ class Cornerstone(Vendor):
     def _authorize(
         self, request: Request, scope: str, endpoint: str, build_error: Callable[[int], Response]
     ) -> Response | None:
-        """Return an error if the request is not authorized, else None."""
+        """Returns an error if the request is not authorized, else None."""
         token = self.tokens.check(request)
         if token is None:
             return build_error(UNAUTHORIZED)
@@ -147,7 +147,7 @@ class Cornerstone(Vendor):
         return None if status is None else build_error(status)
 
     def _handle_odata(self, service: str, rest: str, request: Request) -> Response:
-        """Handle a request to an OData service: a document or a table."""
+        """Handles a request to an OData service: a document or a table."""
         if "&" in rest:
             return redirect(request, ERROR_PAGE)
         found = NAME.fullmatch(rest)
@@ -183,12 +183,12 @@ class Cornerstone(Vendor):
     # Controls
 
     def complete_window(self, first: date | None, last: date | None) -> tuple[date, date]:
-        """Return the window, by default the last thirty days."""
+        """Returns the window, by default the last thirty days."""
         today = self.company.today
         return first or today - timedelta(WINDOW_DAYS), last or today
 
     def controls(self) -> dict[str, Callable[[Json], Json]]:
-        """Return the controls that only this vendor has, by name."""
+        """Returns the controls that only this vendor has, by name."""
         controls = CornerstoneControls(
             odata=self.odata,
             rest=self.rest,
@@ -200,14 +200,14 @@ class Cornerstone(Vendor):
         return {path: control for (_, path), control in find_controls(controls).items()}
 
     def count(self, stream: str, first: date | None, last: date | None) -> int:
-        """Return how many rows a full read of a stream yields, in a window of dates if one is given."""
+        """Returns how many rows a full read of a stream yields, in a window of dates if one is given."""
         store = self.odata.store
         if stream in load_entity_sets():
             return len(store.rows(stream)) + store.bulk.size(stream)
         return len(self.rest.records(stream, *self.complete_window(first, last)))
 
     def records(self, stream: str, first: date | None, last: date | None, root: str) -> list[Json]:
-        """Return the rows of a full read of a stream, with all permissions and attributes."""
+        """Returns the rows of a full read of a stream, with all permissions and attributes."""
         del root
         store = self.odata.store
         table = load_entity_sets().get(stream)
@@ -221,7 +221,7 @@ class Cornerstone(Vendor):
         return [self.odata.renderer.render_row(table, columns, row) for row in rows]
 
     def permissions(self) -> Json:
-        """Return the scopes, and how tables are set to respond."""
+        """Returns the scopes, and how tables are set to respond."""
         portal = self.odata.store.portal
         return {
             "granted": self.access.granted(),
@@ -233,7 +233,7 @@ class Cornerstone(Vendor):
         }
 
     def allow(self, attribute: str, *, allowed: bool) -> Json:
-        """Show or hide a column, such as `users_core.user_email`."""
+        """Shows or hide a column, such as `users_core.user_email`."""
         stream, _, name = attribute.partition(".")
         if stream not in load_entity_sets():
             raise ControlError(f"There is no attribute {attribute}.")
@@ -241,7 +241,7 @@ class Cornerstone(Vendor):
         return {"attribute": attribute, "allowed": allowed}
 
     def set_links(self, path: str, style: str) -> Json:
-        """Set how the links of a view or object look."""
+        """Sets how the links of a view or object look."""
         name = path.rpartition("/")[2]
         if name not in load_entity_sets():
             raise ControlError(f"There is no view or object {path}.")
@@ -249,13 +249,13 @@ class Cornerstone(Vendor):
         return {"path": path, "style": style}
 
     def set_mode(self, path: str, mode: str, key: str | None = None) -> Json:
-        """Set the mode of a REST stream."""
+        """Sets the mode of a REST stream."""
         if key is not None:
             raise ControlError(f"A mode of {path} applies to all of its records.")
         return self.rest.set_mode(path.rpartition("/")[2], mode)
 
     def duplicate(self, stream: str, key: str | None) -> Json:
-        """Repeat a row at the end of a view or object."""
+        """Repeats a row at the end of a view or object."""
         if stream not in load_entity_sets():
             raise ControlError(f"Records of {stream} cannot be on two pages.")
         rows = self.odata.store.rows(stream)

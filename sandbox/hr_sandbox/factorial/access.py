@@ -86,7 +86,7 @@ class Tokens:
         self._logins: list[Login] = []
 
     def check(self, request: Request) -> Bearer | None:
-        """Return the client, or None if it has no valid key or token."""
+        """Returns the client, or None if it has no valid key or token."""
         if (key := request.headers.get("x-api-key")) is not None:
             return Bearer(None, company=True) if compare_secrets((key,), (self._api_key,)) else None
         name = read_bearer_token(request)
@@ -97,7 +97,7 @@ class Tokens:
         return None
 
     def authorize(self, request: Request) -> Response:
-        """Handle a request to the consent page. Consent is given at once."""
+        """Handles a request to the consent page. Consent is given at once."""
         given = dict(request.query)
         target = given.get("redirect_uri", "")
         if given.get("client_id") != self._client[0] or not _can_return(target):
@@ -119,7 +119,7 @@ class Tokens:
         return _redirect(target, {"code": code}, given)
 
     def issue(self, request: Request) -> Response:
-        """Handle a token request."""
+        """Handles a token request."""
         given = dict(request.form)
         client = (given.get("client_id", ""), given.get("client_secret", ""))
         if not given.get("grant_type"):
@@ -171,21 +171,21 @@ class Tokens:
         return make_json_response(body, cache_control="no-store")
 
     def login(self, *, company: bool) -> dict[str, object]:
-        """Log in without a browser. Returns the tokens."""
+        """Logs in without a browser. Returns the tokens."""
         login = Login(None, company)
         self._logins.append(login)
         self._grant(login)
         return {"access_token": next(iter(login.tokens)), "refresh_token": login.refresh and login.refresh[0]}
 
     def expire(self) -> int:
-        """Expire all access tokens, including those of companies. Returns how many there were."""
+        """Expires all access tokens, including those of companies. Returns how many there were."""
         count = sum(len(login.tokens) for login in self._logins)
         for login in self._logins:
             login.tokens.clear()
         return count
 
     def revoke(self) -> int:
-        """Revoke all logins. Returns how many there were."""
+        """Revokes all logins. Returns how many there were."""
         count = len(self._logins)
         for login in self._logins:
             login.tokens.clear()
@@ -215,12 +215,12 @@ PREFIX = "/api/{version}/resources/"
 
 
 def declared_path(resource: str) -> str:
-    """Return the declared path of a resource."""
+    """Returns the declared path of a resource."""
     return f"{PREFIX}{resource}"
 
 
 def find_resource(path: str) -> Resource:
-    """Return the resource with this path or name."""
+    """Returns the resource with this path or name."""
     name = path.removeprefix(PREFIX)
     if name not in load_resources():
         raise ControlError(f"There is no endpoint {path}.")
@@ -228,7 +228,7 @@ def find_resource(path: str) -> Resource:
 
 
 def find_stream(name: str) -> Resource:
-    """Return the resource of a stream."""
+    """Returns the resource of a stream."""
     found = next((row for row in load_newest().values() if row.stream == name), None)
     if found is None:
         raise ControlError(f"There is no stream {name}.")
@@ -247,7 +247,7 @@ class Access(AccessControl):
         self.hidden: dict[str, set[str]] = {}
 
     def refusal(self, resource: Resource, bearer: Bearer) -> Response | None:
-        """Return the response if a module is not licensed or the token lacks the scope, else None."""
+        """Returns the response if a module is not licensed or the token lacks the scope, else None."""
         for target in (resource.name, resource.module):
             if target in self.denied:
                 return make_forbidden(resource.module, self.forms.get(resource.module), self.denied[target])
@@ -256,17 +256,17 @@ class Access(AccessControl):
         return None
 
     def endpoint_name(self, endpoint: str) -> str:
-        """Return the name of a resource that is given by its path or its name."""
+        """Returns the name of a resource that is given by its path or its name."""
         return find_resource(endpoint).name
 
     def set_form(self, module: str, form: str) -> Json:
-        """Set how a module responds if it is not licensed."""
+        """Sets how a module responds if it is not licensed."""
         check_choice("module", module, self.permissions)
         self.forms[module] = check_choice("form", form, FORMS)
         return {"module": module, "form": form}
 
     def allow(self, attribute: str, *, allowed: bool) -> Json:
-        """Show an attribute, or set it to null."""
+        """Shows an attribute, or sets it to null."""
         stream, _, name = attribute.partition(".")
         resource = find_stream(stream)
         if name not in resource.fields or name == resource.key:

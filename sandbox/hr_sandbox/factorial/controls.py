@@ -56,7 +56,7 @@ class FactorialControls:
 
     @control("shifts", open_ended=True)
     def set_shifts(self, body: Json) -> Json:
-        """Set how many shifts are generated, and how slow they are."""
+        """Sets how many shifts are generated, and how slow they are."""
         modes, bulk = self._endpoints.modes, self._endpoints.store.bulk
         for name, value in body.items():
             if name not in SHIFTS:
@@ -72,7 +72,7 @@ class FactorialControls:
 
     @control("edit", stream=take_text, id=take_text, field=take_text, value=take_any)
     def edit(self, stream: str, key: str, field: str, value: Any) -> Json:  # noqa: ANN401  what JSON holds
-        """Change one field of any row. Its timestamp becomes the present."""
+        """Changes one field of any row. Its timestamp becomes the present."""
         resource, row_key = self._find(stream, key)
         declared = resource.fields.get(field)
         if declared is None or field == resource.key:
@@ -89,13 +89,13 @@ class FactorialControls:
 
     @control("delete", stream=take_text, id=take_text)
     def delete(self, stream: str, key: str) -> Json:
-        """Delete a row."""
+        """Deletes a row."""
         resource, row_key = self._find(stream, key)
         self._endpoints.store.delete(resource, row_key)
         return _report_change("deleted", resource, row_key)
 
     def _find(self, stream: str, text: str) -> tuple[Resource, Key]:
-        """Return the resource of a stream, and the key of one of its rows."""
+        """Returns the resource of a stream, and the key of one of its rows."""
         resource = find_stream(stream)
         key = _parse_key(text, numbered=resource.key is not None and resource.fields[resource.key].type == "id")
         store = self._endpoints.store
@@ -106,7 +106,7 @@ class FactorialControls:
 
     @control("ignore", endpoint=take_text, parameter=take_text, ignored=with_default(take_flag, default=True))
     def ignore(self, endpoint: str, parameter: str, *, ignored: bool) -> Json:
-        """Make an endpoint ignore a parameter, or support it again."""
+        """Makes an endpoint ignore a parameter, or support it again."""
         resource = find_resource(endpoint)
         check_choice("parameter", parameter, resource.parameters)
         names = self._endpoints.modes.ignored.setdefault(resource.name, set())
@@ -115,23 +115,23 @@ class FactorialControls:
 
     @control("refusal", module=take_text, form=take_text)
     def set_refusal(self, module: str, form: str) -> Json:
-        """Set how a module responds if it is not licensed."""
+        """Sets how a module responds if it is not licensed."""
         return self._access.set_form(module, form)
 
     @control("clock", seconds=take_seconds)
     def move_clock(self, seconds: float | None) -> Json:
-        """Move the clock of tokens forward."""
+        """Moves the clock of tokens forward."""
         self._tokens.clock.forward(seconds or 0)
         return {"now": int(self._tokens.clock.seconds())}
 
     @control("login", company=with_default(take_flag, default=False))
     def log_in(self, *, company: bool) -> Json:
-        """Return the tokens of a new login, of a user or of the company."""
+        """Returns the tokens of a new login, of a user or of the company."""
         return self._tokens.login(company=company)
 
     @control("revoke-tokens")
     def revoke_tokens(self) -> Json:
-        """Revoke all logins, so that nothing can be refreshed."""
+        """Revokes all logins, so that nothing can be refreshed."""
         return {"revoked": self._tokens.revoke()}
 
 

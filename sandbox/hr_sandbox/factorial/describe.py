@@ -43,13 +43,13 @@ class Document:
                     self.endpoints[found[1]] = operations["get"]
 
     def fields(self, resource: str) -> dict[str, str]:
-        """Return the types of a resource's fields."""
+        """Returns the types of a resource's fields."""
         response = self.endpoints[resource]["responses"]["200"]["content"]["application/json"]["schema"]
         item = self._resolve(self._resolve(response)["properties"]["data"]["items"])
         return {name: self._read_type(schema) for name, schema in item["properties"].items()}
 
     def parameters(self, resource: str) -> dict[str, Json]:
-        """Return the types and values of a resource's parameters."""
+        """Returns the types and values of a resource's parameters."""
         found = {}
         for row in self.endpoints[resource]["parameters"]:
             schema = self._resolve(row["schema"])
@@ -78,7 +78,7 @@ def _is_id(name: str) -> bool:
 
 
 def _join_types(name: str, types: dict[str, str]) -> str:
-    """Return the type of a field from its types in all versions. Ids were once integers, except for new ones."""
+    """Returns the type of a field from its types in all versions. Ids were once integers, except for new ones."""
     kinds = list(types.values())
     was_number = kinds[0] in {"integer", "integer[]"} and (kinds[-1] in {"string", "string[]"} or _is_id(name))
     new = FIRST not in types and "2026-04-01" not in types and _is_id(name)
@@ -90,7 +90,7 @@ def _join_types(name: str, types: dict[str, str]) -> str:
 
 
 def _describe_shape(schema: Json) -> Any:  # noqa: ANN401  a tree of names and types
-    """Return a nested value: an object of names, a list with one element, or a type."""
+    """Returns a nested value: an object of names, a list with one element, or a type."""
     if schema.get("type") == "object" or "properties" in schema:
         return {name: _describe_shape(inner) for name, inner in schema.get("properties", {}).items()}
     if schema.get("type") == "array":
@@ -117,14 +117,14 @@ def _describe_field(name: str, kind: str, hint: Json) -> Json:
 
 
 def _describe_span(present: list[str], versions: list[str]) -> Json:
-    """Return the first version and the first one after the last, if these are not the defaults."""
+    """Returns the first version and the first one after the last, if these are not the defaults."""
     span = {} if present[0] == versions[0] else {"since": present[0]}
     last = versions.index(present[-1])
     return span if last == len(versions) - 1 else {**span, "until": versions[last + 1]}
 
 
 def describe(documents: list[Json], hints: list[Json]) -> dict[str, dict[str, Json]]:
-    """Return the tables by module. The documents are sorted by version, oldest first."""
+    """Returns the tables by module. The documents are sorted by version, oldest first."""
     read = [Document(row) for row in documents]
     versions = [FIRST, *(row.version for row in read)]
     hinted = {row["resource"]: row for row in hints}
@@ -159,7 +159,7 @@ def describe(documents: list[Json], hints: list[Json]) -> dict[str, dict[str, Js
 
 
 def _collect_versions(present_in: dict[str, Json]) -> dict[str, Json]:
-    """Return what each version says about each name, in the order of the newest version."""
+    """Returns what each version says about each name, in the order of the newest version."""
     found: dict[str, Json] = {}
     for version in reversed(present_in):
         for name, value in present_in[version].items():
@@ -168,14 +168,14 @@ def _collect_versions(present_in: dict[str, Json]) -> dict[str, Json]:
 
 
 def _describe_part_span(values: dict[str, Any], present_in: dict[str, Any], versions: list[str]) -> Json:
-    """Return the versions of a part of a resource, if they differ from those of the resource."""
+    """Returns the versions of a part of a resource, if they differ from those of the resource."""
     span = _describe_span(list(values), versions)
     whole = _describe_span(list(present_in), versions)
     return {key: value for key, value in span.items() if whole.get(key) != value}
 
 
 def write(tables: dict[str, dict[str, Json]], folder: Path = TABLES) -> None:
-    """Write one file per module, with one line per field and parameter."""
+    """Writes one file per module, with one line per field and parameter."""
     for module, resources in tables.items():
         lines = ["{"]
         for index, (resource, table) in enumerate(resources.items()):
@@ -192,7 +192,7 @@ def write(tables: dict[str, dict[str, Json]], folder: Path = TABLES) -> None:
 
 
 def main() -> None:
-    """Run the command."""
+    """Runs the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("documents", nargs="+", type=Path)
     parser.add_argument("--hints", type=Path)

@@ -38,7 +38,7 @@ TIME_SUFFIXES = ("_at", "_on", "date")  # suffixes of fields with dates and time
 
 @cache
 def _field_names(name: str, version: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """Return the fields of a version, those that are ids, and those that are dates or times."""
+    """Returns the fields of a version, those that are ids, and those that are dates or times."""
     fields = [field for field in load_resources()[name].fields.values() if version in field.span]
     return (
         tuple(field.name for field in fields),
@@ -49,7 +49,7 @@ def _field_names(name: str, version: str) -> tuple[tuple[str, ...], tuple[str, .
 
 @cache
 def _make_formatter(module: str) -> Callable[[Any], Any]:
-    """Return the function that formats dates and times for a module."""
+    """Returns the function that formats dates and times for a module."""
     form = TIMESTAMP_FORMATS[stable_number("moments", module) % len(TIMESTAMP_FORMATS)]
 
     def format_value(value: Any) -> Any:  # noqa: ANN401  any JSON
@@ -75,7 +75,7 @@ def _add_cluster_as_text(value: Any) -> Any:  # noqa: ANN401  an integer, severa
 
 
 def render_rows(resource: Resource, rows: Iterable[Row], version: str, hidden: frozenset[str]) -> list[Row]:
-    """Render rows. Hidden attributes are null."""
+    """Renders rows. Hidden attributes are null."""
     names, ids, times = _field_names(resource.name, version)
     key, format_value = _add_cluster if version < TEXT_IDS else _add_cluster_as_text, _make_formatter(resource.module)
     found = []
@@ -155,7 +155,7 @@ class Endpoints:
         self._access = access
 
     def handle(self, resource: Resource, version: str, pairs: Sequence[tuple[str, str]]) -> Response:
-        """Return a page, or all rows if the resource does not page."""
+        """Returns a page, or all rows if the resource does not page."""
         query = Query(resource, version, pairs, frozenset(self.modes.ignored.get(resource.name, ())))
         filters.check_required(query)
         if self.modes.unusual.get(resource.name) == NULL_ERRORS:
@@ -184,7 +184,7 @@ class Endpoints:
         )
 
     def _apply_mode(self, resource: Resource, shown: list[Row], meta: Row) -> list[Row]:
-        """Return the rows of a page as the mode changes them."""
+        """Returns the rows of a page as the mode changes them."""
         mode = self.modes.unusual.get(resource.name)
         if mode in {SHORT, SHORT_ONCE}:
             if mode == SHORT_ONCE and not meta["has_next_page"]:
@@ -211,7 +211,7 @@ class Endpoints:
         return rows
 
     def _handle_shifts(self, query: Query) -> Response:
-        """Return all shifts at once, regardless of the limit. A wide window takes longer than clients wait."""
+        """Returns all shifts at once, regardless of the limit. A wide window takes longer than clients wait."""
         modes, bulk = self.modes, self.store.bulk
         first, last = query.get_day("start_on"), query.get_day("end_on")
         touched = query.get_day("updated_at")
@@ -235,7 +235,7 @@ class Endpoints:
         return response
 
     def _with_bulk(self, query: Query, rows: list[Row], places: range, tests: list[filters.Test]) -> Response:
-        """Return shifts including generated ones, which are rendered with a template if possible."""
+        """Returns shifts including generated ones, which are rendered with a template if possible."""
         bulk = self.store.bulk
         if tests or not places or SHIFTS in self.modes.unusual:
             rows += [row for row in bulk.rows_at(places) if all(test(row) for test in tests)]
@@ -249,14 +249,14 @@ class Endpoints:
     # Full reads
 
     def count(self, resource: Resource, first: date, last: date) -> int:
-        """Return how many rows a full read yields."""
+        """Returns how many rows a full read yields."""
         if resource.name not in WINDOWED:
             return len(self.store.rows_to_count(resource.name))
         bulk = len(self.store.bulk.between(first, last)) if resource.name == SHIFTS and self.store.bulk.rows else 0
         return bulk + sum(1 for _ in self._in_window(resource, self.store.rows_to_count(resource.name), first, last))
 
     def records(self, resource: Resource, version: str, first: date, last: date) -> list[Row]:
-        """Return the rows of a full read. Values from the query have names that begin with an underscore."""
+        """Returns the rows of a full read. Values from the query have names that begin with an underscore."""
         bulk = self.store.bulk
         places = bulk.between(first, last) if resource.name == SHIFTS and bulk.rows else range(0)
         if len(places) > self.modes.max_shifts:
@@ -278,7 +278,7 @@ def _list_extra_fields(row: Row) -> Row:
 
 
 def _count_inside(row: Row, first: date | None, last: date | None) -> Row:
-    """Count the working days of a leave that are inside a window."""
+    """Counts the working days of a leave that are inside a window."""
     begin, end = row["_start_on"], row["_finish_on"]
     if first is None or last is None or (begin >= first and end is not None and end <= last):
         return row

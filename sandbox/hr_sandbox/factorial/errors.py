@@ -25,32 +25,32 @@ FORMS = (JSON, HTML, EMPTY, NULL, PAYMENT)
 
 
 def make_html_error(status: int) -> Response:
-    """Return the HTML error page of a gateway."""
+    """Returns the HTML error page of a gateway."""
     title = f"{status} {responses.get(status, 'Error')}"
     body = f"<!doctype html><html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
     return Response(status, body.encode(), {"content-type": "text/html; charset=utf-8"})
 
 
 def make_unauthorized() -> Response:
-    """Return the error for a missing or invalid key or token."""
+    """Returns the error for a missing or invalid key or token."""
     return make_json_response({"errors": None}, UNAUTHORIZED)
 
 
 def make_error_with_code(status: int, message: str | None = None, name: str | None = None) -> Response:
-    """Return an error in the documented format: a code, a message, and the parameter."""
+    """Returns an error in the documented format: a code, a message, and the parameter."""
     code, message = CODES.get(status, "unknown_error"), message or responses.get(status, "Error")
     return make_json_response({"errors": [{"code": code, "message": message, "field": name}]}, status)
 
 
 def make_error(status: int) -> Response:
-    """Return a failure of the service."""
+    """Returns a failure of the service."""
     if status == UNAUTHORIZED:
         return make_unauthorized()
     return make_html_error(status) if status in GATEWAY else make_error_with_code(status)
 
 
 def make_forbidden(module: str, form: str | None, status: int | None) -> Response:
-    """Return the response of a module that is not licensed, or of a missing scope. Each module has its own format."""
+    """Returns the response of a module that is not licensed, or of a missing scope. Each module has its own format."""
     form = form or FORMS[stable_number("forbidden", module) % 3]
     if form == NULL or status == UNAUTHORIZED:
         return make_json_response({"errors": None}, status or UNAUTHORIZED)
@@ -61,7 +61,7 @@ def make_forbidden(module: str, form: str | None, status: int | None) -> Respons
 
 
 def make_invalid_parameter(module: str, name: str, sentence: str) -> ApiError:
-    """Return the error for an invalid parameter. Each module has its own format."""
+    """Returns the error for an invalid parameter. Each module has its own format."""
     shapes = (
         make_error_with_code(BAD_REQUEST, sentence, name),
         make_json_response({"errors": {name: [sentence]}}, UNPROCESSABLE),
@@ -72,10 +72,10 @@ def make_invalid_parameter(module: str, name: str, sentence: str) -> ApiError:
 
 
 def make_invalid_cursor(name: str) -> ApiError:
-    """Return the error for an invalid cursor or page size."""
+    """Returns the error for an invalid cursor or page size."""
     return ApiError(make_error_with_code(BAD_REQUEST, "is invalid", name))
 
 
 def make_not_found() -> ApiError:
-    """Return the error for a record that does not exist."""
+    """Returns the error for a record that does not exist."""
     return ApiError(make_error_with_code(NOT_FOUND, "Record not found"))

@@ -25,22 +25,22 @@ REFERENCES: dict[str, str] = _RESOURCES["references"]
 
 
 def find_company_id(company: Company) -> int:
-    """Return the company's id at the vendor. Companies of different seeds are different ones."""
+    """Returns the company's id at the vendor. Companies of different seeds are different ones."""
     return 1000 + company.seed
 
 
 def choose_size(resource: str) -> int:
-    """Return how many rows a generated resource has."""
+    """Returns how many rows a generated resource has."""
     return SIZES.get(resource, MIN_SIZE + stable_number("size", resource) % SIZE_RANGE)
 
 
 def choose_first_id(resource: str) -> int:
-    """Return the id of the first row of a generated resource."""
+    """Returns the id of the first row of a generated resource."""
     return 1000 + stable_number("first", resource) % 90_000
 
 
 def list_keys(resource: str) -> list[int] | list[str]:
-    """Return the ids of a generated resource: integers, or texts if the vendor's are texts."""
+    """Returns the ids of a generated resource: integers, or texts if the vendor's are texts."""
     row, first, size = load_resources().get(resource), choose_first_id(resource), choose_size(resource)
     if row is not None and row.key is not None and row.fields[row.key].type != "id":
         return sorted(
@@ -83,11 +83,11 @@ class Pools:
         }
 
     def find_for(self, field: Field) -> list[int] | list[str]:
-        """Return the ids that a field may contain."""
+        """Returns the ids that a field may contain."""
         return self.find(field.refers or REFERENCES.get(field.name))
 
     def find(self, resource: str | None) -> list[int] | list[str]:
-        """Return the ids of a resource, or arbitrary numbers if it is unknown."""
+        """Returns the ids of a resource, or arbitrary numbers if it is unknown."""
         if resource is None:
             return list(range(1, 60))
         if resource not in self._pools:
@@ -142,7 +142,7 @@ class FakeValues:
         self._latest = latest
 
     def fill(self, known: Row, key: object = None) -> Row:
-        """Return the row with all fields. Known values are kept."""
+        """Returns the row with all fields. Known values are kept."""
         key = known[self._resource.key or ""] if key is None else key
         words = f"{self._words}/{key}"
         created = self._draw_creation(known, words)
@@ -243,7 +243,7 @@ class FakeValues:
 
 
 def _make_integer(number: int, name: str) -> int:
-    """Return an integer that fits the field's name."""
+    """Returns an integer that fits the field's name."""
     if "cents" in name or "amount" in name:
         return number % 900_000
     for end, low, high in (("year", 2020, 2027), ("_month", 1, 12), ("_day", 1, 28)):
@@ -253,14 +253,14 @@ def _make_integer(number: int, name: str) -> int:
 
 
 def _make_wrong_type(field: Field, number: int) -> Any:  # noqa: ANN401  any type but the documented one
-    """Return a value that contradicts the vendor's own description: lists, numbers, decimals as texts."""
+    """Returns a value that contradicts the vendor's own description: lists, numbers, decimals as texts."""
     if field.choices:
         return list(field.choices[: number % (len(field.choices) + 1)])
     return number % 32 / 4 if "duration" in field.name else f"{number % 90_000 / 100}"
 
 
 def to_date(value: object) -> date | None:
-    """Return the date of a date or timestamp."""
+    """Returns the date of a date or timestamp."""
     if isinstance(value, datetime):
         return value.date()
     return value if isinstance(value, date) else None

@@ -34,7 +34,7 @@ COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def make_date_tests(query: Query, *, or_later: bool = False) -> list[Test]:
-    """Return the tests for the date parameters of a query; `updated_at` of shifts may include later days."""
+    """Returns the tests for the date parameters of a query; `updated_at` of shifts may include later days."""
     bounds = BOUNDS.get(query.resource.name, {})
     given = {name: bounds[name] for name in query.names if name in bounds}
     if query.resource.name.startswith(EXPENSES) and len({"from", "to"} & given.keys()) == 1:
@@ -129,7 +129,7 @@ MEMBERSHIPS, WORKED = "teams/memberships", "attendance/worked_times"
 
 
 def make_visibility_tests(query: Query) -> list[Predicate]:
-    """Return the tests for rows that are visible without further flags."""
+    """Returns the tests for rows that are visible without further flags."""
     hiding = [
         hidden
         for flag, shown, hidden in HIDDEN_ROWS.get(query.resource.name, ())
@@ -142,7 +142,7 @@ def make_visibility_tests(query: Query) -> list[Predicate]:
 
 
 def remove_unrequested(query: Query, rows: list[Row]) -> list[Row]:
-    """Remove the fields that were not requested."""
+    """Removes the fields that were not requested."""
     name = query.resource.name
     without = {
         field: value
@@ -159,7 +159,7 @@ def remove_unrequested(query: Query, rows: list[Row]) -> list[Row]:
 
 
 def _wants_sources(query: Query) -> bool:
-    """Return whether the source of memberships was requested, which requires a single employee and no teams."""
+    """Returns whether the source of memberships was requested, which requires a single employee and no teams."""
     alone = len(query.get_all("employee_ids[]")) == 1 and "team_ids[]" not in query
     return alone and query.get_flag("with_source_attribution") is True
 
@@ -201,7 +201,7 @@ VIEWS = ("by_trash_bin", "by_pending_assignment")
 
 
 def check_required(query: Query) -> None:
-    """Reject a request that lacks required parameters."""
+    """Rejects a request that lacks required parameters."""
     resource = query.resource
     for name in resource.needs:
         known = query.version in resource.parameters[name].span
@@ -219,13 +219,13 @@ def check_required(query: Query) -> None:
 
 
 def make_tests(query: Query) -> list[Test]:
-    """Return the tests for the parameters of a query and for views."""
+    """Returns the tests for the parameters of a query and for views."""
     found = [test for name in query.names if (test := _test_parameter(query, name))]
     return [*found, *_test_views(query)]
 
 
 def _test_parameter(query: Query, name: str) -> Test | None:
-    """Return the test for a parameter, or None if it has no effect."""
+    """Returns the test for a parameter, or None if it has no effect."""
     place = f"{query.resource.name}/{name}"
     if place in TRUE_ONLY:
         return TRUE_ONLY[place] if query.get_flag(name) else None
@@ -264,7 +264,7 @@ def _is_number(resource: str, field: str) -> bool:
 
 @cache
 def _find_field(resource: str, name: str) -> str | None:
-    """Return the field that a parameter refers to, or None."""
+    """Returns the field that a parameter refers to, or None."""
     for called in (f"{resource}/{name}", name):
         if called in FIELD_NAMES:
             return FIELD_NAMES[called]
@@ -287,7 +287,7 @@ def _test_search(query: Query, name: str) -> Test | None:
 
 
 def _test_views(query: Query) -> list[Test]:
-    """Return the tests for resources with several views. Rows do not show which view they belong to."""
+    """Returns the tests for resources with several views. Rows do not show which view they belong to."""
     parameters = query.resource.parameters
     if query.resource.name == "finance/contacts":
         wanted = query.get(CONTACT_TYPE) or VENDOR

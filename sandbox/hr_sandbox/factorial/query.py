@@ -22,7 +22,7 @@ DAY_LENGTH = 10
 
 
 def parse_timestamp(text: str) -> datetime:
-    """Parse a UTC timestamp, or raise ValueError. A date means its beginning, a time without a zone is UTC."""
+    """Parses a UTC timestamp, or raises ValueError. A date means its beginning, a time without a zone is UTC."""
     if len(text) == DAY_LENGTH:
         return datetime.combine(date.fromisoformat(text), time(), UTC)
     timestamp = datetime.fromisoformat(text)
@@ -61,21 +61,21 @@ class Query:
         return tuple(self._values)
 
     def get_all(self, name: str) -> list[str]:
-        """Return all values of a parameter."""
+        """Returns all values of a parameter."""
         return self._values.get(name, [])
 
     def get(self, name: str) -> str | None:
-        """Return the last value of a parameter, or None."""
+        """Returns the last value of a parameter, or None."""
         values = self.get_all(name)
         return values[-1] if values else None
 
     def get_flag(self, name: str) -> bool | None:
-        """Return the value of a flag, or None if it was not given."""
+        """Returns the value of a flag, or None if it was not given."""
         text = self.get(name)
         return None if text is None else FLAGS.get(text)
 
     def get_timestamp(self, name: str) -> datetime | None:
-        """Return a UTC timestamp, or None if it was not given."""
+        """Returns a UTC timestamp, or None if it was not given."""
         text = self.get(name)
         if text is None:
             return None
@@ -85,7 +85,7 @@ class Query:
             raise make_invalid_parameter(self.resource.module, name, "is not a valid date") from error
 
     def get_day(self, name: str) -> date | None:
-        """Return a date, or the UTC date of a timestamp."""
+        """Returns a date, or the UTC date of a timestamp."""
         timestamp = self.get_timestamp(name)
         return timestamp and timestamp.date()
 
@@ -112,7 +112,7 @@ class Paging:
 
 
 def parse_paging(given: dict[str, str], *, numbered: bool) -> Paging:
-    """Parse the pagination parameters. Keys are integers or texts."""
+    """Parses the pagination parameters. Keys are integers or texts."""
     limit = min(_parse_count(given, LIMIT) or MAX_PAGE_SIZE, MAX_PAGE_SIZE)
     return Paging(
         limit, _parse_key(given, AFTER, numbered), _parse_key(given, BEFORE, numbered), _parse_count(given, PAGE)
@@ -140,12 +140,12 @@ def _parse_key(given: dict[str, str], name: str, numbered: bool) -> Key | None: 
 
 
 def format_key(key: Key) -> str:
-    """Return the key in a cursor."""
+    """Returns the key in a cursor."""
     return str(to_api_id(key)) if isinstance(key, int) else key
 
 
 def slice_page(keys: Sequence[Key], asked: Paging) -> tuple[slice, Row]:
-    """Return the slice of the page, and its `meta`."""
+    """Returns the slice of the page, and its `meta`."""
     start, end = _find_bounds(keys, asked)
     whole = not start and end == len(keys)
     meta: dict[str, Any] = {
@@ -172,7 +172,7 @@ def _find_bounds(keys: Sequence[Key], asked: Paging) -> tuple[int, int]:
 
 
 def describe_whole(total: int) -> Row:
-    """Return the `meta` of a resource that does not page."""
+    """Returns the `meta` of a resource that does not page."""
     return {
         "has_next_page": False,
         "has_previous_page": False,

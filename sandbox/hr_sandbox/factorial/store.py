@@ -41,27 +41,27 @@ class Bulk:
         self._days = (company.today - self.first_day).days
 
     def set(self, rows: int) -> None:
-        """Set how many shifts there are."""
+        """Sets how many shifts there are."""
         self.rows = rows
         self._people = [row.id for row in self._company.people]
 
     def between(self, first: date | None, last: date | None) -> range:
-        """Return the indexes of the shifts in a window. They are ordered by date."""
+        """Returns the indexes of the shifts in a window. They are ordered by date."""
         start = max(((first or self.first_day) - self.first_day).days, 0)
         end = self._days if last is None else min((last - self.first_day).days + 1, self._days)
         # Round up to the first index on or after each date.
         return range(-(-start * self.rows // self._days), max(-(-end * self.rows // self._days), 0))
 
     def find(self, number: int) -> Row | None:
-        """Return the shift with this id, or None."""
+        """Returns the shift with this id, or None."""
         return self.row(number - FIRST) if 0 <= number - FIRST < self.rows else None
 
     def rows_at(self, places: range) -> Iterator[Row]:
-        """Yield the shifts at these indexes."""
+        """Yields the shifts at these indexes."""
         return (self.row(place) for place in places)
 
     def row(self, place: int) -> Row:
-        """Return the shift at an index."""
+        """Returns the shift at an index."""
         day = self.first_day + timedelta(place * self._days // self.rows)
         minutes = 240 + place % 240
         start = datetime.combine(day, time(6 + place % 6, place % 60))
@@ -87,7 +87,7 @@ class Bulk:
         }
 
     def render_texts(self, places: range, render: Callable[[list[Row]], list[Row]]) -> Iterator[str]:
-        """Yield the shifts at these indexes as JSON, formatted with the first one as a template."""
+        """Yields the shifts at these indexes as JSON, formatted with the first one as a template."""
         if not places:
             return
         body = render([self.row(places[0])])[0]
@@ -121,7 +121,7 @@ Key = int | str
 
 
 def find_row_key(resource: Resource, row: Row) -> Key:
-    """Return the key of a row; for resources without an id, an internal one."""
+    """Returns the key of a row; for resources without an id, an internal one."""
     key: Key = row[resource.key] if resource.key else row["_key"]
     return key
 
@@ -144,7 +144,7 @@ class Store:
         self._deleted: dict[str, set[Key]] = {}
 
     def rows(self, name: str) -> list[Row]:
-        """Return all rows of a resource ordered by id, without generated shifts."""
+        """Returns all rows of a resource ordered by id, without generated shifts."""
         version = (self.company.version, self._changes)
         cached = self._cache.get(name)
         if cached is None or (cached[0] != version and (name in BUILDERS or cached[0][1] != version[1])):
@@ -152,7 +152,7 @@ class Store:
         return cached[1]
 
     def rows_to_count(self, name: str) -> list[Row]:
-        """Return the rows of a resource, perhaps without generated values, which is faster and enough for counts."""
+        """Returns the rows of a resource, perhaps without generated values, which is faster and enough for counts."""
         if name in self._cache:
             return self.rows(name)
         version = (self.company.version, self._changes)
@@ -166,7 +166,7 @@ class Store:
         return cached[1]
 
     def find(self, name: str, key: Key) -> Row | None:
-        """Return the row with this key, or None."""
+        """Returns the row with this key, or None."""
         resource = load_resources()[name]
         if name == SHIFTS and isinstance(key, int) and (row := self.bulk.find(key)):
             return row
@@ -175,18 +175,18 @@ class Store:
         return rows[index] if index < len(rows) and find_row_key(resource, rows[index]) == key else None
 
     def stats(self, on: date) -> list[Row]:
-        """Return the balances of all employees on a day."""
+        """Returns the balances of all employees on a day."""
         fake_values = self._fake_values(load_resources()[STATS])
         return sorted((fake_values.fill(row) for row in list_stats(self.company, on)), key=lambda row: str(row["id"]))
 
     def edit(self, resource: Resource, key: Key, changes: Row) -> None:
-        """Change a row and update its timestamp."""
+        """Changes a row and updates its timestamp."""
         self._stamps.setdefault(resource.name, {})[key] = dict.fromkeys(TOUCHED, _present_time(resource))
         self._patches.setdefault(resource.name, {}).setdefault(key, {}).update(changes)
         self._changes += 1
 
     def delete(self, resource: Resource, key: Key) -> None:
-        """Delete a row. Resources with `deleted_at` keep it."""
+        """Deletes a row. Resources with `deleted_at` keep it."""
         if DELETED in resource.fields:
             self.edit(resource, key, {DELETED: clock.read_clock(), "_by_trash_bin": True})
             return
@@ -222,7 +222,7 @@ class Store:
         return [rows[key] for key in sorted(rows) if key not in deleted]
 
     def _stamp_changes(self, resource: Resource, rows: dict[Key, Row]) -> None:
-        """Update the timestamps of rows that changed since they were last built, unless the company has its own."""
+        """Updates the timestamps of rows that changed since they were last built, unless the company has its own."""
         before = self._source.get(resource.name)
         self._source[resource.name] = rows
         if before is None:
@@ -244,7 +244,7 @@ class Store:
 
 
 def _present_time(resource: Resource) -> Any:  # noqa: ANN401  a timestamp, or seconds
-    """Return the present time in the format of the resource's timestamps."""
+    """Returns the present time in the format of the resource's timestamps."""
     field, now = resource.fields.get("updated_at"), clock.read_clock()
     return int(now.timestamp()) if field and field.form == "epoch" else now
 

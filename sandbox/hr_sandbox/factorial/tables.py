@@ -17,7 +17,7 @@ TEXT_IDS = "2026-07-01"  # the first version with ids as texts
 
 
 def find_served_version(asked: str) -> str | None:
-    """Return the version that serves a request, or None if there never was such a version."""
+    """Returns the version that serves a request, or None if there never was such a version."""
     if asked in LIVE:
         return asked
     return OLDEST if asked in RETIRED else None
@@ -139,7 +139,7 @@ def _read_resource(name: str, row: dict[str, Any]) -> Resource:
 
 @cache
 def load_resources() -> dict[str, Resource]:
-    """Return all resources of all live versions by name."""
+    """Returns all resources of all live versions by name."""
     found = {}
     for file in sorted(files(__package__).joinpath("described").iterdir(), key=lambda row: row.name):
         if file.name.endswith(".json"):
@@ -150,7 +150,7 @@ def load_resources() -> dict[str, Resource]:
 
 @cache
 def load_newest() -> dict[str, Resource]:
-    """Return the resources of the newest version by name."""
+    """Returns the resources of the newest version by name."""
     return {name: row for name, row in load_resources().items() if NEWEST in row.span}
 
 
@@ -158,22 +158,22 @@ CLUSTER = 18_446_744_073_709_550  # the first id of the vendor's first cluster, 
 
 
 def to_api_id(number: int) -> int:
-    """Return the id of a record in the API."""
+    """Returns the id of a record in the API."""
     return CLUSTER + number
 
 
 def format_id(number: int, version: str) -> int | str:
-    """Format an id as a version of the API does: as an integer or as a text."""
+    """Formats an id as a version of the API does: as an integer or as a text."""
     return to_api_id(number) if version < TEXT_IDS else str(to_api_id(number))
 
 
 def encode_cursor(key: str) -> str:
-    """Return the cursor of a row."""
+    """Returns the cursor of a row."""
     return base64.b64encode(key.encode()).decode()
 
 
 def decode_cursor(text: str) -> str:
-    """Return the id in a cursor, or raise ValueError for any other text, such as an id that was not encoded."""
+    """Returns the id in a cursor, or raises ValueError for any other text, such as an id that was not encoded."""
     try:
         key = base64.b64decode(text, validate=True).decode("ascii")
     except (binascii.Error, UnicodeDecodeError) as error:

@@ -69,7 +69,7 @@ class Factorial(Vendor):
     # Requests
 
     def handle(self, request: Request) -> Response:
-        """Handle a request. Errors are responses too."""
+        """Handles a request. Errors are responses too."""
         remaining = None
         rate = self._limit or (POST_RATE if request.method == "POST" else None)
         enough = True
@@ -89,12 +89,12 @@ class Factorial(Vendor):
         return response
 
     def error(self, status: int, request: Request) -> Response:
-        """Return a failure of the service."""
+        """Returns a failure of the service."""
         del request
         return make_error(status)
 
     def find_template(self, path: str) -> str | None:
-        """Return the declared path that a request's path matches, or None."""
+        """Returns the declared path that a request's path matches, or None."""
         if path in OAUTH_ENDPOINTS:
             return path
         found = PATH.fullmatch(path)
@@ -103,7 +103,7 @@ class Factorial(Vendor):
         return f"{declared_path(found[2])}/{{id}}" if found[3] else declared_path(found[2])
 
     def _dispatch(self, request: Request) -> Response:
-        """Check path, version, method, key and booking, then call the endpoint."""
+        """Checks path, version, method, key and booking, then calls the endpoint."""
         if request.path in OAUTH_ENDPOINTS:
             method, handle = OAUTH_ENDPOINTS[request.path]
             return handle(self.tokens, request) if request.method == method else make_html_error(NOT_ALLOWED)
@@ -120,7 +120,7 @@ class Factorial(Vendor):
 
     @staticmethod
     def _route(path: str) -> tuple[Resource, str, str | None]:
-        """Return the resource, the version, and the id of a single record."""
+        """Returns the resource, the version, and the id of a single record."""
         found = PATH.fullmatch(path)
         version = find_served_version(found[1]) if found else None
         resource = load_resources().get(found[2]) if found else None
@@ -147,7 +147,7 @@ class Factorial(Vendor):
         return frozenset(self.access.hidden.get(resource.name, ()))
 
     def _handle_credentials(self, resource: Resource, version: str, bearer: Bearer) -> Response:
-        """Return the company, and for a user's token the user too."""
+        """Returns the company, and for a user's token the user too."""
         row: Row = self.endpoints.store.rows(CREDENTIALS)[0]
         if not bearer.company:
             person = next(iter(self.company.people))
@@ -165,27 +165,27 @@ class Factorial(Vendor):
     # Controls
 
     def complete_window(self, first: date | None, last: date | None) -> tuple[date, date]:
-        """Return the window, by default from 1 January five years back to a year ahead."""
+        """Returns the window, by default from 1 January five years back to a year ahead."""
         today = self.company.today
         ahead = date(today.year + 1, today.month, min(today.day, 28))
         return first or date(today.year - YEARS_BACK, 1, 1), last or ahead
 
     def controls(self) -> dict[str, Callable[[Json], Json]]:
-        """Return the controls that only this vendor has, by name."""
+        """Returns the controls that only this vendor has, by name."""
         controls = FactorialControls(self.endpoints, self.access, self.tokens)
         return {path: control for (_, path), control in find_controls(controls).items()}
 
     def count(self, stream: str, first: date | None, last: date | None) -> int:
-        """Return how many rows a full read of a stream yields, in a window of dates if one is given."""
+        """Returns how many rows a full read of a stream yields, in a window of dates if one is given."""
         return self.endpoints.count(find_stream(stream), *self.complete_window(first, last))
 
     def records(self, stream: str, first: date | None, last: date | None, root: str) -> list[Json]:
-        """Return the rows of a full read of a stream, with all permissions, in the newest version."""
+        """Returns the rows of a full read of a stream, with all permissions, in the newest version."""
         del root
         return self.endpoints.records(find_stream(stream), NEWEST, *self.complete_window(first, last))
 
     def permissions(self) -> Json:
-        """Return the licensed modules, and how endpoints are set to respond."""
+        """Returns the licensed modules, and how endpoints are set to respond."""
         modes = self.endpoints.modes
         return {
             "granted": self.access.granted(),
@@ -199,7 +199,7 @@ class Factorial(Vendor):
         }
 
     def allow(self, attribute: str, *, allowed: bool) -> Json:
-        """Show an attribute, such as `employees_employees.bank_number`, or set it to null."""
+        """Shows an attribute, such as `employees_employees.bank_number`, or sets it to null."""
         return self.access.allow(attribute, allowed=allowed)
 
     def set_links(self, path: str, style: str) -> Json:
@@ -207,7 +207,7 @@ class Factorial(Vendor):
         raise ControlError(f"Endpoints of factorial have no links: {path} cannot have {style} ones.")
 
     def set_mode(self, path: str, mode: str, key: str | None = None) -> Json:
-        """Set the mode of an endpoint."""
+        """Sets the mode of an endpoint."""
         if key is not None:
             raise ControlError(f"A mode of {path} applies to all of its records.")
         resource, modes = find_resource(path), self.endpoints.modes

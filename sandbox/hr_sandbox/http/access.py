@@ -17,13 +17,13 @@ BEARER = "Bearer "
 
 
 def read_bearer_token(request: Request) -> str | None:
-    """Return the token of the `Authorization` header, or None if there is none."""
+    """Returns the token of the `Authorization` header, or None if there is none."""
     header = request.headers.get("authorization", "")
     return header.removeprefix(BEARER) if header.startswith(BEARER) else None
 
 
 def compare_secrets(given: tuple[str, ...], expected: tuple[str, ...]) -> bool:
-    """Compare secrets in constant time."""
+    """Compares secrets in constant time."""
     return hmac.compare_digest("\n".join(given).encode(), "\n".join(expected).encode())
 
 
@@ -44,7 +44,7 @@ class Expirable(Protocol):
     """Holds tokens that can be expired."""
 
     def expire(self) -> int:
-        """Expire all tokens. Returns how many there were."""
+        """Expires all tokens. Returns how many there were."""
 
 
 class TokenStore:
@@ -56,21 +56,21 @@ class TokenStore:
         self._tokens: dict[str, Token] = {}
 
     def add(self, name: str, scopes: frozenset[str] | None) -> str:
-        """Keep a new token. Returns its name."""
+        """Keeps a new token. Returns its name."""
         self._tokens[name] = Token(scopes, self._clock() + self.lifetime)
         return name
 
     def find(self, name: str | None) -> Token | None:
-        """Return a token by its name if it is valid."""
+        """Returns a token by its name if it is valid."""
         token = self._tokens.get(name or "")
         return token if token and token.ends > self._clock() else None
 
     def check(self, request: Request) -> Token | None:
-        """Return the token that a request carries if it is valid."""
+        """Returns the token that a request carries if it is valid."""
         return self.find(read_bearer_token(request))
 
     def expire(self) -> int:
-        """Expire all tokens. Returns how many there were."""
+        """Expires all tokens. Returns how many there were."""
         count = len(self._tokens)
         self._tokens.clear()
         return count
@@ -94,11 +94,11 @@ class AccessControl:
         self.denied: dict[str, int | None] = {}
 
     def granted(self) -> list[str]:
-        """Return the permissions that have not been revoked."""
+        """Returns the permissions that have not been revoked."""
         return [permission for permission in self.permissions if permission not in self.denied]
 
     def revoke(self, permission: str | None, endpoint: str | None, status: int | None) -> Json:
-        """Revoke a permission or one endpoint."""
+        """Revokes a permission or one endpoint."""
         target = self._check_target(permission, endpoint)
         if status is not None and status not in self.statuses:
             known = ", ".join(map(str, self.statuses))
@@ -107,14 +107,14 @@ class AccessControl:
         return {"revoked": target, "status": self.denied[target] or self.default_label}
 
     def grant(self, permission: str | None, endpoint: str | None) -> Json:
-        """Grant a permission or one endpoint again."""
+        """Grants a permission or one endpoint again."""
         target = self._check_target(permission, endpoint)
         changed = target in self.denied
         self.denied.pop(target, None)
         return {"granted": target, "changed": changed}
 
     def endpoint_name(self, endpoint: str) -> str:
-        """Return the name under which an endpoint is known; vendors accept shorter or longer ones too."""
+        """Returns the name under which an endpoint is known; vendors accept shorter or longer ones too."""
         return endpoint
 
     def _check_target(self, permission: str | None, endpoint: str | None) -> str:

@@ -26,7 +26,7 @@ class ControlError(ValueError):
 def control(
     path: str, method: str = "POST", /, *, open_ended: bool = False, **readers: Callable[[Json, str], Any]
 ) -> Callable[[Callable[..., Json]], Callable[..., Json]]:
-    """Declare a method as a control.
+    """Declares a method as a control.
 
     Args:
         path: its path below those of the other controls.
@@ -50,20 +50,20 @@ def control(
 
 
 def find_controls(owner: object) -> dict[tuple[str, str], Control]:
-    """Return the controls that an object's class declares, by method and path."""
+    """Returns the controls that an object's class declares, by method and path."""
     methods = [name for name, value in vars(type(owner)).items() if hasattr(value, "declared")]
     return {getattr(owner, name).declared: getattr(owner, name) for name in methods}
 
 
 def take(arguments: Json, name: str) -> Any:  # noqa: ANN401  what JSON holds
-    """Return any value."""
+    """Returns any value."""
     if name not in arguments:
         raise ControlError(f"The argument {name} is required.")
     return arguments.pop(name)
 
 
 def take_text(arguments: Json, name: str) -> str:
-    """Return a text. A number is converted, because ids may be either."""
+    """Returns a text. A number is converted, because ids may be either."""
     value = take(arguments, name)
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
         raise ControlError(f"The argument {name} must be a string.")
@@ -71,7 +71,7 @@ def take_text(arguments: Json, name: str) -> str:
 
 
 def take_optional_text(arguments: Json, name: str) -> str | None:
-    """Return a text, or None if the argument is absent or null."""
+    """Returns a text, or None if the argument is absent or null."""
     if arguments.get(name) is None:
         arguments.pop(name, None)
         return None
@@ -79,7 +79,7 @@ def take_optional_text(arguments: Json, name: str) -> str | None:
 
 
 def take_flag(arguments: Json, name: str) -> bool:
-    """Return a boolean."""
+    """Returns a boolean."""
     value = take(arguments, name)
     if not isinstance(value, bool):
         raise ControlError(f"The argument {name} must be true or false.")
@@ -87,7 +87,7 @@ def take_flag(arguments: Json, name: str) -> bool:
 
 
 def take_count(most: int) -> Callable[[Json, str], int]:
-    """Return a reader for an integer from 0 to a maximum."""
+    """Returns a reader for an integer from 0 to a maximum."""
 
     def read(arguments: Json, name: str) -> int:
         value = take(arguments, name)
@@ -99,17 +99,17 @@ def take_count(most: int) -> Callable[[Json, str], int]:
 
 
 def with_default(read: Callable[[Json, str], Any], default: Any = None) -> Callable[[Json, str], Any]:  # noqa: ANN401
-    """Return a reader for an argument that may be absent."""
+    """Returns a reader for an argument that may be absent."""
     return lambda arguments, name: read(arguments, name) if name in arguments else default
 
 
 def take_any(arguments: Json, name: str) -> Any:  # noqa: ANN401  what JSON holds
-    """Return any value, or None if the argument is absent."""
+    """Returns any value, or None if the argument is absent."""
     return arguments.pop(name, None)
 
 
 def take_seconds(arguments: Json, name: str) -> float | None:
-    """Return a number of seconds, or None."""
+    """Returns a number of seconds, or None."""
     value = arguments.pop(name, None)
     if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
         raise ControlError(f"The argument {name} must be a number of seconds, or null.")
@@ -117,7 +117,7 @@ def take_seconds(arguments: Json, name: str) -> float | None:
 
 
 def take_date(arguments: Json, name: str) -> date | None:
-    """Return a date, or None if the argument is absent or empty."""
+    """Returns a date, or None if the argument is absent or empty."""
     text = arguments.pop(name, None)
     if not text:
         return None
@@ -131,14 +131,14 @@ def take_date(arguments: Json, name: str) -> date | None:
 
 
 def check_choice(name: str, value: str, choices: Iterable[str]) -> str:
-    """Return the value if it is one of the choices."""
+    """Returns the value if it is one of the choices."""
     if value not in (known := tuple(choices)):
         raise ControlError(f"There is no {name} {value}; choose from {', '.join(known)}.")
     return value
 
 
 def check_empty(arguments: Json) -> None:
-    """Reject the arguments that were not read."""
+    """Rejects the arguments that were not read."""
     if arguments:
         names = ", ".join(arguments) or "a parameter without a name"
         raise ControlError(f"Unknown arguments: {names}.")

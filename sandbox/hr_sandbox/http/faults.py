@@ -50,18 +50,18 @@ class Schedule(Generic[S]):
         self._pending: list[S] = []
 
     def add(self, fault: S) -> Json:
-        """Add a fault. Returns it as JSON."""
+        """Adds a fault. Returns it as JSON."""
         self._pending.append(fault)
         return asdict(fault)
 
     def clear(self) -> int:
-        """Remove all faults. Returns how many there were."""
+        """Removes all faults. Returns how many there were."""
         count = len(self._pending)
         self._pending.clear()
         return count
 
     def take_matching(self, matches: Callable[[S], bool]) -> S | None:
-        """Return the fault that hits a request, if any, and count it."""
+        """Returns the fault that hits a request, if any, and counts it."""
         for fault in self._pending:
             if not matches(fault):
                 continue
@@ -98,7 +98,7 @@ class Fault(Scheduled):
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Fault:
-        """Read a fault from the body of a control request, or raise ControlError."""
+        """Reads a fault from the body of a control request, or raises ControlError."""
         unknown = set(body) - {row.name for row in fields(cls)}
         if unknown:
             raise ControlError(f"A fault has no member {', '.join(sorted(unknown))}.")
@@ -125,7 +125,7 @@ class Fault(Scheduled):
         return fault
 
     def matches(self, paths: tuple[str | None, ...], query: Mapping[str, str]) -> bool:
-        """Return whether the fault applies to a request."""
+        """Returns whether the fault applies to a request."""
         given = all(name in query and text in {query[name], ANY} for name, text in self.query.items())
         return given and self.path in paths
 
@@ -143,7 +143,7 @@ class Faults(Schedule[Fault]):
         self._random = random.Random(f"faults/{seed}")  # noqa: S311  no cryptography
 
     def next(self, paths: tuple[str | None, ...], query: Mapping[str, str]) -> Fault | None:
-        """Return the fault that hits a request, if any."""
+        """Returns the fault that hits a request, if any."""
         if fault := self.take_matching(lambda fault: fault.matches(paths, query)):
             return fault
         if self._rate and self._random.random() < self._rate:

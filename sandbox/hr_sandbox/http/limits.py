@@ -22,7 +22,7 @@ class Rate:
 
     @classmethod
     def per_minute(cls, requests: int) -> Rate:
-        """Return a rate for a number of requests per minute, with bursts of up to one second's worth."""
+        """Returns a rate for a number of requests per minute, with bursts of up to one second's worth."""
         if requests % MINUTE == 0:
             return cls(requests // MINUTE, requests // MINUTE)
         # Buckets refill by whole tokens per second, so 60 tokens per request make the rate exact.
@@ -37,7 +37,7 @@ class Buckets:
         self._levels: dict[Hashable, tuple[float, float]] = {}
 
     def take(self, key: Hashable, rate: Rate) -> tuple[bool, int]:
-        """Take the tokens for one request. Returns whether there were enough, and how many whole ones remain."""
+        """Takes the tokens for one request. Returns whether there were enough, and how many whole ones remain."""
         timestamp = self._clock()
         level, since = self._levels.get(key, (rate.burst, timestamp))
         level = min(rate.burst, level + (timestamp - since) * rate.replenish)
@@ -59,7 +59,7 @@ class TokenRequestLimit:
         self._last = float("-inf")
 
     def take(self) -> bool:
-        """Return whether one more request is allowed now."""
+        """Returns whether one more request is allowed now."""
         timestamp = self._clock()
         self._times = [before for before in self._times if timestamp - before < MINUTE]
         if timestamp >= self._slow_until and len(self._times) >= self._per_minute:

@@ -66,7 +66,7 @@ class ApiError(Exception):
 
 
 def parse_pairs(text: str) -> tuple[tuple[str, str], ...]:
-    """Parse a query or form body. Keeps parameters without a value."""
+    """Parses a query or form body. Keeps parameters without a value."""
     return tuple(parse_qsl(text, keep_blank_values=True))
 
 
@@ -74,14 +74,14 @@ to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def make_json_response(value: Any, status: int = 200, media_type: str = "application/json", **headers: str) -> Response:  # noqa: ANN401  any JSON
-    """Return a response with a JSON body. Header names may be written with underscores."""
+    """Returns a response with a JSON body. Header names may be written with underscores."""
     body = to_json(value).encode()
     named = {name.replace("_", "-"): text for name, text in headers.items()}
     return Response(status, body, {"content-type": media_type, **named})
 
 
 def pick_fields(record: object, *names: str, **renamed: str) -> Json:
-    """Return fields of a record as members of a body: under their own names, or as `member="field"`."""
+    """Returns fields of a record as members of a body: under their own names, or as `member="field"`."""
     body = {name: getattr(record, name) for name in names}
     for member, field_name in renamed.items():
         body[member] = getattr(record, field_name)

@@ -33,7 +33,7 @@ class Router(Generic[R]):
         return (row for row, _ in self._routes)
 
     def find(self, path: str) -> tuple[R, dict[str, str]] | None:
-        """Return the endpoint of a path with the values of the path's parameters, or None."""
+        """Returns the endpoint of a path with the values of the path's parameters, or None."""
         for row, pattern in self._routes:
             if found := pattern.fullmatch(path):
                 return row, found.groupdict()

@@ -42,7 +42,7 @@ class Server(uvicorn.Server):
     """Serves the application on one port."""
 
     def __init__(self, app: ASGIApp, options: Options, on_ready: Callable[[str], None]) -> None:
-        """Open the port, or raise OptionError. `on_ready` gets the address as soon as requests are answered."""
+        """Opens the port, or raises OptionError. `on_ready` gets the address as soon as requests are answered."""
         try:
             family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
             self._socket = socket.create_server((options.host, options.port), family=family, backlog=BACKLOG)
@@ -67,12 +67,12 @@ class Server(uvicorn.Server):
         LOGGER.disabled = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to listen, then call `on_ready`."""
+        """Starts to listen, then calls `on_ready`."""
         await super().startup(sockets)
         self._on_ready(self.url)
 
     def stop(self) -> None:
-        """Stop soon. May be called from any thread."""
+        """Stops soon. May be called from any thread."""
         LOGGER.disabled = True  # requests that are cut off would be logged with tracebacks
         self.should_exit = True
 
@@ -82,11 +82,11 @@ class Server(uvicorn.Server):
         yield
 
     def serve_until_stopped(self) -> None:
-        """Serve in this thread until `stop` is called."""
+        """Serves in this thread until `stop` is called."""
         asyncio.run(self.serve(sockets=[self._socket]))
 
     def serve_until_signal(self) -> None:
-        """Serve in the main thread until SIGINT or SIGTERM."""
+        """Serves in the main thread until SIGINT or SIGTERM."""
 
         async def main() -> None:
             loop = asyncio.get_running_loop()

@@ -19,12 +19,12 @@ class SignedCursors:
         self._secret = secret or token_bytes(32)
 
     def encode(self, payload: Payload) -> str:
-        """Return a cursor for these values."""
+        """Returns a cursor for these values."""
         raw = json.dumps(payload, separators=(",", ":")).encode()
         return urlsafe_b64encode(self._sign(raw) + raw).decode()
 
     def decode(self, cursor: str) -> Payload | None:
-        """Return the values of a cursor, or None if it was not made here."""
+        """Returns the values of a cursor, or None if it was not made here."""
         try:
             raw = urlsafe_b64decode(cursor.encode())
         except ValueError:

@@ -19,7 +19,7 @@ class Builders(dict[str, Callable[..., Any]]):
     """The functions that build the rows of tables from the company's data, by the name of the table."""
 
     def __call__(self, *tables: str) -> Callable[[F], F]:
-        """Return a decorator that declares a function as the builder of some tables."""
+        """Returns a decorator that declares a function as the builder of some tables."""
 
         def declare(build: F) -> F:
             self.update(dict.fromkeys(tables, build))
@@ -37,7 +37,7 @@ class RowTemplate:
         self._pattern = ""
 
     def fill(self, values: Mapping[str, str]) -> str:
-        """Return a row as JSON, given the JSON of the values that differ. What is null in the first row stays null."""
+        """Returns a row as JSON, given the JSON of the values that differ. What is null in the first row stays null."""
         if not self._pattern:
             self._names = tuple(name for name, value in self._first.items() if name in values and value is not None)
             parts = (

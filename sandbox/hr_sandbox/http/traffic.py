@@ -33,13 +33,13 @@ class Site(Protocol):
         """The first segment of its paths."""
 
     def handle(self, request: Request) -> Response:
-        """Handle a request. Errors are responses too."""
+        """Handles a request. Errors are responses too."""
 
     def error(self, status: int, request: Request) -> Response:
-        """Return the site's response for a failure of the service, such as 429 or 503."""
+        """Returns the site's response for a failure of the service, such as 429 or 503."""
 
     def find_template(self, path: str) -> str | None:
-        """Return the declared path that a request's path matches, or None."""
+        """Returns the declared path that a request's path matches, or None."""
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ class VendorApp:
         self._latency = latency
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request."""
+        """Handles one request."""
         request = await _read_request(scope, receive, self._vendor.name)
         full_path = f"/{self._vendor.name}{request.path}"
         template = self._vendor.find_template(request.path)
@@ -99,7 +99,7 @@ class VendorApp:
                 await _close_connection(scope, receive)
 
     def _respond(self, request: Request, fault: Fault | None) -> Response | None:
-        """Return the site's response, changed by a fault if there is one; None to send no response."""
+        """Returns the site's response, changed by a fault if there is one; None to send no response."""
         if fault is None or fault.kind in {"slow", "truncated"}:
             return self._vendor.handle(request)
         if fault.kind == "drop":
@@ -136,7 +136,7 @@ async def _read_request(scope: Scope, receive: Receive, prefix: str) -> Request:
 
 
 def _collect_query(request: Request) -> dict[str, str | list[str]]:
-    """Return the query as an object. A repeated parameter has a list of values."""
+    """Returns the query as an object. A repeated parameter has a list of values."""
     query: dict[str, str | list[str]] = {}
     for name, text in request.query:
         before = query.get(name)
@@ -162,7 +162,7 @@ async def _send_response(response: Response, send: Send, *, whole: bool) -> None
 
 
 async def _close_connection(scope: Scope, receive: Receive) -> None:
-    """Close the connection and wait until it is closed, so that the server sends nothing more."""
+    """Closes the connection and wait until it is closed, so that the server sends nothing more."""
     scope["state"][TRANSPORT].close()
     while (await receive())["type"] != "http.disconnect":
         pass

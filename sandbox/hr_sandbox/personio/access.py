@@ -37,7 +37,7 @@ class Tokens(TokenStore):
         self._granted = granted
 
     def issue(self, request: Request) -> Response:
-        """Handle a token request."""
+        """Handles a token request."""
         fields = _read_form(request, (*REQUIRED, "scope"), REQUIRED)
         if fields["grant_type"] != "client_credentials":
             return make_oauth_error("unsupported_grant_type", "This grant type is not supported.", "grant_type")
@@ -56,7 +56,7 @@ class Tokens(TokenStore):
         return make_json_response(body, cache_control="no-store")
 
     def sign_in(self, client_id: str, client_secret: str, more: tuple[str, ...]) -> str | None:
-        """Return a v1 token with all permissions of v2 and some more, or None for wrong credentials."""
+        """Returns a v1 token with all permissions of v2 and some more, or None for wrong credentials."""
         if not self._is_known(client_id, client_secret):
             return None
         return self.add(
@@ -67,7 +67,7 @@ class Tokens(TokenStore):
         return compare_secrets((client_id, client_secret), self._client)
 
     def revoke(self, request: Request) -> Response:
-        """Handle a request to revoke a token."""
+        """Handles a request to revoke a token."""
         name = _read_form(request, ("token",), ("token",))["token"]
         if self.find(name) is None:
             return make_problem(401)
@@ -76,7 +76,7 @@ class Tokens(TokenStore):
 
 
 def _read_form(request: Request, known: tuple[str, ...], required: tuple[str, ...]) -> dict[str, str]:
-    """Return the form's fields. Rejects a query string and missing, unknown or repeated fields."""
+    """Returns the form's fields. Rejects a query string and missing, unknown or repeated fields."""
     pairs = request.form
     fields = dict(pairs)
     missing = [name for name in required if not fields.get(name)]
@@ -112,23 +112,23 @@ class Access(AccessControl):
         self.hidden: set[str] = set()  # `stream.attribute`
 
     def granted_scopes(self) -> tuple[str, ...]:
-        """Return the permissions of v2 that the credential has."""
+        """Returns the permissions of v2 that the credential has."""
         return tuple(permission for permission in self.granted() if permission in self._scopes)
 
     def refused_status(self, endpoint: Endpoint, scopes: frozenset[str]) -> int | None:
-        """Return the status of a missing permission, or None if the request is allowed."""
+        """Returns the status of a missing permission, or None if the request is allowed."""
         denied = self.denied_status(endpoint.path, endpoint.permission, endpoint.forbidden_status)
         return denied if denied or endpoint.permission in scopes else endpoint.forbidden_status
 
     def denied_status(self, path: str, permission: str, usual: int) -> int | None:
-        """Return the status if a path or its permission was revoked."""
+        """Returns the status if a path or its permission was revoked."""
         for target in (path, permission):
             if target in self.denied:
                 return self.denied[target] or usual
         return None
 
     def visible(self, stream: str, body: Json) -> Json:
-        """Remove the attributes that are not allow-listed. A row of cells is returned unchanged."""
+        """Removes the attributes that are not allow-listed. A row of cells is returned unchanged."""
         prefix = f"{stream}."
         for name in [row.removeprefix(prefix) for row in self.hidden if row.startswith(prefix)]:
             outer, _, inner = name.partition(".")
@@ -139,7 +139,7 @@ class Access(AccessControl):
         return body
 
     def allow(self, attribute: str, known: Mapping[str, set[str]], *, allowed: bool) -> Json:
-        """Show or hide an attribute such as `persons.updated_at` or `persons.custom_attributes.city`."""
+        """Shows or hide an attribute such as `persons.updated_at` or `persons.custom_attributes.city`."""
         stream, _, name = attribute.partition(".")
         if name not in known.get(stream, ()):
             raise ControlError(f"There is no attribute {attribute}.")

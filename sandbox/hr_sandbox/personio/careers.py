@@ -35,7 +35,7 @@ EXPERIENCE = {"entry-level": "lt-1", "experienced": "2-5", "executive": "10-15",
 
 
 def list_positions(company: Company) -> list[Json]:
-    """Return the published positions, ordered by id, as the members of their XML elements."""
+    """Returns the published positions, ordered by id, as the members of their XML elements."""
     shown = []
     for row in company.openings:
         if not row.published:
@@ -115,7 +115,7 @@ class CareerSite:
         self._modes = modes
 
     def handle(self, request: Request) -> Response:
-        """Handle a request. No authentication is needed."""
+        """Handles a request. No authentication is needed."""
         query = dict(request.query)
         if request.path != CAREERS or request.method != "GET":
             return self.error(404, request)
@@ -134,7 +134,7 @@ class CareerSite:
         return Response(200, text.encode(), {"content-type": "application/xml; charset=utf-8"})
 
     def _replace_page(self, mode: str, request: Request) -> Response:
-        """Return the HTML page that replaces the feed."""
+        """Returns the HTML page that replaces the feed."""
         if mode == MOVED:
             return Response(307, b"", {"location": f"{request.root}{MOVED_TO}"})
         response = self.error({MISSING: 404, ROBOTS: 403}.get(mode, 200), request)
@@ -142,10 +142,10 @@ class CareerSite:
         return response
 
     def error(self, status: int, request: Request) -> Response:
-        """Return an HTML error page."""
+        """Returns an HTML error page."""
         text = f"<!doctype html><title>{status}</title><p>{escape(request.path)}</p>"
         return Response(status, text.encode(), {"content-type": "text/html; charset=utf-8"})
 
     def find_template(self, path: str) -> str | None:
-        """Return the path of the feed, or None for other paths."""
+        """Returns the path of the feed, or None for other paths."""
         return path if path == CAREERS else None

@@ -47,7 +47,7 @@ class RenderContext:
 
 
 def find_or_fail(table: Table[R], key: str) -> R:
-    """Return the record with this id, or fail with 404."""
+    """Returns the record with this id, or fail with 404."""
     row = table.find(key)
     if row is None:
         raise ApiError(make_problem(404))
@@ -76,7 +76,7 @@ class Endpoint:
     filters: tuple[Filter, ...] = ()
 
     def parse(self, raw: Mapping[str, str]) -> Values:
-        """Parse the filters. Rejects unknown, empty, malformed and missing ones."""
+        """Parses the filters. Rejects unknown, empty, malformed and missing ones."""
         known = {row.name: row for row in self.filters}
         values: Values = {}
         for name, text in raw.items():
@@ -103,7 +103,7 @@ class ItemEndpoint(Endpoint):
     find: Callable[[Company, Values], Any]
 
     def body(self, context: RenderContext, raw: Mapping[str, str], path_values: Values) -> Json:
-        """Return the body of the record, or fail with 404."""
+        """Returns the body of the record, or fail with 404."""
         values = {**self.parse(raw), **path_values}
         row = self.find(context.company, values)
         if row is None:
@@ -153,7 +153,7 @@ class ListEndpoint(Endpoint):
     item_render: Callable[[Any, RenderContext], Any] | None = None
 
     def with_item(self) -> tuple[Endpoint, ...]:
-        """Return this endpoint and, if it has one, the endpoint of its single records."""
+        """Returns this endpoint and, if it has one, the endpoint of its single records."""
         if not (self.find or self.table):
             return (self,)
         item = ItemEndpoint(
@@ -169,7 +169,7 @@ class ListEndpoint(Endpoint):
         return self, item
 
     def position(self, path: str, raw: dict[str, str], cursors: Cursors) -> Position:
-        """Return the position of the requested page. A cursor includes the filters and the limit."""
+        """Returns the position of the requested page. A cursor includes the filters and the limit."""
         if not self.paged and not raw.keys().isdisjoint(("limit", "cursor")):
             raise make_invalid_parameter("limit")
         asked = raw.pop("limit", None)
@@ -202,13 +202,13 @@ class ListEndpoint(Endpoint):
         return int(text)
 
     def select(self, company: Company, values: Values) -> Rows:
-        """Return all rows that match the filters, in order."""
+        """Returns all rows that match the filters, in order."""
         tests = [(row.accepts, values[row.name]) for row in self.filters if row.accepts and row.name in values]
         rows = self.rows(company, values) if self.rows else getattr(company, self.table)
         return [row for row in rows if all(accepts(row, wanted) for accepts, wanted in tests)]
 
     def read_all(self, company: Company, first: date, last: date) -> Iterator[tuple[Values, Rows]]:
-        """Yield all rows, slice by slice."""
+        """Yields all rows, slice by slice."""
         for values in self.slices(company, first, last):
             yield values, self.select(company, dict(values))
 
@@ -222,7 +222,7 @@ class ResultCache:
     def rows(
         self, endpoint: ListEndpoint, company: Company, position: Position, values: Values, duplicates: set[str]
     ) -> Rows:
-        """Return the rows that match a request, including duplicates."""
+        """Returns the rows that match a request, including duplicates."""
         key = (position.path, tuple(sorted(position.query.items())), position.limit, company.version)
         rows = self._rows.pop(key, None)
         if rows is None:
@@ -235,7 +235,7 @@ class ResultCache:
 
 
 def with_duplicates(rows: Rows, limit: int, keys: set[str]) -> Rows:
-    """Repeat some rows at the beginning of the next page, or at the end of the last one."""
+    """Repeats some rows at the beginning of the next page, or at the end of the last one."""
     for key in sorted(keys):
         index = next((index for index, row in enumerate(rows) if key_of(row) == key), None)
         if index is not None:
@@ -245,7 +245,7 @@ def with_duplicates(rows: Rows, limit: int, keys: set[str]) -> Rows:
 
 
 def page_start(rows: Rows, position: Position) -> int:
-    """Return the offset of a page in rows that may have changed since the cursor was made."""
+    """Returns the offset of a page in rows that may have changed since the cursor was made."""
     offset = min(position.offset, len(rows))
     if not position.after or (offset and key_of(rows[offset - 1]) == position.after):
         return offset

@@ -23,7 +23,7 @@ FILTER_ENCODING = "A filter is not encoded as it must be."
 
 
 def make_problem(status: int, detail: str | None = None, title: str | None = None, **headers: str) -> Response:
-    """Return an error response with the status' default title and detail, unless others are given."""
+    """Returns an error response with the status' default title and detail, unless others are given."""
     usual_title, usual_detail, code = _TEXTS.get(str(status), ("Error", "The request failed.", "error"))
     body = {
         "personio_trace_id": str(uuid.uuid4()),
@@ -40,22 +40,22 @@ def make_problem(status: int, detail: str | None = None, title: str | None = Non
 
 
 def make_invalid_value(name: str, status: int = 400, title: str | None = None) -> ApiError:
-    """Return the error for a parameter with an invalid value."""
+    """Returns the error for a parameter with an invalid value."""
     return ApiError(make_problem(status, f"The value of the parameter {name} is not valid.", title))
 
 
 def make_invalid_parameter(name: str) -> ApiError:
-    """Return the error for a parameter or operator that is unknown, empty or repeated."""
+    """Returns the error for a parameter or operator that is unknown, empty or repeated."""
     return ApiError(make_problem(400, f"{FILTER_ENCODING[:-1]}: {name}."))
 
 
 def make_endpoint_not_found(path: str) -> Response:
-    """Return the error for a path that does not exist, or is hidden from this credential."""
+    """Returns the error for a path that does not exist, or is hidden from this credential."""
     return make_problem(404, f"The endpoint with {path} was not found", "Not found")
 
 
 def make_unreadable_report(mode: str, key: str) -> Response:
-    """Return the error of a report that is listed but cannot be read."""
+    """Returns the error of a report that is listed but cannot be read."""
     if mode == NO_ELEMENT:
         return make_json_response({"error": {"message": "Array contains no element matching the predicate."}}, 400)
     if mode == NOT_FOUND:
@@ -64,7 +64,7 @@ def make_unreadable_report(mode: str, key: str) -> Response:
 
 
 def make_permission_error(status: int, path: str) -> Response:
-    """Return the error for a missing permission."""
+    """Returns the error for a missing permission."""
     if status == 404:  # noqa: PLR2004  the vendor hides endpoints without permission
         return make_endpoint_not_found(path)
     if status == 400:  # noqa: PLR2004
@@ -73,7 +73,7 @@ def make_permission_error(status: int, path: str) -> Response:
 
 
 def make_oauth_error(code: str, description: str, reason: str, meta: Json | None = None, status: int = 400) -> Response:
-    """Return an error of the token endpoints."""
+    """Returns an error of the token endpoints."""
     body = {
         "timestamp": clock.format_rfc3339(clock.read_clock()),
         "trace_id": str(uuid.uuid4()),

@@ -45,21 +45,21 @@ class Filter:
 
 
 def parse_timestamp(text: str) -> datetime:
-    """Parse an RFC 3339 timestamp with Z. Rejects other zones."""
+    """Parses an RFC 3339 timestamp with Z. Rejects other zones."""
     if not _TIMESTAMP.fullmatch(text):
         raise ValueError(text)
     return _parse_timestamp(text)
 
 
 def parse_local_time(text: str) -> datetime:
-    """Parse a local date and time. A trailing Z is accepted and ignored."""
+    """Parses a local date and time. A trailing Z is accepted and ignored."""
     if not _LOCAL.fullmatch(text):
         raise ValueError(text)
     return _parse_timestamp(text.rstrip("Z") + "Z").replace(tzinfo=None)
 
 
 def parse_plain_time(text: str) -> datetime:
-    """Parse a local date and time. A trailing Z is rejected."""
+    """Parses a local date and time. A trailing Z is rejected."""
     if text.endswith("Z"):
         raise ValueError(text)
     return parse_local_time(text)
@@ -72,21 +72,21 @@ def _parse_timestamp(text: str) -> datetime:
 
 
 def parse_day(text: str) -> date:
-    """Parse a date such as 2024-01-31. Rejects years that leave no room for the following months."""
+    """Parses a date such as 2024-01-31. Rejects years that leave no room for the following months."""
     if not _DATE.fullmatch(text) or text >= "9999":
         raise ValueError(text)
     return date.fromisoformat(text)
 
 
 def parse_text(text: str) -> str:
-    """Accept any text that is not blank."""
+    """Accepts any text that is not blank."""
     if not text.strip():
         raise ValueError(text)
     return text
 
 
 def parse_list(text: str) -> frozenset[str]:
-    """Parse comma-separated values. Rejects empty ones."""
+    """Parses comma-separated values. Rejects empty ones."""
     values = text.split(",")
     if not all(value.strip() for value in values):
         raise ValueError(text)
@@ -94,19 +94,19 @@ def parse_list(text: str) -> frozenset[str]:
 
 
 def parse_whole_number(text: str) -> int:
-    """Parse a non-negative integer."""
+    """Parses a non-negative integer."""
     if not (text.isascii() and text.isdigit()) or len(text) > MAX_DIGITS:
         raise ValueError(text)
     return int(text)
 
 
 def parse_number_list(text: str) -> frozenset[int]:
-    """Parse comma-separated integers."""
+    """Parses comma-separated integers."""
     return frozenset(map(parse_whole_number, parse_list(text)))
 
 
 def parser_for_subset(*choices: str) -> Callable[[str], frozenset[str]]:
-    """Return a parser for a comma-separated list of these values."""
+    """Returns a parser for a comma-separated list of these values."""
 
     def parse(text: str) -> frozenset[str]:
         values = parse_list(text)
@@ -118,7 +118,7 @@ def parser_for_subset(*choices: str) -> Callable[[str], frozenset[str]]:
 
 
 def parser_for_choice(*choices: str) -> Callable[[str], str]:
-    """Return a parser that accepts only these values."""
+    """Returns a parser that accepts only these values."""
 
     def parse(text: str) -> str:
         if text not in choices:
@@ -129,7 +129,7 @@ def parser_for_choice(*choices: str) -> Callable[[str], str]:
 
 
 def parse_boolean(text: str) -> bool:
-    """Parse `true` or `false`."""
+    """Parses `true` or `false`."""
     return parser_for_choice("true", "false")(text) == "true"
 
 
@@ -141,13 +141,13 @@ def _make_getter(name: str, value: Getter) -> Callable[[Any], Any]:
 
 
 def filter_any_of(name: str, value: Getter = None) -> Filter:
-    """Return a filter for rows whose value is in a comma-separated list."""
+    """Returns a filter for rows whose value is in a comma-separated list."""
     get = _make_getter(name, value)
     return Filter(name, parse_list, lambda row, wanted: str(get(row)) in wanted)
 
 
 def filter_equal(name: str, value: Getter = None, parse: Callable[[str], Any] = parse_text) -> Filter:
-    """Return a filter for rows that have exactly the given value."""
+    """Returns a filter for rows that have exactly the given value."""
     get = _make_getter(name, value)
     return Filter(name, parse, lambda row, wanted: get(row) == wanted)
 
@@ -159,7 +159,7 @@ def filter_comparisons(
     parse: Callable[[str], Any] = parse_timestamp,
     title: str | None = None,
 ) -> tuple[Filter, ...]:
-    """Return one filter per operator: `""` for equal, gt, lt, gte, lte. Null matches none."""
+    """Returns one filter per operator: `""` for equal, gt, lt, gte, lte. Null matches none."""
     get = _make_getter(name, value)
 
     def accepts(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:

@@ -50,7 +50,7 @@ class Modes:
         self._chosen: dict[tuple[str, str | None], str] = {}
 
     def choose(self, path: str, mode: str, key: str | None) -> Json:
-        """Set the mode of an endpoint: always, or for one report or one language of the career site."""
+        """Sets the mode of an endpoint: always, or for one report or one language of the career site."""
         if path not in self._known:
             raise ControlError(f"There are no modes of {path}; paths with modes are {', '.join(self._known)}.")
         check_choice("mode", mode, self._known[path])
@@ -60,9 +60,9 @@ class Modes:
         return {"path": path, "mode": mode, "id": key}
 
     def find(self, path: str, key: str | None = None) -> str:
-        """Return the mode of an endpoint."""
+        """Returns the mode of an endpoint."""
         return self._chosen.get((path, key)) or self._chosen.get((path, None), NORMAL)
 
     def list_chosen(self) -> list[Json]:
-        """Return all modes that were set."""
+        """Returns all modes that were set."""
         return [{"path": path, "mode": mode, "id": key} for (path, key), mode in self._chosen.items()]

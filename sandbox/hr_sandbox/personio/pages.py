@@ -43,11 +43,11 @@ class Cursors:
         self._signed = SignedCursors(secret.encode())
 
     def write(self, position: Position) -> str:
-        """Return the cursor of a position."""
+        """Returns the cursor of a position."""
         return PREFIX + self._signed.encode(asdict(position)).rstrip("=")
 
     def read(self, cursor: str, path: str) -> Position:
-        """Return the position of a cursor, or raise CursorError if it was changed or made for another path."""
+        """Returns the position of a cursor, or raises CursorError if it was changed or made for another path."""
         text = cursor.removeprefix(PREFIX)
         payload = self._signed.decode(text + "=" * (-len(text) % 4)) if cursor.startswith(PREFIX) else None
         if payload is None or payload["path"] != path:
@@ -91,7 +91,7 @@ class Links:
     missing: bool = False
 
     def with_style(self, style: str, path: str) -> Links:
-        """Return the links in another style."""
+        """Returns the links in another style."""
         return {
             "normal": self,
             "absolute": replace(self, carries_query=True, path=None),
@@ -107,7 +107,7 @@ class Links:
     def meta(
         self, *, root: str, path: str, query: Mapping[str, str], this: str | None, following: str | None
     ) -> dict[str, Any]:
-        """Return the member `_meta` of a page. `this` is None on the first page, and `following` on the last one."""
+        """Returns the member `_meta` of a page. `this` is None on the first page, and `following` on the last one."""
         if following is None and self.last_page == "none":
             return {}
         if following is None and self.last_page == "null":

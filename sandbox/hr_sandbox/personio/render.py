@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
 
 def format_date(value: Any) -> Any:  # noqa: ANN401  any field of a record
-    """Format a UTC timestamp with Z, and a date or local time without a zone. Other values stay as they are."""
+    """Formats a UTC timestamp with Z, and a date or local time without a zone. Other values stay as they are."""
     if not isinstance(value, date):
         return value
     return format_rfc3339(value) if isinstance(value, datetime) and value.tzinfo else value.isoformat()
 
 
 def render_fields(record: object, *names: str, **renamed: str) -> Json:
-    """Return fields of a record with formatted dates: under their own names, or as `member="field"`."""
+    """Returns fields of a record with formatted dates: under their own names, or as `member="field"`."""
     return {member: format_date(value) for member, value in pick_fields(record, *names, **renamed).items()}
 
 
 def refer_to(key: object | None) -> Json | None:
-    """Return a reference to a record by its id, or None."""
+    """Returns a reference to a record by its id, or None."""
     return None if key is None else {"id": str(key)}
 
 
 def make_picture_url(row: Person, root: str) -> str:
-    """Return the URL of a person's picture, if there is one."""
+    """Returns the URL of a person's picture, if there is one."""
     return f"{root}/v1/company/employees/{row.id}/profile-picture"

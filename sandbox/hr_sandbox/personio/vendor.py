@@ -82,7 +82,7 @@ class Personio(Vendor):
     # Requests
 
     def handle(self, request: Request) -> Response:
-        """Handle a request. Errors are responses too."""
+        """Handles a request. Errors are responses too."""
         try:
             if request.path.startswith(V1_PREFIX):
                 refused = self._check_headers(request)
@@ -94,7 +94,7 @@ class Personio(Vendor):
             return error.response
 
     def error(self, status: int, request: Request) -> Response:
-        """Return a failure of the service. A 429 does not say when to retry."""
+        """Returns a failure of the service. A 429 does not say when to retry."""
         if request.path.startswith(V1_PREFIX):
             return self._v1.error(status, request.path)
         response = make_problem(status)
@@ -105,7 +105,7 @@ class Personio(Vendor):
         return response
 
     def find_template(self, path: str) -> str | None:
-        """Return the declared path that a request's path matches, or None."""
+        """Returns the declared path that a request's path matches, or None."""
         found = ENDPOINTS.find(path)
         return found[0].path if found else self._v1.find_template(path)
 
@@ -120,7 +120,7 @@ class Personio(Vendor):
         return self.tokens.issue(request) if request.path == TOKEN_PATH else self.tokens.revoke(request)
 
     def _dispatch(self, request: Request) -> Response:
-        """Check rate, path, method, headers, token and permission, then call the endpoint."""
+        """Checks rate, path, method, headers, token and permission, then calls the endpoint."""
         endpoint, path_values = ENDPOINTS.find(request.path) or (None, {})
         token = self.tokens.check(request)
         # As in a gateway, every request counts against the rate, and every response reports it.
@@ -215,7 +215,7 @@ class Personio(Vendor):
     # Controls
 
     def count(self, stream: str, first: date | None, last: date | None) -> int:
-        """Return how many rows a full read of a stream yields, in a window of dates if one is given."""
+        """Returns how many rows a full read of a stream yields, in a window of dates if one is given."""
         if stream in DERIVED:
             return len(DERIVED[stream](self.company, "", (first, last)))
         return sum(
@@ -224,7 +224,7 @@ class Personio(Vendor):
         )
 
     def records(self, stream: str, first: date | None, last: date | None, root: str) -> list[Json]:
-        """Return the rows of a full read of a stream, with all permissions and attributes."""
+        """Returns the rows of a full read of a stream, with all permissions and attributes."""
         return list(self._list_bodies(stream, first, last, root))
 
     def _list_bodies(self, stream: str, first: date | None, last: date | None, root: str) -> Iterator[Json]:
@@ -239,7 +239,7 @@ class Personio(Vendor):
                 yield {**endpoint.extra_fields(values, row), **(body if isinstance(body, dict) else {CELLS: body})}
 
     def permissions(self) -> Json:
-        """Return the permissions, hidden attributes, link styles, modes and duplicates."""
+        """Returns the permissions, hidden attributes, link styles, modes and duplicates."""
         return {
             "granted": self.access.granted(),
             "revoked": self.access.denied,
@@ -250,7 +250,7 @@ class Personio(Vendor):
         }
 
     def allow(self, attribute: str, *, allowed: bool) -> Json:
-        """Show or hide an attribute, such as `persons.updated_at`."""
+        """Shows or hide an attribute, such as `persons.updated_at`."""
         day = self.company.today
         known = {}
         for stream in self._list_endpoints:
@@ -262,18 +262,18 @@ class Personio(Vendor):
         return self.access.allow(attribute, known, allowed=allowed)
 
     def set_links(self, path: str, style: str) -> Json:
-        """Set how an endpoint's pagination links look."""
+        """Sets how an endpoint's pagination links look."""
         if path not in [row.path for row in self._list_endpoints.values()]:
             raise ControlError(f"There is no endpoint {path}.")
         self._styles[path] = check_choice("link style", style, STYLES)
         return {"path": path, "style": style}
 
     def set_mode(self, path: str, mode: str, key: str | None = None) -> Json:
-        """Set how an endpoint responds: always, or for one report or one language of the career site."""
+        """Sets how an endpoint responds: always, or for one report or one language of the career site."""
         return self.modes.choose(path, mode, key)
 
     def duplicate(self, stream: str, key: str | None) -> Json:
-        """Serve a record on two pages, by default the first one of the stream."""
+        """Serves a record on two pages, by default the first one of the stream."""
         check_choice("stream", stream, self._list_endpoints)
         day = self.company.today
         keys = [
@@ -288,7 +288,7 @@ class Personio(Vendor):
 
 
 def _position_after(position: Position, start: int, page: Rows) -> Position:
-    """Return the position after a page."""
+    """Returns the position after a page."""
     offset = start + len(page)
     return Position(position.path, position.query, position.limit, offset, key_of(page[-1]))
 

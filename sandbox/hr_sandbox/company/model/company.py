@@ -24,7 +24,7 @@ R = TypeVar("R", bound=Record)
 
 
 def key_of(record: Record) -> str:
-    """Return the opaque id: the uuid if there is one, else the number."""
+    """Returns the opaque id: the uuid if there is one, else the number."""
     return str(getattr(record, "uuid", record.id))
 
 
@@ -34,7 +34,7 @@ class Table(Generic[R]):
     def __init__(
         self, kind: str, record: Callable[..., R], first_id: int, owner: Callable[[R], int] | None = None
     ) -> None:
-        """Create an empty table.
+        """Creates an empty table.
 
         Args:
             kind: the kind of record, such as `person`.
@@ -63,16 +63,16 @@ class Table(Generic[R]):
         return number in self._rows
 
     def next_id(self, step: int = 1) -> int:
-        """Return the next unused number."""
+        """Returns the next unused number."""
         self._last_id += step
         return self._last_id
 
     def create(self, *values: Any, step: int = 1, **fields: Any) -> R:
-        """Add a record with the next unused number."""
+        """Adds a record with the next unused number."""
         return self.add(self._record(self.next_id(step), *values, **fields))
 
     def add(self, row: R) -> R:
-        """Add a record."""
+        """Adds a record."""
         self._rows[row.id] = row
         self._numbers[key_of(row)] = row.id
         if self._owner:
@@ -80,19 +80,19 @@ class Table(Generic[R]):
         return row
 
     def remove(self, row: R) -> None:
-        """Remove a record."""
+        """Removes a record."""
         del self._rows[row.id]
         del self._numbers[key_of(row)]
         if self._owner:
             self._owned[self._owner(row)].remove(row)
 
     def find(self, key: str) -> R | None:
-        """Return the record with this opaque id, or None."""
+        """Returns the record with this opaque id, or None."""
         number = self._numbers.get(key)
         return None if number is None else self._rows[number]
 
     def of(self, owner_id: int) -> list[R]:
-        """Return the records of an owner, oldest first."""
+        """Returns the records of an owner, oldest first."""
         return list(self._owned.get(owner_id, ()))
 
 
@@ -138,9 +138,9 @@ class Company:
         self.deliveries = Table("webhook_activity", documents.Delivery, 0, lambda row: row.webhook_id)
 
     def tables(self) -> tuple[Table[Any], ...]:
-        """Return all tables. Referenced tables come first."""
+        """Returns all tables. Referenced tables come first."""
         return tuple(value for value in vars(self).values() if isinstance(value, Table))
 
     def latest_employment(self, person_id: int) -> people.Employment | None:
-        """Return the employment that began last, or None."""
+        """Returns the employment that began last, or None."""
         return max(self.employments.of(person_id), key=lambda row: (row.start_date, row.id), default=None)

@@ -220,7 +220,7 @@ class Compensation:
     full_time_weekly_working_hours: float
 
     def in_effect(self, first: date, last: date) -> bool:
-        """Return whether it is in effect on any day of the window (inclusive)."""
+        """Returns whether it is in effect on any day of the window (inclusive)."""
         return self.effective_from <= last and (self.effective_to is None or self.effective_to >= first)
 
 

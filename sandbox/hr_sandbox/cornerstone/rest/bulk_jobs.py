@@ -32,7 +32,7 @@ HEADER = ("User ID", "Status", "Message")
 
 
 def list_lines(context: Context, import_id: str) -> list[Json]:
-    """Return the result of each line of an import."""
+    """Returns the result of each line of an import."""
     people = context.snapshot.people
     found = []
     for place in range(stable_number("lines", import_id) % 25):
@@ -43,7 +43,7 @@ def list_lines(context: Context, import_id: str) -> list[Json]:
 
 
 def list_jobs(context: Context) -> list[Json]:
-    """Return the jobs of the last 30 days, latest first."""
+    """Returns the jobs of the last 30 days, latest first."""
     version = context.company.version
     if version not in context.jobs:
         context.jobs = {version: _generate_jobs(context)}
@@ -97,7 +97,7 @@ def _list_recent_jobs(call: Call) -> Json:
 
 
 def _download_report(kind: str) -> Callable[[Call], Response]:
-    """Return a handler for one kind of report."""
+    """Returns a handler for one kind of report."""
 
     def handle(call: Call) -> Response:
         import_id, downloads = call.parts["import_id"], call.context.downloads

@@ -39,7 +39,7 @@ def _format_ticks(ticks: int | None) -> str | None:
 
 
 def render_transcript(row: Transcript, named: str = LOID) -> Json:
-    """Render a transcript, with the training's id under the name in `named`."""
+    """Renders a transcript, with the training's id under the name in `named`."""
     training = row.training
     is_session = training.parent_id is not None
     return {
@@ -67,7 +67,7 @@ def render_transcript(row: Transcript, named: str = LOID) -> Json:
 
 
 def list_changed(context: Context, first: int, end: int) -> list[Json]:
-    """Return what active users changed in a range of timestamps (end exclusive)."""
+    """Returns what active users changed in a range of timestamps (end exclusive)."""
     named = LO_ID if context.modes.get("transcripts") == LO_ID else LOID
     rows = [row for row in context.snapshot.transcripts if row.latest and first <= row.modified < end]
     found: list[Json] = []
@@ -105,7 +105,7 @@ def _search_transcripts(call: Call) -> Response:
 
 
 def list_catalog(context: Context) -> list[Training]:
-    """Return all active trainings."""
+    """Returns all active trainings."""
     return [row for row in context.snapshot.trainings if row.active]
 
 
@@ -136,7 +136,7 @@ def _search_catalog(call: Call) -> Response:
 
 
 def render_details(row: Training) -> Json:
-    """Render a training."""
+    """Renders a training."""
     return {
         **_render_entry(row),
         "Active": row.active,
@@ -147,7 +147,7 @@ def render_details(row: Training) -> Json:
 
 
 def list_participants(context: Context, session: Training) -> list[Json]:
-    """Return the participants of a session."""
+    """Returns the participants of a session."""
     return [
         {
             "SessionId": session.object_id,
@@ -162,7 +162,7 @@ def list_participants(context: Context, session: Training) -> list[Json]:
 
 
 def _find_training(call: Call, name: str) -> Training:
-    """Return the training with the id in a required parameter, or fail with 404."""
+    """Returns the training with the id in a required parameter, or fail with 404."""
     wanted = call.given.get(name.lower())
     if not wanted:
         raise call.make_bad_request(name, "is needed")
@@ -210,12 +210,12 @@ SKILLS: list[Json] = [
 
 
 def find_categories(skill: Json) -> list[Json]:
-    """Return the categories of a skill."""
+    """Returns the categories of a skill."""
     return [stable_choice(CATEGORIES, "category", skill["id"])]
 
 
 def list_held_skills(context: Context, person_id: int) -> list[Json]:
-    """Return the skills of a person."""
+    """Returns the skills of a person."""
     seed = context.company.seed
     many = stable_number(seed, "skills", person_id) % 5
     chosen = sorted({stable_number(seed, "skill", person_id, place) % len(SKILLS) for place in range(many)})

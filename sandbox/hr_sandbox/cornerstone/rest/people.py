@@ -35,7 +35,7 @@ REASONS = ((1, "Voluntary"), (2, "Involuntary"), (3, "Retirement"), (4, "End of 
 
 
 def format_local(timestamp: datetime) -> str:
-    """Format a timestamp without a zone."""
+    """Formats a timestamp without a zone."""
     return timestamp.replace(tzinfo=None).isoformat()
 
 
@@ -44,12 +44,12 @@ def _format_midnight(day: date | None) -> str | None:
 
 
 def is_active(context: Context, person: Person) -> bool:
-    """Return whether a person is employed today."""
+    """Returns whether a person is employed today."""
     return context.snapshot.is_active(person.id)
 
 
 def render_employee(context: Context, person: Person, named: str = "externalId") -> Json:
-    """Render an employee, with the User ID under the name in `named`."""
+    """Renders an employee, with the User ID under the name in `named`."""
     job = context.snapshot.employments.get(person.id)
     stints = context.company.employments.of(person.id)
     people = context.company.people
@@ -95,12 +95,12 @@ def render_employee(context: Context, person: Person, named: str = "externalId")
 
 
 def render_unit(row: Json) -> Json:
-    """Render a unit that an employee belongs to."""
+    """Renders a unit that an employee belongs to."""
     return {"id": row["ou_id"], "ouId": row["ref"] or "", "name": row["title"], "type": TITLES[row["type_id"]]}
 
 
 def group_memberships(context: Context) -> dict[int, list[Json]]:
-    """Return the groups by user."""
+    """Returns the groups by user."""
     units, found = index_units(context.snapshot), dict[int, list["Json"]]()
     for row in list_group_members(context.snapshot):
         if row["user_id"] > 0:
@@ -109,7 +109,7 @@ def group_memberships(context: Context) -> dict[int, list[Json]]:
 
 
 def list_custom_fields(context: Context, person: Person) -> list[Json]:
-    """Return a person's custom fields: texts, or lists of choices."""
+    """Returns a person's custom fields: texts, or lists of choices."""
     found: list[Json] = []
     for row in context.store.portal.fields:
         if row.kind != "user":
@@ -127,7 +127,7 @@ def list_custom_fields(context: Context, person: Person) -> list[Json]:
 
 
 def render_status(context: Context, person: Person) -> Json:
-    """Render the employment status."""
+    """Renders the employment status."""
     job = context.snapshot.employments.get(person.id)
     part = bool(job and job.weekly_working_hours < job.full_time_weekly_working_hours)
     number = 3 if job and job.status == "LEAVE" else 1 + part
@@ -144,7 +144,7 @@ def render_status(context: Context, person: Person) -> Json:
 
 
 def _read_filters(call: Call) -> Iterator[Callable[[Json], bool]]:
-    """Yield a test of rendered employees for each filter in the query."""
+    """Yields a test of rendered employees for each filter in the query."""
     given = call.given
     for name in ("externalId", "userName", "guid", "firstName", "lastName"):
         if name in given:
@@ -165,7 +165,7 @@ def _read_filters(call: Call) -> Iterator[Callable[[Json], bool]]:
 
 
 def read_since(call: Call, name: str) -> str:
-    """Return a parameter with a local timestamp, without a zone."""
+    """Returns a parameter with a local timestamp, without a zone."""
     if not TIMESTAMP.fullmatch(call.given[name]):
         raise call.make_bad_request(name, "must be a date such as 2024-01-31T00:00:00")
     return call.given[name].rstrip("Z")
@@ -182,7 +182,7 @@ def _list_employees(call: Call) -> Response:
 
 
 def _get_status_on_day(call: Call) -> Json:
-    """Return the employment status on a day that is not before it began."""
+    """Returns the employment status on a day that is not before it began."""
     day = call.parse_day("asOfDate", call.parts["asOfDate"])
     row = render_status(call.context, call.find_person())
     if row["effectiveDate"] is None or row["effectiveDate"] > _format_midnight(day):
@@ -223,7 +223,7 @@ V1 = "/services/api/x/users/v1/employees"
 
 
 def render_employee_v1(context: Context, person: Person, *, whole: bool) -> Json:
-    """Render an employee of version 1. Lists have neither groups nor fields."""
+    """Renders an employee of version 1. Lists have neither groups nor fields."""
     row = render_employee(context, person, "userId")
     units = index_units(context.snapshot)
     custom = [
@@ -249,7 +249,7 @@ def _succeed(context: Context, data: object) -> Json:
 
 
 def _list_members(member: str, render: Callable[[Context, Person], Json]) -> Callable[[Call], Json]:
-    """Return a handler that lists something of all persons in pages."""
+    """Returns a handler that lists something of all persons in pages."""
 
     def handle(call: Call) -> Json:
         context, size, number = call.context, PAGE_SIZE, call.parse_number("pagenumber", 1)

@@ -28,7 +28,7 @@ LIST = "list"
 
 
 def render_requisition(context: Context, row: Opening) -> Json:
-    """Render a requisition. Two members have the vendor's misspelled names."""
+    """Renders a requisition. Two members have the vendor's misspelled names."""
     people = context.company.people
     manager = people[row.recruiter_ids[0]] if row.recruiter_ids and row.recruiter_ids[0] in people else None
     return {
@@ -89,7 +89,7 @@ def _list_requisitions(call: Call) -> Response:
 
 
 def render_applicant(context: Context, row: Application) -> Json:
-    """Render an application."""
+    """Renders an application."""
     who = context.company.candidates[row.candidate_id]
     moved = row.transitions[-1].entered_at if row.transitions else row.created_at
     return {

@@ -89,17 +89,17 @@ class Call:
     given: dict[str, str]
 
     def make_error(self, status: int, text: str | None = None) -> ApiError:
-        """Return an error in the format of the route."""
+        """Returns an error in the format of the route."""
         return ApiError(self.route.error_builder(self.request)(status, text))
 
     def make_bad_request(self, name: str, sentence: str) -> ApiError:
-        """Return the error for an invalid parameter."""
+        """Returns the error for an invalid parameter."""
         if self.route.family == NEW:
             return ApiError(make_validation_error(BAD_REQUEST, {name: sentence}))
         return self.make_error(BAD_REQUEST, f"{name}: {sentence}")
 
     def parse_day(self, name: str, text: str | None) -> date | None:
-        """Parse a date."""
+        """Parses a date."""
         if text is None:
             return None
         try:
@@ -108,7 +108,7 @@ class Call:
             raise self.make_bad_request(name, "must be a date such as 2024-01-31") from error
 
     def parse_number(self, name: str, usual: int, most: int | None = None) -> int:
-        """Parse a positive integer."""
+        """Parses a positive integer."""
         text = self.given.get(name.lower() if self.route.family == OLD else name)
         if text is None:
             return usual
@@ -117,19 +117,19 @@ class Call:
         return int(text)
 
     def page(self, rows: list[Json], name: str, usual: int, most: int | None = None) -> list[Json]:
-        """Return the requested page of rows. The parameter with this name is its number."""
+        """Returns the requested page of rows. The parameter with this name is its number."""
         number, size = self.parse_number(name, 1), self.parse_number("pageSize", usual, most) if most else usual
         return rows[(number - 1) * size : number * size]
 
     def find_person(self) -> Person:
-        """Return the person with the id in the path, or fail with 404."""
+        """Returns the person with the id in the path, or fail with 404."""
         text, people = self.parts["id"], self.context.company.people
         if not (text.isascii() and text.isdigit()) or int(text) not in people:
             raise self.make_error(NOT_FOUND)
         return people[int(text)]
 
     def find(self, rows: Iterable[Json], parameter: str = "id") -> Json:
-        """Return the row with the id in the path, or fail with 404."""
+        """Returns the row with the id in the path, or fail with 404."""
         for row in rows:
             if str(row["id"]) == self.parts[parameter]:
                 return row
@@ -158,7 +158,7 @@ class Route:
     limited: str = ""
 
     def error_builder(self, request: Request) -> Callable[..., Response]:
-        """Return a function that builds errors in the family's format."""
+        """Returns a function that builds errors in the family's format."""
         if self.family == BULK:
             return lambda status, text=None: make_bulk_error(status, text or MESSAGES.get(status, "Error"))
         if self.family == NEW or wants_json(request):
@@ -168,7 +168,7 @@ class Route:
         )
 
     def handle(self, context: Context, parts: dict[str, str], request: Request) -> Response:
-        """Handle an authorized request. Rejects unknown and repeated parameters."""
+        """Handles an authorized request. Rejects unknown and repeated parameters."""
         fold: Callable[[str], str] = str.lower if self.family == OLD else str
         given = {fold(name): text for name, text in request.query}
         call = Call(context, self, request, parts, given)
@@ -185,12 +185,12 @@ class Route:
 
 
 def wants_json(request: Request) -> bool:
-    """Return whether the client explicitly accepts JSON. The older services default to XML."""
+    """Returns whether the client explicitly accepts JSON. The older services default to XML."""
     return "application/json" in request.headers.get("accept", "").lower()
 
 
 def as_xml(members: Json, status: int = 200) -> Response:
-    """Return an XML response of the older services."""
+    """Returns an XML response of the older services."""
     inner = "".join(_write_element(name, value) for name, value in members.items())
     body = f"{XML_HEAD}{inner}{XML_TAIL}"
     return Response(status, body.encode(), {"content-type": XML_TYPE})
@@ -209,20 +209,20 @@ def _write_element(name: str, value: Any) -> str:  # noqa: ANN401  any JSON
 
 
 def make_older_response(call: Call, data: Any, total: int | None = None) -> Response:  # noqa: ANN401  any JSON
-    """Return a response of the older services."""
+    """Returns a response of the older services."""
     counted = {} if total is None else {"totalRecords": total}
     body: Json = {"status": "200", "timestamp": format_time(), **counted, "data": data}
     return make_json_response(body, media_type=JSON_TYPE) if wants_json(call.request) else as_xml(body)
 
 
 def make_newer_response(context: Context, rows: list[Json], **more: object) -> Response:
-    """Return a response of the newer services."""
+    """Returns a response of the newer services."""
     timestamp = f"{context.store.clock.now().replace(tzinfo=None).isoformat()}.9545447Z"
     return make_json_response({"timestamp": timestamp, **more, "count": len(rows), "data": rows}, media_type=JSON_TYPE)
 
 
 def make_token_page(call: Call, rows: list[Json], size: int, member: str = "nextPageToken") -> Response:
-    """Return a page of rows ordered by id, with a token for the next page that is valid for five minutes."""
+    """Returns a page of rows ordered by id, with a token for the next page that is valid for five minutes."""
     cursors, now = call.context.cursors, call.context.store.clock.seconds()
     filters = sorted([*item] for item in call.given.items() if item[0] not in {"nextPageToken", "pageSize"})
     asked = {"path": call.request.path, "size": size, "filters": filters}

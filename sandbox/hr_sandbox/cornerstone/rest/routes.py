@@ -31,10 +31,10 @@ class Rest:
         self.context = Context(store)
 
     def records(self, stream: str, first: date, last: date) -> list[Json]:
-        """Return the rows of a stream. Values from the path have names that begin with an underscore."""
+        """Returns the rows of a stream. Values from the path have names that begin with an underscore."""
         return list(STREAMS[check_choice("stream", stream, STREAMS)](self.context, first, last))
 
     def set_mode(self, stream: str, mode: str) -> Json:
-        """Set the mode of a stream."""
+        """Sets the mode of a stream."""
         self.context.modes[stream] = check_choice("mode", mode, (NORMAL, *MODES.get(stream, ())))
         return {"path": stream, "mode": mode, "id": None}

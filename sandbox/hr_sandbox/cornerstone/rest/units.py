@@ -23,7 +23,7 @@ TYPES: list[Json] = [
 
 
 def render_units(context: Context) -> list[Json]:
-    """Return all units except the vendor's own."""
+    """Returns all units except the vendor's own."""
     found = [
         {
             "id": row["ou_id"],
@@ -68,7 +68,7 @@ def _list_units(call: Call) -> Response:
 
 
 def render_names(row: Json) -> list[Json]:
-    """Return the names of a unit in the languages that it was translated to."""
+    """Returns the names of a unit in the languages that it was translated to."""
     many = stable_number("languages", row["id"]) % (len(LANGUAGES) + 1)
     return [
         {"ouId": row["id"], "language": language, "name": f"{row['name']} ({language})", "description": None}

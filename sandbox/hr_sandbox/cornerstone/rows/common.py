@@ -19,20 +19,20 @@ SYSTEM_USERS = ((-6005, "CSOD", "Support"), (-7, "System", "User"))
 
 
 def to_ticks_or_none(day: date | None) -> int | None:
-    """Convert a date or timestamp to ticks."""
+    """Converts a date or timestamp to ticks."""
     return None if day is None else to_ticks(day)
 
 
 def make_user_id(person: Person) -> str:
-    """Return a person's User ID."""
+    """Returns a person's User ID."""
     return f"NLI-{person.id:05}"
 
 
 def make_login(person: Person) -> str:
-    """Return a person's login name."""
+    """Returns a person's login name."""
     return f"{person.email.partition('@')[0]}.{person.id}"
 
 
 def full_name(person: Person | None) -> str | None:
-    """Return a person's full name."""
+    """Returns a person's full name."""
     return None if person is None else f"{person.first_name} {person.last_name}"

@@ -26,7 +26,7 @@ PROXY = 700  # added to an assignment's id in the table of its users
 
 @builds("training_core", "vw_rpt_training")
 def list_trainings(snapshot: Snapshot) -> Iterator[Row]:
-    """Yield all trainings."""
+    """Yields all trainings."""
     for row in snapshot.trainings:
         starts = row.created + 30 * DAY if row.parent_id else None
         yield {
@@ -49,7 +49,7 @@ def list_trainings(snapshot: Snapshot) -> Iterator[Row]:
 
 @builds("training_local_core")
 def list_local_trainings(snapshot: Snapshot) -> Iterator[Row]:
-    """Yield the titles of trainings in one to three languages. Some have the culture 0."""
+    """Yields the titles of trainings in one to three languages. Some have the culture 0."""
     for row in snapshot.trainings:
         cultures = (0,) if row.index % 29 == 0 else range(1, 2 + stable_number("cultures", row.index) % 3)
         for culture in cultures:
@@ -64,14 +64,14 @@ def list_local_trainings(snapshot: Snapshot) -> Iterator[Row]:
 
 @builds("training_type_core")
 def list_training_types(_snapshot: Snapshot) -> Iterator[Row]:
-    """Yield the types of trainings. Their codes are padded with blanks."""
+    """Yields the types of trainings. Their codes are padded with blanks."""
     for code, number, title, _ in TRAINING_TYPES:
         yield {"object_type": f"{code:4}", "object_type_id": number, "description": title}
 
 
 @builds("training_type_local_core")
 def list_local_training_types(snapshot: Snapshot) -> Iterator[Row]:
-    """Yield the titles of the types."""
+    """Yields the titles of the types."""
     for row in list_training_types(snapshot):
         for culture, name, _ in CULTURES:
             yield {**row, "culture_id": culture, "description": f"{row['description']} ({name})"}
@@ -79,14 +79,14 @@ def list_local_training_types(snapshot: Snapshot) -> Iterator[Row]:
 
 @builds("training_cf_core", "vw_rpt_training_cf")
 def list_training_fields(snapshot: Snapshot) -> Iterator[Row]:
-    """Yield the custom fields of trainings."""
+    """Yields the custom fields of trainings."""
     for row in snapshot.trainings:
         yield {"object_id": row.object_id, "train_cf_object_id": row.object_id}
 
 
 @builds("curriculum_structure_core", "vw_rpt_training_curricula")
 def list_curricula(snapshot: Snapshot) -> Iterator[Row]:
-    """Yield the content of curricula."""
+    """Yields the content of curricula."""
     parts = [row for row in snapshot.trainings if row.type != "CURR"]
     for curriculum in snapshot.trainings:
         if curriculum.type != "CURR":
@@ -104,7 +104,7 @@ def list_curricula(snapshot: Snapshot) -> Iterator[Row]:
 
 @builds("training_ilt_session_core")
 def list_sessions(snapshot: Snapshot) -> Iterator[Row]:
-    """Yield the sessions of events."""
+    """Yields the sessions of events."""
     for row in snapshot.trainings:
         if row.parent_id:
             starts = row.created + 30 * DAY
@@ -117,13 +117,13 @@ def list_sessions(snapshot: Snapshot) -> Iterator[Row]:
 
 @builds("transcript_core", "vw_rpt_transcript")
 def list_transcripts(snapshot: Snapshot) -> Iterator[Row]:
-    """Yield all transcripts."""
+    """Yields all transcripts."""
     for row in snapshot.transcripts:
         yield make_transcript_row(row)
 
 
 def make_transcript_row(row: Transcript) -> Row:
-    """Return the row of a transcript."""
+    """Returns the row of a transcript."""
     return {
         **pick_fields(row, "reg_num", transc_user_id="user_id", user_lo_status_id="status_id"),
         **pick_fields(row, is_latest_reg_num="latest", user_lo_create_dt="created", user_lo_reg_dt="created"),
@@ -144,7 +144,7 @@ def make_transcript_row(row: Transcript) -> Row:
 
 @builds("transcript_cf_core", "vw_rpt_transcript_cf")
 def list_transcript_fields(snapshot: Snapshot) -> Iterator[Row]:
-    """Yield the custom fields of transcripts, once per training and person."""
+    """Yields the custom fields of transcripts, once per training and person."""
     for row in snapshot.transcripts:
         if row.latest:
             user_id, object_id = row.user_id, row.training.object_id
@@ -156,7 +156,7 @@ def list_transcript_fields(snapshot: Snapshot) -> Iterator[Row]:
 
 @builds("training_assignment_core")
 def list_assignments(snapshot: Snapshot) -> Iterator[Row]:
-    """Yield all assignments."""
+    """Yields all assignments."""
     for number in range(1, ASSIGNMENTS + 1):
         yield {
             "assignment_id": number,
@@ -168,7 +168,7 @@ def list_assignments(snapshot: Snapshot) -> Iterator[Row]:
 
 @builds("training_assignment_user_core")
 def list_assigned_users(snapshot: Snapshot) -> Iterator[Row]:
-    """Yield the users of each assignment."""
+    """Yields the users of each assignment."""
     seen = sorted({(row.assignment_id, row.user_id) for row in snapshot.transcripts if row.assignment_id})
     for number, user_id in seen:
         removed = stable_chance(5, "removed", number, user_id)
@@ -177,7 +177,7 @@ def list_assigned_users(snapshot: Snapshot) -> Iterator[Row]:
 
 @builds("transcript_assignment_core", "transcript_src_assignment_core")
 def list_sources(snapshot: Snapshot) -> Iterator[Row]:
-    """Yield the assignment of each transcript."""
+    """Yields the assignment of each transcript."""
     for row in snapshot.transcripts:
         if row.assignment_id:
             yield {
@@ -203,27 +203,27 @@ APPLICANT_STATUSES = (NEW, *STEPS.values())
 
 
 def translate_applicant_status(row: Application) -> str:
-    """Return the status of an application."""
+    """Returns the status of an application."""
     return STEPS.get(row.transitions[-1].stage.kind, NEW) if row.transitions else NEW
 
 
 @builds("culture_core", "vw_rpt_culture")
 def list_cultures(_snapshot: Snapshot) -> Iterator[Row]:
-    """Yield the portal's languages."""
+    """Yields the portal's languages."""
     for number, name, title in CULTURES:
         yield {"culture_id": number, "culture_name": name, "title": title}
 
 
 @builds("vw_rpt_transcript_status")
 def list_statuses(_snapshot: Snapshot) -> Iterator[Row]:
-    """Yield the statuses of transcripts."""
+    """Yields the statuses of transcripts."""
     for number, name in STATUSES:
         yield {"status_id": number, "status": name}
 
 
 @builds("transcript_status_local_core")
 def list_local_statuses(snapshot: Snapshot) -> Iterator[Row]:
-    """Yield the titles of the statuses."""
+    """Yields the titles of the statuses."""
     for row in list_statuses(snapshot):
         for culture, name, _ in CULTURES:
             yield {**row, "culture_id": culture, "status_name": f"{row['status']} ({name})"}
@@ -231,7 +231,7 @@ def list_local_statuses(snapshot: Snapshot) -> Iterator[Row]:
 
 @builds("user_type_local_core")
 def list_user_types(_snapshot: Snapshot) -> Iterator[Row]:
-    """Yield the types of users."""
+    """Yields the types of users."""
     for number, name in ((1, "Employee"), (2, "Contractor")):
         for culture, _, _ in CULTURES:
             yield {"user_type_id": number, "culture_id": culture, "user_type": name, "is_default": culture == 1}
@@ -239,7 +239,7 @@ def list_user_types(_snapshot: Snapshot) -> Iterator[Row]:
 
 @builds("vw_rpt_recruiting")
 def list_requisitions(snapshot: Snapshot) -> Iterator[Row]:
-    """Yield open and closed requisitions."""
+    """Yields open and closed requisitions."""
     for row in snapshot.company.openings:
         yield {
             "_key": (row.id,),
@@ -252,7 +252,7 @@ def list_requisitions(snapshot: Snapshot) -> Iterator[Row]:
 
 @builds("vw_rpt_applicant")
 def list_applicants(snapshot: Snapshot) -> Iterator[Row]:
-    """Yield the applicant of each application."""
+    """Yields the applicant of each application."""
     for row in snapshot.company.applications:
         yield {
             "_key": (row.id,),
@@ -265,7 +265,7 @@ def list_applicants(snapshot: Snapshot) -> Iterator[Row]:
 
 @builds("training_purchase_core", "vw_rpt_transaction")
 def list_purchases(snapshot: Snapshot) -> Iterator[Row]:
-    """Yield payments and refunds for trainings."""
+    """Yields payments and refunds for trainings."""
     for row in snapshot.transcripts:
         if not row.training.price:
             continue

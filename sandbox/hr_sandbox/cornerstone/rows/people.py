@@ -47,7 +47,7 @@ MEMBER = 2  # the status of a membership
 
 @builds("ou_cf_core", "ou_core", "vw_rpt_ou", "vw_rpt_ou_cf", "vw_rpt_ou_cf2")
 def list_units(snapshot: Snapshot) -> Iterator[Row]:
-    """Return all units including groups."""
+    """Returns all units including groups."""
     company = snapshot.company
     yield _make_unit(SYSTEM_UNIT, DIVISION, "System", "SYS", None, active=True)
     for division in company.departments:
@@ -87,12 +87,12 @@ def _make_unit(
 
 @lru_cache(2)
 def index_units(snapshot: Snapshot) -> dict[int, Row]:
-    """Return the units by id."""
+    """Returns the units by id."""
     return {row["ou_id"]: row for row in list_units(snapshot)}
 
 
 def list_placements(snapshot: Snapshot, person_id: int) -> Iterator[tuple[int, int]]:
-    """Return the types and ids of a user's units, without groups."""
+    """Returns the types and ids of a user's units, without groups."""
     job = snapshot.employments.get(person_id)
     if job is None:
         return
@@ -113,7 +113,7 @@ def list_placements(snapshot: Snapshot, person_id: int) -> Iterator[tuple[int, i
 
 @builds("user_groups_core", "vw_rpt_user_groups")
 def list_group_members(snapshot: Snapshot) -> Iterator[Row]:
-    """Yield the members of groups."""
+    """Yields the members of groups."""
     managers = {row.supervisor_id for row in snapshot.employments.values()}
     for number, _, _ in SYSTEM_USERS:
         for index in (1, 2):
@@ -133,7 +133,7 @@ def _make_member(user_id: int, kind: int, ou_id: int) -> Row:
 
 @builds("user_ou_core", "vw_rpt_user_ou")
 def list_memberships(snapshot: Snapshot) -> Iterator[Row]:
-    """Yield the members of units and groups."""
+    """Yields the members of units and groups."""
     for person in snapshot.people:
         for kind, number in list_placements(snapshot, person.id):
             yield _make_member(person.id, kind, number)
@@ -142,7 +142,7 @@ def list_memberships(snapshot: Snapshot) -> Iterator[Row]:
 
 @builds("ou_hierarchy_core")
 def list_hierarchy(snapshot: Snapshot) -> Iterator[Row]:
-    """Yield each unit with all of its ancestors and itself."""
+    """Yields each unit with all of its ancestors and itself."""
     found = index_units(snapshot)
     for number in found:
         path = [number]
@@ -160,14 +160,14 @@ def list_hierarchy(snapshot: Snapshot) -> Iterator[Row]:
 
 @builds("ou_type_core", "vw_rpt_ou_type")
 def list_types(_snapshot: Snapshot) -> Iterator[Row]:
-    """Yield the types of units, including custom ones."""
+    """Yields the types of units, including custom ones."""
     for row in UNIT_TYPES:
         yield {"type_id": row.id, "title": row.title, "is_custom": row.custom}
 
 
 @builds("ou_type_local_core")
 def list_local_types(snapshot: Snapshot) -> Iterator[Row]:
-    """Yield the titles of the types in each language."""
+    """Yields the titles of the types in each language."""
     for row in list_types(snapshot):
         for culture, name, _ in CULTURES:
             yield {**row, "culture_id": culture, "title": f"{row['title']} ({name})", "is_default": culture == 1}
@@ -175,7 +175,7 @@ def list_local_types(snapshot: Snapshot) -> Iterator[Row]:
 
 @builds("ou_local_core")
 def list_local_units(snapshot: Snapshot) -> Iterator[Row]:
-    """Yield the titles of units in two languages."""
+    """Yields the titles of units in two languages."""
     for row in list_units(snapshot):
         for culture in (1, 2):
             yield {
@@ -189,7 +189,7 @@ def list_local_units(snapshot: Snapshot) -> Iterator[Row]:
 
 @builds("user_ou_pivoted_core", "vw_rpt_user_ou_info")
 def list_pivoted(snapshot: Snapshot) -> Iterator[Row]:
-    """Yield a row per user with a column per type of unit."""
+    """Yields a row per user with a column per type of unit."""
     for person in snapshot.people:
         mine = dict(list_placements(snapshot, person.id))
         row: Row = {"user_id": person.id}
@@ -212,7 +212,7 @@ COLUMNS_OF = {
 
 @builds("users_core", "vw_rpt_user_base")
 def list_users(snapshot: Snapshot) -> Iterator[Row]:
-    """Yield the users of the object."""
+    """Yields the users of the object."""
     for number, first, last in SYSTEM_USERS:
         yield {
             "user_id": number,
@@ -265,7 +265,7 @@ def _make_user(snapshot: Snapshot, person: Person) -> Row:
 
 @builds("vw_rpt_user")
 def list_wide_users(snapshot: Snapshot) -> Iterator[Row]:
-    """Yield the users of the view, with their managers and units."""
+    """Yields the users of the view, with their managers and units."""
     people, units = snapshot.company.people, index_units(snapshot)
     for row in list_users(snapshot):
         number = row["user_mgr_id"]
@@ -301,7 +301,7 @@ def list_wide_users(snapshot: Snapshot) -> Iterator[Row]:
 
 @builds("users_cf_core", "vw_rpt_user_cf")
 def list_user_fields(snapshot: Snapshot) -> Iterator[Row]:
-    """Yield the custom fields of users."""
+    """Yields the custom fields of users."""
     for row in list_users(snapshot):
         number = row["user_id"]
         person = snapshot.company.people[number] if number > 0 else None

@@ -19,7 +19,7 @@ builds = Builders()
 
 
 def find_latest_employments(company: Company) -> dict[int, Employment]:
-    """Return the latest employment of each person."""
+    """Returns the latest employment of each person."""
     found: dict[int, Employment] = {}
     for row in company.employments:
         best = found.get(row.person_id)
@@ -29,17 +29,17 @@ def find_latest_employments(company: Company) -> dict[int, Employment]:
 
 
 def find_last_day_away(row: Absence) -> date | None:
-    """Return the last day of an absence. Absences in days end at the following midnight."""
+    """Returns the last day of an absence. Absences in days end at the following midnight."""
     if row.ends_at is None:
         return None
     return row.ends_at.date() if row.start_half is None else (row.ends_at - timedelta(1)).date()
 
 
 def to_cents(amount: float) -> int:
-    """Return hundredths, which the vendor uses for money, hours and percentages."""
+    """Returns hundredths, which the vendor uses for money, hours and percentages."""
     return round(amount * 100)
 
 
 def to_minor_units(amount: float, currency: str) -> int:
-    """Return an amount in the currency's minor unit."""
+    """Returns an amount in the currency's minor unit."""
     return round(amount) if currency in ZERO_DECIMAL_CURRENCIES else to_cents(amount)

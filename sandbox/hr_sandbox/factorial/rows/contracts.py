@@ -37,7 +37,7 @@ PERIODS = 4  # ids per contract for its periods
 
 @builds("contracts/contracts")
 def list_contracts(company: Company) -> Iterator[Row]:
-    """Yield one contract per employment."""
+    """Yields one contract per employment."""
     for row in company.employments:
         yield {
             **pick_fields(row, "id", "updated_at", employee_id="person_id", starts_on="start_date"),
@@ -47,7 +47,7 @@ def list_contracts(company: Company) -> Iterator[Row]:
 
 @builds("contracts/contract_versions")
 def list_versions(company: Company) -> Iterator[Row]:
-    """Yield a version for the beginning of each contract and for each raise."""
+    """Yields a version for the beginning of each contract and for each raise."""
     for row in company.employments:
         pay = _find_pay(company, row)
         first = pay[0] if pay and pay[0].effective_from <= row.start_date else None
@@ -100,7 +100,7 @@ def _make_version(company: Company, row: Employment, pay: Compensation | None, n
 
 
 def _make_country_fields(country: str, number: int) -> Row:
-    """Return the fields that only apply to one country, as null for the others."""
+    """Returns the fields that only apply to one country, as null for the others."""
     found: Row = dict.fromkeys(LOCAL)
     if country in TYPES:
         field, kinds = TYPES[country]
@@ -113,7 +113,7 @@ def _make_country_fields(country: str, number: int) -> Row:
 
 @builds("contracts/reference_contracts")
 def list_reference_contracts(company: Company) -> Iterator[Row]:
-    """Yield the current version of each person: else the next one, else the last one."""
+    """Yields the current version of each person: else the next one, else the last one."""
     today = company.today
     of_person: dict[int, list[Row]] = {}
     for row in list_versions(company):
@@ -128,7 +128,7 @@ def list_reference_contracts(company: Company) -> Iterator[Row]:
 
 @builds("contracts/contract_version_histories")
 def list_histories(company: Company) -> Iterator[Row]:
-    """Yield each version when it was created and when it was updated."""
+    """Yields each version when it was created and when it was updated."""
     for row in list_versions(company):
         same = {
             **row,
@@ -148,7 +148,7 @@ def list_histories(company: Company) -> Iterator[Row]:
 
 @builds("contracts/contract_version_meta_data")
 def list_meta_data(company: Company) -> Iterator[Row]:
-    """Yield the origin of each version."""
+    """Yields the origin of each version."""
     for row in list_versions(company):
         action = "create" if row["id"] == row["contracts_contract_id"] else "salary_change"
         yield {"contract_version_id": row["id"], "action_type": action}
@@ -156,7 +156,7 @@ def list_meta_data(company: Company) -> Iterator[Row]:
 
 @builds("contracts/contract_activity_periods")
 def list_activity_periods(company: Company) -> Iterator[Row]:
-    """Yield one active period per contract. Some contain a pause."""
+    """Yields one active period per contract. Some contain a pause."""
     for row in company.employments:
         start, end = row.start_date, row.end_date
         days = [start, end]
@@ -176,7 +176,7 @@ def list_activity_periods(company: Company) -> Iterator[Row]:
 
 @builds("contracts/compensations")
 def list_compensations(company: Company) -> Iterator[Row]:
-    """Yield additional compensations."""
+    """Yields additional compensations."""
     kinds = {kind.id: kind for kind in company.compensation_types}
     stints = {row.person_id: row.id for row in company.employments}
     for row in company.compensations:
@@ -196,7 +196,7 @@ def list_compensations(company: Company) -> Iterator[Row]:
 
 @builds("payroll/supplements")
 def list_supplements(company: Company) -> Iterator[Row]:
-    """Yield one-time payments."""
+    """Yields one-time payments."""
     kinds = {kind.id for kind in company.compensation_types if kind.category == "ONE_TIME"}
     for row in company.compensations:
         if row.type_id in kinds:
@@ -211,7 +211,7 @@ def list_supplements(company: Company) -> Iterator[Row]:
 
 @builds("contracts/materialized_templates")
 def list_templates(company: Company) -> Iterator[Row]:
-    """Yield the contract fields of the company, a country or a legal entity."""
+    """Yields the contract fields of the company, a country or a legal entity."""
     home = str(to_api_id(find_company_id(company)))
     countries = sorted({row.country.lower() for row in company.legal_entities})
     yield {
@@ -231,7 +231,7 @@ def list_templates(company: Company) -> Iterator[Row]:
 
 
 def declare_contract_types(resource: str) -> None:
-    """Declare the contract types of a country. The last third is archived."""
+    """Declares the contract types of a country. The last third is archived."""
 
     @builds(resource)
     def build(_company: Company) -> Iterator[Row]:
@@ -246,7 +246,7 @@ for _country in ("french", "german", "portuguese", "spanish"):
 
 @builds("employee_updates/terminations")
 def list_terminations(company: Company) -> Iterator[Row]:
-    """Yield terminations for bookkeepers."""
+    """Yields terminations for bookkeepers."""
     for row in company.employments:
         if row.termination:
             yield {
@@ -258,7 +258,7 @@ def list_terminations(company: Company) -> Iterator[Row]:
 
 @builds("employee_updates/new_hires")
 def list_new_hires(company: Company) -> Iterator[Row]:
-    """Yield the hires of the last two years for bookkeepers."""
+    """Yields the hires of the last two years for bookkeepers."""
     since = company.today - timedelta(730)
     seen: set[int] = set()
     for row in company.employments:

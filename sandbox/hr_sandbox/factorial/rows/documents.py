@@ -32,7 +32,7 @@ KINDS = (
 
 @builds("documents/documents")
 def list_documents(company: Company) -> Iterator[Row]:
-    """Yield documents. Some are in the trash, and some are not assigned yet."""
+    """Yields documents. Some are in the trash, and some are not assigned yet."""
     for row in company.documents:
         trashed = stable_chance(TRASHED, "trash", row.id)
         pending = not trashed and stable_chance(UNASSIGNED, "whose", row.id)
@@ -54,7 +54,7 @@ def list_documents(company: Company) -> Iterator[Row]:
 
 @builds("documents/folders")
 def list_folders(company: Company) -> Iterator[Row]:
-    """Yield one folder per document category."""
+    """Yields one folder per document category."""
     for row in company.document_categories:
         yield {
             **pick_fields(row, "id", "name"),
@@ -66,7 +66,7 @@ def list_folders(company: Company) -> Iterator[Row]:
 
 @builds("api_public/credentials")
 def list_credentials(company: Company) -> Iterator[Row]:
-    """Yield the credentials of the company's key."""
+    """Yields the credentials of the company's key."""
     user = ("email", "login_email", "full_name", "first_name", "last_name", "role", "employee_id")
     yield {
         "id": "access-0",
@@ -85,7 +85,7 @@ def list_credentials(company: Company) -> Iterator[Row]:
 
 @builds("api_public/webhook_subscriptions")
 def list_subscriptions(company: Company) -> Iterator[Row]:
-    """Yield one subscription per kind of event. Each contains its secret."""
+    """Yields one subscription per kind of event. Each contains its secret."""
     for row in company.webhooks:
         for index, kind in enumerate(KINDS[: 2 + len(row.names) // 2]):
             number = (row.id + 1) * 10 + index

@@ -25,7 +25,7 @@ SOURCES = "ats/candidate_sources"
 
 @builds("ats/job_postings")
 def list_job_postings(company: Company) -> Iterator[Row]:
-    """Yield all job postings, including closed ones."""
+    """Yields all job postings, including closed ones."""
     for row in company.openings:
         office = company.offices.find(str(row.office_id))
         yield {
@@ -37,14 +37,14 @@ def list_job_postings(company: Company) -> Iterator[Row]:
 
 
 def _list_stages(company: Company, opening: Opening) -> list[tuple[str, str]]:
-    """Return the name and kind of each phase."""
+    """Returns the name and kind of each phase."""
     own = company.categories[opening.category_id].stages
     middle = [(stage.name or "", KINDS.get(stage.kind, "normal")) for stage in own]
     return [("New", "initial"), *middle, ("Hired", "hired")]
 
 
 def _find_phase(company: Company, opening: Opening, stage: Stage) -> int:
-    """Return the id of the phase of a stage."""
+    """Returns the id of the phase of a stage."""
     names = [name for name, _ in _list_stages(company, opening)]
     place = names.index(stage.name) if stage.name in names else 0
     return opening.id * PHASES + (len(names) - 1 if stage.kind == HIRED else place)
@@ -52,7 +52,7 @@ def _find_phase(company: Company, opening: Opening, stage: Stage) -> int:
 
 @builds("ats/application_phases")
 def list_phases(company: Company) -> Iterator[Row]:
-    """Yield the phases of each posting with the number of applications."""
+    """Yields the phases of each posting with the number of applications."""
     inside: dict[int, list[Application]] = {}
     for row in company.applications:
         opening = company.openings[row.opening_id]
@@ -78,7 +78,7 @@ def list_phases(company: Company) -> Iterator[Row]:
 
 @builds("ats/candidates")
 def list_candidates(company: Company) -> Iterator[Row]:
-    """Yield all candidates."""
+    """Yields all candidates."""
     applied: dict[int, list[Application]] = {}
     for application in company.applications:
         applied.setdefault(application.candidate_id, []).append(application)
@@ -98,7 +98,7 @@ def list_candidates(company: Company) -> Iterator[Row]:
 
 @builds("ats/applications")
 def list_applications(company: Company) -> Iterator[Row]:
-    """Yield all applications with their last phase."""
+    """Yields all applications with their last phase."""
     reasons = list_keys("ats/rejection_reasons")
     sources = list_keys(SOURCES)
     people = {row.email: row.id for row in company.people}

@@ -33,7 +33,7 @@ KINDS = {
 
 @builds("employees/employees")
 def list_employees(company: Company) -> Iterator[Row]:
-    """Yield all employees, including former ones."""
+    """Yields all employees, including former ones."""
     current = find_latest_employments(company)
     managers = {row.supervisor_id for row in current.values()}
     for person in company.people:
@@ -78,7 +78,7 @@ def _make_employee(company: Company, person: Person, job: Employment | None) -> 
 
 @builds("teams/teams")
 def list_teams(company: Company) -> Iterator[Row]:
-    """Yield teams with their current and former members."""
+    """Yields teams with their current and former members."""
     members: dict[int, list[int]] = {}
     for row in find_latest_employments(company).values():
         if row.team_id is not None:
@@ -95,7 +95,7 @@ def list_teams(company: Company) -> Iterator[Row]:
 
 @builds("teams/memberships")
 def list_memberships(company: Company) -> Iterator[Row]:
-    """Yield the members of teams."""
+    """Yields the members of teams."""
     leads = {team["id"]: team["lead_ids"] for team in list_teams(company)}
     for row in find_latest_employments(company).values():
         if row.team_id is not None:
@@ -112,7 +112,7 @@ def list_memberships(company: Company) -> Iterator[Row]:
 
 @builds("custom_fields/fields")
 def list_fields(company: Company) -> Iterator[Row]:
-    """Yield the custom fields."""
+    """Yields the custom fields."""
     for index, row in enumerate(company.attributes):
         label = row.label or ""
         yield {"id": 700 + index, "label_text": label, "field_type": KINDS[row.type], "slug": row.id, "position": index}
@@ -120,14 +120,14 @@ def list_fields(company: Company) -> Iterator[Row]:
 
 @builds("custom_fields/resource_fields")
 def list_resource_fields(company: Company) -> Iterator[Row]:
-    """Yield the custom fields of employees."""
+    """Yields the custom fields of employees."""
     for index, _ in enumerate(company.attributes):
         yield {"id": 800 + index, "field_id": 700 + index}
 
 
 @builds("custom_fields/values")
 def list_values(company: Company) -> Iterator[Row]:
-    """Yield the values of custom fields."""
+    """Yields the values of custom fields."""
     places = {row.id: (index, row) for index, row in enumerate(company.attributes)}
     for person in company.people:
         for name, value in person.attributes.items():
@@ -150,14 +150,14 @@ def list_values(company: Company) -> Iterator[Row]:
 
 @builds("payroll/family_situations")
 def list_family_situations(company: Company) -> Iterator[Row]:
-    """Yield one family situation per employee."""
+    """Yields one family situation per employee."""
     for person in company.people:
         yield {"id": person.id + 50_000, "employee_id": person.id}
 
 
 @builds("payroll_employees/german_employee_data")
 def list_german_data(company: Company) -> Iterator[Row]:
-    """Yield payroll data of employees in Germany."""
+    """Yields payroll data of employees in Germany."""
     german = {row.id for row in company.legal_entities if row.country == "DE"}
     for row in find_latest_employments(company).values():
         if row.legal_entity_id in german:
@@ -166,7 +166,7 @@ def list_german_data(company: Company) -> Iterator[Row]:
 
 @builds("payroll_employees/identifiers")
 def list_identifiers(company: Company) -> Iterator[Row]:
-    """Yield identifiers. A few are foreign, of employees who work abroad."""
+    """Yields identifiers. A few are foreign, of employees who work abroad."""
     for row in find_latest_employments(company).values():
         where = company.legal_entities[row.legal_entity_id].country
         country = "de" if where == "DE" else ("it", "pt", None)[row.person_id % 3]

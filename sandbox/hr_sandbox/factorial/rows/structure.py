@@ -29,7 +29,7 @@ STATUSES = ("enabled", "enabled", "disabled", "deleted")
 
 @builds("companies/legal_entities")
 def list_legal_entities(company: Company) -> Iterator[Row]:
-    """Yield legal entities."""
+    """Yields legal entities."""
     for row in company.legal_entities:
         yield {
             **pick_fields(row, "id", "currency", legal_name="name"),
@@ -40,7 +40,7 @@ def list_legal_entities(company: Company) -> Iterator[Row]:
 
 @builds("locations/locations")
 def list_locations(company: Company) -> Iterator[Row]:
-    """Yield offices."""
+    """Yields offices."""
     for index, row in enumerate(company.offices):
         yield {
             **pick_fields(row, "id", "name", "timezone", "city"),
@@ -52,7 +52,7 @@ def list_locations(company: Company) -> Iterator[Row]:
 
 @builds("finance/cost_centers")
 def list_cost_centers(company: Company) -> Iterator[Row]:
-    """Yield cost centers."""
+    """Yields cost centers."""
     current: dict[int, int] = {}
     ever: dict[int, set[int]] = {}
     for job in find_latest_employments(company).values():
@@ -74,7 +74,7 @@ def list_cost_centers(company: Company) -> Iterator[Row]:
 
 @builds("finance/cost_center_memberships")
 def list_cost_center_memberships(company: Company) -> Iterator[Row]:
-    """Yield the cost centers of employees, with start dates."""
+    """Yields the cost centers of employees, with start dates."""
     for row in company.employments:
         for number, share in row.cost_centers:
             yield {
@@ -88,7 +88,7 @@ def list_cost_center_memberships(company: Company) -> Iterator[Row]:
 
 @builds("job_catalog/roles")
 def list_roles(company: Company) -> Iterator[Row]:
-    """Yield job families."""
+    """Yields job families."""
     for number, family in _number_families(company).items():
         yield {"id": number, "name": family, "archived": False}
 
@@ -100,7 +100,7 @@ def _number_families(company: Company) -> dict[int, str]:
 
 @builds("job_catalog/levels")
 def list_levels(company: Company) -> Iterator[Row]:
-    """Yield one level per job."""
+    """Yields one level per job."""
     numbers = {family: number for number, family in _number_families(company).items()}
     for index, row in enumerate(company.jobs):
         yield {
@@ -114,7 +114,7 @@ def list_levels(company: Company) -> Iterator[Row]:
 
 @builds("job_catalog/tree_nodes")
 def list_tree_nodes(company: Company) -> Iterator[Row]:
-    """Yield the same as a tree: root, functions, families, roles, levels."""
+    """Yields the same as a tree: root, functions, families, roles, levels."""
     stamp = datetime.combine(company.today, time(), UTC).replace(month=1, day=1)
     same = {"created_at": stamp, "updated_at": stamp}
     path = [{"uuid": ROOT, "name": company.name}]
@@ -136,7 +136,7 @@ def list_tree_nodes(company: Company) -> Iterator[Row]:
 
 @builds("job_catalog/node_attributes")
 def list_node_attributes(company: Company) -> Iterator[Row]:
-    """Yield the attributes of a level: a salary range, a competency, a device."""
+    """Yields the attributes of a level: a salary range, a competency, a device."""
     for job in company.jobs:
         shared = {"_node_uuid": f"jobcatalog_treelevel-{job.id}", "attribute_id": f"{job.id}"}
         values = dict.fromkeys(
@@ -157,21 +157,21 @@ def _list_attributes(job: Job) -> Iterator[tuple[str, Row]]:
 
 @builds(CODES)
 def list_codes(_company: Company) -> Iterator[Row]:
-    """Yield the codes of payroll programs. Some programs have none."""
+    """Yields the codes of payroll programs. Some programs have none."""
     for key in list_keys(CODES):
         yield {"id": key, "integration": stable_choice(INTEGRATIONS, "integration", key)}
 
 
 @builds("finance/contacts")
 def list_contacts(_company: Company) -> Iterator[Row]:
-    """Yield suppliers and clients. Rows do not contain which one they are."""
+    """Yields suppliers and clients. Rows do not contain which one they are."""
     for index, key in enumerate(list_keys("finance/contacts")):
         yield {"id": key, "_contact_type": CLIENT if index % 3 == 0 else VENDOR}
 
 
 @builds("finance/categories")
 def list_categories(_company: Company) -> Iterator[Row]:
-    """Yield expense categories with subcategories."""
+    """Yields expense categories with subcategories."""
     keys = list_keys("finance/categories")
     for index, key in enumerate(keys):
         status = STATUSES[index % 4]
@@ -188,7 +188,7 @@ def list_categories(_company: Company) -> Iterator[Row]:
 
 @builds("integrations/sync_runs")
 def list_sync_runs(company: Company) -> Iterator[Row]:
-    """Yield the nightly runs of the one integration."""
+    """Yields the nightly runs of the one integration."""
     keys = list_keys("integrations/sync_runs")
     for index, key in enumerate(keys):
         begun = datetime.combine(company.today - timedelta(len(keys) - index), time(3), UTC)

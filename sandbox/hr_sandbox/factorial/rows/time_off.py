@@ -29,7 +29,7 @@ FRENCH = "FR"
 
 @builds("timeoff/leaves")
 def list_leaves(company: Company) -> Iterator[Row]:
-    """Yield all leaves. Some rejected ones have been deleted."""
+    """Yields all leaves. Some rejected ones have been deleted."""
     kinds = {row.id: row for row in company.absence_types}
     for row in company.absences:
         person = company.people[row.person_id]
@@ -73,7 +73,7 @@ def _split_by_day(days: list[AbsenceDay], *, hourly: bool) -> Row:
 
 @builds("timeoff/leave_types")
 def list_leave_types(company: Company) -> Iterator[Row]:
-    """Yield leave types."""
+    """Yields leave types."""
     for row in company.absence_types:
         yield {
             **pick_fields(row, "id", "name", translated_name="name"),
@@ -86,7 +86,7 @@ def list_leave_types(company: Company) -> Iterator[Row]:
 
 @builds("timeoff/policy_assignments")
 def list_policy_assignments(company: Company) -> Iterator[Row]:
-    """Yield the policy of each employee, from the first day."""
+    """Yields the policy of each employee, from the first day."""
     keys = list_keys("timeoff/policies")
     for row in company.employments:
         policy = keys[row.legal_entity_id % len(keys)]
@@ -98,7 +98,7 @@ def list_policy_assignments(company: Company) -> Iterator[Row]:
 
 @builds("timeoff/policy_timelines")
 def list_policy_timelines(company: Company) -> Iterator[Row]:
-    """Yield the policies of a person over time: one row per person, with the person's own id."""
+    """Yields the policies of a person over time: one row per person, with the person's own id."""
     names = {key: f"Policy {index + 1}" for index, key in enumerate(list_keys("timeoff/policies"))}
     items: dict[int, list[Row]] = {}
     for row in list_policy_assignments(company):
@@ -116,7 +116,7 @@ def list_policy_timelines(company: Company) -> Iterator[Row]:
 
 @builds("timeoff/allowance_incidences")
 def list_incidences(company: Company) -> Iterator[Row]:
-    """Yield corrections of balances. Timestamps are seconds since 1970."""
+    """Yields corrections of balances. Timestamps are seconds since 1970."""
     keys = list_keys(ALLOWANCES[0])
     for person in company.people:
         for index in range(stable_number("incidences", person.id) % 3):
@@ -132,7 +132,7 @@ def list_incidences(company: Company) -> Iterator[Row]:
 
 @builds("timeoff/allowance_stats")
 def list_stats(company: Company, on: date | None = None) -> Iterator[Row]:
-    """Yield the balances of active employees on a day, two rows per employee."""
+    """Yields the balances of active employees on a day, two rows per employee."""
     on = on or company.today
     allowances = [int(key) for key in list_keys(ALLOWANCES[0])][: ALLOWANCES[1]]
     vacation = {row.id for row in company.absence_types if row.category == "PAID_VACATION"}
@@ -188,7 +188,7 @@ def _make_balance(person_id: int, allowance: int, on: date, used: float) -> Row:
 
 @builds("timeoff/french_leave_day_counts")
 def list_french_counts(company: Company) -> Iterator[Row]:
-    """Yield the days that leaves in France count."""
+    """Yields the days that leaves in France count."""
     french = {row.id for row in company.legal_entities if row.country == FRENCH}
     people = {row.person_id for row in company.employments if row.legal_entity_id in french}
     for row in list_leaves(company):
@@ -206,7 +206,7 @@ def list_french_counts(company: Company) -> Iterator[Row]:
 
 @builds("employee_updates/absences")
 def list_updates(company: Company) -> Iterator[Row]:
-    """Yield recent leaves for bookkeepers."""
+    """Yields recent leaves for bookkeepers."""
     since = company.today - timedelta(120)
     for row in list_leaves(company):
         if row["start_on"] >= since and row["approved"]:
@@ -222,6 +222,6 @@ def list_updates(company: Company) -> Iterator[Row]:
 
 @builds("timeoff/blocked_periods")
 def list_blocked(company: Company) -> Iterator[Row]:
-    """Yield periods in which leave is not allowed."""
+    """Yields periods in which leave is not allowed."""
     for key in list_keys("timeoff/blocked_periods"):
         yield {"id": key, "company_id": find_company_id(company)}

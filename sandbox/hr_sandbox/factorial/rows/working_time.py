@@ -29,7 +29,7 @@ WEEKS = 6  # weeks that were reviewed
 
 @builds("attendance/shifts")
 def list_shifts(company: Company) -> Iterator[Row]:
-    """Yield all shifts. Times are local to the workplace and have no zone."""
+    """Yields all shifts. Times are local to the workplace and have no zone."""
     places = {row.person_id: row.office_id for row in company.employments}
     for row in company.attendances:
         yield _make_shift(row, places.get(row.person_id))
@@ -60,7 +60,7 @@ def _make_shift(row: Attendance, place: int | None) -> Row:
 
 @builds("attendance/open_shifts")
 def list_open_shifts(company: Company) -> Iterator[Row]:
-    """Yield shifts that are still open."""
+    """Yields shifts that are still open."""
     for row in company.attendances:
         if row.ends_at is None:
             yield {
@@ -74,7 +74,7 @@ def list_open_shifts(company: Company) -> Iterator[Row]:
 
 @builds("attendance/worked_times")
 def list_worked_times(company: Company) -> Iterator[Row]:
-    """Yield one row per person and day with working time."""
+    """Yields one row per person and day with working time."""
     minutes: dict[tuple[int, date], int] = {}
     for row in company.attendances:
         if row.ends_at:
@@ -117,7 +117,7 @@ def _make_block(person_id: int, day: date, minutes: int) -> Row:
 
 @builds("attendance/estimated_times")
 def list_estimated_times(company: Company) -> Iterator[Row]:
-    """Yield the planned time of each active person, up to two weeks ahead."""
+    """Yields the planned time of each active person, up to two weeks ahead."""
     first = min((row.day for row in company.attendances), default=company.today)
     for person_id, job in find_latest_employments(company).items():
         day, last = max(first, job.start_date), company.today + timedelta(AHEAD)
@@ -145,7 +145,7 @@ def list_estimated_times(company: Company) -> Iterator[Row]:
 
 @builds("attendance/reviews")
 def list_reviews(company: Company) -> Iterator[Row]:
-    """Yield the weekly reviews by managers."""
+    """Yields the weekly reviews by managers."""
     monday = company.today - timedelta(company.today.weekday())
     people = sorted({row.person_id for row in company.attendances})
     for index in range(1, WEEKS + 1):
@@ -160,7 +160,7 @@ CLIENTS = "finance/contacts"
 
 
 def _sum_minutes(company: Company) -> dict[tuple[int, int], int]:
-    """Return minutes of work by project or subproject, and by person."""
+    """Returns minutes of work by project or subproject, and by person."""
     found: dict[tuple[int, int], int] = {}
     for row in _list_booked_work(company):
         key = (row.project_id or 0, row.person_id)
@@ -179,7 +179,7 @@ def _count_minutes(row: Attendance) -> int:
 
 
 def _find_main_project(company: Company, number: int) -> Project:
-    """Return the project of a subproject, or the project itself."""
+    """Returns the project of a subproject, or the project itself."""
     row = company.projects[number]
     return company.projects[row.parent_id] if row.parent_id else row
 
@@ -190,7 +190,7 @@ def _convert_status(row: Project) -> str:
 
 @builds("project_management/projects")
 def list_projects(company: Company) -> Iterator[Row]:
-    """Yield projects with their costs so far."""
+    """Yields projects with their costs so far."""
     minutes: dict[int, int] = {}
     for (number, _), count in _sum_minutes(company).items():
         whole = _find_main_project(company, number).id
@@ -219,7 +219,7 @@ def list_projects(company: Company) -> Iterator[Row]:
 
 @builds("project_management/subprojects")
 def list_subprojects(company: Company) -> Iterator[Row]:
-    """Yield subprojects."""
+    """Yields subprojects."""
     minutes: dict[int, int] = {}
     for (number, _), count in _sum_minutes(company).items():
         minutes[number] = minutes.get(number, 0) + count
@@ -237,7 +237,7 @@ def list_subprojects(company: Company) -> Iterator[Row]:
 
 @builds("project_management/project_workers")
 def list_workers(company: Company) -> Iterator[Row]:
-    """Yield members of projects, and everyone who recorded time on an open project."""
+    """Yields members of projects, and everyone who recorded time on an open project."""
     minutes: dict[tuple[int, int], int] = {}
     for (number, person_id), count in _sum_minutes(company).items():
         key = (_find_main_project(company, number).id, person_id)
@@ -260,7 +260,7 @@ def list_workers(company: Company) -> Iterator[Row]:
 
 @builds("project_management/time_records")
 def list_time_records(company: Company) -> Iterator[Row]:
-    """Yield one record per shift on a project."""
+    """Yields one record per shift on a project."""
     for row in _list_booked_work(company):
         number = row.project_id or 0
         whole = _find_main_project(company, number)
@@ -279,7 +279,7 @@ def list_time_records(company: Company) -> Iterator[Row]:
 
 @builds("project_management/imputable_projects")
 def list_imputable(company: Company) -> Iterator[Row]:
-    """Yield projects on which time can be recorded."""
+    """Yields projects on which time can be recorded."""
     for row in company.projects:
         if row.parent_id is None and row.status == "ACTIVE":
             names = {"id": row.id, "name": row.name, "code": row.code, "status": "active"}
@@ -288,7 +288,7 @@ def list_imputable(company: Company) -> Iterator[Row]:
 
 @builds("project_management/exportable_expenses")
 def list_exportable(company: Company) -> Iterator[Row]:
-    """Yield expenses in export format: without ids, and with texts only."""
+    """Yields expenses in export format: without ids, and with texts only."""
     people = list(company.people)
     for project in company.projects:
         if project.parent_id is None:
@@ -312,7 +312,7 @@ def list_exportable(company: Company) -> Iterator[Row]:
 
 @builds("project_management/expense_records")
 def list_expense_records(company: Company) -> Iterator[Row]:
-    """Yield the expenses of workers."""
+    """Yields the expenses of workers."""
     for key in list_keys("project_management/expense_records"):
         day = company.today - timedelta(1 + stable_number("record", key) % 700)
         yield {"id": key, "effective_on": day, "_updated_at": datetime.combine(day, time(12), UTC)}
@@ -320,7 +320,7 @@ def list_expense_records(company: Company) -> Iterator[Row]:
 
 @builds("marketplace/installation_settings")
 def list_installation(company: Company) -> Iterator[Row]:
-    """Yield the settings of the one integration."""
+    """Yields the settings of the one integration."""
     yield {
         "leave_types": [{**row, "forfait_jours": False} for row in _number_codes(company.absence_types, "L")],
         "timeoff_allowance_code": [

@@ -58,7 +58,7 @@ _OVERLAPS = tuple(
 
 
 def _render_absence_period(row: people.Absence, context: RenderContext) -> Json:
-    """Render an absence. Times are local to the office and have no zone."""
+    """Renders an absence. Times are local to the office and have no zone."""
     return {
         **render_fields(row, "comment", "created_at", "updated_at", id="uuid", timezone_id="timezone"),
         "person": refer_to(row.person_id),
@@ -74,7 +74,7 @@ def _render_end(value: datetime, half: str | None) -> Json:
 
 
 def _find_breakdowns(company: Company, values: Values) -> list[AbsenceDay]:
-    """Return the days of an existing absence. A day has two rows if the hours span a break."""
+    """Returns the days of an existing absence. A day has two rows if the hours span a break."""
     row = find_or_fail(company.absences, values["id"])
     if row.start_half is not None or row.id % 3:
         return list(split_into_days(row, company.today))
@@ -90,20 +90,20 @@ def _find_breakdowns(company: Company, values: Values) -> list[AbsenceDay]:
 
 
 def _render_breakdown(row: AbsenceDay, context: RenderContext) -> Json:
-    """Render one day of an absence. Only the path names the absence."""
+    """Renders one day of an absence. Only the path names the absence."""
     absence = context.company.absences.find(context.values["id"])
     unit = "HOUR" if absence and absence.start_half is None else "DAY"
     return {"date": format_date(row.day), "effective_duration": {"unit": unit, "value": row.amount}}
 
 
 def _find_compensations(company: Company, values: Values) -> list[people.Compensation]:
-    """Return the compensations in effect in the window, without those of zero."""
+    """Returns the compensations in effect in the window, without those of zero."""
     first, last = _read_window(company, values)
     return [row for row in company.compensations if row.amount and row.in_effect(first, last)]
 
 
 def _read_window(company: Company, values: Values) -> tuple[date, date]:
-    """Return the window of compensations: at most a month, by default the current one."""
+    """Returns the window of compensations: at most a month, by default the current one."""
     first, last = values.get("start_date"), values.get("end_date")
     if first is None and last is None:
         month = first_of_month_after(company.today, 0)
@@ -116,14 +116,14 @@ def _read_window(company: Company, values: Values) -> tuple[date, date]:
 
 
 def _add_month(first: date) -> date:
-    """Return the same day of the next month, or the first day after it if that month is too short."""
+    """Returns the same day of the next month, or the first day after it if that month is too short."""
     following = first_of_month_after(first, 1)
     last = first_of_month_after(first, 2) - timedelta(1)
     return min(following + timedelta(first.day - 1), last + timedelta(1))
 
 
 def _split_by_month(_company: Company, first: date, last: date) -> Iterator[Values]:
-    """Yield the months of a window of dates, cut at its ends."""
+    """Yields the months of a window of dates, cut at its ends."""
     month = first_of_month_after(first, 0)
     while month <= last:
         end = min(first_of_month_after(month, 1) - timedelta(1), last)
@@ -136,7 +136,7 @@ def _render_type(row: people.CompensationType, _context: RenderContext) -> Json:
 
 
 def _render_compensation(row: people.Compensation, context: RenderContext) -> Json:
-    """Render a compensation, which has the same body in each month."""
+    """Renders a compensation, which has the same body in each month."""
     return {
         **render_fields(row, "interval", "effective_from", id="uuid"),
         **render_fields(row, "weekly_working_hours", "full_time_weekly_working_hours"),

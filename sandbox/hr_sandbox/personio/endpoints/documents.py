@@ -40,7 +40,7 @@ _declare_part_of_webhook = partial(
 
 
 def _render_document(row: documents.Document, _context: RenderContext) -> Json:
-    """Render a document's metadata."""
+    """Renders a document's metadata."""
     return {
         **render_fields(
             row, "name", "comment", "size", "created_at", id="uuid", date="day", document_type="media_type"
@@ -53,7 +53,7 @@ def _render_document(row: documents.Document, _context: RenderContext) -> Json:
 
 
 def _make_recent_finder(table: str, time_field: str) -> Callable[[Company, Values], list[Any]]:
-    """Return a function for the recent records of an existing webhook."""
+    """Returns a function for the recent records of an existing webhook."""
 
     def find_rows(company: Company, values: Values) -> list[Any]:
         webhook = find_or_fail(company.webhooks, values["id"])
@@ -64,12 +64,12 @@ def _make_recent_finder(table: str, time_field: str) -> Callable[[Company, Value
 
 
 def _get_secret(row: documents.Webhook) -> str:
-    """Return the secret that is sent to a webhook's address."""
+    """Returns the secret that is sent to a webhook's address."""
     return f"{stable_number('webhook', row.uuid):08x}{stable_number('secret', row.uuid):08x}"
 
 
 def _render_webhook(row: documents.Webhook, _context: RenderContext) -> Json:
-    """Render a webhook with its secrets, which every reader of webhooks can see."""
+    """Renders a webhook with its secrets, which every reader of webhooks can see."""
     return {
         **render_fields(row, "url", "status", "created_at", "updated_at", id="uuid", description="name"),
         "auth_type": "BEARER",
@@ -80,12 +80,12 @@ def _render_webhook(row: documents.Webhook, _context: RenderContext) -> Json:
 
 
 def _render_event(row: documents.Event, _context: RenderContext) -> Json:
-    """Render an event: the id of the record only."""
+    """Renders an event: the id of the record only."""
     return {**render_fields(row, "occurred_at", id="uuid", event_name="name"), "data": {"id": row.subject}}
 
 
 def _render_delivery(row: documents.Delivery, _context: RenderContext) -> Json:
-    """Render a delivery attempt. It has no status if there was no response."""
+    """Renders a delivery attempt. It has no status if there was no response."""
     return {
         **render_fields(row, "completed_at", id="uuid", event_name="name", is_delivered="delivered"),
         **render_fields(row, response_status="status", redelivery_id="again_id"),

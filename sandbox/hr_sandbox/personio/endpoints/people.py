@@ -35,7 +35,7 @@ def _find_persons(company: Company, values: Values) -> list[people.Person]:
 
 
 def _get_status(company: Company, row: people.Person) -> str:
-    """Return the status: active if the latest employment is active, on leave or not started yet."""
+    """Returns the status: active if the latest employment is active, on leave or not started yet."""
     latest = company.latest_employment(row.id)
     if latest is None:
         return "UNSPECIFIED"
@@ -43,7 +43,7 @@ def _get_status(company: Company, row: people.Person) -> str:
 
 
 def _render_person(row: people.Person, context: RenderContext) -> Json:
-    """Render a person. Employments are ids only."""
+    """Renders a person. Employments are ids only."""
     company, root = context.company, context.root
     return {
         **render_fields(
@@ -66,7 +66,7 @@ def _render_attributes(row: people.Person, company: Company) -> Iterator[Json]:
 
 
 def _find_employments(company: Company, values: Values) -> list[people.Employment]:
-    """Return the employments of an existing person, newest first."""
+    """Returns the employments of an existing person, newest first."""
     rows = company.employments.of(find_or_fail(company.people, values["person_id"]).id)
     return sorted(rows, key=lambda row: (row.start_date, row.id), reverse=True)
 

@@ -42,12 +42,12 @@ def _find_applications(company: Company, values: Values) -> list[documents.Appli
 
 
 def _find_transitions(company: Company, values: Values) -> list[documents.Transition]:
-    """Return the transitions of an existing application, latest first."""
+    """Returns the transitions of an existing application, latest first."""
     return find_or_fail(company.applications, values["id"]).transitions[::-1]
 
 
 def _render_timestamp(value: datetime, zone: str | None, context: RenderContext) -> Json | str:
-    """Render a timestamp of recruiting: an object of a local time and its zone, or of UTC.
+    """Renders a timestamp of recruiting: an object of a local time and its zone, or of UTC.
 
     The hour that occurs twice when clocks are set back is written with its offset.
     """
@@ -64,7 +64,7 @@ def _render_timestamp(value: datetime, zone: str | None, context: RenderContext)
 
 
 def _render_timestamps(row: Any, zone: str | None, context: RenderContext) -> Json:  # noqa: ANN401  any record
-    """Render when a record was created and updated."""
+    """Renders when a record was created and updated."""
     return {name: _render_timestamp(getattr(row, name), zone, context) for name in ("created_at", "updated_at")}
 
 
@@ -73,7 +73,7 @@ def _get_zone(row: documents.Opening, context: RenderContext) -> str:
 
 
 def _render_stage(row: documents.Stage) -> Json:
-    """Render a stage. System stages have no id."""
+    """Renders a stage. System stages have no id."""
     return {"id": None if row.id is None else str(row.id), **render_fields(row, "name", "type", "kind")}
 
 
@@ -87,7 +87,7 @@ def _render_category(row: documents.Category, context: RenderContext) -> Json:
 
 
 def _render_opening(row: documents.Opening, context: RenderContext) -> Json:
-    """Render an opening, which Personio calls a job."""
+    """Renders an opening, which Personio calls a job."""
     return {
         **_summarize_opening(row, context),
         **_render_timestamps(row, _get_zone(row, context), context),
@@ -112,7 +112,7 @@ def _render_team(row: documents.Opening) -> list[Json]:
 
 
 def _render_candidate(row: documents.Candidate, context: RenderContext) -> Json:
-    """Render a candidate. Applications are ids only."""
+    """Renders a candidate. Applications are ids only."""
     return {
         **render_fields(row, "first_name", "last_name", "email", "gender", "phone", "location", "birthday"),
         **render_fields(row, "available_from", linkedin_profile="profile"),
@@ -123,7 +123,7 @@ def _render_candidate(row: documents.Candidate, context: RenderContext) -> Json:
 
 
 def _render_application(row: documents.Application, context: RenderContext) -> Json:
-    """Render an application. Anonymized ones have no names."""
+    """Renders an application. Anonymized ones have no names."""
     who = context.company.candidates[row.candidate_id]
     job = context.company.openings[row.opening_id]
     names = ("first_name", "last_name", "email")
@@ -140,7 +140,7 @@ def _render_application(row: documents.Application, context: RenderContext) -> J
 
 
 def _render_transition(row: documents.Transition, context: RenderContext) -> Json:
-    """Render a stage transition. It has no id."""
+    """Renders a stage transition. It has no id."""
     of = context.company.applications.find(context.values["id"])
     zone = _get_zone(context.company.openings[of.opening_id], context) if of else None
     return {"entered_at": _render_timestamp(row.entered_at, zone, context), "stage": _render_stage(row.stage)}

@@ -110,7 +110,7 @@ def _list_shared_reports(company: Company, _values: Values) -> list[documents.Re
 
 
 def _list_report_rows(company: Company, values: Values) -> list[ReportRow]:
-    """Return the rows of a shared report as of now. Grouped reports are not supported."""
+    """Returns the rows of a shared report as of now. Grouped reports are not supported."""
     report, today = find_or_fail(company.reports, values["id"]), company.today
     if not report.shared:
         raise ApiError(make_problem(404))
@@ -145,13 +145,13 @@ def _render_cell(attribute: Attribute, value: Any) -> Json:  # noqa: ANN401  any
 
 
 def _render_attribute(row: Attribute, _context: RenderContext) -> Json:
-    """Render an attribute that reports can have as a column."""
+    """Renders an attribute that reports can have as a column."""
     is_filterable = row.type in {"options", "date"}
     return {**render_fields(row, "id", name="label"), "type": row.type.upper(), "is_filterable": is_filterable}
 
 
 def _render_frame(context: RenderContext) -> Json:
-    """Return the members beside a report's rows: its settings and columns."""
+    """Returns the members beside a report's rows: its settings and columns."""
     row = find_or_fail(context.company.reports, context.values["id"])
     locale = context.values.get("locale", LOCALES[0])
     columns = [ATTRIBUTES[name] for name in row.columns]

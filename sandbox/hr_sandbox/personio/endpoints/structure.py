@@ -46,7 +46,7 @@ def _sort_units(company: Company, values: Values) -> list[Any]:
 
 
 def _render_unit(row: Unit, context: RenderContext, shown: tuple[str, ...] = ()) -> Json:
-    """Render a department or team. Its parents, if requested, are ids only in lists, and have more fields otherwise."""
+    """Renders a department or team. Its parents, if requested, are ids only in lists and have more fields otherwise."""
     kind = context.values["type"]
     body: Json = {
         **render_fields(row, "name", "description", "abbreviation"),
@@ -85,7 +85,7 @@ def _make_sorter(table: str) -> Callable[[Company, Values], list[Any]]:
 
 
 def _render_workplace(row: people.Office, _context: RenderContext) -> Json:
-    """Render a workplace, which employments call an office."""
+    """Renders a workplace, which employments call an office."""
     address = {"city": row.city, "country": row.country}
     return {"id": str(row.id), "address": address, **render_fields(row, "name", timezone_id="timezone")}
 
@@ -95,7 +95,7 @@ def _render_legal_entity(row: people.LegalEntity, _context: RenderContext) -> Js
 
 
 def _render_job(row: people.Job, context: RenderContext) -> Json:
-    """Render a job. Salary bands require their own permission."""
+    """Renders a job. Salary bands require their own permission."""
     shown = context.permissions is None or SALARY_BANDS in context.permissions
     bands = context.company.salary_bands.of(row.id) if shown else []
     return {

@@ -38,7 +38,7 @@ _declare = partial(ListEndpoint, permission="personio:attendances:read", limit_s
 
 
 def _get_approval(row: people.Attendance) -> str:
-    """Return the state of an attendance. Requests that were not answered in time have expired."""
+    """Returns the state of an attendance. Requests that were not answered in time have expired."""
     return "EXPIRED" if row.approval == "REJECTED" and row.id % 2 else row.approval
 
 
@@ -61,12 +61,12 @@ def _sort_attendances(company: Company, values: Values) -> list[people.Attendanc
 
 
 def _parse_utc(text: str) -> datetime:
-    """Parse a UTC timestamp, which must be written without a zone."""
+    """Parses a UTC timestamp, which must be written without a zone."""
     return parse_plain_time(text).replace(tzinfo=UTC)
 
 
 def _render_attendance(row: people.Attendance, _context: RenderContext) -> Json:
-    """Render work or a break. Times are local to the office and have no zone."""
+    """Renders work or a break. Times are local to the office and have no zone."""
     return {
         **render_fields(row, "type", "comment", "created_at", "updated_at", id="uuid", attribution_date="day"),
         **render_fields(row, is_auto_generated="automatic", is_on_time_off="on_time_off"),
@@ -85,12 +85,12 @@ def _find_projects(company: Company, values: Values) -> list[people.Project]:
 
 
 def _find_members(company: Company, values: Values) -> list[people.Person]:
-    """Return the members of an existing project. Subprojects and projects that are open to all have none."""
+    """Returns the members of an existing project. Subprojects and projects that are open to all have none."""
     return [company.people[number] for number in find_or_fail(company.projects, values["id"]).member_ids]
 
 
 def _render_project(row: people.Project, context: RenderContext) -> Json:
-    """Render a project with the requested sums."""
+    """Renders a project with the requested sums."""
     center = context.company.cost_centers[row.cost_center_id].uuid if row.cost_center_id else None
     body: Json = {
         **render_fields(row, "name", "description", "billable", "status", "created_at", "updated_at"),
@@ -117,7 +117,7 @@ def _sum_up(row: people.Project, company: Company) -> dict[str, int]:
 
 @lru_cache(maxsize=2)
 def _sum_by_project(company: Company, _version: int) -> dict[int, tuple[int, int]]:
-    """Return minutes and periods by project, cached per version of the company."""
+    """Returns minutes and periods by project, cached per version of the company."""
     sums: dict[int, tuple[int, int]] = {}
     for row in company.attendances:
         if row.project_id is not None and row.ends_at is not None:

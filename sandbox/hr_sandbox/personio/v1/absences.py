@@ -47,7 +47,7 @@ MILLISECONDS = 1000
 
 
 def find_absences_of_unit(unit: str, company: Company) -> list[Absence]:
-    """Return the absences in days or in hours."""
+    """Returns the absences in days or in hours."""
     kinds = {row.id for row in company.absence_types if row.unit == unit}
     return [row for row in company.absences if row.type_id in kinds]
 
@@ -56,7 +56,7 @@ def find_absences_of_unit(unit: str, company: Company) -> list[Absence]:
 
 
 def render_time_off_type(row: AbsenceType) -> Json:
-    """Render an absence type."""
+    """Renders an absence type."""
     body = _render_short_type(row)
     needed = row.category != "SICK_LEAVE"
     body["attributes"] |= {"unit": UNITS[row.unit], "approval_required": needed, "id_v2": row.uuid}
@@ -68,7 +68,7 @@ def _render_short_type(row: AbsenceType) -> Json:
 
 
 def render_time_off(row: Absence, company: Company) -> Json:
-    """Render an absence in days. Its end date is the last day of absence."""
+    """Renders an absence in days. Its end date is the last day of absence."""
     days = float(sum(part.amount for part in split_into_days(row, company.today)))
     return {
         "type": "TimeOffPeriod",
@@ -91,7 +91,7 @@ def render_time_off(row: Absence, company: Company) -> Json:
 
 
 def find_time_offs_inside(company: Company, first: date | None, last: date | None) -> list[Absence]:
-    """Return the absences in days that lie completely inside a window. Open-ended ones need an open window."""
+    """Returns the absences in days that lie completely inside a window. Open-ended ones need an open window."""
     return [
         row
         for row in find_absences_of_unit("DAILY", company)
@@ -101,7 +101,7 @@ def find_time_offs_inside(company: Company, first: date | None, last: date | Non
 
 
 def _find_last_day(row: Absence) -> date:
-    """Return the last day of an absence in days that has an end."""
+    """Returns the last day of an absence in days that has an end."""
     return ((row.ends_at or row.starts_at) - timedelta(1)).date()
 
 
@@ -137,7 +137,7 @@ def _list_time_off_types(call: Call) -> Json:
 
 
 def render_absence_period(row: Absence, company: Company) -> Json:
-    """Render an absence in hours; its duration is in minutes."""
+    """Renders an absence in hours; its duration is in minutes."""
     kind = company.absence_types[row.type_id]
     days = [
         {"date": part.day.isoformat(), "effective_duration": round(part.amount * 60)}
@@ -171,7 +171,7 @@ def render_absence_period(row: Absence, company: Company) -> Json:
 
 
 def find_absence_periods_overlapping(company: Company, first: date | None, last: date | None) -> list[Absence]:
-    """Return the absences in hours that overlap a window of dates."""
+    """Returns the absences in hours that overlap a window of dates."""
     return [
         row
         for row in find_absences_of_unit("HOURLY", company)
@@ -181,14 +181,14 @@ def find_absence_periods_overlapping(company: Company, first: date | None, last:
 
 
 def _add_milliseconds(value: datetime, row: Absence, company: Company) -> datetime:
-    """Add milliseconds, which only this endpoint has. Timestamps of today or later stay as they are."""
+    """Adds milliseconds, which only this endpoint has. Timestamps of today or later stay as they are."""
     if value.date() >= company.today:
         return value
     return value + timedelta(milliseconds=row.id % MILLISECONDS)
 
 
 def _format_local(value: datetime, row: Absence) -> str:
-    """Format a local time of an absence in UTC."""
+    """Formats a local time of an absence in UTC."""
     return _format_milliseconds(value.replace(tzinfo=ZoneInfo(row.timezone)).astimezone(UTC))
 
 

@@ -40,18 +40,18 @@ class V1:
 
     @staticmethod
     def find_template(path: str) -> str | None:
-        """Return the declared path that a request's path matches, or None."""
+        """Returns the declared path that a request's path matches, or None."""
         found = ROUTES.find(path)
         return found[0].path if found else None
 
     @staticmethod
     def error(status: int, path: str) -> Response:
-        """Return a failure of the service in the format of the path."""
+        """Returns a failure of the service in the format of the path."""
         found = ROUTES.find(path)
         return found[0].fail(status, None, None) if found else make_error(status)
 
     def handle(self, request: Request) -> Response:
-        """Handle a request."""
+        """Handles a request."""
         found = ROUTES.find(request.path)
         fail = found[0].fail if found else make_error
         try:
@@ -100,7 +100,7 @@ class V1:
         return body if isinstance(body, Response) else make_json_response(self._hide_attributes(route, body))
 
     def _hide_attributes(self, route: Route, body: Json) -> Json:
-        """Remove the attributes of employees that are not allow-listed."""
+        """Removes the attributes of employees that are not allow-listed."""
         rows: Any = body["data"]
         if route.stream:
             for row in rows if isinstance(rows, list) else [rows]:

@@ -68,12 +68,12 @@ OPTIONS = {"boolean": ["Ja", "Nein"], "string_list": ["Deutsch", "English", "fra
 
 
 def make_dynamic_key(definition: AttributeDefinition) -> str:
-    """Return the key of a custom attribute."""
+    """Returns the key of a custom attribute."""
     return f"dynamic_{NUMBERS[definition.id]}" if definition.id in NUMBERS else definition.id
 
 
 def describe_attributes(company: Company) -> list[Json]:
-    """Return the definitions of all attributes."""
+    """Returns the definitions of all attributes."""
     rows: list[Json] = [
         {"key": key, "label": label, "type": kind, "universal_id": key, "options": []}
         for key, (label, kind) in STANDARD.items()
@@ -91,13 +91,13 @@ def describe_attributes(company: Company) -> list[Json]:
 
 
 def find_last_change(company: Company, row: Person) -> datetime:
-    """Return when a person or one of their employments was changed last."""
+    """Returns when a person or one of their employments was changed last."""
     latest = max((other.updated_at for other in company.employments.of(row.id)), default=row.updated_at)
     return max(row.updated_at, latest)
 
 
 def render_employee(row: Person, company: Company, root: str) -> Json:
-    """Render a person with all attributes."""
+    """Renders a person with all attributes."""
     attributes: Json = {}
     currency = _get_currency(row, company)
     for key, value in _list_standard_values(row, company, root):
@@ -195,7 +195,7 @@ def _get_currency(row: Person, company: Company) -> str:
 
 
 def _format_date(value: date | None, number: int) -> str | None:
-    """Format a date in one of the formats that accounts have."""
+    """Formats a date in one of the formats that accounts have."""
     if value is None:
         return None
     midnight = datetime(value.year, value.month, value.day, tzinfo=BERLIN)
@@ -225,7 +225,7 @@ def _render_entitlement(company: Company) -> Json:
 
 
 def compute_balances(row: Person, company: Company) -> list[Json]:
-    """Return a person's remaining days off this year, with and without planned absences."""
+    """Returns a person's remaining days off this year, with and without planned absences."""
     year = company.today.year
     midnight = datetime(year, company.today.month, company.today.day, tzinfo=UTC).replace(tzinfo=None)
     shown = []
@@ -252,7 +252,7 @@ def compute_balances(row: Person, company: Company) -> list[Json]:
 
 
 def _count_workdays(start: datetime, end: datetime) -> float:
-    """Return the working days between two timestamps."""
+    """Returns the working days between two timestamps."""
     first, last = start.date().toordinal(), end.date().toordinal()
     return float(sum(date.fromordinal(day).weekday() < 5 for day in range(first, last)))  # noqa: PLR2004
 

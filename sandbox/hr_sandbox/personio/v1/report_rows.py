@@ -49,7 +49,7 @@ _EMPTY_CELL: dict[str, Json] = {
 
 
 def list_columns(company: Company) -> dict[str, tuple[tuple[str, str], str]]:
-    """Return all possible columns: those of persons, custom attributes, and absences."""
+    """Returns all possible columns: those of persons, custom attributes, and absences."""
     found = dict(FIXED_COLUMNS)
     for attribute in company.attributes:
         if attribute.type == "string":
@@ -81,7 +81,7 @@ class RowRenderer:
         self._salaries = {row.id for row in company.compensation_types if row.category == "FIXED_SALARY"}
 
     def render(self) -> list[ReportRow]:
-        """Return all rows. Those of a person are adjacent. Reports about changes use another name for cells."""
+        """Returns all rows. Those of a person are adjacent. Reports about changes use another name for cells."""
         make = {TIMEFRAME: self._make_absence_rows, HISTORY: self._make_change_rows}
         member = "historical_attributes" if self._report.type == HISTORY else "attributes"
         rows: list[ReportRow] = []
@@ -100,7 +100,7 @@ class RowRenderer:
         yield [self._render_cell(person, column, latest) for column in self._report.columns]
 
     def _make_absence_rows(self, person: Person) -> Iterator[Cells]:
-        """Yield one row per absence, or one row without an absence."""
+        """Yields one row per absence, or one row without an absence."""
         latest = self._company.latest_employment(person.id)
         columns = self._report.columns
         begin = [self._render_cell(person, column, latest) for column in columns if not column.startswith(AWAY)]
@@ -117,7 +117,7 @@ class RowRenderer:
                 yield begin
 
     def _make_change_rows(self, person: Person) -> Iterator[Cells]:
-        """Yield one row with all changes, oldest first, or none if there are no changes."""
+        """Yields one row with all changes, oldest first, or none if there are no changes."""
         columns, found = self._report.columns, list[tuple["date", "Json"]]()
         for stint in self._company.employments.of(person.id):
             cells = (self._render_cell(person, column, stint) for column in columns if column != "fix_salary")
@@ -134,7 +134,7 @@ class RowRenderer:
             yield [{**cell, "effective_date": since.isoformat()} for since, cell in within]
 
     def _render_cell(self, person: Person, column: str, stint: Employment | None) -> Json:
-        """Render the cell of a column that is not about absences."""
+        """Renders the cell of a column that is not about absences."""
         company, members = self._company, None
         if column in OF_EMPLOYMENT:
             members = self._render_stint(stint, column) if stint else None
@@ -194,7 +194,7 @@ def _render_pay(pay: Compensation) -> Json:
 
 
 def _render_span(row: Absence) -> Json:
-    """Render one absence. Its last day is null if it is not known yet."""
+    """Renders one absence. Its last day is null if it is not known yet."""
     hourly = row.start_half is None
     last = row.ends_at and (row.ends_at if hourly else row.ends_at - timedelta(1)).date().isoformat()
     return {

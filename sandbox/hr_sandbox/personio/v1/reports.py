@@ -36,7 +36,7 @@ NOT_FOUND = "There is no such report"
 
 
 def render_categories(company: Company) -> list[Json]:
-    """Render the document categories."""
+    """Renders the document categories."""
     return [
         {"id": row.id, "type": "DocumentCategory", "attributes": {"name": row.name}}
         for row in company.document_categories
@@ -44,7 +44,7 @@ def render_categories(company: Company) -> list[Json]:
 
 
 def render_report(row: CustomReport) -> Json:
-    """Render a report's metadata."""
+    """Renders a report's metadata."""
     first, last = row.author
     return {
         "type": "Report",
@@ -61,14 +61,14 @@ def render_report(row: CustomReport) -> Json:
 
 
 def render_all_items(company: Company) -> Iterator[Json]:
-    """Return the rows of all reports, with the values that only their paths contain."""
+    """Returns the rows of all reports, with the values that only their paths contain."""
     for found in company.custom_reports:
         for row in RowRenderer(found, company).render():
             yield {"_report_id": found.uuid, "_row_number": row.id, **row.body}
 
 
 def describe_columns(company: Company, locale: str = LOCALES[0]) -> list[Json]:
-    """Return the labels of all columns."""
+    """Returns the labels of all columns."""
     return [
         {"attribute_id": key, "human_readable": labels[LOCALES.index(locale)], "data_type": kind}
         for key, (labels, kind) in list_columns(company).items()
@@ -76,7 +76,7 @@ def describe_columns(company: Company, locale: str = LOCALES[0]) -> list[Json]:
 
 
 def _parse_ids(text: str) -> frozenset[str]:
-    """Parse comma-separated values with optional blanks."""
+    """Parses comma-separated values with optional blanks."""
     values = frozenset(part.strip() for part in text.split(","))
     if "" in values:
         raise ValueError(text)
@@ -84,7 +84,7 @@ def _parse_ids(text: str) -> frozenset[str]:
 
 
 def _succeed_at_once(data: list[Json] | Json, count: int) -> Json:
-    """Return a complete list in the frame of a page."""
+    """Returns a complete list in the frame of a page."""
     limit = max(count, PER_PAGE)
     return succeed(data, metadata=describe_page(count, 0, limit), offset=0, limit=limit)
 
@@ -107,7 +107,7 @@ def _list_reports(call: Call) -> Json:
 
 
 def _get_report(call: Call) -> Json:
-    """Render a report with the rows of some persons. All rows of a person are on one page."""
+    """Renders a report with the rows of some persons. All rows of a person are on one page."""
     found = _find(call.path["id"], call.company)
     page, limit, locale = (call.query[name] for name in ("page", "limit", "locale"))
     rows = RowRenderer(found, call.company, locale).render()

@@ -45,12 +45,12 @@ class StatusError(Exception):
 
 
 def make_invalid_parameter(name: str) -> StatusError:
-    """Return the error for a parameter that is unknown or invalid. Its code is not the status."""
+    """Returns the error for a parameter that is unknown or invalid. Its code is not the status."""
     return StatusError(400, f"The parameter {name} is not valid", 0)
 
 
 def make_error(status: int, message: str | None = None, code: int | None = None) -> Response:
-    """Return an error response. The default code is the status."""
+    """Returns an error response. The default code is the status."""
     text = message or _default_message(status)
     return make_json_response(
         {"success": False, "error": {"code": status if code is None else code, "message": text}}, status
@@ -58,7 +58,7 @@ def make_error(status: int, message: str | None = None, code: int | None = None)
 
 
 def make_report_error(status: int, message: str | None = None, code: int | None = None) -> Response:
-    """Return an error of custom reports: a list with one problem. Authorization errors have the usual body."""
+    """Returns an error of custom reports: a list with one problem. Authorization errors have the usual body."""
     if status in _AUTHORIZATION_STATUSES:
         return make_error(status, message, code)
     details = message or _default_message(status)
@@ -103,7 +103,7 @@ class Call:
     mode: str = NORMAL
 
     def find_person(self) -> Person:
-        """Return the person in the path, or fail with 404."""
+        """Returns the person in the path, or fail with 404."""
         row = self.company.people.find(self.path["id"])
         if row is None:
             raise StatusError(404)
@@ -124,7 +124,7 @@ class Parameter:
     required: bool = False
 
     def read(self, texts: list[str]) -> Any:  # noqa: ANN401  depends on the parser
-        """Parse the values."""
+        """Parses the values."""
         many = self.name.endswith(REPEATABLE)
         if (self.required and not texts) or (len(texts) > 1 and not many):
             raise make_invalid_parameter(self.name)
@@ -160,7 +160,7 @@ class Route:
     modes: tuple[str, ...] = ()
 
     def parse(self, pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
-        """Parse the parameters of a query. Rejects unknown ones."""
+        """Parses the parameters of a query. Rejects unknown ones."""
         given: dict[str, list[str]] = {}
         for name, text in pairs:
             given.setdefault(name, []).append(text)
@@ -174,7 +174,7 @@ class Route:
 
 
 def parser_for_number(least: int, most: int) -> Callable[[str], int]:
-    """Return a parser for an integer in a range."""
+    """Returns a parser for an integer in a range."""
 
     def parse(text: str) -> int:
         if not _NUMBER.fullmatch(text) or not least <= int(text) <= most:
@@ -185,7 +185,7 @@ def parser_for_number(least: int, most: int) -> Callable[[str], int]:
 
 
 def parse_since(text: str) -> datetime:
-    """Parse a date or timestamp, with or without a zone. A date means its beginning."""
+    """Parses a date or timestamp, with or without a zone. A date means its beginning."""
     if not _DATE_OR_TIMESTAMP.fullmatch(text):
         raise ValueError(text)
     value = datetime.fromisoformat(text)
@@ -193,32 +193,32 @@ def parse_since(text: str) -> datetime:
 
 
 def parse_until(text: str) -> datetime:
-    """Parse the same; a date means its end."""
+    """Parses the same; a date means its end."""
     value = parse_since(text)
     return value if "T" in text else datetime.combine(value.date(), time.max, UTC)
 
 
 def parse_timestamp(text: str) -> datetime:
-    """Parse a timestamp with a zone and optional fractions of a second."""
+    """Parses a timestamp with a zone and optional fractions of a second."""
     if not _TIMESTAMP_WITH_ZONE.fullmatch(text):
         raise ValueError(text)
     return datetime.fromisoformat(text)
 
 
 def paging_parameters(default: int = MAX_PAGE_SIZE, largest: int = MAX_PAGE_SIZE) -> tuple[Parameter, ...]:
-    """Return the parameters `limit` and `offset`."""
+    """Returns the parameters `limit` and `offset`."""
     return Parameter("limit", parser_for_number(1, largest), default), Parameter(
         "offset", parser_for_number(0, 10**9), 0
     )
 
 
 def window_parameters(*, required: bool = False) -> tuple[Parameter, ...]:
-    """Return the parameters for the first and last day."""
+    """Returns the parameters for the first and last day."""
     return Parameter("start_date", parse_day, required=required), Parameter("end_date", parse_day, required=required)
 
 
 def ids_parameter(name: str) -> Parameter:
-    """Return a repeatable parameter for opaque ids."""
+    """Returns a repeatable parameter for opaque ids."""
     return Parameter(f"{name}{REPEATABLE}", parse_text)
 
 
@@ -226,13 +226,13 @@ PEOPLE = Parameter(f"employees{REPEATABLE}", parse_whole_number)
 
 
 def check_order(first: date | None, last: date | None) -> None:
-    """Reject a window whose end is before its beginning."""
+    """Rejects a window whose end is before its beginning."""
     if first and last and last < first:
         raise make_invalid_parameter("end_date")
 
 
 def is_within(timestamp: When, first: When | None, last: When | None) -> bool:
-    """Return whether a date or timestamp is in a range with inclusive, optional ends."""
+    """Returns whether a date or timestamp is in a range with inclusive, optional ends."""
     return (first is None or timestamp >= first) and (last is None or timestamp <= last)
 
 
@@ -240,23 +240,23 @@ def is_within(timestamp: When, first: When | None, last: When | None) -> bool:
 
 
 def succeed(data: object, **frame: object) -> Json:
-    """Return a body with data, and the members beside them."""
+    """Returns a body with data, and the members beside them."""
     return {"success": True, **frame, "data": data}
 
 
 def describe_page(total: int, current: int, limit: int) -> Json:
-    """Return the metadata of a page."""
+    """Returns the metadata of a page."""
     return {"total_elements": total, "current_page": current, "total_pages": ceil(total / limit)}
 
 
 def page_from_record(rows: Sequence[Any], call: Call) -> tuple[Sequence[Any], Json]:
-    """Return a page whose offset is a record, and its metadata. Pages are counted from 0."""
+    """Returns a page whose offset is a record, and its metadata. Pages are counted from 0."""
     limit, offset = call.query["limit"], call.query["offset"]
     return rows[offset : offset + limit], describe_page(len(rows), offset // limit, limit)
 
 
 def page_by_number(rows: Sequence[Any], call: Call, *, first_only: bool = False) -> tuple[Sequence[Any], Json]:
-    """Return a page by its number (0 and 1 are both the first), and the frame around its rows.
+    """Returns a page by its number (0 and 1 are both the first), and the frame around its rows.
 
     With `first_only`, later pages have no metadata in the normal mode.
     """
@@ -271,7 +271,7 @@ def page_by_number(rows: Sequence[Any], call: Call, *, first_only: bool = False)
 
 
 def repeat_paging(call: Call) -> Json:
-    """Return the requested offset and limit, as texts."""
+    """Returns the requested offset and limit, as texts."""
     return {name: str(call.query[name]) for name in ("offset", "limit")}
 
 
@@ -283,22 +283,22 @@ CATEGORIES = {"PARENTAL_LEAVE": "maternity_parental_leave", "OVERTIME": "other"}
 
 
 def format_timestamp(timestamp: datetime) -> str:
-    """Format a timestamp with a zone offset without a colon."""
+    """Formats a timestamp with a zone offset without a colon."""
     return timestamp.astimezone(BERLIN).strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
 def format_midnight(day: date) -> str:
-    """Format a date as midnight in the same format."""
+    """Formats a date as midnight in the same format."""
     return format_timestamp(datetime.combine(day, time(), BERLIN))
 
 
 def translate_category(row: AbsenceType) -> str:
-    """Return the category of an absence type."""
+    """Returns the category of an absence type."""
     return CATEGORIES.get(row.category, row.category.lower())
 
 
 def render_short_employee(person_id: int, company: Company) -> Json:
-    """Render a person inside another record."""
+    """Renders a person inside another record."""
     row = company.people[person_id]
     parts = (
         ("id", "id", row.id, "integer"),

@@ -42,7 +42,7 @@ FIRST_YEAR, YEARS_AHEAD = 1970, 10
 
 
 def find_work_periods(company: Company, first: date | None, last: date | None) -> list[Attendance]:
-    """Return the periods of work that begin in a window. Breaks are not records."""
+    """Returns the periods of work that begin in a window. Breaks are not records."""
     return [
         row
         for row in company.attendances
@@ -53,7 +53,7 @@ def find_work_periods(company: Company, first: date | None, last: date | None) -
 
 
 def render_attendance(row: Attendance, company: Company) -> Json:
-    """Render a stretch of work. The end of a night shift is before its start, because it is a time of the next day."""
+    """Renders a stretch of work. The end of a night shift is before its start, because it is a time of the next day."""
     project = company.projects[row.project_id] if row.project_id else None
     lengths = [pause.ends_at - pause.starts_at for pause in _find_breaks(row, company) if pause.ends_at]
     return {
@@ -74,7 +74,7 @@ def render_attendance(row: Attendance, company: Company) -> Json:
 
 
 def render_project(row: Project) -> Json:
-    """Render a project."""
+    """Renders a project."""
     body = _render_short_project(row)
     body["attributes"] |= {
         "created_at": format_timestamp(row.created_at),
@@ -88,12 +88,12 @@ def _render_short_project(row: Project) -> Json:
 
 
 def _get_status(row: Attendance) -> str:
-    """Return the status. A running period is pending."""
+    """Returns the status. A running period is pending."""
     return row.approval.lower() if row.ends_at else PENDING
 
 
 def _find_last_update(row: Attendance, company: Company) -> datetime:
-    """Return the last change of a stretch of work or of a break within it."""
+    """Returns the last change of a stretch of work or of a break within it."""
     return max(other.updated_at for other in (row, *_find_breaks(row, company)))
 
 
@@ -107,7 +107,7 @@ def _find_breaks(row: Attendance, company: Company) -> list[Attendance]:
 
 @lru_cache(maxsize=2)
 def _group_breaks(company: Company, _version: int) -> dict[tuple[int, date], list[Attendance]]:
-    """Return breaks by person and day, cached per version of the company."""
+    """Returns breaks by person and day, cached per version of the company."""
     found: dict[tuple[int, date], list[Attendance]] = {}
     for row in company.attendances:
         if row.type == "BREAK":
