@@ -20,7 +20,7 @@ from urllib.request import urlopen
 
 import duckdb
 from singer_rest import RestStream
-from singer_rest.diagnose.duration import Load, duration
+from singer_rest.diagnose.duration import Load, total_duration
 from tap_cornerstone import testing as cornerstone
 from tap_cornerstone.tap import TapCornerstone
 from tap_factorial import testing as factorial
@@ -250,7 +250,7 @@ def minutes_at_limits(progress: Progress, url: str) -> str:
         for stream in tap.streams.values()
         if isinstance(stream, RestStream)
     ]
-    minutes = duration(tap.rate_limiter, loads, tap.config["max_concurrency"]).minutes
+    minutes = total_duration(tap.rate_limiter, loads, tap.config["max_concurrency"]).minutes
     return "not documented" if minutes is None else f"{minutes:.1f} min"
 
 

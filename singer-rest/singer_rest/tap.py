@@ -172,19 +172,19 @@ class RestTap(SdkTap):
             RunError: If no stream is selected, or the state is not one of this tap.
         """
         from singer_rest.diagnose import text  # noqa: PLC0415 - runs do not need it
-        from singer_rest.diagnose.doctor import doctor  # noqa: PLC0415
-        from singer_rest.diagnose.plan import plan  # noqa: PLC0415
+        from singer_rest.diagnose.doctor import check_tap  # noqa: PLC0415
+        from singer_rest.diagnose.plan import estimate_runs  # noqa: PLC0415
 
         if kind == "doctor":
-            report = doctor(self, state)
-            return Report(report, text.doctor_text(report), succeeded=report["is_usable"])
+            report = check_tap(self, state)
+            return Report(report, text.format_doctor_report(report), succeeded=report["is_usable"])
         self._config.pop("only", None)  # the reports are about whole runs
         is_offline = kind == "offline plan"
         if is_offline:  # discovery would send requests with the credentials
             for name in {name for group in self.credentials for name in group}:
                 self._config.pop(name, None)
-        report = plan(self, state, offline=is_offline)
-        return Report(report, text.plan_text(report), succeeded=True)
+        report = estimate_runs(self, state, offline=is_offline)
+        return Report(report, text.format_plan_report(report), succeeded=True)
 
     def _offers(self, stream_type: type[RestStream]) -> bool:
         if stream_type.setting and not self.config.get(stream_type.setting):

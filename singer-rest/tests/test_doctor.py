@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_rest.diagnose import connection
-from singer_rest.diagnose.doctor import doctor
+from singer_rest.diagnose.doctor import check_tap
 from singer_rest.errors import TapError
 from singer_rest.testing import Answer
 
@@ -26,7 +26,7 @@ def examine(make_tap: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
     """Returns the report on some streams, with what was found about each by its name."""
 
     def examine(*streams: str, state: dict[str, Any] | None = None, **config: Any) -> dict[str, Any]:
-        report = doctor(make_tap(*streams, **config), state or {})
+        report = check_tap(make_tap(*streams, **config), state or {})
         return {**report, "by_name": {finding["stream"]: finding for finding in report["streams"]}}
 
     return examine
@@ -156,7 +156,7 @@ def test_credentials_that_every_stream_rejects_are_reported_as_wrong(examine: Ca
 def test_clock_is_compared_with_the_clock_of_the_host(header: str, status: str, words: str) -> None:
     received = datetime(2026, 11, 30, 10, tzinfo=timezone.utc)
     tap: Any = SimpleNamespace(transport=SimpleNamespace(server_time=(header, received)), started=received)
-    check = connection._clock(tap)
+    check = connection._check_clock(tap)
     assert check.status == status
     assert words in check.detail
 
@@ -170,7 +170,7 @@ def test_unreachable_host_fails_alone(examine: Callable[..., Any]) -> None:
 
 def test_proxy_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", "http://jane:s3cret@proxy.example:3128")
-    assert connection._proxy("https://pets.example") == "proxy.example:3128"
+    assert connection._proxy_address("https://pets.example") == "proxy.example:3128"
 
 
 @pytest.mark.parametrize(("format_", "begins"), [([], "tap-pets"), (["--format", "json"], "{")])

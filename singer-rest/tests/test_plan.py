@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_rest import Offset, ParamValues, RateLimit, RateLimiter
-from singer_rest.diagnose.duration import Load, duration
-from singer_rest.diagnose.plan import plan
+from singer_rest.diagnose.duration import Load, total_duration
+from singer_rest.diagnose.plan import estimate_runs
 from singer_rest.testing import Answer
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def planned(make_tap: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
     """Returns the estimate of a full run, or of an incremental one with a state, as number and accuracy by stream."""
 
     def planned(*streams: str, state: dict[str, Any] | None = None, offline: bool = False, **config: Any) -> Any:
-        report = plan(make_tap(*streams, **config), state or {}, offline=offline)
+        report = estimate_runs(make_tap(*streams, **config), state or {}, offline=offline)
         run = report["incremental"] if state else report["full"]
         lines = {
             one["stream"] + (f" ({one['purpose']})" if one["purpose"] else ""): (one["requests"], one["accuracy"])
@@ -189,14 +189,14 @@ def test_streams_that_cannot_be_read_cost_one_request(planned: Callable[..., Any
 )
 def test_minutes_are_those_of_the_slowest_limit(rates: dict[str, RateLimit], minutes: float, limited_by: str) -> None:
     loads = [Load("/owners", 120, 0.5, prefetches=True), Load("/pets", 600, 0.5, prefetches=True)]
-    assert duration(RateLimiter(rates), loads, 8) == (minutes, limited_by)
+    assert total_duration(RateLimiter(rates), loads, 8) == (minutes, limited_by)
 
 
 def test_requests_sent_one_at_a_time_take_longer() -> None:
     loads = [Load("/owners", 120, 0.5, prefetches=False), Load("/pets", 120, 0.5, prefetches=True)]
-    assert duration(RateLimiter({}), loads, 8) == (1.0, "answers")
-    assert duration(RateLimiter({}, RateLimit(60, 60, burst=1)), loads, 8) == (3.98, "")
-    assert duration(RateLimiter({}), [Load("/owners", 5, None, prefetches=True)], 8) == (None, None)
+    assert total_duration(RateLimiter({}), loads, 8) == (1.0, "answers")
+    assert total_duration(RateLimiter({}, RateLimit(60, 60, burst=1)), loads, 8) == (3.98, "")
+    assert total_duration(RateLimiter({}), [Load("/owners", 5, None, prefetches=True)], 8) == (None, None)
 
 
 def test_command_writes_text_or_json(cli: Callable[..., Any], vendor: Host) -> None:

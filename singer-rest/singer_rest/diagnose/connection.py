@@ -27,8 +27,8 @@ class Check(NamedTuple):
     detail: str
 
 
-def credentials(tap: DiagnosableTap) -> Check:
-    """Whether the vendor accepts the credentials. Requests a token, if they need one."""
+def check_credentials(tap: DiagnosableTap) -> Check:
+    """Checks that the vendor accepts the credentials. Requests a token, if they need one."""
     try:
         tap.authenticator.token()
     except TapError as error:
@@ -38,33 +38,33 @@ def credentials(tap: DiagnosableTap) -> Check:
     return Check("ok", "accepted" if tap.transport.server_time else "set; no token is requested with them")
 
 
-def connection(tap: DiagnosableTap, credential: Check) -> dict[str, Check]:
-    """All checks, by name. To be called after requests have been sent.
+def check_connection(tap: DiagnosableTap, credential: Check) -> dict[str, Check]:
+    """Returns all checks by name. Call it after some requests have been sent: they show whether the host responds.
 
     Args:
         tap: The tap.
         credential: The check of the credentials.
     """
-    host = _host(tap, credential.detail)
+    host = _check_host(tap, credential.detail)
     if host.status == "failed":
         credential = Check("unknown", "not checked")
     return {
         "host": host,
-        "encryption": _encryption(tap),
-        "proxy": Check("ok", _proxy(tap.api_url)),
-        "clock": _clock(tap),
+        "encryption": _check_encryption(tap),
+        "proxy": Check("ok", _proxy_address(tap.api_url)),
+        "clock": _check_clock(tap),
         "credentials": credential,
     }
 
 
-def _host(tap: DiagnosableTap, reason: str) -> Check:
+def _check_host(tap: DiagnosableTap, reason: str) -> Check:
     host = urlsplit(tap.api_url).netloc
     if tap.transport.server_time:
         return Check("ok", f"{host} answers")
     return Check("failed", f"{host} does not answer. {reason}")
 
 
-def _encryption(tap: DiagnosableTap) -> Check:
+def _check_encryption(tap: DiagnosableTap) -> Check:
     address = urlsplit(tap.api_url)
     if address.scheme != "https":
         is_local = address.hostname in {"localhost", "127.0.0.1", "::1"}
@@ -76,8 +76,8 @@ def _encryption(tap: DiagnosableTap) -> Check:
     return Check("ok", f"the host's certificate is trusted ({authority})")
 
 
-def _proxy(url: str) -> str:
-    """The proxy of the environment, without its credentials."""
+def _proxy_address(url: str) -> str:
+    """Returns host and port of the proxy that the environment configures, without the proxy's credentials."""
     proxy = select_proxy(url, get_environ_proxies(url))
     if not proxy:
         return "none"
@@ -85,7 +85,7 @@ def _proxy(url: str) -> str:
     return f"{address.hostname}:{address.port}" if address.port else str(address.hostname)
 
 
-def _clock(tap: DiagnosableTap) -> Check:
+def _check_clock(tap: DiagnosableTap) -> Check:
     header, received = tap.transport.server_time or ("", tap.started)
     try:
         skew = (received - times.http_date(header)).total_seconds()

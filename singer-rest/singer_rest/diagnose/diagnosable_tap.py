@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class DiagnosableTap(Protocol):
-    """A tap as the reports see it; `RestTap` documents each member."""
+    """The part of a tap that the reports use. `RestTap` documents each attribute and method."""
 
     name: str
 
@@ -71,10 +71,10 @@ class DiagnosableTap(Protocol):
         """Loads the state of the previous run."""
 
     def selected_streams(self) -> list[RestStream]:
-        """The streams that a run reads."""
+        """Returns the streams that a run reads."""
 
     def stream_named(self, name: str) -> RestStream:
-        """Any stream, available or not."""
+        """Returns a stream of the tap, even one that is not available."""
 
     def new_scheduler(self, workers: int) -> Scheduler:
-        """A scheduler that shares the rate limiter."""
+        """Creates a scheduler that uses the tap's rate limiter."""

@@ -7,8 +7,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from singer_rest import times
-from singer_rest.diagnose.connection import Check, connection, credentials
-from singer_rest.diagnose.probe import Probe, probe
+from singer_rest.diagnose.connection import Check, check_connection, check_credentials
+from singer_rest.diagnose.probe import Probe, probe_streams
 from singer_rest.errors import AccessDeniedError, TapError, explain
 from singer_rest.fetch.answers import Meaning
 from singer_rest.singer.schemas import EXTRA
@@ -45,7 +45,7 @@ PAGE_VERDICTS = {
 }
 
 
-def doctor(tap: DiagnosableTap, state: dict[str, Any]) -> dict[str, Any]:
+def check_tap(tap: DiagnosableTap, state: dict[str, Any]) -> dict[str, Any]:
     """Checks the connection and the selected streams.
 
     Args:
@@ -58,18 +58,18 @@ def doctor(tap: DiagnosableTap, state: dict[str, Any]) -> dict[str, Any]:
     Raises:
         RunError: If the state is not one of this tap.
     """
-    credential = credentials(tap)
+    credential = check_credentials(tap)
     streams: Sequence[RestStream] = []
     catalog = Check("unknown", "not checked")
     if credential.status == "ok":
-        streams, catalog = _selected(tap, state)
-    bookmarks = {stream.name: _bookmark(stream) for stream in streams}
+        streams, catalog = _select_streams(tap, state)
+    bookmarks = {stream.name: _describe_bookmark(stream) for stream in streams}
     for stream in streams:
         stream.reset_read()  # any records will do, not only those that changed
     sampled = _probe_samples(tap, streams)
     if sampled and all(_is_unauthorized(found) for found in sampled.values()):
         credential = Check("failed", "every stream refuses them: they are wrong or expired, or have no permission")
-    findings = [{**_finding(stream, sampled[stream.name]), **bookmarks[stream.name]} for stream in streams]
+    findings = [{**_make_finding(stream, sampled[stream.name]), **bookmarks[stream.name]} for stream in streams]
     verdicts = Counter(finding["verdict"] for finding in findings)
     return {
         "report": "doctor",
@@ -78,17 +78,17 @@ def doctor(tap: DiagnosableTap, state: dict[str, Any]) -> dict[str, Any]:
         "checked_at": times.text(tap.started.replace(microsecond=0)),
         "is_usable": verdicts[READABLE] > 0,
         "connection": {
-            name: check._asdict() for name, check in {**connection(tap, credential), "catalog": catalog}.items()
+            name: check._asdict() for name, check in {**check_connection(tap, credential), "catalog": catalog}.items()
         },
         "verdicts": dict(sorted(verdicts.items())),
         "streams": findings,
-        "advice": _advice(tap, streams, findings),
-        "off": _off(tap, streams) if streams else {},
+        "advice": _make_advice(tap, streams, findings),
+        "off": _disabled_streams(tap, streams) if streams else {},
     }
 
 
-def _selected(tap: DiagnosableTap, state: dict[str, Any]) -> tuple[Sequence[RestStream], Check]:
-    """The selected streams, and whether the vendor says which there are."""
+def _select_streams(tap: DiagnosableTap, state: dict[str, Any]) -> tuple[Sequence[RestStream], Check]:
+    """Returns the selected streams, and the check of the vendor's catalog from which the tap discovers streams."""
     try:
         tap.setup_mapper()
         streams = tap.selected_streams()
@@ -107,15 +107,15 @@ def _probe_samples(tap: DiagnosableTap, streams: Sequence[RestStream]) -> dict[s
     parents = {stream.slices.parent for stream in streams}
     parents |= {tap.stream_named(name).slices.parent for name in parents if name}
 
-    def sample(stream: RestStream, part: Slice) -> Request:
+    def sample_request_of(stream: RestStream, part: Slice) -> Request:
         size = PARENTS_SAMPLED if stream.name in parents else stream.sample_size
         return stream.sample_request(stream.first_request(part, None), max(size, stream.sample_size))
 
-    return probe(tap, streams, sample)
+    return probe_streams(tap, streams, sample_request_of)
 
 
-def _bookmark(stream: RestStream) -> dict[str, Any]:
-    """How a stream is replicated, and its bookmark."""
+def _describe_bookmark(stream: RestStream) -> dict[str, Any]:
+    """Describes how a stream is replicated, and its bookmark."""
     value = stream.stream_state.get("replication_key_value")
     key = "the start of the run" if stream.bookmark_is_run_start else stream.replication_key
     is_incremental = stream.replication.has_bookmark
@@ -131,8 +131,8 @@ def _bookmark(stream: RestStream) -> dict[str, Any]:
     }
 
 
-def _finding(stream: RestStream, found: Probe) -> Finding:
-    verdict, detail = _verdict(stream, found)
+def _make_finding(stream: RestStream, found: Probe) -> Finding:
+    verdict, detail = _judge_stream(stream, found)
     records = list(found.page.records) if found.page and verdict == READABLE else []
     hidden = _hidden_columns(stream, found, records)
     if stream.replication_key in hidden:
@@ -150,38 +150,38 @@ def _finding(stream: RestStream, found: Probe) -> Finding:
     }
 
 
-def _verdict(stream: RestStream, found: Probe) -> tuple[str, str]:
-    """The verdict on a stream, and what else there is to say about it."""
+def _judge_stream(stream: RestStream, found: Probe) -> tuple[str, str]:
+    """Returns the verdict on a stream, and a detail that explains the verdict."""
     if found.blocked_by:
-        verdict, _ = _verdict(found.blocked_by.stream, found.blocked_by)
+        verdict, _ = _judge_stream(found.blocked_by.stream, found.blocked_by)
         return verdict, f"its parent stream {stream.slices.parent} could not be read"
     if found.error:
-        return _verdict_on_error(stream, found.error)
+        return _judge_error(stream, found.error)
     if found.page is None:
-        return NOT_CHECKED, found.unasked
+        return NOT_CHECKED, found.skip_reason
     if found.page.meaning is Meaning.PARENT_REFUSED:
-        return FAILED, _sentence(stream, found.page.why)
+        return FAILED, _without_stream_name(stream, found.page.why)
     if found.page.meaning in PAGE_VERDICTS:
         verdict, detail = PAGE_VERDICTS[found.page.meaning]
         return verdict, detail.format(parent=stream.slices.parent)
     return READABLE, "" if found.page.records else NO_RECORD
 
 
-def _verdict_on_error(stream: RestStream, error: Exception) -> tuple[str, str]:
+def _judge_error(stream: RestStream, error: Exception) -> tuple[str, str]:
     if not isinstance(error, AccessDeniedError):
-        return FAILED, _sentence(stream, explain(error))
-    detail = f"status {error.status}" if error.status else _sentence(stream, str(error))
+        return FAILED, _without_stream_name(stream, explain(error))
+    detail = f"status {error.status}" if error.status else _without_stream_name(stream, str(error))
     if error.not_licensed:
         return (SWITCHED_OFF if error.status == HTTPStatus.GONE else NOT_LICENSED), detail
     return NO_PERMISSION, detail
 
 
-def _sentence(stream: RestStream, sentence: str) -> str:
+def _without_stream_name(stream: RestStream, sentence: str) -> str:
     return sentence.removeprefix(f"{stream.name}: ")
 
 
 def _hidden_columns(stream: RestStream, found: Probe, records: list[Record]) -> list[str]:
-    """The columns that the credential seems not to be allowed to read: empty in each record."""
+    """Returns the columns that are empty in each record. The credential probably may not read them."""
     if not (records and stream.hidden_columns and found.page):
         return []
     rows = stream.process(records)
@@ -194,8 +194,10 @@ def _hidden_columns(stream: RestStream, found: Probe, records: list[Record]) -> 
     return [name for name in columns if all(row.get(name) is None for row in rows)]
 
 
-def _advice(tap: DiagnosableTap, streams: Sequence[RestStream], findings: Sequence[Finding]) -> list[dict[str, Any]]:
-    """What the user can do: which permissions to grant and where, then which columns to allow."""
+def _make_advice(
+    tap: DiagnosableTap, streams: Sequence[RestStream], findings: Sequence[Finding]
+) -> list[dict[str, Any]]:
+    """Returns what the user can do: which permissions to grant and where, then which columns to allow."""
     advice = [{"advice": problem, "for": {}} for problem in tap.discovery_problems]
     for verdict, what in (
         (NO_PERMISSION, f"Grant these permissions. {tap.permission_advice}"),
@@ -219,8 +221,8 @@ def _advice(tap: DiagnosableTap, streams: Sequence[RestStream], findings: Sequen
     return advice
 
 
-def _off(tap: DiagnosableTap, streams: Iterable[RestStream]) -> dict[str, str]:
-    """The streams that are off, with the setting that enables them."""
+def _disabled_streams(tap: DiagnosableTap, streams: Iterable[RestStream]) -> dict[str, str]:
+    """Returns the disabled streams, each with the setting that enables it."""
     known = {stream.name for stream in streams}
     return {
         stream_type.name: stream_type.setting or "optional_streams"

@@ -1,4 +1,4 @@
-"""How long requests take at the vendor's limits, and at the speed of its answers."""
+"""Computes how long requests take, from the vendor's rate limits and response times."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ class Duration(NamedTuple):
     Args:
         minutes: A lower bound. None: nothing is known.
         limited_by: What takes longest: an endpoint or a pattern of endpoints whose limit is shared, "" for the user's
-            own limit of all requests, "answers" for the speed of the vendor's answers.
+            own limit of all requests, "answers" for the vendor's response times.
     """
 
     minutes: float | None
     limited_by: str | None
 
 
-def duration(limiter: RateLimiter, loads: Sequence[Load], workers: int) -> Duration:
-    """Returns how long some requests take that are sent together.
+def total_duration(limiter: RateLimiter, loads: Sequence[Load], workers: int) -> Duration:
+    """Returns how long a group of concurrent requests takes in total.
 
     Args:
         limiter: The limits.

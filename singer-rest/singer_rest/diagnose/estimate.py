@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from singer_rest.diagnose.probe import Probe, index_of, is_one_list
+from singer_rest.diagnose.probe import Probe, index_of_parents, is_one_list
 from singer_rest.http.paginators import PageNumber
 
 if TYPE_CHECKING:
@@ -40,13 +40,13 @@ class ReadPlan(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """What a run sends for a stream.
+    """The requests that a run sends for a stream.
 
     Args:
         requests: Number of requests.
-        accuracy: Whether that is the exact number, about it, or a lower bound.
+        accuracy: Whether the number is exact, approximate or a lower bound.
         rows: Number of rows, or None if unknown.
-        note: Why it is not known better.
+        note: Why the number is not known exactly.
     """
 
     requests: int
@@ -59,9 +59,9 @@ class Parents(NamedTuple):
     """The parents of a stream.
 
     Args:
-        known: Those that are known.
-        factor: How many there are for each known one.
-        accuracy: Of the factor.
+        known: The parents that are known.
+        factor: The estimated number of parents, divided by the number of known ones.
+        accuracy: The accuracy of the factor.
     """
 
     known: ParentIndex
@@ -70,25 +70,25 @@ class Parents(NamedTuple):
 
 
 def plan_read(stream: RestStream) -> ReadPlan:
-    """How the next run reads a stream."""
+    """Returns how the next run reads a stream."""
     window = stream.window(stream.slices_start)
     parents_since = stream.replication.since if stream.slices.changed else None
     return ReadPlan(stream, stream.since, window, stream.replication.whole, parents_since)
 
 
-def estimate(read: ReadPlan, found: Probe | None, parents: Parents | None) -> Estimate:
+def estimate_requests(read: ReadPlan, found: Probe | None, parents: Parents | None) -> Estimate:
     """Estimates the requests of a stream.
 
     Args:
-        read: How it is read.
-        found: What a probe found. None: nothing was requested.
+        read: How the stream is read.
+        found: The probe of the stream. None: nothing was requested.
         parents: The parents, if the stream has any and they are known.
     """
     if found and found.blocked_by:
         return Estimate(0, "exact", None, f"its parent stream {read.stream.slices.parent} cannot be read")
-    if found and not found.has_records and not found.unasked:
+    if found and not found.has_records and not found.skip_reason:
         return Estimate(1, "about", None, "it cannot be read; --doctor says why")
-    slices, slice_accuracy = _slices(read, parents)
+    slices, slice_accuracy = _count_slices(read, parents)
     pages, page_accuracy = _pages_per_slice(read, found)
     if slices > 1 and page_accuracy == "exact":
         page_accuracy = "about"  # only one of them was requested
@@ -109,16 +109,16 @@ def _pages_per_slice(read: ReadPlan, found: Probe | None) -> tuple[int, Accuracy
         return 1, "at_least"
     if read.since and not is_one_list(read.stream):  # what was found is not filtered
         return 1, "about" if found.is_all else "at_least"
-    return pages_of(found)
+    return count_pages(found)
 
 
 def least_accurate(*accuracies: Accuracy) -> Accuracy:
-    """The accuracy of a sum or a product."""
+    """Returns the lowest of some accuracies, which is that of a sum or a product."""
     return max(accuracies, key=RANKS.__getitem__, default="exact")
 
 
-def _slices(read: ReadPlan, parents: Parents | None) -> tuple[int, Accuracy]:
-    """Number of slices."""
+def _count_slices(read: ReadPlan, parents: Parents | None) -> tuple[int, Accuracy]:
+    """Returns the number of slices of a stream, and the accuracy of that number."""
     slices = read.stream.slices
     if slices.parent is None:
         return sum(1 for part in slices.plan(read.window, None) if part), "exact"
@@ -128,8 +128,8 @@ def _slices(read: ReadPlan, parents: Parents | None) -> tuple[int, Accuracy]:
     return math.ceil(known * parents.factor), parents.accuracy
 
 
-def pages_of(found: Probe) -> tuple[int, Accuracy]:
-    """Number of pages of the slice that was requested."""
+def count_pages(found: Probe) -> tuple[int, Accuracy]:
+    """Returns the number of pages of the slice that was requested, and the accuracy of that number."""
     page, stream = found.page, found.stream
     if page is None or found.is_all:
         return 1, "exact"
@@ -145,8 +145,8 @@ def pages_of(found: Probe) -> tuple[int, Accuracy]:
     return 2, "at_least"
 
 
-def parents_of(stream: RestStream, found: Mapping[str, Probe], read: Mapping[str, ReadPlan]) -> Parents | None:
-    """The parents that a stream iterates over. None: they are unknown.
+def known_parents(stream: RestStream, found: Mapping[str, Probe], read: Mapping[str, ReadPlan]) -> Parents | None:
+    """Returns the parents that a stream iterates over, or None if they are unknown.
 
     Args:
         stream: The stream.
@@ -156,29 +156,31 @@ def parents_of(stream: RestStream, found: Mapping[str, Probe], read: Mapping[str
     parent = found.get(stream.slices.parent or "")
     if parent is None or not parent.has_records:
         return None
-    index = index_of(parent, [stream])
+    index = index_of_parents(parent, [stream])
     known = len(index.parents)
-    total, accuracy = _total(parent, found, read)
+    total, accuracy = _count_parents(parent, found, read)
     if total is None or not known:
         return Parents(index, 1, "exact" if parent.is_all else "at_least")
     return Parents(index, max(1.0, total / known), accuracy)
 
 
-def _total(parent: Probe, found: Mapping[str, Probe], read: Mapping[str, ReadPlan]) -> tuple[int | None, Accuracy]:
-    """Number of records of a parent stream."""
+def _count_parents(
+    parent: Probe, found: Mapping[str, Probe], read: Mapping[str, ReadPlan]
+) -> tuple[int | None, Accuracy]:
+    """Returns the number of records of a parent stream, and the accuracy of that number."""
     if parent.is_of_stream and parent.total is not None:
         return parent.total, "exact" if parent.is_all else "about"
-    counted = counted_total(parent.stream, found)
+    counted = sum_of_totals(parent.stream, found)
     if counted is not None and not parent.is_all:
         return counted, "about"
     if parent.is_all and parent.page and parent.stream.name in read:
-        slices, accuracy = _slices(read[parent.stream.name], parents_of(parent.stream, found, read))
+        slices, accuracy = _count_slices(read[parent.stream.name], known_parents(parent.stream, found, read))
         return slices * len(parent.page.records), least_accurate(accuracy, "about")
     return None, "at_least"
 
 
-def counted_total(stream: RestStream, found: Mapping[str, Probe]) -> int | None:
-    """The number of a stream's records from the totals of others."""
+def sum_of_totals(stream: RestStream, found: Mapping[str, Probe]) -> int | None:
+    """Returns the number of a stream's records, if the totals of other streams add up to it."""
     totals = [found[name].total if name in found else None for name in stream.counted_by]
     known = [total for total in totals if total is not None]
     return sum(known) if known and len(known) == len(totals) else None

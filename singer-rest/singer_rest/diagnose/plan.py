@@ -6,17 +6,17 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from singer_rest import times
-from singer_rest.diagnose.duration import Load, duration
+from singer_rest.diagnose.duration import Load, total_duration
 from singer_rest.diagnose.estimate import (
     Estimate,
     ReadPlan,
-    counted_total,
-    estimate,
+    estimate_requests,
+    known_parents,
     least_accurate,
-    parents_of,
     plan_read,
+    sum_of_totals,
 )
-from singer_rest.diagnose.probe import Probe, is_one_list, probe
+from singer_rest.diagnose.probe import Probe, is_one_list, probe_streams
 from singer_rest.diagnose.slice_sampler import SliceSampler
 
 if TYPE_CHECKING:
@@ -30,16 +30,16 @@ if TYPE_CHECKING:
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
-class Run:
-    """One run: how it reads its streams, and what probes found.
+class RunEstimate:
+    """The estimate of one run, from how it reads its streams and from probes.
 
     Args:
         tap: The tap.
         read: How the streams are read, by name.
         everything: How they and their parents are read in full.
-        found: What probes of full reads found.
-        lists: The same for parents, without the filter of a start date: their ids are needed all the same.
-        changes: What probes of incremental reads found.
+        found: The probes of full reads, by stream.
+        lists: Probes of parents without the filter of a start date, since children need the ids of all parents.
+        changes: The probes of incremental reads, by stream.
         sampled: Estimates of full reads of which several slices were requested.
     """
 
@@ -63,15 +63,15 @@ class Run:
         self._sampled = sampled
         self._workers = int(tap.config["max_concurrency"])
 
-    def report(self) -> dict[str, Any]:
-        """The estimates of the streams and of all together."""
-        lines = [(one.stream, self._estimate(one), "") for one in self._read.values()]
+    def make_report(self) -> dict[str, Any]:
+        """Returns the estimates of each stream and of all streams together."""
+        lines = [(one.stream, self._estimate_read(one), "") for one in self._read.values()]
         lines += [
-            (one.stream, self._full_estimate(one, self._lists), f"ids for {', '.join(children)}")
+            (one.stream, self._estimate_full_read(one, self._lists), f"ids for {', '.join(children)}")
             for one, children in self._separate_reads()
         ]
-        loads = [self._load(stream, estimated) for stream, estimated, _ in lines]
-        whole = duration(self._tap.rate_limiter, loads, self._workers)
+        loads = [self._make_load(stream, estimated) for stream, estimated, _ in lines]
+        whole = total_duration(self._tap.rate_limiter, loads, self._workers)
         return {
             "streams": [
                 {"stream": stream.name, "purpose": purpose, **self._as_json(estimated, load)}
@@ -84,33 +84,33 @@ class Run:
         }
 
     def _as_json(self, estimated: Estimate, load: Load) -> dict[str, Any]:
-        alone = duration(self._tap.rate_limiter, [load], self._workers)
+        alone = total_duration(self._tap.rate_limiter, [load], self._workers)
         return {**estimated._asdict(), **alone._asdict()}
 
-    def _load(self, stream: RestStream, estimated: Estimate) -> Load:
+    def _make_load(self, stream: RestStream, estimated: Estimate) -> Load:
         found = self._found.get(stream.name)
         seconds = found.seconds if found and found.page else None
         return Load(stream.path, estimated.requests, seconds, stream.prefetches)
 
-    def _estimate(self, one: ReadPlan) -> Estimate:
+    def _estimate_read(self, one: ReadPlan) -> Estimate:
         name = one.stream.name
         if one.is_full:
-            return self._full_estimate(one)
+            return self._estimate_full_read(one)
         changed = name in self._changes and self._changes[name].has_records
         found = self._changes[name] if changed else self._found.get(name)
         # Children that change only together with their parent are those of its changed rows.
         of_changes = one.stream.slices.changed and one.stream.slices.parent in self._changes
-        parents = parents_of(one.stream, self._changes if of_changes else self._lists, self._everything)
-        estimated = estimate(one, found, parents)
+        parents = known_parents(one.stream, self._changes if of_changes else self._lists, self._everything)
+        estimated = estimate_requests(one, found, parents)
         is_counted = changed or not is_one_list(one.stream)
         return estimated if is_counted else Estimate(1, "at_least", None, "how much has changed is unknown")
 
-    def _full_estimate(self, one: ReadPlan, probes: Mapping[str, Probe] | None = None) -> Estimate:
+    def _estimate_full_read(self, one: ReadPlan, probes: Mapping[str, Probe] | None = None) -> Estimate:
         found = (probes or self._found).get(one.stream.name)
         if one.stream.name in self._sampled:
             return self._sampled[one.stream.name]
-        estimated = estimate(one, found, parents_of(one.stream, self._lists, self._everything))
-        counted = counted_total(one.stream, self._found)
+        estimated = estimate_requests(one, found, known_parents(one.stream, self._lists, self._everything))
+        counted = sum_of_totals(one.stream, self._found)
         if counted is None or not (found and found.page) or found.is_all:
             return estimated
         pages = one.stream.pages_for(counted, found.page.item_count or 1)
@@ -119,7 +119,7 @@ class Run:
         )
 
     def _separate_reads(self) -> list[tuple[ReadPlan, list[str]]]:
-        """The parents whose lists are read in addition, for the ids that their children need."""
+        """Returns the parents that are read only for their ids, with the names of the children that need the ids."""
         needed: dict[str, list[str]] = {}
         for one in self._read.values():
             self._add_parents(one, needed)
@@ -139,7 +139,7 @@ class Run:
             self._add_parents(self._everything[name], needed)
 
 
-def plan(tap: DiagnosableTap, state: dict[str, Any], *, offline: bool) -> dict[str, Any]:
+def estimate_runs(tap: DiagnosableTap, state: dict[str, Any], *, offline: bool) -> dict[str, Any]:
     """Estimates a full run and, with a state, an incremental run.
 
     Args:
@@ -162,17 +162,17 @@ def plan(tap: DiagnosableTap, state: dict[str, Any], *, offline: bool) -> dict[s
     if state:
         read = {stream.name: plan_read(stream) for stream in streams}
         counted = [one.stream for one in read.values() if not one.is_full and one.since and is_one_list(one.stream)]
-        changes = {} if offline else probe(tap, counted, _count)
-    involved = _with_others(tap, streams)
+        changes = {} if offline else probe_streams(tap, counted, _count_request)
+    involved = _add_needed_streams(tap, streams)
     for stream in involved:
         stream.reset_read()
     everything = {stream.name: plan_read(stream) for stream in involved}
     parents = {stream.slices.parent for stream in involved}
     filtered = [stream for stream in involved if stream.since and stream.name in parents]
-    found = {} if offline else probe(tap, involved, _count)
-    lists = {} if offline else probe(tap, filtered, _count_all)
-    sampler = SliceSampler(tap, _count)
-    totals = {name: sampler.requests(everything[name], one) for name, one in found.items()}
+    found = {} if offline else probe_streams(tap, involved, _count_request)
+    lists = {} if offline else probe_streams(tap, filtered, _full_count_request)
+    sampler = SliceSampler(tap, _count_request)
+    totals = {name: sampler.estimate_requests(everything[name], one) for name, one in found.items()}
     sampled = {name: total for name, total in totals.items() if total}
     sent = [*changes.values(), *found.values(), *lists.values(), *sampler.sent]
     selected = {stream.name: everything[stream.name] for stream in streams}
@@ -183,21 +183,23 @@ def plan(tap: DiagnosableTap, state: dict[str, Any], *, offline: bool) -> dict[s
         "version": tap.plugin_version,
         "planned_at": times.text(tap.started.replace(microsecond=0)),
         "requests_sent": sum(one.seconds > 0 for one in sent),
-        "full": Run(tap, selected, everything, found, **others).report(),
-        "incremental": Run(tap, read, everything, found, changes=changes, **others).report() if state else None,
+        "full": RunEstimate(tap, selected, everything, found, **others).make_report(),
+        "incremental": RunEstimate(tap, read, everything, found, changes=changes, **others).make_report()
+        if state
+        else None,
     }
 
 
-def _count(stream: RestStream, part: Slice) -> Request:
+def _count_request(stream: RestStream, part: Slice) -> Request:
     return stream.count_request(stream.first_request(part, stream.since))
 
 
-def _count_all(stream: RestStream, part: Slice) -> Request:
+def _full_count_request(stream: RestStream, part: Slice) -> Request:
     return stream.count_request(stream.first_request(part, None))
 
 
-def _with_others(tap: DiagnosableTap, streams: Iterable[RestStream]) -> list[RestStream]:
-    """The streams, their parents, and those that report the totals of others."""
+def _add_needed_streams(tap: DiagnosableTap, streams: Iterable[RestStream]) -> list[RestStream]:
+    """Returns the streams, their parents, and the streams whose totals count the records of another."""
     involved = {stream.name: stream for stream in streams}
     due = list(involved.values())
     while due:

@@ -28,12 +28,12 @@ MAX_PARENTS = 3
 
 @dataclass
 class Probe:
-    """What the request for a stream showed.
+    """The result of one request for a stream.
 
     Args:
         stream: The stream.
-        page: The page. None: there is none.
-        error: Why there is none, if a request was sent or the stream cannot be requested.
+        page: The page. None: nothing was received.
+        error: Why no page was received, if a request was sent or the stream cannot be requested.
         unasked: Why no request was sent, if there is no error.
         seconds: Duration of the request.
         blocked_by: The parent or an ancestor that could not be read, so that nothing was requested.
@@ -43,7 +43,7 @@ class Probe:
     stream: RestStream
     page: Page | None = None
     error: Exception | None = None
-    unasked: str = ""
+    skip_reason: str = ""
     seconds: float = 0.0
     blocked_by: Probe | None = None
     candidates: list[Slice] = field(default_factory=list)
@@ -83,7 +83,7 @@ def is_one_list(stream: RestStream) -> bool:
     return isinstance(stream.slices, (SingleSlice, MonthlyBackfill))
 
 
-def probe(
+def probe_streams(
     tap: DiagnosableTap,
     streams: Iterable[RestStream],
     request_for: Callable[[RestStream, Slice], Request],
@@ -96,17 +96,17 @@ def probe(
         request_for: Returns the request for a slice.
 
     Returns:
-        What was found, by the stream's name; the parents that were needed among them.
+        The probes by the stream's name, including those of the parents that were needed.
     """
     found: dict[str, Probe] = {}
     scheduler = tap.new_scheduler(int(tap.config["max_concurrency"]))
     try:
-        for level in _levels(tap, streams):
-            due = [_planned(stream, found) for stream in level]
+        for level in _levels_of_ancestry(tap, streams):
+            due = [_plan_probe(stream, found) for stream in level]
             found.update({one.stream.name: one for one in due})
             for _ in range(MAX_PARENTS):
                 due = [one for one in due if one.candidates and not one.has_records]
-                _send(scheduler, due, request_for)
+                _send_requests(scheduler, due, request_for)
     finally:
         scheduler.close()
     return found
@@ -119,56 +119,56 @@ def probe_slices(
     scheduler = tap.new_scheduler(int(tap.config["max_concurrency"]))
     try:
         due = [Probe(stream, candidates=[part]) for part in parts]
-        _send(scheduler, due, request_for)
+        _send_requests(scheduler, due, request_for)
     finally:
         scheduler.close()
     return due
 
 
-def _levels(tap: DiagnosableTap, streams: Iterable[RestStream]) -> Sequence[Sequence[RestStream]]:
-    """The streams and their ancestors, each level after that of its parents."""
+def _levels_of_ancestry(tap: DiagnosableTap, streams: Iterable[RestStream]) -> Sequence[Sequence[RestStream]]:
+    """Returns the streams and their ancestors in levels, so that parents come before their children."""
     depths: dict[str, int] = {}
     by_name: dict[str, RestStream] = {stream.name: stream for stream in streams}
 
-    def depth(name: str) -> int:
+    def find_depth(name: str) -> int:
         if name not in depths:
             stream = by_name.setdefault(name, by_name.get(name) or tap.stream_named(name))
-            depths[name] = 1 + depth(stream.slices.parent) if stream.slices.parent else 0
+            depths[name] = 1 + find_depth(stream.slices.parent) if stream.slices.parent else 0
         return depths[name]
 
     for name in list(by_name):
-        depth(name)
+        find_depth(name)
     return [
         [by_name[name] for name in sorted(depths) if depths[name] == level]
         for level in range(max(depths.values(), default=-1) + 1)
     ]
 
 
-def _planned(stream: RestStream, found: Mapping[str, Probe]) -> Probe:
-    """The probe of a stream before it is sent, with the slices to request."""
+def _plan_probe(stream: RestStream, found: Mapping[str, Probe]) -> Probe:
+    """Returns the probe of a stream with the slices to request, before anything is sent."""
     if not stream.in_connection_test:
-        return Probe(stream, unasked="each request counts against a quota of the vendor")
+        return Probe(stream, skip_reason="each request counts against a quota of the vendor")
     parent = found.get(stream.slices.parent or "")
     if parent and not parent.has_records:
-        if not parent.unasked:
+        if not parent.skip_reason:
             return Probe(stream, blocked_by=parent.blocked_by or parent)
-        return Probe(stream, unasked=f"it needs a record of {parent.stream.name}, and {parent.unasked}")
+        return Probe(stream, skip_reason=f"it needs a record of {parent.stream.name}, and {parent.skip_reason}")
     parts = newest_slices(stream, parent)
     if parent and not parts:
         count = len(parent.page.records) if parent.page else 0
         reason = f"none of the {count} records of {parent.stream.name} that were read has any"
-        return Probe(stream, unasked=reason if count else f"there is no record of {parent.stream.name}")
+        return Probe(stream, skip_reason=reason if count else f"there is no record of {parent.stream.name}")
     if not parts:
-        return Probe(stream, unasked="there is nothing to read between `start_date` and `end_date`")
+        return Probe(stream, skip_reason="there is nothing to read between `start_date` and `end_date`")
     return Probe(stream, candidates=parts if parent else parts[:1])
 
 
 def newest_slices(stream: RestStream, parent: Probe | None) -> list[Slice]:
-    """The newest slice of a stream, if possible one that has ended; of children those of all parents that are known."""
+    """Returns the newest slice of a stream, if possible one that has ended. For children, one for each known parent."""
     window = stream.window(stream.slices_start)
     now = stream.started
     until = min(window.until, now) if window.until else now
-    index = index_of(parent, [stream]) if parent else None
+    index = index_of_parents(parent, [stream]) if parent else None
     parts = [part for part in stream.slices.plan(replace(window, until=until, whole=False), index) if part]
     if stream.slices.parent is not None:
         return parts[::-1] if stream.slices.days_params else parts
@@ -177,28 +177,30 @@ def newest_slices(stream: RestStream, parent: Probe | None) -> list[Slice]:
     return parts[-1:] if stream.slices.days_params else parts[:1]
 
 
-def index_of(parent: Probe, children: list[RestStream]) -> ParentIndex:
-    """The parents on the page of a probe."""
+def index_of_parents(parent: Probe, children: list[RestStream]) -> ParentIndex:
+    """Returns an index of the parents on the page of a probe."""
     index = ParentIndex(parent.stream, [*children])
     index.add(parent.page.records if parent.page else ())
     index.finish()
     return index
 
 
-def _send(scheduler: Scheduler, due: Sequence[Probe], request_for: Callable[[RestStream, Slice], Request]) -> None:
-    """Sends the next request of each probe concurrently, and stores what was found."""
-    fetches = [(one, _fetch(one, one.candidates.pop(0), request_for)) for one in due]
+def _send_requests(
+    scheduler: Scheduler, due: Sequence[Probe], request_for: Callable[[RestStream, Slice], Request]
+) -> None:
+    """Sends the next request of each probe concurrently, and stores the page or error in the probe."""
+    fetches = [(one, _make_fetch(one, one.candidates.pop(0), request_for)) for one in due]
     for _, stream_fetch in fetches:
         scheduler.add(stream_fetch)
     for one, stream_fetch in fetches:
         try:
             for _ in scheduler.arrived(scheduler.pages(stream_fetch)):
-                pass  # `_fetch` has stored it
+                pass  # `_make_fetch` has stored it
         except Exception as error:  # noqa: BLE001 - it is reported, and the others go on
             one.error = error
 
 
-def _fetch(one: Probe, part: Slice, request_for: Callable[[RestStream, Slice], Request]) -> StreamFetch:
+def _make_fetch(one: Probe, part: Slice, request_for: Callable[[RestStream, Slice], Request]) -> StreamFetch:
     stream = one.stream
 
     def first_page(request: Request, part: Slice) -> Page:

@@ -1,10 +1,10 @@
-"""Requests more slices of streams whose newest slice has several pages or no record, since others may differ."""
+"""Requests more slices of a stream if its newest slice has several pages or no record, since others may differ."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from singer_rest.diagnose.estimate import NO_TOTAL, Estimate, least_accurate, pages_of
+from singer_rest.diagnose.estimate import NO_TOTAL, Estimate, count_pages, least_accurate
 from singer_rest.diagnose.probe import probe_slices
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ class SliceSampler:
         self._request_for = request_for
         self.sent: list[Probe] = []
 
-    def requests(self, read: ReadPlan, newest: Probe) -> Estimate | None:
-        """Estimates the requests for all slices. None: those of the newest one are enough to know it.
+    def estimate_requests(self, read: ReadPlan, newest: Probe) -> Estimate | None:
+        """Estimates the requests for all slices. Returns None if the newest slice is enough to estimate them.
 
         Args:
             read: How the stream is read.
-            newest: What was found about its newest slice.
+            newest: The probe of its newest slice.
         """
         slices = read.stream.slices
         if slices.parent is not None or newest.page is None or (newest.is_all and newest.page.records):
@@ -50,38 +50,38 @@ class SliceSampler:
         if len(parts) == 1 or newest.page.slice not in parts:
             return None
         if any(part.name for part in parts):
-            return self._of_windows(read.stream, parts, newest)
+            return self._estimate_windows(read.stream, parts, newest)
         if newest.is_all or len(parts) > MAX_PARTS or slices.days_params:
             return None
-        found = [newest, *self._probe(read.stream, [part for part in parts if part != newest.page.slice])]
-        pages = [pages_of(one) for one in found]
+        found = [newest, *self._probe_slices(read.stream, [part for part in parts if part != newest.page.slice])]
+        pages = [count_pages(one) for one in found]
         rows = [one.total for one in found]
         known_rows = sum(row for row in rows if row is not None) if None not in rows else None
-        return _estimate(sum(number for number, _ in pages), [accuracy for _, accuracy in pages], known_rows)
+        return _make_estimate(sum(number for number, _ in pages), [accuracy for _, accuracy in pages], known_rows)
 
-    def _of_windows(self, stream: RestStream, parts: Sequence[Slice], newest: Probe) -> Estimate:
-        """Estimates the requests for windows, of which the first ones may be empty: nobody used the product yet.
+    def _estimate_windows(self, stream: RestStream, parts: Sequence[Slice], newest: Probe) -> Estimate:
+        """Estimates the requests for windows. The first ones may be empty because nobody used the product yet.
 
-        Some of the later ones may be empty, too, such as weekends, or today in the morning.
+        Some later windows may be empty, too, for example weekends, or today in the morning.
         """
         count = parts.index(newest.page.slice) + 1 if newest.page else len(parts)
         step = max(count / MAX_WINDOWS, 1.0)
         spread = [int((number + 0.5) * step) for number in range(min(count, MAX_WINDOWS))]
         others = [place for place in spread if place < count - 1]
-        found = dict(zip(others, self._probe(stream, [parts[place] for place in others]), strict=True))
+        found = dict(zip(others, self._probe_slices(stream, [parts[place] for place in others]), strict=True))
         found[count - 1] = newest
         high = next((place for place in found if _has_rows(found[place])), count - 1)
         low = max((place + 1 for place in found if place < high), default=0)
         while low < high:
             middle = (low + high) // 2
-            (one,) = self._probe(stream, [parts[middle]])
+            (one,) = self._probe_slices(stream, [parts[middle]])
             low, high = (low, middle) if _has_rows(one) else (middle + 1, high)
-        pages = [pages_of(one) for place, one in found.items() if place >= low]
+        pages = [count_pages(one) for place, one in found.items() if place >= low]
         mean = sum(number for number, _ in pages) / len(pages)
         used = count - low
-        return _estimate(round(used * mean) + len(parts) - used, ["about", *(accuracy for _, accuracy in pages)])
+        return _make_estimate(round(used * mean) + len(parts) - used, ["about", *(accuracy for _, accuracy in pages)])
 
-    def _probe(self, stream: RestStream, parts: Sequence[Slice]) -> list[Probe]:
+    def _probe_slices(self, stream: RestStream, parts: Sequence[Slice]) -> list[Probe]:
         found = probe_slices(self._tap, stream, parts, self._request_for)
         self.sent += found
         return found
@@ -91,6 +91,6 @@ def _has_rows(found: Probe) -> bool:
     return bool(found.page and found.page.records)
 
 
-def _estimate(requests: int, accuracies: Sequence[Accuracy], rows: int | None = None) -> Estimate:
+def _make_estimate(requests: int, accuracies: Sequence[Accuracy], rows: int | None = None) -> Estimate:
     accuracy = least_accurate(*accuracies)
     return Estimate(requests, accuracy, rows, NO_TOTAL if accuracy == "at_least" else "")

@@ -31,8 +31,8 @@ NOUNS = {
 }
 
 
-def doctor_text(report: dict[str, Any]) -> str:
-    """The report of `--doctor` as text."""
+def format_doctor_report(report: dict[str, Any]) -> str:
+    """Formats the report of `--doctor` as text."""
     return "\n".join(_doctor_lines(report))
 
 
@@ -40,24 +40,24 @@ def _doctor_lines(report: dict[str, Any]) -> Iterator[str]:
     yield f"{report['tap']} {report['version']}, {report['checked_at']}"
     yield from ("", "Connection")
     checks = report["connection"].items()
-    yield from _table([(MARKS[check["status"]], name, check["detail"]) for name, check in checks])
+    yield from _format_table([(MARKS[check["status"]], name, check["detail"]) for name, check in checks])
     counts = report["verdicts"]
     verdicts = ", ".join(f"{counts[name]} {noun}" for name, noun in NOUNS.items() if name in counts)
     yield from ("", f"Streams: {verdicts or 'not checked'}")
-    yield from _table([_stream_row(one) for one in report["streams"]])
+    yield from _format_table([_stream_row(one) for one in report["streams"]])
     if report["off"]:
         by_setting: dict[str, list[str]] = {}
         for name, setting in report["off"].items():
             by_setting.setdefault(setting, []).append(name)
         yield from ("", "Off unless a setting enables them")
-        yield from _table([(setting, ", ".join(names)) for setting, names in by_setting.items()])
+        yield from _format_table([(setting, ", ".join(names)) for setting, names in by_setting.items()])
     for number, item in enumerate(report["advice"], 1):
         yield from ("", f"{number}. {item['advice']}")
-        yield from _table([(name, _some(names, MAX_LISTED)) for name, names in item["for"].items()])
+        yield from _format_table([(name, _join_first(names, MAX_LISTED)) for name, names in item["for"].items()])
 
 
 def _stream_row(finding: dict[str, Any]) -> tuple[str, ...]:
-    rows = "" if finding["rows"] is None else _counted(finding["rows"], "row")
+    rows = "" if finding["rows"] is None else _count_noun(finding["rows"], "row")
     by = finding["incremental_by"]
     bookmark = ""
     if finding["bookmark"]:
@@ -67,22 +67,22 @@ def _stream_row(finding: dict[str, Any]) -> tuple[str, ...]:
     if finding["verdict"] != "readable" and finding["permission"]:
         details.insert(0, f"needs {finding['permission']}")
     if hidden := finding["empty_columns"]:
-        details.append(f"{_counted(len(hidden), 'column')} empty: {_some(hidden, 3)}")
+        details.append(f"{_count_noun(len(hidden), 'column')} empty: {_join_first(hidden, 3)}")
     detail = "; ".join(filter(None, details))
     return MARKS[finding["verdict"]], finding["stream"], rows, f"by {by}" if by else "full", bookmark, detail
 
 
-def _counted(number: int, noun: str) -> str:
+def _count_noun(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _some(names: Sequence[str], most: int) -> str:
+def _join_first(names: Sequence[str], most: int) -> str:
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
-def _table(rows: Sequence[Iterable[str]]) -> Iterator[str]:
-    """Lines of aligned columns."""
+def _format_table(rows: Sequence[Iterable[str]]) -> Iterator[str]:
+    """Yields lines of aligned columns."""
     cells = [[*row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
@@ -90,13 +90,13 @@ def _table(rows: Sequence[Iterable[str]]) -> Iterator[str]:
         yield f"  {'  '.join(padded)}".rstrip()
 
 
-def plan_text(report: dict[str, Any]) -> str:
-    """The report of `--plan` as text."""
+def format_plan_report(report: dict[str, Any]) -> str:
+    """Formats the report of `--plan` as text."""
     return "\n".join(_plan_lines(report))
 
 
 def _plan_lines(report: dict[str, Any]) -> Iterator[str]:
-    sent = _counted(report["requests_sent"], "request")
+    sent = _count_noun(report["requests_sent"], "request")
     yield f"{report['tap']} {report['version']}, {report['planned_at']}, estimated from {sent}"
     for title, name in (("Full run", "full"), ("Incremental run", "incremental")):
         run = report[name]
@@ -104,30 +104,36 @@ def _plan_lines(report: dict[str, Any]) -> Iterator[str]:
             continue
         yield from ("", title)
         rows = [("stream", "rows", "requests", "minutes", "note"), *(_plan_row(one) for one in run["streams"])]
-        minutes = _minutes(run, run["accuracy"])
-        total = ("total", "", _number(run["requests"], run["accuracy"]), minutes, _slowest(run["limited_by"]))
-        yield from _table([*rows, total])
+        minutes = _format_minutes(run, run["accuracy"])
+        total = (
+            "total",
+            "",
+            _format_number(run["requests"], run["accuracy"]),
+            minutes,
+            _describe_limit(run["limited_by"]),
+        )
+        yield from _format_table([*rows, total])
     yield from ("", "Streams are read at the same time, so the total of minutes is that of the slowest limit.")
 
 
 def _plan_row(line: dict[str, Any]) -> tuple[str, ...]:
     rows = "unknown" if line["rows"] is None else f"{line['rows']:,}"
-    requests = _number(line["requests"], line["accuracy"])
-    return line["stream"], rows, requests, _minutes(line, line["accuracy"]), line["purpose"] or line["note"]
+    requests = _format_number(line["requests"], line["accuracy"])
+    return line["stream"], rows, requests, _format_minutes(line, line["accuracy"]), line["purpose"] or line["note"]
 
 
-def _number(number: int, accuracy: str) -> str:
+def _format_number(number: int, accuracy: str) -> str:
     words = {"exact": "", "about": "about ", "at_least": "at least "}
     return f"{words[accuracy]}{number:,}"
 
 
-def _minutes(line: dict[str, Any], accuracy: str) -> str:
+def _format_minutes(line: dict[str, Any], accuracy: str) -> str:
     if line["minutes"] is None:
         return "unknown"
     return f"{'at least ' if accuracy == 'at_least' else ''}{line['minutes']:.1f}"
 
 
-def _slowest(limited_by: str | None) -> str:
+def _describe_limit(limited_by: str | None) -> str:
     if limited_by is None:
         return "the vendor documents no limit"
     names = {"": "`requests_per_minute`", "answers": "how fast the vendor answers"}
