@@ -1,0 +1,784 @@
+"""A function per chart: from a connection to its rows, SQL, definition and Altair chart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import altair as alt
+
+from hr_report.database import descriptions, literal, query
+from hr_report.look import (
+    CATEGORIES,
+    INK,
+    MUTED,
+    NAMES,
+    PROGRESS,
+    SOURCES,
+    WIDE,
+    Rows,
+    amount_axis,
+    data,
+    in_panels,
+    is_narrow,
+    largest,
+    month_axis,
+    palette,
+    source_color,
+    styled,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date
+
+    import duckdb
+
+PERCENT = ".0%"
+YEAR = 12
+MOST_DEPARTMENTS = 12
+STAGES = {
+    "applications": "Applied",
+    "reached_screening": "Screening",
+    "reached_interview": "Interview",
+    "reached_offer": "Offer",
+    "hired": "Hired",
+}
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What the charts are about.
+
+    Attributes:
+        sources: The sources, such as `personio`; all by default.
+        since: The first month end; by default a number of months before the last one that suits each chart.
+        until: The last month end; the last one by default.
+        dimension: What `member` is part of, such as `department`.
+        member: A group, such as the name of a department. By default everyone.
+    """
+
+    sources: tuple[str, ...] = ()
+    since: date | None = None
+    until: date | None = None
+    dimension: str = "total"
+    member: str = "total"
+
+    def of_source(self) -> str:
+        """The SQL condition on a source; it begins with `AND`, or is empty."""
+        return f"\n  AND source IN ({', '.join(map(literal, self.sources))})" if self.sources else ""
+
+    def last_month(self, table: str) -> str:
+        """The last month as SQL."""
+        return f"DATE {literal(str(self.until))}" if self.until else f"(SELECT max(month_end) FROM {table})"
+
+    def of_months(self, table: str, months: int) -> str:
+        """The SQL condition on the month.
+
+        Args:
+            table: The table.
+            months: The number of months before the last one, if no first month was chosen.
+        """
+        last = self.last_month(table)
+        first = f"DATE {literal(str(self.since))}" if self.since else f"last_day({last} - INTERVAL {months - 1} MONTH)"
+        return f"month_end BETWEEN {first}\n    AND {last}"
+
+    def of_group(self) -> str:
+        """The SQL condition on the group."""
+        return f"dimension = {literal(self.dimension)} AND member = {literal(self.member)}"
+
+    def where(self, table: str, months: int) -> str:
+        """The SQL condition on group, month and source."""
+        return f"{self.of_group()}\n  AND {self.of_months(table, months)}{self.of_source()}"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart with everything that explains it.
+
+    Attributes:
+        name: The function's name.
+        title: What it shows, in a sentence with figures.
+        tables: The tables it is made from.
+        definitions: The models' descriptions of these tables.
+        sql: The query that was run.
+        rows: Its rows by column.
+        empty: Why there is nothing to be seen; an empty text if there is.
+        draw: Draws the chart from the rows for a width in pixels.
+        note: What else has to be known.
+    """
+
+    name: str
+    title: str
+    tables: tuple[str, ...]
+    definitions: dict[str, str]
+    sql: str
+    rows: Rows
+    empty: str
+    draw: Callable[[Rows, int], alt.TopLevelMixin] = field(repr=False)
+    note: str = ""
+
+    def chart(self, width: int = WIDE) -> alt.TopLevelMixin:
+        """The Altair chart.
+
+        Args:
+            width: The width of the whole chart in pixels; below 600 it is laid out for a phone.
+
+        Raises:
+            ValueError: There is nothing to be seen; see `empty`.
+        """
+        if self.empty:
+            raise ValueError(self.empty)
+        return styled(self.draw(self.rows, width))
+
+
+def figure(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    tables: tuple[str, ...],
+    filters: Filters,
+    sql: str,
+    *,
+    title: Callable[[Rows], str],
+    draw: Callable[[Rows, int], alt.TopLevelMixin],
+    why_empty: str,
+    note: Callable[[Rows], str] = lambda _: "",
+) -> Figure:
+    """Runs a query and describes its chart."""
+    rows = query(connection, sql)
+    known = descriptions(connection)
+    return Figure(
+        name=name,
+        title=title(rows) if rows else name.replace("_", " ").capitalize(),
+        tables=tables,
+        definitions={table: known.get(table, "") for table in tables},
+        sql=sql,
+        rows=rows,
+        empty="" if rows else why_empty if filters == Filters() else "Nothing is left with these filters.",
+        draw=draw,
+        note=note(rows) if rows else "",
+    )
+
+
+def present(rows: Rows) -> list[str]:
+    """The sources of rows, in the usual order."""
+    found = {row["source"] for row in rows}
+    return [name for name in SOURCES if name in found]
+
+
+def by_source(rows: Rows, describe: Callable[[Rows], str]) -> str:
+    """A title with a part per source."""
+    return "; ".join(
+        f"{NAMES[name]} {describe([row for row in rows if row['source'] == name])}" for name in present(rows)
+    )
+
+
+def lines(rows: Rows, value: str, width: int, top: float, *, scale: Rows, **axis: Any) -> alt.LayerChart:
+    """Lines per source, with a dot at the last month."""
+    base = alt.Chart(data(rows)).encode(
+        x=month_axis(scale, width),
+        y=amount_axis(value, top, **axis),
+        color=source_color(row["source"] for row in scale),
+    )
+    last = {name: max(row["month"] for row in rows if row["source"] == name) for name in present(rows)}
+    ends = [row for row in rows if row["month"] == last.get(row["source"])]
+    dots = alt.Chart(data(ends)).mark_point(filled=True, size=36, opacity=1)
+    return alt.layer(
+        base.mark_line(strokeWidth=2),
+        dots.encode(x=month_axis(scale, width), y=amount_axis(value, top, **axis), color=source_color(last)),
+    )
+
+
+def headcount(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters()) -> Figure:
+    """Headcount per source and month."""
+
+    def describe(rows: Rows) -> str:
+        now, then = rows[-1]["headcount"], rows[-YEAR - 1]["headcount"] if len(rows) > YEAR else None
+        return f"has {now:,} people" + (f" ({signed(now - then)} in a year)" if then is not None else "")
+
+    def draw(rows: Rows, width: int) -> alt.TopLevelMixin:
+        plot = width - 60
+        chart = lines(rows, "headcount", plot, largest(rows, "headcount"), scale=rows)
+        return chart.properties(width=plot, height=220 if is_narrow(width) else 260)
+
+    return figure(
+        connection,
+        "headcount",
+        ("hr_metrics.headcount",),
+        filters,
+        f"""SELECT source, strftime(month_end, '%Y-%m') AS month, headcount
+FROM hr_metrics.headcount
+WHERE {filters.where("hr_metrics.headcount", 48)}
+ORDER BY source, month""",
+        title=lambda rows: by_source(rows, describe),
+        draw=draw,
+        why_empty="No source has people in these months: load employees and employments, or look at other months.",
+    )
+
+
+def headcount_by_department(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters()) -> Figure:
+    """Headcount of the largest departments per source and month; of the teams, if no source has departments."""
+    chosen = f"\n  AND member = {literal(filters.member)}" if filters.dimension in {"department", "team"} else ""
+
+    def members(rows: Rows) -> list[str]:
+        last = max(row["month"] for row in rows)
+        size: dict[str, int] = {}
+        for row in rows:
+            # Those that are not shown for the last month come last.
+            size[row["member"]] = max(size.get(row["member"], 0), row["headcount"] if row["month"] == last else 0)
+        return sorted(size, key=lambda name: (-size[name], name))
+
+    def title(rows: Rows) -> str:
+        name = members(rows)[0]
+        last = [row for row in rows if row["member"] == name][-1]
+        kind = str(last["dimension"])
+        return f"{name} is the largest {kind}, with {last['headcount']:,} people"
+
+    def draw(rows: Rows, width: int) -> alt.TopLevelMixin:
+        shown = members(rows)[:MOST_DEPARTMENTS]
+        scale = [row for row in rows if row["member"] in shown]
+        top = largest(scale, "headcount")
+
+        def panel(name: str, plot: int) -> alt.Chart:
+            found = [row for row in scale if row["member"] == name]
+            return lines(found, "headcount", plot, top, scale=scale).properties(
+                title=alt.Title(name, limit=plot), width=plot, height=90
+            )
+
+        return in_panels(shown, panel, width, 2 if is_narrow(width) else 4)
+
+    def note(rows: Rows) -> str:
+        count = len(members(rows))
+        without = [NAMES[name] for name in NAMES if name not in present(rows)]
+        parts = []
+        if count > MOST_DEPARTMENTS:
+            parts.append(f"The {MOST_DEPARTMENTS} largest of {count} are shown.")
+        if without and not filters.sources:
+            parts.append(f"Not shown for {' and '.join(without)}, where none are known or all are small.")
+        return " ".join(parts)
+
+    table = "hr_metrics.headcount"
+    return figure(
+        connection,
+        "headcount_by_department",
+        (table,),
+        filters,
+        f"""SELECT source, dimension, member, strftime(month_end, '%Y-%m') AS month, headcount
+FROM {table}
+WHERE dimension = (
+    SELECT coalesce(min(dimension), 'team') FROM {table}
+    WHERE dimension = 'department' AND member <> 'unknown'{filters.of_source()}
+  )
+  AND member <> 'unknown'
+  AND {filters.of_months(table, 48)}{filters.of_source()}{chosen}
+ORDER BY source, member, month""",
+        title=title,
+        draw=draw,
+        why_empty="No department or team is large enough to be shown, or none is known.",
+        note=note,
+    )
+
+
+def movements(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters()) -> Figure:
+    """Joiners and leavers per source and month."""
+
+    def describe(rows: Rows) -> str:
+        year = rows[-YEAR:]
+        return f"{sum(row['joiners'] for row in year)} joined, {sum(row['leavers'] for row in year)} left"
+
+    def draw(rows: Rows, width: int) -> alt.TopLevelMixin:
+        for row in rows:
+            row["minus"] = -row["leavers"]
+        up, down = largest(rows, "joiners"), -largest(rows, "leavers")
+
+        def panel(name: str, plot: int) -> alt.Chart:
+            found = [row for row in rows if row["source"] == name]
+            base = alt.Chart(data(found)).encode(x=month_axis(rows, plot))
+            positive = {"labelExpr": "format(abs(datum.value), ',.0f')"}
+            color = source_color(present(rows), legend=False)
+            return alt.layer(
+                base.mark_bar(cornerRadiusEnd=2).encode(
+                    y=amount_axis("joiners", up, bottom=down, **positive), color=color
+                ),
+                base.mark_bar(opacity=0.45, cornerRadiusEnd=2).encode(
+                    y=amount_axis("minus", up, bottom=down, **positive), color=color
+                ),
+                alt.Chart(data([{}])).mark_rule(color=MUTED).encode(y=alt.datum(0)),
+            ).properties(title=NAMES[name], width=plot, height=150)
+
+        return in_panels(present(rows), panel, width, 1 if is_narrow(width) else 3)
+
+    table = "hr_metrics.joiners"
+    return figure(
+        connection,
+        "movements",
+        (table, "hr_metrics.leavers"),
+        filters,
+        f"""SELECT source, strftime(month_end, '%Y-%m') AS month,
+  CAST(joiners AS BIGINT) AS joiners, CAST(leavers AS BIGINT) AS leavers
+FROM {table}
+JOIN hr_metrics.leavers USING (source, month_end, dimension, member)
+WHERE {filters.where(table, 24)}
+ORDER BY source, month""",
+        title=lambda rows: f"In twelve months: {by_source(rows, describe)}",
+        draw=draw,
+        why_empty="No source has people in these months: load employees and employments, or look at other months.",
+        note=lambda _: "Joiners are above the line, leavers below it.",
+    )
+
+
+def attrition(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters()) -> Figure:
+    """Total, voluntary and first-year attrition of twelve months, per source."""
+    kinds = {
+        "attrition": "All leavers",
+        "voluntary_attrition": "Voluntary",
+        "first_year_attrition": "In the first year",
+    }
+
+    def draw(rows: Rows, width: int) -> alt.TopLevelMixin:
+        top = largest(rows, *kinds)
+
+        def panel(kind: str, plot: int) -> alt.Chart:
+            return lines(rows, kind, plot, top, scale=rows, format=PERCENT).properties(
+                title=kinds[kind], width=plot, height=150
+            )
+
+        return in_panels(list(kinds), panel, width, 1 if is_narrow(width) else 3)
+
+    table = "hr_metrics.attrition"
+    return figure(
+        connection,
+        "attrition",
+        (table,),
+        filters,
+        f"""SELECT source, strftime(month_end, '%Y-%m') AS month,
+  attrition, voluntary_attrition, first_year_attrition
+FROM {table}
+WHERE {filters.where(table, 36)}
+ORDER BY source, month""",
+        title=lambda rows: by_source(rows, lambda found: f"lost {found[-1]['attrition']:.1%} of its people in a year"),
+        draw=draw,
+        why_empty="No source has the thirteen month ends that attrition needs.",
+    )
+
+
+def absence_types(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters()) -> Figure:
+    """Days of absence per source, category and month. Groups cannot be chosen."""
+
+    def describe(rows: Rows) -> str:
+        days: dict[str, float] = {}
+        for row in rows:
+            days[row["category"]] = days.get(row["category"], 0) + row["days"]
+        rest = days.pop("small groups", 0)
+        largest_one = max(days, key=lambda name: days[name], default="")
+        if not largest_one:
+            return "shows no category"
+        share = days[largest_one] / (sum(days.values()) + rest)
+        return f"{share:.0%} {largest_one.replace('_', ' ')}"
+
+    def draw(rows: Rows, width: int) -> alt.TopLevelMixin:
+        totals: dict[tuple[str, str], float] = {}
+        for row in rows:
+            key = (row["source"], row["month"])
+            totals[key] = totals.get(key, 0) + row["days"]
+        order = {name: index for index, name in enumerate(CATEGORIES)}
+        for row in rows:
+            row["order"] = order.get(row["category"], 0)
+
+        def panel(name: str, plot: int) -> alt.Chart:
+            return (
+                alt.Chart(data([row for row in rows if row["source"] == name]))
+                .mark_bar()
+                .encode(
+                    x=month_axis(rows, plot),
+                    y=amount_axis("days", max(totals.values())).title(None),
+                    color=palette(CATEGORIES, (row["category"] for row in rows), "category", width),
+                    order=alt.Order("order:Q"),
+                )
+                .properties(title=NAMES[name], width=plot, height=190)
+            )
+
+        return in_panels(present(rows), panel, width, 1 if is_narrow(width) else 2)
+
+    table = "hr_metrics.absence_types"
+    return figure(
+        connection,
+        "absence_types",
+        (table,),
+        filters,
+        f"""WITH shown AS (
+  SELECT * FROM {table}
+  WHERE {filters.of_months(table, 24)}{filters.of_source()}
+)
+SELECT source, strftime(month_end, '%Y-%m') AS month, member AS category, days
+FROM shown
+WHERE dimension = 'category'
+UNION ALL
+-- What the small groups have in common that are left out.
+SELECT source, strftime(month_end, '%Y-%m'), 'small groups',
+  sum(CASE dimension WHEN 'total' THEN days ELSE -days END)
+FROM shown
+GROUP BY source, month_end
+HAVING bool_or(dimension = 'total') AND sum(CASE dimension WHEN 'total' THEN days ELSE -days END) > 0.001
+ORDER BY source, month, category""",
+        title=lambda rows: f"Most days of absence: {by_source(rows, describe)}",
+        draw=draw,
+        why_empty="No absences were loaded: read absences from Personio or Factorial (Cornerstone has none).",
+        note=lambda _: "In days. Categories that few people have in a month are shown together as small groups.",
+    )
+
+
+def absence_rate(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters()) -> Figure:
+    """Days of absence, and of sickness, per planned working day."""
+    kinds = {"absence_rate": "All absences", "sick_rate": "Sickness"}
+
+    def draw(rows: Rows, width: int) -> alt.TopLevelMixin:
+        top = largest(rows, *kinds)
+
+        def panel(kind: str, plot: int) -> alt.Chart:
+            return lines(rows, kind, plot, top, scale=rows, format=".1%", minExtent=40, maxExtent=40).properties(
+                title=kinds[kind], width=plot, height=150
+            )
+
+        return in_panels(list(kinds), panel, width, 1 if is_narrow(width) else 2, axis=52)
+
+    table = "hr_metrics.absence_rate"
+    return figure(
+        connection,
+        "absence_rate",
+        (table,),
+        filters,
+        f"""SELECT source, strftime(month_end, '%Y-%m') AS month, absence_rate, sick_rate
+FROM {table}
+WHERE {filters.where(table, 24)}
+ORDER BY source, month""",
+        title=lambda rows: (
+            "Of the working days last month: "
+            + by_source(
+                rows, lambda found: f"{found[-1]['absence_rate']:.1%} absent, {found[-1]['sick_rate']:.1%} sick"
+            )
+        ),
+        draw=draw,
+        why_empty="No absences were loaded: read absences from Personio or Factorial (Cornerstone has none).",
+    )
+
+
+def hours(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters()) -> Figure:
+    """Worked and planned hours, and overtime per person."""
+
+    def draw(rows: Rows, width: int) -> alt.TopLevelMixin:
+        top = largest(rows, "worked_hours", "planned_hours")
+        high, low = largest(rows, "overtime"), min(0.0, *(row["overtime"] for row in rows))
+        sources = present(rows)
+
+        def panel(key: tuple[str, str], plot: int) -> alt.Chart:
+            name, value = key
+            base = alt.Chart(data([row for row in rows if row["source"] == name]))
+            x = month_axis(rows, plot)
+            color = source_color(sources, legend=False)
+            if value == "overtime":
+                chart = base.mark_bar(cornerRadiusEnd=2, opacity=0.75).encode(
+                    x=x, y=amount_axis(value, high, bottom=low, minExtent=42, maxExtent=42), color=color
+                )
+                title = f"{NAMES[name]}: overtime per person"
+            else:
+                shared: dict[str, Any] = {"format": "~s", "minExtent": 42, "maxExtent": 42}
+                chart = alt.layer(
+                    base.mark_bar(cornerRadiusEnd=2, opacity=0.75).encode(
+                        x=x, y=amount_axis("worked_hours", top, **shared), color=color
+                    ),
+                    base.mark_tick(color=INK, thickness=2, orient="horizontal").encode(
+                        x=x, y=amount_axis("planned_hours", top, **shared)
+                    ),
+                )
+                title = f"{NAMES[name]}: hours worked"
+            return chart.properties(title=alt.Title(title, limit=plot + 40), width=plot, height=150)
+
+        keys = [(name, value) for name in sources for value in ("worked_hours", "overtime")]
+        return in_panels(keys, panel, width, 1 if is_narrow(width) else 2, axis=54)
+
+    table = "hr_metrics.overtime"
+    return figure(
+        connection,
+        "hours",
+        (table,),
+        filters,
+        f"""SELECT source, strftime(month_end, '%Y-%m') AS month,
+  worked_hours, planned_hours, overtime_hours_per_head AS overtime
+FROM {table}
+WHERE {filters.where(table, 24)}
+ORDER BY source, month""",
+        title=lambda rows: (
+            "Last month, per person: "
+            + by_source(rows, lambda found: f"{found[-1]['overtime']:+.1f} hours".replace("-", "\N{MINUS SIGN}"))
+        ),
+        draw=draw,
+        why_empty="No working time was loaded: read attendances from Personio or Factorial (Cornerstone has none).",
+        note=lambda _: "The marks across the bars are the planned hours.",
+    )
+
+
+def open_positions(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters()) -> Figure:
+    """Open positions per source and department. Months cannot be chosen."""
+    chosen = "dimension = 'department'" if filters.dimension == "total" else filters.of_group()
+
+    def draw(rows: Rows, width: int) -> alt.TopLevelMixin:
+        top = largest(rows, "positions")
+
+        def panel(name: str, plot: int) -> alt.Chart:
+            found = [row for row in rows if row["source"] == name]
+            return bars(found, "department", "positions", plot, top, label="label").properties(title=NAMES[name])
+
+        for row in rows:
+            days = row["days"]
+            row["label"] = f"{row['positions']}" + (f", open for {days:,.0f} days" if days is not None else "")
+        return in_panels(present(rows), panel, width, 1 if is_narrow(width) else 2, axis=8)
+
+    return figure(
+        connection,
+        "open_positions",
+        ("hr_metrics.open_positions",),
+        filters,
+        f"""SELECT source, member AS department, CAST(positions AS BIGINT) AS positions, median_days_open AS days
+FROM hr_metrics.open_positions
+WHERE {chosen}{filters.of_source()}
+ORDER BY source, positions DESC, department""",
+        title=lambda rows: by_source(
+            rows, lambda found: f"has {counted(sum(row['positions'] for row in found), 'open position')}"
+        ),
+        draw=draw,
+        why_empty="No source says that a position is open: read requisitions from Factorial or Cornerstone.",
+        note=lambda _: "The days are the median since the opening.",
+    )
+
+
+def funnel(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters()) -> Figure:
+    """Applications of twelve months by the stage that they reached."""
+
+    def stages(rows: Rows) -> Rows:
+        found = []
+        for row in rows:
+            before = None
+            for index, (column, label) in enumerate(STAGES.items()):
+                count = row[column]
+                share = f"  {count / before:.0%}" if before else ""
+                item = {"source": row["source"], "stage": label, "index": index, "count": count}
+                found.append({**item, "label": f"{count:,}{share}"})
+                before = count
+        return found
+
+    def draw(rows: Rows, width: int) -> alt.TopLevelMixin:
+        reached = stages(rows)
+        top = largest(reached, "count")
+
+        def panel(name: str, plot: int) -> alt.Chart:
+            found = [row for row in reached if row["source"] == name]
+            return bars(found, "stage", "count", plot, top, label="label").properties(title=NAMES[name])
+
+        return in_panels(present(rows), panel, width, 1 if is_narrow(width) else 3, axis=8)
+
+    table = "hr_metrics.funnel"
+    columns = ",\n  ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in STAGES)
+    return figure(
+        connection,
+        "funnel",
+        (table,),
+        filters,
+        f"""SELECT source,
+  {columns}
+FROM {table}
+WHERE {filters.where(table, 12)}
+GROUP BY source
+ORDER BY source""",
+        title=lambda rows: (
+            "In twelve months: "
+            + by_source(
+                rows, lambda found: f"{found[0]['hired']:,} hired of {counted(found[0]['applications'], 'application')}"
+            )
+        ),
+        draw=draw,
+        why_empty="No applications were loaded for these months, or too few in each month to be shown.",
+        note=lambda _: "The percentage is the share of those who reached the stage before.",
+    )
+
+
+def training(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters()) -> Figure:
+    """Mandatory training by the month in which it is due: completed in time, late, or overdue."""
+
+    def describe(rows: Rows) -> str:
+        due, late = sum(row["registrations"] for row in rows), 0
+        late = sum(row["registrations"] for row in rows if row["progress"] == "overdue")
+        return f"{late:,} overdue of {due:,} due"
+
+    def draw(rows: Rows, width: int) -> alt.TopLevelMixin:
+        totals: dict[tuple[str, str], float] = {}
+        order = {name: index for index, name in enumerate(PROGRESS)}
+        for row in rows:
+            key = (row["source"], row["month"])
+            totals[key] = totals.get(key, 0) + row["registrations"]
+            row["order"] = order[row["progress"]]
+
+        def panel(name: str, plot: int) -> alt.Chart:
+            return (
+                alt.Chart(data([row for row in rows if row["source"] == name]))
+                .mark_bar()
+                .encode(
+                    x=month_axis(rows, plot),
+                    y=amount_axis("registrations", max(totals.values())),
+                    color=palette(PROGRESS, PROGRESS, "progress", width),
+                    order=alt.Order("order:Q"),
+                )
+                .properties(title=NAMES[name], width=plot, height=160)
+            )
+
+        return in_panels(present(rows), panel, width, 1 if is_narrow(width) else 2)
+
+    table = "hr_metrics.training_completion"
+    return figure(
+        connection,
+        "training",
+        (table,),
+        filters,
+        f"""UNPIVOT (
+  SELECT source, strftime(month_end, '%Y-%m') AS month,
+    CAST(completed_in_time AS BIGINT) AS "in time",
+    CAST(completed - completed_in_time AS BIGINT) AS late,
+    CAST(due - completed AS BIGINT) AS overdue
+  FROM {table}
+  WHERE {filters.where(table, 24)}
+)
+ON "in time", late, overdue INTO NAME progress VALUE registrations
+ORDER BY source, month, progress""",
+        title=lambda rows: f"Mandatory training: {by_source(rows, describe)}",
+        draw=draw,
+        why_empty="No mandatory training with a due date was loaded: read training from Cornerstone or Factorial"
+        " (Personio has none).",
+        note=lambda _: "By the month in which the training is due.",
+    )
+
+
+def pay_gap(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters()) -> Figure:
+    """Median gender pay gap per source, currency and month."""
+
+    def currencies(rows: Rows) -> list[str]:
+        people: dict[str, int] = {}
+        for row in rows:
+            people[row["currency"]] = max(people.get(row["currency"], 0), row["men"] + row["women"])
+        return sorted(people, key=lambda name: (-people[name], name))
+
+    def describe(rows: Rows) -> str:
+        main = currencies(rows)[0]
+        gap = [row for row in rows if row["currency"] == main][-1]["median_gap"]
+        more = "less" if gap > 0 else "more"
+        return f"women earn {abs(gap):.1%} {more} per hour than men (median, {main})"
+
+    def draw(rows: Rows, width: int) -> alt.TopLevelMixin:
+        values = [row["median_gap"] for row in rows if row["median_gap"] is not None]
+        high, low = max(0.05, *values), min(-0.05, *values)
+
+        def panel(currency: str, plot: int) -> alt.Chart:
+            found = [row for row in rows if row["currency"] == currency]
+            return alt.layer(
+                alt.Chart(data([{}])).mark_rule(color=MUTED).encode(y=alt.datum(0)),
+                lines(found, "median_gap", plot, high, bottom=low, scale=rows, format="+.0%"),
+            ).properties(title=f"Paid in {currency}", width=plot, height=150)
+
+        return in_panels(currencies(rows)[:6], panel, width, 1 if is_narrow(width) else 3)
+
+    table = "hr_metrics.gender_pay_gap"
+    return figure(
+        connection,
+        "pay_gap",
+        (table,),
+        filters,
+        f"""SELECT source, currency, strftime(month_end, '%Y-%m') AS month, men, women, median_gap
+FROM {table}
+WHERE {filters.where(table, 36)}
+ORDER BY source, currency, month""",
+        title=lambda rows: by_source(rows, describe),
+        draw=draw,
+        why_empty="Pay was not loaded, or of too few women or men to be compared.",
+        note=lambda _: "Above zero, men earn more. Currencies are not compared with each other.",
+    )
+
+
+def pay_quartiles(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters()) -> Figure:
+    """Share of women in each quarter of the pay. Groups cannot be chosen."""
+
+    def draw(rows: Rows, width: int) -> alt.TopLevelMixin:
+        labels = {"1": "Lowest", "2": "Second", "3": "Third", "4": "Highest"}
+        for row in rows:
+            row["name"] = labels.get(row["quartile"][-1], row["quartile"])
+            row["label"] = f"{row['share_women']:.0%}"
+        keys = sorted({(row["source"], row["currency"]) for row in rows}, key=lambda key: (key[1], key[0]))
+
+        def panel(key: tuple[str, str], plot: int) -> alt.Chart:
+            found = [row for row in rows if (row["source"], row["currency"]) == key]
+            return bars(found, "name", "share_women", plot, 1, label="label").properties(
+                title=f"{NAMES[key[0]]}, paid in {key[1]}"
+            )
+
+        return in_panels(keys, panel, width, 1 if is_narrow(width) else 2, axis=8)
+
+    table = "hr_metrics.gender_pay_quartiles"
+    return figure(
+        connection,
+        "pay_quartiles",
+        (table,),
+        filters,
+        f"""SELECT source, currency, member AS quartile, share_women
+FROM {table}
+WHERE month_end = {filters.last_month(table)}{filters.of_source()}
+ORDER BY source, currency, quartile""",
+        title=lambda rows: (
+            "Women in the best-paid quarter: "
+            + by_source(rows, lambda found: f"{found[-1]['share_women']:.0%} ({found[-1]['currency']})")
+        ),
+        draw=draw,
+        why_empty="Pay was not loaded, or of too few women or men to be compared.",
+    )
+
+
+def bars(rows: Rows, name: str, value: str, plot: int, top: float, *, label: str) -> alt.LayerChart:
+    """Horizontal bars of one source in the rows' order, with the names above them and labels behind them."""
+    step = 38
+    base = alt.Chart(data(rows)).encode(
+        y=alt.Y(f"{name}:N", sort=None, axis=None, scale=alt.Scale(paddingInner=0, paddingOuter=0)),
+    )
+    # The labels need some room on the right.
+    x = alt.X(f"{value}:Q", scale=alt.Scale(domain=[0, (top or 1) * (1 + 120 / plot)], nice=False), axis=None)
+    return alt.layer(
+        base.mark_bar(height=12, yOffset=9, cornerRadiusEnd=2).encode(x=x, color=source_color(SOURCES, legend=False)),
+        base.mark_text(align="left", yOffset=-5, limit=plot).encode(x=alt.value(0), text=f"{name}:N"),
+        base.mark_text(align="left", dx=6, yOffset=9, color=MUTED).encode(x=x, text=f"{label}:N"),
+    ).properties(width=plot, height=step * max(1, len({row[name] for row in rows})))
+
+
+def signed(number: float) -> str:
+    """A whole number with its sign."""
+    return f"{number:+,.0f}".replace("-", "\N{MINUS SIGN}")
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+FIGURES: dict[str, Callable[..., Figure]] = {
+    function.__name__: function
+    for function in (
+        headcount,
+        headcount_by_department,
+        movements,
+        attrition,
+        absence_types,
+        absence_rate,
+        hours,
+        open_positions,
+        funnel,
+        training,
+        pay_gap,
+        pay_quartiles,
+    )
+}
+"""The charts by name."""
