@@ -14,6 +14,8 @@ from singer_rest import Months, RestStream, RunError, TapError
 from singer_rest.fetch.scheduler import Scheduler
 from singer_rest.fetch.stream_fetch import StreamFetch
 from singer_rest.http.rate_limits import RateLimiter
+from singer_rest.http.request import Request
+from singer_rest.slices.base import Slice
 from singer_rest.testing import Answer, Asked, ended
 
 if TYPE_CHECKING:
@@ -135,7 +137,9 @@ def test_silently_ended_workers_are_detected(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("singer_rest.fetch.scheduler.CHECK_SECONDS", 0.01)
     monkeypatch.setattr(Scheduler, "_work", lambda self: None)
     scheduler = Scheduler(2, RateLimiter({}))
-    reading = StreamFetch("kinds", iter((None,)), failing(TapError("x")), failing(TapError("x")), "/kinds")
+    reading = StreamFetch(
+        "kinds", iter((Slice(),)), lambda _: Request("/kinds", (), "/kinds"), failing(TapError("x")), "/kinds"
+    )
     scheduler.add(reading)
     with pytest.raises(RunError, match="A worker ended without an error"):
         ended(lambda: list(scheduler.arrived(scheduler.pages(reading))))

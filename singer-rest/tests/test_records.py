@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import datetime, timezone
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from singer_rest.http.request import Reply
-from singer_rest.singer.messages import MessageWriter, encode, record_lines
+from singer_rest.singer.messages import PIPE_BYTES, MessageWriter, encode, record_lines
 from singer_rest.singer.records import RecordConformer
 from singer_rest.singer.warnings import field_names
 from singer_sdk.singerlib import SelectionMask
@@ -230,3 +233,14 @@ def test_field_names_in_a_log_line_are_short_and_on_one_line() -> None:
     assert field_names({"a\nERROR", "\x1b[31m", "größe"}) == "\\x1b[31m, a\\nERROR, größe"
     assert field_names({"x" * 5000}) == "x" * 100 + "..."
     assert field_names({f"{number:03}" for number in range(250)}).endswith("098, 099 and 150 more")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can enlarge a pipe")
+def test_the_pipe_to_the_loader_holds_several_pages() -> None:
+    code = (
+        "import fcntl, sys; from singer_rest.singer.messages import MessageWriter; MessageWriter();"
+        " print(fcntl.fcntl(1, fcntl.F_GETPIPE_SZ))"
+    )
+    output = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True).stdout
+    if int(Path("/proc/sys/fs/pipe-max-size").read_text()) >= PIPE_BYTES:
+        assert int(output) == PIPE_BYTES

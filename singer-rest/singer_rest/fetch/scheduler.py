@@ -86,7 +86,8 @@ class Scheduler:
         self._retries = RetryPolicy(first_delay, max_wait)
         self._lock = threading.RLock()
         self._tasks = threading.Condition(self._lock)
-        """Notified when workers may find a task."""
+        """Notified when a worker may find a task. Each that finds one notifies the next, so that no more wake up than
+        there are tasks, and the last one waits for what is due first."""
         self._results = threading.Condition(self._lock)
         """Notified when the main thread may find a page."""
         self._fetches: list[StreamFetch] = []
@@ -119,7 +120,7 @@ class Scheduler:
         stream_fetch.max_open = SLICES_PER_WORKER * len(self._threads) if stream_fetch.prefetches else 1
         with self._lock:
             self._append(stream_fetch)
-            self._tasks.notify_all()
+            self._tasks.notify()
 
     def _append(self, stream_fetch: StreamFetch) -> None:
         """Gives a stream its turn after the others, but those that are not prefetched before all that are.
@@ -150,14 +151,14 @@ class Scheduler:
                     if page is None and stream_fetch.is_over:
                         break
                     if was_full or has_opened or not (page or was_awaited):
-                        self._tasks.notify_all()
+                        self._tasks.notify()
                 yield page
             stream_fetch.raise_error()
         finally:
             with self._lock:
                 self._fetches.remove(stream_fetch)
                 stream_fetch.abandon()
-                self._tasks.notify_all()
+                self._tasks.notify()
 
     def wait(self, *, blocks: bool = True) -> set[str]:
         """Waits until a stream that is awaited has a page, or has ended. Returns the readers of such streams.
@@ -171,10 +172,12 @@ class Scheduler:
         with self._lock:
             while True:
                 self._check_workers()
+                if not all(thread.is_alive() for thread in self._threads):
+                    raise RunError("A worker ended without an error. Please report it with this tap's version.")
                 awaited = [stream_fetch for stream_fetch in self._fetches if stream_fetch.is_awaited]
                 opened = [stream_fetch.look_ahead() for stream_fetch in awaited]
                 if any(opened):
-                    self._tasks.notify_all()
+                    self._tasks.notify()
                 if readers := {fetch.reader for fetch in awaited if fetch.has_page or fetch.is_over}:
                     return readers
                 if not blocks:
@@ -199,7 +202,7 @@ class Scheduler:
     def wake(self) -> None:
         """Wakes the workers because new slices may be known."""
         with self._lock:
-            self._tasks.notify_all()
+            self._tasks.notify()
 
     def close(self) -> None:
         """Starts no further requests and abandons those in flight."""
@@ -216,8 +219,6 @@ class Scheduler:
         """Raises the error of a failed worker, whose tasks would never finish."""
         if self._worker_error:
             raise RunError(explain(self._worker_error))
-        if not all(thread.is_alive() for thread in self._threads):
-            raise RunError("A worker ended without an error. Please report it with this tap's version.")
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
@@ -263,7 +264,6 @@ class Scheduler:
             self._rate_limiter.record_answer(stream_fetch.endpoint)
         with self._guarded():
             stream_fetch.finish(task, result)
-            self._tasks.notify_all()
             self._results.notify_all()
 
     def _next_task(self) -> tuple[StreamFetch, Task] | None:
@@ -285,6 +285,7 @@ class Scheduler:
                             stream_fetch.start(task)
                             self._fetches.remove(stream_fetch)
                             self._append(stream_fetch)
+                            self._tasks.notify()
                             return stream_fetch, task
                         is_limited = True
                         if stream_fetch.is_awaited:
@@ -318,7 +319,7 @@ class Scheduler:
             self._retries.delayed_by_limit(task.attempts, pause)
         except RetriesExhaustedError as exhausted:
             stream_fetch.drop(task, _exhausted_error(stream_fetch, task, exhausted))
-            self._tasks.notify_all()
+            self._tasks.notify()
             self._results.notify_all()
 
     def _retry_later(
@@ -349,7 +350,6 @@ class Scheduler:
         with self._guarded():
             task.not_before = time.monotonic() + delay
             stream_fetch.requeue(task)
-            self._tasks.notify_all()
             self._results.notify_all()
         return None
 

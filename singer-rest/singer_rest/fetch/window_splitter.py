@@ -86,8 +86,11 @@ class WindowSplitter:
             page_requests: The requests that the page itself names. The remaining parts follow after the last of them.
         """
         if page_requests:
-            *others, last = (replace(other, is_first=False, remaining=()) for other in page_requests)
-            return [*others, replace(last, remaining=request.remaining)]
+            *others, last = (
+                replace(other, is_first=False, remaining=()) if other.is_first or other.remaining else other
+                for other in page_requests
+            )
+            return [*others, replace(last, remaining=request.remaining) if request.remaining else last]
         if request.remaining:
             return [chain([*self.split_known(request.remaining[0]), *request.remaining[1:]])]
         return []

@@ -167,7 +167,9 @@ class _TimedReads(io.RawIOBase):
         left = deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError
-        self._sock.settimeout(left if timeout is None else min(timeout, left))
+        if timeout is not None and timeout <= left:
+            return self._raw.readinto(buffer)
+        self._sock.settimeout(left)
         try:
             return self._raw.readinto(buffer)
         finally:

@@ -136,14 +136,17 @@ class PageNumber(Paginator):
         pages = -(-(total or 0) // size) - (-(-done // size) if self.counts_items else done)
         pages = min(max(pages, 1 if not total or len(items) >= size else 0), MAX_PAGES_AHEAD)
         step = size if self.counts_items else 1
-        following = []
-        for page in range(pages):
-            params: dict[str, str | int] = {self.param: self.first + done + page * step}
-            if self.size_param:
-                params[self.size_param] = size
-            other = replace(request, total_known=page + 1 < pages, previous_page=_beginning(items))
-            following.append(with_params(other, params, self.location))
-        return following
+        sizes = {self.size_param: size} if self.size_param else {}
+        last = replace(request, previous_page=_beginning(items), is_first=False, remaining=())
+        other = replace(last, total_known=True)
+        return [
+            with_params(
+                other if page + 1 < pages else last,
+                {self.param: self.first + done + page * step, **sizes},
+                self.location,
+            )
+            for page in range(pages)
+        ]
 
     def is_repeated(self, request: Request, items: Sequence[Any]) -> bool:
         """Whether a page begins like the one before it."""

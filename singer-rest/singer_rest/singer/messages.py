@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import select
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,6 +16,9 @@ from singer_sdk.singerlib.json import serialize_json
 from singer_rest import nesting
 from singer_rest.errors import RunError, output_sentence
 
+if sys.platform == "linux":
+    import fcntl
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
@@ -23,8 +27,12 @@ if TYPE_CHECKING:
 
     from singer_rest.aliases import Record
 
-PART_BYTES = 65_536
+PART_BYTES = 256 * 1024
 """Lines are written in parts of about this size."""
+PIPE_BYTES = 1024 * 1024
+"""How much the output holds that the loader has not read yet, if it is a pipe. With less, the tap waits for the loader
+with every page, and the other way round. Linux gives 64 KiB, unless it is asked for more.
+"""
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
@@ -74,6 +82,7 @@ class MessageWriter(GenericSingerWriter[bytes, "Message"]):
         super().__init__()
         self._is_writing = False
         self._stop: Callable[[], None] | None = None
+        _enlarge_pipe()
 
     def run_between_lines(self, stop: Callable[[], None]) -> None:
         """Runs a signal handler once no line is partly written. A second signal runs its handler at once.
@@ -115,6 +124,13 @@ class MessageWriter(GenericSingerWriter[bytes, "Message"]):
                 self._is_writing = False
             if self._stop:
                 self._stop()
+
+
+def _enlarge_pipe() -> None:
+    """Lets the pipe to the loader hold more, where the system allows it."""
+    if sys.platform == "linux":
+        with suppress(OSError, ValueError):  # not a pipe, no file at all, or more than a user may have
+            fcntl.fcntl(sys.stdout.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 def _split_lines(lines: bytes) -> Iterator[bytes]:

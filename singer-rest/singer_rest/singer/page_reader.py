@@ -7,9 +7,11 @@ encoded again. Timestamps are coerced column by column. Any other page is read t
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
+from itertools import repeat
 from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -211,23 +213,35 @@ class _Rows:
         records = self._decoder.decode(page)
         if not self._is_wrapped:
             return records
-        rows, field = [record.fields for record in records], self._names[ID]
+        rows = [record.fields for record in records]
+        if {*self._values(ID, rows)} == {UNSET}:
+            self._set(ID, rows, [record.id for record in records])
+            return rows
         for row, record in zip(rows, records, strict=True):
-            if getattr(row, field) is UNSET:
-                setattr(row, field, record.id)
+            if getattr(row, self._names[ID]) is UNSET:
+                setattr(row, self._names[ID], record.id)
         return rows
 
     def column(self, name: str, rows: list[Any]) -> list[Any]:
         """Returns the values of a column. Those that are missing are None."""
-        values = [*map(self._getters[name], rows)]
+        values = self._values(name, rows)
         return [None if value is UNSET else value for value in values] if UNSET in values else values
 
     def replace(self, name: str, rows: list[Any], values: list[Any]) -> None:
         """Replaces the values of a column, except those that are null or missing."""
-        field = self._names[name]
+        if None not in values:
+            self._set(name, rows, values)
+            return
         for row, value in zip(rows, values, strict=True):
             if value is not None:
-                setattr(row, field, value)
+                setattr(row, self._names[name], value)
+
+    def _values(self, name: str, rows: list[Any]) -> list[Any]:
+        return [*map(self._getters[name], rows)]
+
+    def _set(self, name: str, rows: list[Any], values: list[Any]) -> None:
+        """Sets a column in a loop that is not Python's."""
+        deque(map(setattr, rows, repeat(self._names[name]), values), maxlen=0)
 
 
 def _wrapper(shape: RowShape, kind: Any, id_type: Any) -> Any:  # noqa: ANN401 - types
