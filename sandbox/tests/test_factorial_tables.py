@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import json
+from datetime import date, timedelta
 from typing import Any
 
+from hr_sandbox.company import build_company
 from hr_sandbox.factorial.describe import describe, write
 from hr_sandbox.factorial.fake_values import REFERENCES, SIZES
-from hr_sandbox.factorial.filters import BOUNDS, EMPTY, FIELD_NAMES, HIDDEN_ROWS, ONE_OF, TRUE_ONLY
+from hr_sandbox.factorial.filters import (
+    BOUNDS,
+    EMPTY,
+    FIELD_NAMES,
+    HIDDEN_ROWS,
+    ONE_OF,
+    TRUE_ONLY,
+    list_candidates,
+    make_date_tests,
+    make_tests,
+)
+from hr_sandbox.factorial.query import Query
 from hr_sandbox.factorial.rows import BUILDERS
-from hr_sandbox.factorial.tables import LIVE, load_newest, load_resources
+from hr_sandbox.factorial.store import Store
+from hr_sandbox.factorial.tables import LIVE, NEWEST, load_newest, load_resources, to_api_id
 
 PATH = "/api/{}/resources/rooms/desks"
 
@@ -84,3 +98,26 @@ def test_tables_are_generated_from_descriptions(tmp_path: Any) -> None:
             "old": {"type": "text", "until": "2026-07-01"},
         },
     }
+
+
+def test_index_finds_what_reading_all_rows_finds_also_after_an_edit() -> None:
+    store = Store(build_company(20, 7, date(2026, 3, 2)))
+    resource = load_newest()["attendance/shifts"]
+    row = store.rows(resource.name)[-1]
+    day, person = row["date"], str(to_api_id(row["employee_id"]))
+    window = (("start_on", f"{day - timedelta(9)}"), ("end_on", f"{day}"))
+    for pairs in (window, (("employee_ids[]", person),), (*window, ("employee_ids[]", person))):
+        query = Query(resource, NEWEST, pairs)
+        tests = [*make_tests(query), *make_date_tests(query)]
+
+        def select(rows: Any, tests: Any = tests) -> list[Any]:
+            return [row for row in rows if all(test(row) for test in tests)]
+
+        before = list_candidates(store, resource.name, tests)
+        assert 0 < len(before) < len(store.rows(resource.name))
+        assert select(before) == select(store.rows(resource.name))
+        store.edit(resource, row["id"], {"date": day - timedelta(1)})
+        after = select(list_candidates(store, resource.name, tests))
+        assert after == select(store.rows(resource.name))
+        assert [shift["date"] for shift in after if shift["id"] == row["id"]] == [day - timedelta(1)]
+        store.edit(resource, row["id"], {"date": day})

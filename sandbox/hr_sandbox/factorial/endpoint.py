@@ -13,6 +13,7 @@ from hr_sandbox.factorial.errors import make_html_error
 from hr_sandbox.factorial.filters import (
     MEMBERSHIPS,
     SOURCES,
+    list_candidates,
     make_date_tests,
     make_visibility_tests,
     remove_unrequested,
@@ -172,11 +173,11 @@ class Endpoints:
         if resource.name == STATS:
             people = sorted({row["employee_id"] for row in rows})
             # `page` has no effect here.
-            part, meta = slice_page(people, Paging(asked.limit, asked.after, asked.before, None))
-            chosen = set(people[part])
+            part, meta = slice_page(people, Paging(asked.limit, asked.after, asked.before, None), int)
+            chosen = set(part)
             return self._respond(query, [row for row in rows if row["employee_id"] in chosen], meta)
-        part, meta = slice_page([find_row_key(resource, row) for row in rows], asked)
-        return self._respond(query, rows[part], meta)
+        part, meta = slice_page(rows, asked, lambda row: find_row_key(resource, row))
+        return self._respond(query, part, meta)
 
     def _respond(self, query: Query, rows: Sequence[Row], meta: Row) -> Response:
         return make_json_response(
@@ -199,11 +200,11 @@ class Endpoints:
         hidden = frozenset(self._access.hidden.get(query.resource.name, ()))
         return render_rows(query.resource, remove_unrequested(query, rows), query.version, hidden)
 
-    def _select(self, query: Query) -> list[Row]:
+    def _select(self, query: Query) -> Sequence[Row]:
         name = query.resource.name
         on = query.get_day("reference_date") if "reference_date" in query.resource.parameters else None
-        rows = self.store.stats(on) if on and name == STATS else self.store.rows(name)
         tests = [*make_visibility_tests(query), *filters.make_tests(query), *make_date_tests(query)]
+        rows = self.store.stats(on) if on and name == STATS else list_candidates(self.store, name, tests)
         if tests:
             rows = [row for row in rows if all(test(row) for test in tests)]
         if name == FRENCH_COUNTS and "from" in query:
@@ -227,7 +228,8 @@ class Endpoints:
         if len(places) > modes.max_shifts:
             response = make_html_error(GATEWAY_TIMEOUT)
         else:
-            rows = [row for row in self.store.rows(SHIFTS) if all(test(row) for test in (*tests, *bounds))]
+            both = (*tests, *bounds)
+            rows = [row for row in list_candidates(self.store, SHIFTS, both) if all(test(row) for test in both)]
             # Generated rows already match the requested dates.
             response = self._with_bulk(query, rows, places, tests)
             seconds += modes.seconds_per_row * (len(rows) + len(places))

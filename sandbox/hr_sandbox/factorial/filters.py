@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,11 @@ from hr_sandbox.factorial.tables import load_resources, to_api_id
 from hr_sandbox.stable_random import stable_chance
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from hr_sandbox.factorial.fake_values import Row
     from hr_sandbox.factorial.query import Query
+    from hr_sandbox.factorial.store import Store
 
 Test = Callable[["Row"], bool]
 EXPENSES = "expenses/"
@@ -24,6 +28,7 @@ _DATA = read_data(__package__, "resources.toml")
 BOUNDS: dict[str, dict[str, tuple[str, str]]] = _DATA["bounds"]
 # Fields that are null while a period is open.
 OPEN_ENDED = frozenset({"timeoff/leaves/finish_on", "timeoff/french_leave_day_counts/_finish_on"})
+INDEXED_DAYS = 366  # the longest period for which looking up each day is faster than reading all rows
 COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     ">=": lambda held, bound: bool(held >= bound),
     "<=": lambda held, bound: bool(held <= bound),
@@ -31,6 +36,72 @@ COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "<": lambda held, bound: bool(held < bound),
     "==": lambda held, bound: bool(held == bound),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """Tests whether a field has one of the given values, or contains one.
+
+    Attributes:
+        texts: the values as they are in a query.
+        list_texts: returns the values of a field as they are in a query.
+    """
+
+    field: str
+    texts: frozenset[str | None]
+    list_texts: Callable[[Any], list[str]]
+
+    def __call__(self, row: Row) -> bool:
+        """Tests a row."""
+        return not self.texts.isdisjoint(self.list_texts(row.get(self.field)))
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Tests whether a date or timestamp is within a bound.
+
+    Attributes:
+        sign: the comparison, such as `>=`.
+        bound: for a date, only the date of a timestamp counts.
+        open_ended: whether no date means an open end.
+    """
+
+    field: str
+    sign: str
+    bound: date | datetime | None
+    open_ended: bool
+
+    def __call__(self, row: Row) -> bool:
+        """Tests a row."""
+        held = row.get(self.field)
+        if held is None:
+            return self.open_ended
+        return COMPARE[self.sign](held if isinstance(self.bound, datetime) else to_date(held), self.bound)
+
+
+def list_candidates(store: Store, name: str, tests: Iterable[Test]) -> Sequence[Row]:
+    """Returns the rows of a resource that can pass the tests, which an index finds for values and short periods."""
+    rows = store.rows(name)
+    periods: dict[str, tuple[date, date]] = {}
+    places: set[int] | None = None
+    for test in tests:
+        if isinstance(test, OneOf):
+            index = store.index(name, test.field, test.list_texts)
+            found = {place for text in test.texts for place in index.get(text, ())}
+            places = found if places is None else places & found
+        elif isinstance(test, Bound) and not test.open_ended and test.bound and not isinstance(test.bound, datetime):
+            first, last = periods.get(test.field, (date.min, date.max))
+            periods[test.field] = (
+                first if "<" in test.sign else max(first, test.bound),
+                last if ">" in test.sign else min(last, test.bound),
+            )
+    for field, (first, last) in periods.items():
+        if (last - first).days <= INDEXED_DAYS:
+            index = store.index(name, field, list_days)
+            days = (first + timedelta(number) for number in range((last - first).days + 1))
+            found = {place for day in days for place in index.get(day, ())}
+            places = found if places is None else places & found
+    return rows if places is None else [rows[place] for place in sorted(places)]
 
 
 def make_date_tests(query: Query, *, or_later: bool = False) -> list[Test]:
@@ -41,7 +112,7 @@ def make_date_tests(query: Query, *, or_later: bool = False) -> list[Test]:
         given = {name: bound for name, bound in given.items() if name not in {"from", "to"}}
         for name in ("from", "to"):
             query.get_timestamp(name)
-    tests = []
+    tests: list[Test] = []
     for name, (operator, field) in given.items():
         if operator == "any":
             query.get_day(name)  # must be a date, but has no documented effect
@@ -54,7 +125,7 @@ def make_date_tests(query: Query, *, or_later: bool = False) -> list[Test]:
         if or_later and sign == "==":
             sign = ">="
         bound = query.get_day(name) if by_day else query.get_timestamp(name)
-        tests.append(_compare(field, COMPARE[sign], bound, f"{query.resource.name}/{field}" in OPEN_ENDED))
+        tests.append(Bound(field, sign, bound, f"{query.resource.name}/{field}" in OPEN_ENDED))
     return tests
 
 
@@ -63,18 +134,6 @@ def _cover(fields: str, day: date | None) -> Test:
     return lambda row: (
         day is not None and (row[first] is None or row[first] <= day) and (row[last] is None or row[last] >= day)
     )
-
-
-def _compare(field: str, compare: Callable[[Any, Any], bool], bound: date | datetime | None, open_ended: bool) -> Test:  # noqa: FBT001  private
-    by_day = not isinstance(bound, datetime)
-
-    def test(row: Row) -> bool:
-        held = row.get(field)
-        if held is None:
-            return open_ended
-        return compare(to_date(held) if by_day else held, bound)
-
-    return test
 
 
 Predicate = Callable[["Row"], bool]
@@ -247,13 +306,23 @@ def _test_equality(query: Query, name: str, field: str) -> Test | None:
     texts = {text for text in query.get_all(name) if text} if name.endswith("[]") else {query.get(name)}
     if ALL in texts:
         return None
-    numbers = _is_number(query.resource.name, field)
-    return lambda row: not texts.isdisjoint(_list_texts(row.get(field), numbers=numbers))
+    return OneOf(field, frozenset(texts), list_ids if _is_number(query.resource.name, field) else list_texts)
 
 
-def _list_texts(held: Any, *, numbers: bool) -> list[str]:  # noqa: ANN401  any field
+def list_texts(held: Any) -> list[str]:  # noqa: ANN401  any field
+    """Returns the values of a field as they are in a query."""
+    return [str(value) for value in (held if isinstance(held, list) else [held])]
+
+
+def list_ids(held: Any) -> list[str]:  # noqa: ANN401  any field
+    """Returns the ids in a field as they are in a query."""
     values = held if isinstance(held, list) else [held]
-    return [str(to_api_id(value)) if numbers and isinstance(value, int) else str(value) for value in values]
+    return [str(to_api_id(value) if isinstance(value, int) else value) for value in values]
+
+
+def list_days(held: object) -> list[date | None]:
+    """Returns the date in a field."""
+    return [to_date(held)]
 
 
 @cache

@@ -5,18 +5,19 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hr_sandbox.factorial.errors import make_invalid_cursor, make_invalid_parameter
 from hr_sandbox.factorial.tables import CLUSTER, decode_cursor, encode_cursor, to_api_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from hr_sandbox.factorial.fake_values import Row
     from hr_sandbox.factorial.store import Key
     from hr_sandbox.factorial.tables import Resource
 
+Item = TypeVar("Item")
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
 DAY_LENGTH = 10
 
@@ -144,31 +145,31 @@ def format_key(key: Key) -> str:
     return str(to_api_id(key)) if isinstance(key, int) else key
 
 
-def slice_page(keys: Sequence[Key], asked: Paging) -> tuple[slice, Row]:
-    """Returns the slice of the page, and its `meta`."""
-    start, end = _find_bounds(keys, asked)
-    whole = not start and end == len(keys)
+def slice_page(items: Sequence[Item], asked: Paging, find_key: Callable[[Item], Key]) -> tuple[Sequence[Item], Row]:
+    """Returns the items of the page, and its `meta`. The items are ordered by their keys."""
+    start, end = _find_bounds(items, asked, find_key)
+    whole = not start and end == len(items)
     meta: dict[str, Any] = {
-        "has_next_page": end < len(keys),
-        "has_previous_page": start > 0 and bool(keys),
+        "has_next_page": end < len(items),
+        "has_previous_page": start > 0 and bool(items),
         # A complete result has no cursors.
-        "start_cursor": None if whole or start >= end else encode_cursor(format_key(keys[start])),
-        "end_cursor": None if whole or start >= end else encode_cursor(format_key(keys[end - 1])),
+        "start_cursor": None if whole or start >= end else encode_cursor(format_key(find_key(items[start]))),
+        "end_cursor": None if whole or start >= end else encode_cursor(format_key(find_key(items[end - 1]))),
         "limit": asked.limit,
-        "total": len(keys),
+        "total": len(items),
     }
-    return slice(start, end), meta
+    return items[start:end], meta
 
 
-def _find_bounds(keys: Sequence[Key], asked: Paging) -> tuple[int, int]:
+def _find_bounds(items: Sequence[Item], asked: Paging, find_key: Callable[[Item], Any]) -> tuple[int, int]:
     if asked.before is not None:
-        end = bisect_left(keys, asked.before)
+        end = bisect_left(items, asked.before, key=find_key)
         return max(end - asked.limit, 0), end
     if asked.after is not None:
-        start = bisect_right(keys, asked.after)
+        start = bisect_right(items, asked.after, key=find_key)
     else:
-        start = min(((asked.number or 1) - 1) * asked.limit, len(keys))
-    return start, min(start + asked.limit, len(keys))
+        start = min(((asked.number or 1) - 1) * asked.limit, len(items))
+    return start, min(start + asked.limit, len(items))
 
 
 def describe_whole(total: int) -> Row:

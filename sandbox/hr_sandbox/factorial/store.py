@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable, Hashable, Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from hr_sandbox.factorial.tables import load_resources
 from hr_sandbox.http.table import RowTemplate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterator
 
     from hr_sandbox.company import Company
     from hr_sandbox.factorial.tables import Resource
@@ -118,6 +119,7 @@ TOUCHED = ("updated_at", "_updated_at")
 HISTORIES = "contracts/contract_version_histories"
 SHIFTS, STATS = "attendance/shifts", "timeoff/allowance_stats"
 Key = int | str
+ListValues = Callable[[Any], Iterable[Hashable]]
 
 
 def find_row_key(resource: Resource, row: Row) -> Key:
@@ -137,6 +139,7 @@ class Store:
         self._changes = 0
         self._cache: dict[str, tuple[tuple[int, int], list[Row]]] = {}
         self._rows_to_count: dict[str, tuple[tuple[int, int], list[Row]]] = {}
+        self._indexes: dict[tuple[str, str, ListValues], tuple[list[Row], dict[Hashable, list[int]]]] = {}
         self._source: dict[str, dict[Key, Row]] = {}
         self._stamps: dict[str, dict[Key, Row]] = {}
         self._tombstones: dict[str, dict[Key, Row]] = {}
@@ -150,6 +153,18 @@ class Store:
         if cached is None or (cached[0] != version and (name in BUILDERS or cached[0][1] != version[1])):
             self._cache[name] = cached = (version, self._build(load_resources()[name]))
         return cached[1]
+
+    def index(self, name: str, field: str, list_values: ListValues) -> dict[Hashable, list[int]]:
+        """Returns the positions of a resource's rows by the values of a field, which a function lists."""
+        rows = self.rows(name)
+        source, index = self._indexes.get((name, field, list_values), (None, {}))
+        if source is not rows:
+            index = {}
+            for place, row in enumerate(rows):
+                for value in list_values(row.get(field)):
+                    index.setdefault(value, []).append(place)
+            self._indexes[name, field, list_values] = (rows, index)
+        return index
 
     def rows_to_count(self, name: str) -> list[Row]:
         """Returns the rows of a resource, perhaps without generated values, which is faster and enough for counts."""

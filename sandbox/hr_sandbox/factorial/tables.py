@@ -13,6 +13,7 @@ from typing import Any
 LIVE = ("2026-01-01", "2026-04-01", "2026-07-01", "2026-10-01")
 OLDEST, NEWEST = LIVE[0], LIVE[-1]
 RETIRED = frozenset({"2024-10-01", "2025-01-01", "2025-04-01", "2025-07-01", "2025-10-01"})
+KEYS = ("id", "uuid", "contract_version_id", "leave_id")
 TEXT_IDS = "2026-07-01"  # the first version with ids as texts
 
 
@@ -78,6 +79,7 @@ class Resource:
         single: whether rows can be requested by id.
         scope: the documented scope.
         needs: the required parameters.
+        key: the field that rows are found and sorted by.
     """
 
     name: str
@@ -87,6 +89,7 @@ class Resource:
     fields: dict[str, Field]
     parameters: dict[str, Parameter]
     span: Span
+    key: str | None
 
     @property
     def module(self) -> str:
@@ -97,11 +100,6 @@ class Resource:
     def stream(self) -> str:
         """The name of the stream with its rows."""
         return self.name.replace("/", "_")
-
-    @property
-    def key(self) -> str | None:
-        """The field that rows are found and sorted by."""
-        return next((name for name in ("id", "uuid", "contract_version_id", "leave_id") if name in self.fields), None)
 
 
 def _read_span(row: dict[str, Any]) -> Span:
@@ -134,6 +132,7 @@ def _read_resource(name: str, row: dict[str, Any]) -> Resource:
             for parameter, inner in row["parameters"].items()
         },
         span=_read_span(row),
+        key=next((name for name in KEYS if name in row["fields"]), None),
     )
 
 
