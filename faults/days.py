@@ -84,7 +84,7 @@ class DaySimulation:
     def run_day(self, day: int) -> tuple[Verdict, str]:
         """Simulates one day: changes the company, runs the pipeline and compares the rows."""
         bench, vendor = self.bench, self.bench.vendor
-        self._run_started, since = times.text(datetime.now(UTC)), self._run_started
+        self._run_started, since = times.format_utc(datetime.now(UTC)), self._run_started
         if day > 1:
             change(bench.sandbox, vendor, bench.keys, self.rng, CHANGES)
         if day == EXPIRY_DAY and vendor.name == "cornerstone":

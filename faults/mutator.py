@@ -103,7 +103,7 @@ class Mutation:
         try:
             found = json.loads(text, parse_float=Decimal)
         except RecursionError:
-            found = json.loads(nesting.shallow(text), parse_float=Decimal)
+            found = json.loads(nesting.limit_depth(text), parse_float=Decimal)
         members = found if isinstance(inner, dict) else {last: found}
         for name, value in members.items():
             # The loader keeps a lone surrogate as six characters of text.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
-from singer_rest.errors import explain
+from singer_rest.errors import describe_error
 
 from faults import (
     days,
@@ -171,4 +171,4 @@ def test_the_report_counts_outcomes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("texts", [pipeline_run.UNEXPECTED_TEXTS, meltano_killer.UNEXPECTED_TEXTS])
 def test_unexpected_errors_are_recognised_by_their_text(texts: tuple[str, ...]) -> None:
-    assert any(text in explain(KeyError("x")) for text in texts)
+    assert any(text in describe_error(KeyError("x")) for text in texts)

@@ -6,8 +6,8 @@ from singer_rest import times
 from singer_rest.aliases import Record
 from singer_rest.changes import ChangedSince
 from singer_rest.errors import AccessDeniedError, RetryableError, RunError, TapError
-from singer_rest.fetch.answers import Meaning
-from singer_rest.fetch.page import Page, Parsed
+from singer_rest.fetch.meanings import Meaning
+from singer_rest.fetch.page import Page, ParsedBody
 from singer_rest.http.auth import RENEW_INTERVAL, ApiKey, Authenticator, Token
 from singer_rest.http.headers import is_sendable
 from singer_rest.http.paginators import (
@@ -21,13 +21,18 @@ from singer_rest.http.paginators import (
     SinglePage,
 )
 from singer_rest.http.rate_limits import YEAR, RateLimit, RateLimiter
-from singer_rest.http.request import Reply, Request, json_body, lookup, query
+from singer_rest.http.request import Reply, Request, encode_json_body, merge_params, value_at_path
 from singer_rest.http.retries import FIRST_DELAY
-from singer_rest.http.token_file import Chain, Grant, RefreshingAuthenticator, TokenFile, keep_login
-from singer_rest.http.token_requests import lifetime, post_for_token, until_answered, until_granted
+from singer_rest.http.token_file import RefreshingAuthenticator, TokenChain, TokenFile, TokenGrant, save_login
+from singer_rest.http.token_requests import (
+    parse_lifetime,
+    post_for_token,
+    request_token_with_retries,
+    send_with_retries,
+)
 from singer_rest.http.transport import Transport
-from singer_rest.settings import check_addresses, common_settings, missing_setting
-from singer_rest.singer.coercion import coercer
+from singer_rest.settings import check_addresses, common_settings, describe_missing_setting
+from singer_rest.singer.coercion import make_coercer
 from singer_rest.singer.command import Command
 from singer_rest.singer.page_reader import RowShape
 from singer_rest.singer.scalars import parse_count
@@ -51,13 +56,11 @@ __all__ = [
     "ApiKey",
     "Authenticator",
     "ById",
-    "Chain",
     "ChangedSince",
     "Command",
     "CursorParam",
     "DateWindows",
     "DayWindows",
-    "Grant",
     "IdsParam",
     "Meaning",
     "MonthlyBackfill",
@@ -73,7 +76,7 @@ __all__ = [
     "ParamValues",
     "ParentBatches",
     "ParentIds",
-    "Parsed",
+    "ParsedBody",
     "PerParent",
     "Product",
     "RateLimit",
@@ -94,25 +97,27 @@ __all__ = [
     "Slices",
     "TapError",
     "Token",
+    "TokenChain",
     "TokenFile",
+    "TokenGrant",
     "Transport",
     "Window",
     "check_addresses",
-    "coercer",
     "common_settings",
+    "describe_missing_setting",
+    "encode_json_body",
     "is_reserved",
     "is_secret",
     "is_sendable",
     "iterate_parents",
-    "json_body",
-    "keep_login",
-    "lifetime",
-    "lookup",
-    "missing_setting",
+    "make_coercer",
+    "merge_params",
     "parse_count",
+    "parse_lifetime",
     "post_for_token",
-    "query",
+    "request_token_with_retries",
+    "save_login",
+    "send_with_retries",
     "times",
-    "until_answered",
-    "until_granted",
+    "value_at_path",
 ]

@@ -1,4 +1,4 @@
-"""Incremental filters: query parameters that ask for records changed since a timestamp."""
+"""Incremental filters: query parameters that select the records changed since a timestamp."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ FIRST_ZONE = pendulum.duration(hours=14)
 
 @dataclass(frozen=True)
 class ChangedSince:
-    """An incremental filter: asks for records changed since a timestamp.
+    """An incremental filter, which selects the records changed since a timestamp.
 
     Args:
         param: The query parameter.
-        strict: Whether the vendor leaves out records of the very timestamp. One second is then subtracted, or
-            records that share the bookmark's second would be lost.
-        text: Formats the timestamp, which is in whole seconds. Default: in UTC with ``Z``.
+        strict: Whether the vendor leaves out records of exactly that timestamp. One second is then subtracted so that
+            no record of the bookmark's second is lost.
+        format_timestamp: Formats the timestamp, which is in whole seconds. Default: in UTC with ``Z``.
     """
 
     param: str
     strict: bool = False
-    text: Callable[[datetime], str] = times.text
+    format_timestamp: Callable[[datetime], str] = times.format_utc
 
-    def params(self, since: datetime) -> dict[str, str]:
-        """The query parameters that ask for changes since a timestamp."""
+    def filter_params(self, since: datetime) -> dict[str, str]:
+        """Returns the query parameters that select the changes since a timestamp."""
         if self.strict:
             since = pendulum.instance(since).subtract(seconds=1)
-        return {self.param: self.text(since.replace(microsecond=0))}
+        return {self.param: self.format_timestamp(since.replace(microsecond=0))}
 
-    def earliest(self, since: datetime) -> datetime:
-        """The earliest timestamp that the query can mean: a date or a local time differs by time zone."""
-        text = self.params(since)[self.param]
+    def earliest_timestamp(self, since: datetime) -> datetime:
+        """Returns the earliest timestamp that the query can mean. A date or a local time depends on the time zone."""
+        text = self.filter_params(since)[self.param]
         try:
             timestamp = times.parse(text)
         except ValueError:
@@ -53,4 +53,4 @@ def is_before(value: str | None, timestamp: datetime) -> bool:
     try:
         return value is not None and times.parse(value) < timestamp
     except (ValueError, AttributeError):
-        return False  # an unreadable timestamp may be any
+        return False  # an unreadable timestamp may lie anywhere

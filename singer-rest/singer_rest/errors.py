@@ -80,7 +80,7 @@ class RetryableError(Exception):
         """Duration of the attempt in seconds."""
 
 
-def explain(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """Describes an error in a sentence. For unexpected ones only type and location: their text may hold a record."""
     if isinstance(error, TapError):
         return str(error)

@@ -11,7 +11,9 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_rest.errors import AccessDeniedError, FilterRejectedError, RetryableError, TapError, UnansweredError
-from singer_rest.fetch.answers import (
+from singer_rest.fetch.coverage import parent_ids_of
+from singer_rest.fetch.loop_guard import fingerprint_records
+from singer_rest.fetch.meanings import (
     BAD_REQUESTS,
     NO_ACCESS,
     OF_PARENT,
@@ -20,10 +22,8 @@ from singer_rest.fetch.answers import (
     default_meaning,
     no_access_reason,
 )
-from singer_rest.fetch.coverage import parent_ids_of
-from singer_rest.fetch.loop_guard import fingerprint
-from singer_rest.fetch.page import Page, Parsed
-from singer_rest.fetch.window_splitter import WindowSplitter, chain, halve_parents, requested_parents
+from singer_rest.fetch.page import Page, ParsedBody
+from singer_rest.fetch.window_splitter import WindowSplitter, chain_requests, halve_parents, requested_parents
 from singer_rest.http.request import Reply, Request
 from singer_rest.singer.sdk import SdkStream
 
@@ -92,7 +92,7 @@ class FetchingStream(SdkStream):
         return None
 
     @abstractmethod
-    def parse(self, body: Any, request: Request) -> Parsed:  # noqa: ANN401
+    def parse(self, body: Any, request: Request) -> ParsedBody:  # noqa: ANN401
         """Parses a decoded body.
 
         Raises:
@@ -103,7 +103,7 @@ class FetchingStream(SdkStream):
         """Returns what a response means, or the request to send instead. Only this method looks at the status."""
         return default_meaning(reply.status, of_parent=self.slices.parent is not None)
 
-    def advice(self, status: int) -> str:
+    def advice_for_status(self, status: int) -> str:
         """Returns what the user can do about a rejected request."""
         return default_advice(status)
 
@@ -182,7 +182,7 @@ class FetchingStream(SdkStream):
             maybe_incomplete=parsed.maybe_incomplete,
             is_first=request.is_first,
             restart_count=request.restart_count,
-            fingerprint=fingerprint(parsed.records, has_key=self.has_key) if parsed.next_requests else None,
+            fingerprint=fingerprint_records(parsed.records, has_key=self.has_key) if parsed.next_requests else None,
             note=parsed.note,
         )
 
@@ -194,7 +194,8 @@ class FetchingStream(SdkStream):
                 f"{self.name}: {reason}", status=status, not_licensed=meaning is Meaning.NOT_LICENSED
             )
         kind = FilterRejectedError if status in BAD_REQUESTS and self._is_filtered_first_request(request) else TapError
-        return kind(f"{self.name}: {request.endpoint} refused the request with status {status}. {self.advice(status)}")
+        advice = self.advice_for_status(status)
+        return kind(f"{self.name}: {request.endpoint} refused the request with status {status}. {advice}")
 
     def _is_filtered_first_request(self, request: Request) -> bool:
         """Whether a request is the first of a slice and has the incremental filter."""
@@ -202,7 +203,7 @@ class FetchingStream(SdkStream):
         return request.is_first and param in dict(request.params)
 
     def _placeholder(self, others: Sequence[Request], request: Request, part: Slice, received: datetime) -> Page:
-        following = chain([*others, *request.remaining])
+        following = chain_requests([*others, *request.remaining])
         if (
             len(others) == 1 and others[0].restart_count == request.restart_count
         ):  # the same page, which need not be the first

@@ -15,7 +15,7 @@ MAX_DEPTH = 100
 PART = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
 
 
-def shallow(document: str) -> str:
+def limit_depth(document: str) -> str:
     """Returns a JSON document in which values nested too deeply are replaced by their JSON as a string."""
     parts, depth, position, start = [], 0, 0, 0
     for match in PART.finditer(document):

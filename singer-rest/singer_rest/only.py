@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from singer_rest.errors import RunError
-from singer_rest.fetch.answers import Meaning
+from singer_rest.fetch.meanings import Meaning
 from singer_rest.http.paginators import SinglePage
 from singer_rest.settings import requested_ids
 from singer_rest.slices.ids import RecordIds, RecordPath
@@ -26,8 +26,8 @@ class SingleRecordStream(RestStream):
     """A stream whose records are requested one by one, each the body of a response or a member of it."""
 
     @override
-    def items(self, body: Any) -> Any:
-        found = super().items(body)
+    def find_items(self, body: Any) -> Any:
+        found = super().find_items(body)
         if isinstance(found, list):
             return found
         record = found if isinstance(found, dict) else body
@@ -42,7 +42,7 @@ class SingleRecordStream(RestStream):
         return Meaning.NO_RECORDS if reply.status in NOT_FOUND else super().classify(reply, request)
 
 
-class Only:
+class RequestedRecords:
     """The records to read again.
 
     Args:
@@ -58,7 +58,7 @@ class Only:
         """Whether only these are read."""
         return bool(self._ids)
 
-    def declared(self, stream_type: type[RestStream]) -> type[RestStream]:
+    def select_class(self, stream_type: type[RestStream]) -> type[RestStream]:
         """Returns the class that reads a stream: one for the given ids if there are some and it can be read by id.
 
         Raises:
@@ -77,7 +77,7 @@ class Only:
             attributes |= {"path": by_id.path, "pagination": SinglePage(), "page_size": None}
         return type(stream_type.__name__, bases, {"__doc__": stream_type.__doc__, **attributes})
 
-    def mark(self, streams: Sequence[RestStream]) -> None:
+    def mark_streams(self, streams: Sequence[RestStream]) -> None:
         """Marks the streams that are read: the named ones, and those that iterate over their records."""
         parents = {stream.name: stream.slices.parent for stream in streams} if self._ids else {}
         for stream in streams:
@@ -86,7 +86,7 @@ class Only:
                 name = parents.get(name)
             stream.rereads = bool(self._ids and name)
 
-    def check(
+    def check_streams(
         self, streams: Mapping[str, RestStream], selected: Collection[str], may_have: Callable[[str], bool]
     ) -> None:
         """Checks that each named stream can be read by id.
@@ -104,7 +104,7 @@ class Only:
                 reason = "is not available with these settings" if may_have(name) else f"is no stream of {self._tap}"
                 raise RunError(f"`only`: {name} {reason}.")
             if streams[name].by_id is None:
-                raise RunError(f"`only`: {name} cannot be read by id.{_other_way(streams, name)}")
+                raise RunError(f"`only`: {name} cannot be read by id.{_suggest_parent_ids(streams, name)}")
             if name not in selected:
                 raise RunError(
                     f"`only`: {name} is not selected. Select it in the catalog (with Meltano: `select:` of the "
@@ -112,7 +112,7 @@ class Only:
                 )
 
 
-def _other_way(streams: Mapping[str, RestStream], name: str) -> str:
+def _suggest_parent_ids(streams: Mapping[str, RestStream], name: str) -> str:
     """Says which ids read a stream's records, if those of a parent do."""
     parent = streams[name].slices.parent
     while parent and parent in streams:

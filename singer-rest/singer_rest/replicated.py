@@ -57,9 +57,11 @@ class ReplicatedStream(DiagnosableStream):
     def backfill(self) -> Backfill:
         """The finished slices of a full read, stored in the state."""
         dates = {name: self.config.get(name) for name in ("start_date", "end_date")}
-        config_fingerprint = {name: times.text(times.parse(value)) if value else None for name, value in dates.items()}
+        config_fingerprint = {
+            name: times.format_utc(times.parse(value)) if value else None for name, value in dates.items()
+        }
         start, _ = self.covered_interval
-        config_fingerprint["window_start"] = times.text(start) if start else None
+        config_fingerprint["window_start"] = times.format_utc(start) if start else None
         config_fingerprint["replication_key"] = self._key
         return Backfill(self.name, self.stream_state, self.replication, config_fingerprint)
 
@@ -104,8 +106,8 @@ class ReplicatedStream(DiagnosableStream):
     def covered_interval(self) -> tuple[datetime | None, datetime | None]:
         """The first and last timestamp that this run reads. None: unbounded."""
         window = self.window(self.replication.since)
-        start, end = self.slices.start(window), window.until
-        table_until, default_end = self.replication.table_until, self.slices.end(window)
+        start, end = self.slices.first_timestamp(window), window.until
+        table_until, default_end = self.replication.table_until, self.slices.last_timestamp(window)
         if table_until and not end and default_end and default_end < table_until:
             end = default_end  # an earlier `end_date` reached further
         # Children of changed parents have no filter of their own, but are those of parents changed since then.
@@ -119,7 +121,10 @@ class ReplicatedStream(DiagnosableStream):
         if replication.whole:
             return False
         window = replace(self.window(replication.start_date), whole=True)
-        start, end = self.slices.start(window) or replication.start_date, window.until or self.slices.end(window)
+        start, end = (
+            self.slices.first_timestamp(window) or replication.start_date,
+            window.until or self.slices.last_timestamp(window),
+        )
         starts_earlier = replication.table_since and (start is None or start < replication.table_since)
         ends_later = replication.table_until and end and end > replication.table_until
         return bool(starts_earlier or ends_later)
@@ -144,7 +149,7 @@ class ReplicatedStream(DiagnosableStream):
         """Whether a page contains nothing older than the incremental filter asks for."""
         if self.changed_since is None or self.since is None:
             return True
-        asked = self.changed_since.earliest(self.since)
+        asked = self.changed_since.earliest_timestamp(self.since)
         return not any(is_before(self.changed_at(record), asked) for record in page.records)
 
     def fall_back_to_full(self, outcome: str) -> None:

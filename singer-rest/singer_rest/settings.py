@@ -132,7 +132,7 @@ def sentence(error: ValidationError, name: str) -> str:
     expected: Any = error.validator_value
     if error.validator == "required":
         instance: Any = error.instance
-        return missing_setting([key for key in expected if key not in instance], name)
+        return describe_missing_setting([key for key in expected if key not in instance], name)
     if error.validator == "enum":
         return f"Set `{setting}` to one of: {', '.join(str(value) for value in expected)}."
     if error.validator == "type":
@@ -143,7 +143,7 @@ def sentence(error: ValidationError, name: str) -> str:
     return f"The setting `{setting}` is invalid: see its possible values with `{name} --about`."
 
 
-def missing_setting(settings: Iterable[str], name: str) -> str:
+def describe_missing_setting(settings: Iterable[str], name: str) -> str:
     """Says which settings are missing and where to set them."""
     return " ".join(
         f"Set `{setting}`: {variable} is set in the environment, but is read only with --config=ENV."

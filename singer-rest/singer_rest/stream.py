@@ -12,12 +12,12 @@ from typing_extensions import override
 
 from singer_rest.declarations import check_stream
 from singer_rest.errors import TapError
-from singer_rest.fetch.answers import Meaning
 from singer_rest.fetch.coverage import Coverage
-from singer_rest.fetch.page import Parsed, StructRows
-from singer_rest.fetch.window_splitter import chain
+from singer_rest.fetch.meanings import Meaning
+from singer_rest.fetch.page import ParsedBody, StructRows
+from singer_rest.fetch.window_splitter import chain_requests
 from singer_rest.http.paginators import PageContents, Paginator, SinglePage
-from singer_rest.http.request import Request, json_body, lookup, query, with_member
+from singer_rest.http.request import Request, encode_json_body, merge_params, value_at_path, with_property
 from singer_rest.replicated import ReplicatedStream
 from singer_rest.singer.coercion import Coercion
 from singer_rest.singer.page_reader import PageReader, RowShape
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from singer_rest.slices.base import Slice
     from singer_rest.slices.ids import ById
 
-RECORD_METHODS = ("decode", "parse", "unwrap", "process", "post_process", "prepared_records")
+RECORD_METHODS = ("decode", "parse", "unwrap_record", "process_records", "post_process", "prepared_records")
 
 
 class RestStream(ReplicatedStream):
@@ -152,38 +152,38 @@ class RestStream(ReplicatedStream):
         if self.pagination.location == "json":
             in_query = {}
             for name, value in paging.items():
-                body = with_member(body, name, value)
-        changed = self.changed_since.params(since) if since and self.changed_since else {}
-        params = query({name: str(value) for name, value in in_query.items()}, self.params, part.params, changed)
+                body = with_property(body, name, value)
+        changed = self.changed_since.filter_params(since) if since and self.changed_since else {}
+        params = merge_params({name: str(value) for name, value in in_query.items()}, self.params, part.params, changed)
         try:
             path = self.path.format(**part.path)
         except KeyError as error:
             raise TapError(f"{self.name}: `slices` fill no placeholder {{{error.args[0]}}} of `path`.") from None
-        return Request(path, params, self.path, method=self.method, body=json_body(body) if body else None)
+        return Request(path, params, self.path, method=self.method, body=encode_json_body(body) if body else None)
 
-    def items(self, body: Any) -> Any:  # noqa: ANN401
+    def find_items(self, body: Any) -> Any:  # noqa: ANN401
         """Returns the list of items in a decoded body. Anything but a list is an error."""
-        return lookup(body, self.records_path)
+        return value_at_path(body, self.records_path)
 
-    def total(self, body: Any) -> int | None:  # noqa: ANN401
+    def find_total(self, body: Any) -> int | None:  # noqa: ANN401
         """Returns the total number of items in the list. None if the body does not contain it."""
-        found = lookup(body, self.total_path) if self.total_path else None
+        found = value_at_path(body, self.total_path) if self.total_path else None
         return found if type(found) is int else None
 
-    def parse(self, body: Any, request: Request) -> Parsed:  # noqa: ANN401
+    def parse(self, body: Any, request: Request) -> ParsedBody:  # noqa: ANN401
         """Parses a decoded body. Items that are not objects are counted as records that the vendor could not return.
 
         Raises:
             TapError: If the body is not of the documented shape.
         """
-        items = self.items(body)
+        items = self.find_items(body)
         if not isinstance(items, list):
             raise TapError(f"{self.name}: the answer of {self.path} holds no list of records. Check `api_url`.")
         if self.pagination.is_repeated(request, items):
-            return Parsed([])
+            return ParsedBody([])
         records = items.records if isinstance(items, StructRows) else self._records_in(items)
-        total = self.total(body)
-        return Parsed(
+        total = self.find_total(body)
+        return ParsedBody(
             records,
             self.next_requests(request, body, items, total),
             total=total,
@@ -193,11 +193,11 @@ class RestStream(ReplicatedStream):
 
     def _records_in(self, items: list[Any]) -> Sequence[Record]:
         records = [item for item in items if isinstance(item, dict)]
-        if type(self).unwrap is RestStream.unwrap:
+        if type(self).unwrap_record is RestStream.unwrap_record:
             return records
-        return [self.unwrap(record) for record in records]
+        return [self.unwrap_record(record) for record in records]
 
-    def unwrap(self, record: Record) -> Record:
+    def unwrap_record(self, record: Record) -> Record:
         """Returns a record without the vendor's wrapping. By default it has none."""
         return record
 
@@ -251,18 +251,18 @@ class RestStream(ReplicatedStream):
         """Returns what a response means, or the request to send instead. Only this method looks at the status."""
         if reply.status == HTTPStatus.NO_CONTENT and self.pagination.is_announced(request):
             return Meaning.RETRY
-        return self.restarted(reply, request) or super().classify(reply, request)
+        return self.restart_request(reply, request) or super().classify(reply, request)
 
-    def restarted(self, reply: Reply, request: Request) -> Request | None:
+    def restart_request(self, reply: Reply, request: Request) -> Request | None:
         """Returns the request that restarts the list, if the response means that the page token has expired."""
-        again = self.pagination.restarted(request, reply.status)
+        again = self.pagination.restart_request(request, reply.status)
         if again:
             self.logger.info("%s: the page token has expired; reading the list from its beginning.", self.name)
         return again
 
     def first_request(self, part: Slice, since: datetime | None) -> Request:
         """Returns the first request of a slice, split into smaller windows if earlier ones timed out."""
-        return chain(self._window_splitter.split_known(self.page_request(part, since)))
+        return chain_requests(self._window_splitter.split_known(self.page_request(part, since)))
 
     def parent_id(self, record: Record) -> str | None:
         """Returns the id of a record as the parent of others. None if it has none, and so no children."""
@@ -287,12 +287,12 @@ class RestStream(ReplicatedStream):
         if page.slice.columns:
             for record in page.records:
                 record.update(page.slice.columns)
-        records = self.conformer.conform_page(self.process([*page.records]))
+        records = self.conformer.conform_page(self.process_records([*page.records]))
         if page.ends_slice:
             self.conformer.end_slice(page.memory)
         return records
 
-    def process(self, records: list[Record]) -> list[Record]:
+    def process_records(self, records: list[Record]) -> list[Record]:
         """Returns a page's records, changed or left out as the stream needs it: by default by `post_process`."""
         if type(self).post_process is Stream.post_process:
             return records

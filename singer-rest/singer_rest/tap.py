@@ -15,8 +15,8 @@ from singer_rest.fetch.scheduler import Scheduler
 from singer_rest.http.rate_limits import RateLimit, RateLimiter
 from singer_rest.http.retries import FIRST_DELAY
 from singer_rest.http.transport import Transport
-from singer_rest.only import Only
-from singer_rest.settings import check_addresses, check_common, check_headers, missing_setting
+from singer_rest.only import RequestedRecords
+from singer_rest.settings import check_addresses, check_common, check_headers, describe_missing_setting
 from singer_rest.singer.command import Report, ReportKind
 from singer_rest.singer.sdk import SdkTap
 from singer_rest.stream import RestStream
@@ -122,7 +122,7 @@ class RestTap(SdkTap):
         """What is called with each response, for each HTTP client of the tap. None: responses are not recorded."""
         if self.recorder is None:
             return None
-        self.recorder.describe(self._vocabulary, self.api_url)
+        self.recorder.describe(self._read_vocabulary, self.api_url)
         return self.recorder.record
 
     @property
@@ -130,7 +130,7 @@ class RestTap(SdkTap):
         """The streams whose names and paths are the vendor's rather than a company's."""
         return self.stream_types
 
-    def _vocabulary(self) -> Vocabulary:
+    def _read_vocabulary(self) -> Vocabulary:
         from singer_rest.record.names import vocabulary  # noqa: PLC0415 - few runs need it
 
         return vocabulary(type(self).__module__.partition(".")[0], self.shipped_streams, self.envelope_names)
@@ -139,14 +139,14 @@ class RestTap(SdkTap):
         """The available streams: all but those that a setting has to enable."""
         stream_types = self.stream_types
         check_parents(stream_types)
-        streams = [self.only.declared(offered)(self) for offered in stream_types if self._offers(offered)]
-        self.only.mark(streams)
+        streams = [self.only.select_class(offered)(self) for offered in stream_types if self._is_offered(offered)]
+        self.only.mark_streams(streams)
         return streams
 
     @cached_property
-    def only(self) -> Only:
+    def only(self) -> RequestedRecords:
         """The records to read again, if not everything is read."""
-        return Only(self.config.get("only"), self.name)
+        return RequestedRecords(self.config.get("only"), self.name)
 
     def selected_streams(self) -> list[Any]:
         """The streams that a run reads.
@@ -158,10 +158,10 @@ class RestTap(SdkTap):
         if not self.only:
             return selected
         streams = {name: stream for name, stream in self.streams.items() if isinstance(stream, RestStream)}
-        self.only.check(streams, {stream.name for stream in selected}, self.may_have)
+        self.only.check_streams(streams, {stream.name for stream in selected}, self.may_have)
         return [stream for stream in selected if stream.rereads]
 
-    def report(self, kind: ReportKind, state: dict[str, Any]) -> Report:
+    def make_report(self, kind: ReportKind, state: dict[str, Any]) -> Report:
         """Creates the report of `--doctor` or `--plan`.
 
         Args:
@@ -186,7 +186,7 @@ class RestTap(SdkTap):
         report = estimate_runs(self, state, offline=is_offline)
         return Report(report, text.format_plan_report(report), succeeded=True)
 
-    def _offers(self, stream_type: type[RestStream]) -> bool:
+    def _is_offered(self, stream_type: type[RestStream]) -> bool:
         if stream_type.setting and not self.config.get(stream_type.setting):
             return False
         patterns = self.config.get("optional_streams") or []
@@ -198,7 +198,7 @@ class RestTap(SdkTap):
         if missing and all(missing):
             nothing_given = [list(group) for group in self.credentials] == missing
             nearest: list[str] = missing[0] if nothing_given else min(missing, key=len)
-            return [missing_setting(nearest, self.name)]
+            return [describe_missing_setting(nearest, self.name)]
         return [
             *check_common(self.config),
             *check_addresses({"api_url": self.api_url}, "api_url"),
@@ -299,7 +299,7 @@ class RestTap(SdkTap):
         fetcher = self.fetcher_for([stream], connection_test=False)
         fetcher.start()
         try:
-            return [record for page in fetcher.arrived(fetcher.pages(stream.name)) for record in page.records]
+            return [record for page in fetcher.read_blocking(fetcher.pages(stream.name)) for record in page.records]
         finally:
             fetcher.close()
 

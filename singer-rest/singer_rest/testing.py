@@ -372,4 +372,4 @@ def meaning(value: Any) -> Any:  # noqa: ANN401
     text = text.lower() if isinstance(value, bool) else text
     if NUMBER.fullmatch(text):
         return f"{Decimal(text).normalize():f}"
-    return times.text(times.parse(text)).removesuffix("T00:00:00Z") if TIMESTAMP.fullmatch(text) else text
+    return times.format_utc(times.parse(text)).removesuffix("T00:00:00Z") if TIMESTAMP.fullmatch(text) else text

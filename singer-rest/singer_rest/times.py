@@ -21,14 +21,14 @@ def parse(value: str) -> datetime:
     Raises:
         ValueError: If the text is neither. The message does not repeat it.
     """
-    timestamp = read(value)
+    timestamp = parse_with_offset(value)
     try:
         return (timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
     except OverflowError:
         raise ValueError(NOT_A_DATE) from None
 
 
-def read(value: str) -> datetime:
+def parse_with_offset(value: str) -> datetime:
     """Parses an ISO 8601 date or date-time with its own offset, or none.
 
     Digits beyond microseconds are cut off.
@@ -66,22 +66,22 @@ def read(value: str) -> datetime:
         raise ValueError(NOT_A_DATE) from None
 
 
-def text(timestamp: datetime) -> str:
+def format_utc(timestamp: datetime) -> str:
     """Formats a timestamp as ``2026-11-22T05:00:00Z``, with a fraction only if it has one."""
     return timestamp.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
 
 
-def zoneless(timestamp: datetime) -> str:
+def format_zoneless(timestamp: datetime) -> str:
     """Formats a timestamp in UTC without the zone, as some filters require: ``2026-11-22T05:00:00``."""
-    return text(timestamp).removesuffix("Z")
+    return format_utc(timestamp).removesuffix("Z")
 
 
-def date(timestamp: datetime) -> str:
+def format_date(timestamp: datetime) -> str:
     """Formats the date of a timestamp in UTC: ``2026-11-22``."""
     return timestamp.astimezone(timezone.utc).date().isoformat()
 
 
-def http_date(value: str) -> datetime:
+def parse_http_date(value: str) -> datetime:
     """Parses a date of an HTTP header.
 
     Raises:

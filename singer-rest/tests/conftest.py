@@ -16,7 +16,7 @@ from singer_rest import (
     Meaning,
     MonthlyBackfill,
     Months,
-    Parsed,
+    ParsedBody,
     PerParent,
     RateLimit,
     Reply,
@@ -27,7 +27,7 @@ from singer_rest import (
     TapError,
     Token,
     common_settings,
-    query,
+    merge_params,
 )
 from singer_rest.testing import Answer, Asked, Output, host, select, shorten_waits, written
 from singer_sdk import typing as th
@@ -57,18 +57,18 @@ class PetStream(RestStream):
     page_size = 2
 
     def page_request(self, part: Slice, since: datetime | None) -> Request:
-        changed = self.changed_since.params(since) if since and self.changed_since else {}
-        params = query({"limit": str(self.page_size)}, self.params, part.params, changed)
+        changed = self.changed_since.filter_params(since) if since and self.changed_since else {}
+        params = merge_params({"limit": str(self.page_size)}, self.params, part.params, changed)
         return Request(self.path.format(**part.path), params, self.path)
 
-    def parse(self, body: Any, request: Request) -> Parsed:
+    def parse(self, body: Any, request: Request) -> ParsedBody:
         if not isinstance(body, dict) or "data" not in body:
             raise TapError(f"{self.name}: no list of pets")
         cursors = body.get("all") or [body.get("next")]
         following = [Request(request.path, (("cursor", cursor),), request.endpoint) for cursor in cursors if cursor]
         if body["data"] == [None]:
-            return Parsed([], following, maybe_incomplete=True)
-        return Parsed(body["data"], following, total=body.get("total"))
+            return ParsedBody([], following, maybe_incomplete=True)
+        return ParsedBody(body["data"], following, total=body.get("total"))
 
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
         if self.slices.parent is not None and reply.status in {403, 404}:

@@ -10,7 +10,12 @@ from typing import Any
 import pytest
 from singer_rest import Authenticator, RunError, Token
 from singer_rest.errors import RetryableError
-from singer_rest.http.token_requests import DEFAULT_LIFETIME, lifetime, until_answered, until_granted
+from singer_rest.http.token_requests import (
+    DEFAULT_LIFETIME,
+    parse_lifetime,
+    request_token_with_retries,
+    send_with_retries,
+)
 
 
 class Counting(Authenticator):
@@ -59,7 +64,7 @@ def test_401_of_an_endpoint_that_answered_renews_each_time() -> None:
     auth = Counting()
     auth.record_accepted("/a")
     for expected in ("token-2", "token-3", "token-4"):
-        renewed = auth.renew("/a", auth.token())
+        renewed = auth.renew_token("/a", auth.token())
         assert renewed is not None
         assert renewed.value == expected
 
@@ -67,19 +72,19 @@ def test_401_of_an_endpoint_that_answered_renews_each_time() -> None:
 def test_endpoint_that_rejects_some_requests_renews_once_a_minute() -> None:
     auth = Counting()
     auth.record_accepted("/a")
-    assert auth.renew("/a", auth.token())
+    assert auth.renew_token("/a", auth.token())
     auth.record_fresh_token_rejected("/a")
-    assert auth.renew("/a", auth.token()) is None
+    assert auth.renew_token("/a", auth.token()) is None
     auth.record_accepted("/b")
-    assert auth.renew("/b", auth.token())
+    assert auth.renew_token("/b", auth.token())
     auth.now += 61
-    assert auth.renew("/a", auth.token())
+    assert auth.renew_token("/a", auth.token())
     assert auth.asked == 4
 
 
 def test_401_before_any_answer_renews() -> None:
     auth = Counting()
-    renewed = auth.renew("/a", auth.token())
+    renewed = auth.renew_token("/a", auth.token())
     assert renewed is not None
     assert renewed.value == "token-2"
 
@@ -89,7 +94,7 @@ def test_hundred_endpoints_without_permission_renew_once() -> None:
     auth.token()
     auth.record_accepted("/readable")
     for number in range(100):
-        renewed = auth.renew(f"/{number}", auth.token())
+        renewed = auth.renew_token(f"/{number}", auth.token())
         if renewed:
             auth.record_fresh_token_rejected(f"/{number}")
     assert auth.asked == 2
@@ -98,12 +103,12 @@ def test_hundred_endpoints_without_permission_renew_once() -> None:
 def test_expired_token_is_renewed_for_an_endpoint_that_never_answered() -> None:
     auth = Counting(lifetime=100)
     first = auth.token()
-    auth.renew("/a", first)
+    auth.renew_token("/a", first)
     auth.record_fresh_token_rejected("/a")
     old = auth.token()
-    assert auth.renew("/b", old) is None
+    assert auth.renew_token("/b", old) is None
     auth.now += 100
-    renewed = auth.renew("/b", old)
+    renewed = auth.renew_token("/b", old)
     assert renewed is not None
     assert renewed.value == "token-3"
 
@@ -111,8 +116,8 @@ def test_expired_token_is_renewed_for_an_endpoint_that_never_answered() -> None:
 def test_late_worker_gets_the_token_renewed_by_another() -> None:
     auth = Counting()
     old = auth.token()
-    auth.renew("/a", old)
-    again = auth.renew("/b", old)
+    auth.renew_token("/a", old)
+    again = auth.renew_token("/b", old)
     assert again is not None
     assert again.value == "token-2"
     assert auth.asked == 2
@@ -145,12 +150,12 @@ def test_token_is_hidden_in_its_repr() -> None:
     ids=lambda said: f"{type(said).__name__} {str(said)[:9]}",
 )
 def test_implausible_lifetime_becomes_the_default(said: Any) -> None:
-    assert lifetime(said) == DEFAULT_LIFETIME
+    assert parse_lifetime(said) == DEFAULT_LIFETIME
 
 
 @pytest.mark.parametrize(("said", "seconds"), [(86_400, 86_400.0), ("7200", 7200.0), (Decimal("0.5"), 0.5)])
 def test_lifetime_is_parsed_from_number_or_text(said: Any, seconds: float) -> None:
-    assert lifetime(said) == seconds
+    assert parse_lifetime(said) == seconds
 
 
 def test_token_request_fails_after_max_wait(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
@@ -165,7 +170,7 @@ def test_token_request_fails_after_max_wait(monkeypatch: pytest.MonkeyPatch, cap
     with pytest.raises(
         RunError, match=r"did not issue a token \(it asks to wait 15 minutes, longer than `max_wait` allows"
     ):
-        until_granted(send, 0.5)
+        request_token_with_retries(send, 0.5)
     assert slept == [30, 5]
     told = [record.getMessage() for record in caplog.records]
     assert told == ["the token request: too many requests; retrying in 30 s"]
@@ -182,4 +187,4 @@ def test_rate_limit_costs_a_token_request_no_attempt(monkeypatch: pytest.MonkeyP
             raise answer
         return str(answer)
 
-    assert until_answered(send, 0.001) == "token"
+    assert send_with_retries(send, 0.001) == "token"

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_rest.errors import explain
+from singer_rest.errors import describe_error
 from singer_rest.testing import Answer
 
 if TYPE_CHECKING:
@@ -200,8 +200,8 @@ def test_about_marks_secrets(cli: Callable[..., Any]) -> None:
 
 
 def test_tap_error_is_its_own_message() -> None:
-    assert "KeyError" in explain(KeyError("x"))
-    assert "'x'" not in explain(KeyError("x"))
+    assert "KeyError" in describe_error(KeyError("x"))
+    assert "'x'" not in describe_error(KeyError("x"))
 
 
 def test_failed_stream_does_not_stop_others_and_is_named_with_exit_code_1(cli: Callable[..., Any], shop: Any) -> None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from singer_rest import coercer
+from singer_rest import make_coercer
 from singer_rest.singer.coercion import Coercion
 from singer_rest.singer.scalars import NOT_COERCIBLE, as_extra
 
@@ -155,4 +155,4 @@ def test_numbers_that_json_parsers_would_change_are_text_in_extra() -> None:
     [(INTEGER, "3", 3), (INTEGER, "three", "three"), (DATE, "2026-01-02 00:00", "2026-01-02"), (NUMBER, None, None)],
 )
 def test_values_outside_of_columns_stay_as_they_are(schema: dict[str, Any], value: object, found: object) -> None:
-    assert coercer(schema)(value) == found
+    assert make_coercer(schema)(value) == found

@@ -60,10 +60,10 @@ def in_the_plan(error: BaseException) -> Callable[[pytest.MonkeyPatch], None]:
 
 
 PLACES: dict[str, Callable[[BaseException], Callable[[pytest.MonkeyPatch], None]]] = {
-    "a task that is due": lambda error: on_call(StreamFetch, "ready", error),
-    "a task that begins": lambda error: on_call(StreamFetch, "start", error),
-    "a task that is sent again": lambda error: on_call(StreamFetch, "requeue", error, 1),
-    "a task that is done": lambda error: on_call(StreamFetch, "finish", error),
+    "a task that is due": lambda error: on_call(StreamFetch, "next_ready_task", error),
+    "a task that begins": lambda error: on_call(StreamFetch, "start_task", error),
+    "a task that is sent again": lambda error: on_call(StreamFetch, "requeue_task", error, 1),
+    "a task that is done": lambda error: on_call(StreamFetch, "finish_task", error),
     "the pages after one": lambda error: on_call(StreamFetch, "_queue_following", error),
     "leave for a request": lambda error: on_call(RateLimiter, "acquire", error),
     "what headers teach": lambda error: on_call(RateLimiter, "update", error),
@@ -96,7 +96,7 @@ def test_unexpected_errors_fail_the_run(
 def test_error_of_a_worker_is_reported_with_its_location_and_ends_the_others(
     monkeypatch: pytest.MonkeyPatch, make_tap: Callable[..., Any], workers: int
 ) -> None:
-    monkeypatch.setattr(StreamFetch, "finish", failing(Odd("a value")))
+    monkeypatch.setattr(StreamFetch, "finish_task", failing(Odd("a value")))
     tap = make_tap(*STREAMS, max_concurrency=workers)
     with pytest.raises(RunError, match=r"Unexpected Odd at .*test_endings\.py:\d+\. Please report") as raised:
         ended(tap.sync_all)
@@ -142,7 +142,7 @@ def test_silently_ended_workers_are_detected(monkeypatch: pytest.MonkeyPatch) ->
     )
     scheduler.add(reading)
     with pytest.raises(RunError, match="A worker ended without an error"):
-        ended(lambda: list(scheduler.arrived(scheduler.pages(reading))))
+        ended(lambda: list(scheduler.read_blocking(scheduler.pages(reading))))
     scheduler.close()
 
 

@@ -93,13 +93,13 @@ def test_empty_pages_among_others_are_not_a_loop(read: Any) -> None:
 @pytest.mark.parametrize("has_key", [True, False])
 def test_pages_differ_by_a_record_anywhere_in_a_small_page_without_keys(*, has_key: bool) -> None:
     pages = [[{"a": 1}, {"a": middle}, {"a": 3}] for middle in (2, 9)]
-    first, second = (loop_guard.fingerprint(page, has_key=has_key) for page in pages)
+    first, second = (loop_guard.fingerprint_records(page, has_key=has_key) for page in pages)
     assert (first == second) is has_key  # with a key, the first and the last record tell pages apart
 
 
 def test_large_pages_without_keys_differ_by_their_sampled_records() -> None:
     rows = [{"a": number} for number in range(10 * loop_guard.MAX_SAMPLE)]
     shifted = [*rows[1:], rows[0]]
-    assert loop_guard.fingerprint(rows, has_key=False) == loop_guard.fingerprint([*rows], has_key=False)
-    assert loop_guard.fingerprint(rows, has_key=False) != loop_guard.fingerprint(shifted, has_key=False)
-    assert loop_guard.fingerprint([], has_key=False) is None
+    assert loop_guard.fingerprint_records(rows, has_key=False) == loop_guard.fingerprint_records([*rows], has_key=False)
+    assert loop_guard.fingerprint_records(rows, has_key=False) != loop_guard.fingerprint_records(shifted, has_key=False)
+    assert loop_guard.fingerprint_records([], has_key=False) is None

@@ -18,8 +18,8 @@ from singer_rest import (
     Request,
     SinglePage,
     TapError,
-    json_body,
-    lookup,
+    encode_json_body,
+    value_at_path,
 )
 
 if TYPE_CHECKING:
@@ -149,16 +149,16 @@ def test_missing_cursor_raises_an_error_if_another_page_is_announced(cursor: obj
 def test_list_restarts_after_expired_tokens_a_limited_number_of_times() -> None:
     pages = PageToken("token", "next", max_restarts=2)
     (second,) = following(pages, first(pages, limit="2"), body={"next": "b"})
-    again = pages.restarted(second, 410)
+    again = pages.restart_request(second, 410)
     assert again is not None
     assert (dict(again.params), again.restart_count) == ({"limit": "2"}, 1)
-    assert pages.restarted(again, 410) is None, "it has no token"
-    assert pages.restarted(second, 403) is None, "the token has not expired"
+    assert pages.restart_request(again, 410) is None, "it has no token"
+    assert pages.restart_request(second, 403) is None, "the token has not expired"
     (second,) = following(pages, again, body={"next": "b"})
-    again = pages.restarted(second, 400)
+    again = pages.restart_request(second, 400)
     assert again is not None
     (second,) = following(pages, again, body={"next": "b"})
-    assert pages.restarted(second, 400) is None, "it was begun anew twice"
+    assert pages.restart_request(second, 400) is None, "it was begun anew twice"
 
 
 @pytest.mark.parametrize("link", [f"{API_URL}/elsewhere?page=2", "?page=2", "https://eu.vendor.example/a?page=2"])
@@ -209,7 +209,7 @@ def in_body(request: Request) -> Any:
 
 def test_page_numbers_in_the_body_stay_numbers() -> None:
     pages = Offset("page.offset", size=2, size_param="page.limit", location="json")
-    start = Request("/a", (), "/a", body=json_body({"q": "x", "page": {"limit": 2, "offset": 0}}))
+    start = Request("/a", (), "/a", body=encode_json_body({"q": "x", "page": {"limit": 2, "offset": 0}}))
     assert [in_body(one) for one in following(pages, start, rows(2), 5)] == [
         {"q": "x", "page": {"limit": 2, "offset": offset}} for offset in (2, 4)
     ]
@@ -217,17 +217,17 @@ def test_page_numbers_in_the_body_stay_numbers() -> None:
 
 def test_page_token_can_be_sent_as_a_member_of_the_body() -> None:
     pages = PageToken("variables.after", "next", location="json")
-    start = Request("/a", (("v", "1"),), "/a", body=json_body({"query": "x"}))
+    start = Request("/a", (("v", "1"),), "/a", body=encode_json_body({"query": "x"}))
     (second,) = following(pages, start, body={"next": "b"})
     assert (in_body(second), second.params) == ({"query": "x", "variables": {"after": "b"}}, (("v", "1"),))
     assert pages.is_announced(second)
-    again = pages.restarted(second, 404)
+    again = pages.restart_request(second, 404)
     assert again is not None
     assert in_body(again) == {"query": "x", "variables": {}}
 
 
 def test_requests_with_equal_bodies_are_equal() -> None:
-    one, other = (Request("/a", (), "/a", body=json_body(body)) for body in ({"a": 1, "b": 2}, {"b": 2, "a": 1}))
+    one, other = (Request("/a", (), "/a", body=encode_json_body(body)) for body in ({"a": 1, "b": 2}, {"b": 2, "a": 1}))
     assert hash(one) == hash(other)
     assert one == other
 
@@ -236,4 +236,4 @@ def test_requests_with_equal_bodies_are_equal() -> None:
     ("path", "found"), [("", {"a": {"b": 1}, "c.d": 2}), ("a.b", 1), ("c.d", 2), ("a.b.c", None), ("x", None)]
 )
 def test_path_can_address_a_nested_member_of_the_body(path: str, found: object) -> None:
-    assert lookup({"a": {"b": 1}, "c.d": 2}, path) == found
+    assert value_at_path({"a": {"b": 1}, "c.d": 2}, path) == found

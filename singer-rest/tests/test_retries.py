@@ -40,7 +40,7 @@ def waited(
     for _ in range(100_000):
         clock.now += took
         try:
-            clock.now += policy.delay(attempts, retry, took, FOREVER)
+            clock.now += policy.next_delay(attempts, retry, took, FOREVER)
         except RetriesExhaustedError as end:
             return clock.now - began, end
     raise AssertionError("It is never given up.")
@@ -52,11 +52,11 @@ def test_wait_beyond_max_wait_is_not_started(policy: RetryPolicy, seconds: float
         RetriesExhaustedError,
         match=rf"asks to wait {duration_text(seconds)}, longer than `max_wait` allows \(15 minutes\)",
     ):
-        policy.delay(Attempts(), asking(seconds), 0.1, 8)
+        policy.next_delay(Attempts(), asking(seconds), 0.1, 8)
 
 
 def test_wait_within_max_wait_is_kept_exactly(policy: RetryPolicy) -> None:
-    assert policy.delay(Attempts(), asking(899.5), 0.1, 8) == 899.5
+    assert policy.next_delay(Attempts(), asking(899.5), 0.1, 8) == 899.5
 
 
 @pytest.mark.parametrize("retry", [TOO_MANY, asking(0), asking(0.01), asking(1), asking(100), asking(600)])
@@ -74,31 +74,31 @@ def test_limit_that_asks_for_no_wait_does_not_cause_a_thousand_requests(policy: 
     attempts = Attempts()
     with pytest.raises(RetriesExhaustedError):
         while True:
-            clock.now += policy.delay(attempts, asking(0), 0.0, 8) + 0.001
+            clock.now += policy.next_delay(attempts, asking(0), 0.0, 8) + 0.001
     assert attempts.sent < 100
 
 
 def test_wait_of_a_limit_is_counted_from_its_start_and_ends_with_it(policy: RetryPolicy, clock: Clock) -> None:
     attempts = Attempts()
     for _ in range(3):
-        clock.now += policy.delay(attempts, asking(600), 0.1, 8)
-        policy.delay(attempts, BROKE, 0.1, 8)  # a request succeeded
+        clock.now += policy.next_delay(attempts, asking(600), 0.1, 8)
+        policy.next_delay(attempts, BROKE, 0.1, 8)  # a request succeeded
 
 
 def test_limit_does_not_use_up_the_attempts(policy: RetryPolicy) -> None:
     attempts = Attempts()
     for _ in range(50):
-        policy.delay(attempts, asking(1), 0.1, 2)
-    policy.delay(attempts, BROKE, 0.1, 2)
+        policy.next_delay(attempts, asking(1), 0.1, 2)
+    policy.next_delay(attempts, BROKE, 0.1, 2)
     with pytest.raises(RetriesExhaustedError, match=r"gave no answer in 52 tries \(the connection broke\)"):
-        policy.delay(attempts, BROKE, 0.1, 2)
+        policy.next_delay(attempts, BROKE, 0.1, 2)
 
 
 def test_host_that_is_down_and_asks_to_wait_has_its_attempts(policy: RetryPolicy) -> None:
     attempts, down = Attempts(), RetryableError("status 503", after=1)
-    assert policy.delay(attempts, down, 0.1, 2) == 1
+    assert policy.next_delay(attempts, down, 0.1, 2) == 1
     with pytest.raises(RetriesExhaustedError, match="2 tries"):
-        policy.delay(attempts, down, 0.1, 2)
+        policy.next_delay(attempts, down, 0.1, 2)
 
 
 @pytest.mark.parametrize("took", [1, 60, 300, 1500, 3600])
@@ -111,12 +111,12 @@ def test_request_stays_unanswered_for_half_an_hour_at_most(policy: RetryPolicy, 
 
 def test_pause_before_a_request_counts_as_rate_limited(policy: RetryPolicy, clock: Clock) -> None:
     attempts = Attempts()
-    policy.delayed_by_limit(attempts, 600)
+    policy.record_limit_delay(attempts, 600)
     clock.now += 600
     with pytest.raises(
         RetriesExhaustedError, match="is rate-limited: after 10 minutes it asks to wait 10 minutes more"
     ):
-        policy.delayed_by_limit(attempts, 600)
+        policy.record_limit_delay(attempts, 600)
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,9 @@ def run() -> Iterator[Callable[..., Scheduler]]:
 
 def ids(scheduler: Scheduler, reading: StreamFetch) -> list[str]:
     """The records by slice, in the order of their pages."""
-    return by_slice(record["id"] for page in scheduler.arrived(scheduler.pages(reading)) for record in page.records)
+    return by_slice(
+        record["id"] for page in scheduler.read_blocking(scheduler.pages(reading)) for record in page.records
+    )
 
 
 def by_slice(found: Iterable[str]) -> list[str]:
@@ -125,7 +127,7 @@ def test_slow_first_slice_does_not_hold_back_the_others(run: Callable[..., Sched
     reading = Vendor(act).reading()
     scheduler.add(reading)
     came = []
-    for page in scheduler.arrived(scheduler.pages(reading)):
+    for page in scheduler.read_blocking(scheduler.pages(reading)):
         came.append(page.records[0]["id"])
         if len(came) == len(IN_ORDER) - PAGES:
             others_are_here.set()
@@ -147,10 +149,10 @@ def test_slow_first_stream_does_not_hold_back_the_others(run: Callable[..., Sche
         if page:
             came.append(page.records[0]["id"])
         else:
-            assert scheduler.wait() == {"fast"}
+            assert scheduler.wait_for_pages() == {"fast"}
     assert by_slice(came) == IN_ORDER
     may_come.set()
-    assert [page.records for page in scheduler.arrived(first)] == [[{"id": "0-0"}]]
+    assert [page.records for page in scheduler.read_blocking(first)] == [[{"id": "0-0"}]]
 
 
 def test_missing_page_of_a_slice_does_not_fill_the_budget_with_later_ones(
@@ -176,7 +178,7 @@ def test_missing_page_of_a_slice_does_not_fill_the_budget_with_later_ones(
     reading = vendor.reading(vendor.slices(2))
     scheduler.add(reading)
     came = []
-    for page in scheduler.arrived(scheduler.pages(reading)):
+    for page in scheduler.read_blocking(scheduler.pages(reading)):
         came.append(page.records[0]["id"])
         if came[-1] == "1-99":
             other_is_read.set()
@@ -187,7 +189,7 @@ def test_slices_under_way_are_limited(run: Callable[..., Scheduler]) -> None:
     vendor, scheduler = Vendor(), run(1)
     reading = vendor.reading()
     scheduler.add(reading)
-    for _ in scheduler.arrived(scheduler.pages(reading)):
+    for _ in scheduler.read_blocking(scheduler.pages(reading)):
         opened = {number for number, _ in vendor.asked}
         ended = {number for number in opened if (number, PAGES - 1) in vendor.asked}
         assert len(opened - ended) <= 2
@@ -240,7 +242,7 @@ def test_last_page_of_a_slice_is_marked_unless_a_page_is_missing(
     scheduler.add(reading)
     told = {}
     with pytest.raises(TapError, match="broken"):
-        for page in scheduler.arrived(scheduler.pages(reading)):
+        for page in scheduler.read_blocking(scheduler.pages(reading)):
             told[page.records[0]["id"]] = page.ends_slice
     assert {name for name in told if name.startswith("2")} == {"2-0", "2-1"}
     assert told == {name: name.endswith("-2") for name in told}
@@ -259,7 +261,7 @@ def test_full_budget_admits_only_one_awaited_page_at_a_time(
     readings = [wanted.reading(), ahead.reading()]
     for reading in readings:
         scheduler.add(reading)
-    pages = scheduler.arrived(scheduler.pages(readings[0]))
+    pages = scheduler.read_blocking(scheduler.pages(readings[0]))
     came = [next(pages).records[0]["id"]]
     time.sleep(0.1)
     # One page over the budget, and what each of the four workers had started before it was full.
@@ -293,7 +295,7 @@ def test_no_more_than_the_budget_is_held_and_it_never_blocks(
 
     waiting = {name for name in reads if take(name)}
     while waiting:
-        waiting -= {name for name in scheduler.wait() if not take(name)}
+        waiting -= {name for name in scheduler.wait_for_pages() if not take(name)}
     assert [by_slice(found) for found in came.values()] == [IN_ORDER] * 3
     assert max(held) <= 5 + workers
     assert (scheduler._budget.pages, scheduler._budget.size) == (0, 0)
@@ -312,7 +314,7 @@ def test_large_page_in_flight_uses_budget_before_it_arrives(run: Callable[..., S
     scheduler = run(4)
     readings = [large.reading(large.slices(1)), ahead.reading()]
     scheduler.add(readings[0])
-    pages = scheduler.arrived(scheduler.pages(readings[0]))
+    pages = scheduler.read_blocking(scheduler.pages(readings[0]))
     next(pages)
     assert under_way.wait(timeout=10)
     scheduler.add(readings[1])
@@ -341,7 +343,7 @@ def test_pages_before_an_error_are_yielded_and_open_slices_are_read(
     scheduler.add(sound)
     seen: list[str] = []
     with pytest.raises(TapError, match="broken"):
-        for page in scheduler.arrived(scheduler.pages(broken)):
+        for page in scheduler.read_blocking(scheduler.pages(broken)):
             seen += [record["id"] for record in page.records]
     assert by_slice(seen) == [id_ for id_ in IN_ORDER if int(id_.partition("-")[0]) in asked and id_ not in LOST]
     assert workers > 1 or len(set(asked)) < SLICES
@@ -410,7 +412,7 @@ def until_unanswered(scheduler: Scheduler, reading: StreamFetch) -> tuple[list[s
     """The pages yielded, and the error that ends them."""
     came: list[str] = []
     with pytest.raises(UnansweredError) as error:
-        for page in scheduler.arrived(scheduler.pages(reading)):
+        for page in scheduler.read_blocking(scheduler.pages(reading)):
             came += [record["id"] for record in page.records]
     return by_slice(came), str(error.value)
 
@@ -583,7 +585,7 @@ def test_streams_that_wait_for_their_turn_are_not_failed_by_the_limit(monkeypatc
         scheduler.add(reading)
     pages = [scheduler.pages(reading) for reading in readings]
     assert [next(read) for read in pages] == [None] * 10
-    assert ended(lambda: sum(len([*scheduler.arrived(read)]) for read in pages)) == 10
+    assert ended(lambda: sum(len([*scheduler.read_blocking(read)]) for read in pages)) == 10
     assert now > 200  # longer than any of them may be delayed
     scheduler.close()
 
@@ -604,7 +606,7 @@ def test_circular_link_fails_the_stream_after_its_pages(run: Callable[..., Sched
     scheduler.add(reading)
     seen: list[str] = []
     with pytest.raises(TapError, match="leads back to a page already read"):
-        for page in scheduler.arrived(scheduler.pages(reading)):
+        for page in scheduler.read_blocking(scheduler.pages(reading)):
             seen += [record["id"] for record in page.records]
     assert by_slice(seen)[:3] == ["0-0", "0-1", "0-2"]
     assert {id_.partition("-")[2] for id_ in seen} == {"0", "1", "2"}
@@ -649,7 +651,7 @@ def test_abandoned_stream_does_not_block_others(run: Callable[..., Scheduler], m
     left, other = Vendor().reading(), Vendor().reading()
     scheduler.add(left)
     scheduler.add(other)
-    pages = scheduler.arrived(scheduler.pages(left))
+    pages = scheduler.read_blocking(scheduler.pages(left))
     next(pages)
     pages.close()  # type: ignore[attr-defined]
     assert ids(scheduler, other) == IN_ORDER
@@ -719,7 +721,7 @@ def test_error_while_building_a_request_fails_its_stream(run: Callable[..., Sche
     scheduler.add(reading)
     seen = []
     with pytest.raises(OverflowError):
-        for page in scheduler.arrived(scheduler.pages(reading)):
+        for page in scheduler.read_blocking(scheduler.pages(reading)):
             seen += [record["id"] for record in page.records]
     assert sorted(seen) == ["0-0", "1-0"]
 
@@ -812,7 +814,7 @@ def test_stream_without_prefetching_has_its_turn_first(run: Callable[..., Schedu
     assert [next(read) for read in reads] == [None] * 4
     assert has_begun.wait(10)
     go.set()
-    assert [len([*scheduler.arrived(read)]) for read in reads] == [1] * 4
+    assert [len([*scheduler.read_blocking(read)]) for read in reads] == [1] * 4
     assert sorted(turns) == sorted(names)
     assert turns.index("shy") <= 1  # one request may have been under way before
 

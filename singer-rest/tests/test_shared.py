@@ -41,7 +41,7 @@ def test_all_streams_and_workers_share_one_rate_limiter(make_tap: Callable[..., 
 def test_rate_limiter_starts_with_documented_limits_and_the_users(make_tap: Callable[..., Any]) -> None:
     tap = make_tap(requests_per_minute=30)
     tap.rates = {"/kinds": RateLimit(7)}
-    assert tap.rate_limiter._endpoint("/kinds", 0).per_second == 7
+    assert tap.rate_limiter._endpoint_bucket("/kinds", 0).per_second == 7
     assert tap.rate_limiter._overall.per_second == 0.5
 
 

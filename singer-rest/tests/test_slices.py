@@ -66,8 +66,8 @@ def test_windows_end_with_their_last_slice(slices: Slices, until: datetime | Non
     found = window(datetime(2026, 4, 15, tzinfo=timezone.utc), until)
     *_, last = slices.plan(found, None)
     product = Product(slices, ParamValues("type", "team"))
-    assert slices.end(found) == product.end(found)
-    end = slices.end(found)
+    assert slices.last_timestamp(found) == product.last_timestamp(found)
+    end = slices.last_timestamp(found)
     assert last
     assert end
     assert str(last.params["to"])[:10] == end.date().isoformat()
@@ -184,9 +184,9 @@ def test_only_changed_parents_are_used_and_set_the_replication_key() -> None:
 
 def test_default_first_month_does_not_move_past_the_tables() -> None:
     table = Window(None, None, NOW, table_since=datetime(2019, 1, 1, tzinfo=timezone.utc))
-    assert Months("from", "to").start(table) == datetime(2019, 1, 1, tzinfo=timezone.utc)
+    assert Months("from", "to").first_timestamp(table) == datetime(2019, 1, 1, tzinfo=timezone.utc)
     later = Window(None, None, NOW, table_since=datetime(2024, 1, 1, tzinfo=timezone.utc))
-    assert Months("from", "to").start(later) == datetime(2021, 1, 1, tzinfo=timezone.utc)
+    assert Months("from", "to").first_timestamp(later) == datetime(2021, 1, 1, tzinfo=timezone.utc)
 
 
 def leaves(part: Slice) -> list[Slice]:
@@ -322,7 +322,7 @@ def test_product_combines_each_slice() -> None:
     since = datetime(2026, 1, 1, tzinfo=timezone.utc)
     until = datetime(2026, 2, 1, tzinfo=timezone.utc)
     each = Product(ParamValues("type", "team", "office", column="type"), Months("from", "to"))
-    assert each.start(window(since)) == since
+    assert each.first_timestamp(window(since)) == since
     parts = [part for part in each.plan(window(since, until), None) if part]
     assert [(part.params["type"], part.params["from"]) for part in parts] == [
         ("team", "2026-01-01"),

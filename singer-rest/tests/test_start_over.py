@@ -124,13 +124,15 @@ def test_only_streams_that_declare_it_are_verified(
 def test_filter_timestamp_is_the_earliest_that_its_text_can_mean() -> None:
     since = datetime(2026, 1, 3, 12, 30, 15, 700, tzinfo=timezone.utc)
     second = datetime(2026, 1, 3, 12, 30, 15, tzinfo=timezone.utc)
-    assert ChangedSince("a").earliest(since) == second
-    assert ChangedSince("a", strict=True).earliest(since) == second.replace(second=14)
-    assert ChangedSince("a", text=times.date).earliest(since) == datetime(2026, 1, 2, 10, tzinfo=timezone.utc)
-    assert ChangedSince("a", text=times.zoneless).earliest(since) == datetime(
+    assert ChangedSince("a").earliest_timestamp(since) == second
+    assert ChangedSince("a", strict=True).earliest_timestamp(since) == second.replace(second=14)
+    assert ChangedSince("a", format_timestamp=times.format_date).earliest_timestamp(since) == datetime(
+        2026, 1, 2, 10, tzinfo=timezone.utc
+    )
+    assert ChangedSince("a", format_timestamp=times.format_zoneless).earliest_timestamp(since) == datetime(
         2026, 1, 2, 22, 30, 15, tzinfo=timezone.utc
     )
-    assert ChangedSince("a", text=lambda moment: "lately").earliest(since) == since
+    assert ChangedSince("a", format_timestamp=lambda moment: "lately").earliest_timestamp(since) == since
 
 
 def slow(asked: Asked) -> Answer | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from singer_rest.fetch.answers import Meaning, no_access_reason
+from singer_rest.fetch.meanings import Meaning, no_access_reason
 from singer_rest.testing import Answer
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from singer_rest import RunError
 from singer_rest.errors import RetryableError
-from singer_rest.http.token_file import Chain, Grant, RefreshingAuthenticator, TokenFile, keep_login
+from singer_rest.http.token_file import RefreshingAuthenticator, TokenChain, TokenFile, TokenGrant, save_login
 from singer_rest.testing import ended
 
 if TYPE_CHECKING:
@@ -28,13 +28,13 @@ class Vendor:
         self.spent = 0
         self.lock = threading.Lock()
 
-    def exchange(self, refresh_token: str) -> Grant:
+    def exchange(self, refresh_token: str) -> TokenGrant:
         with self.lock:
             if refresh_token != self.good:
                 raise RunError("Log in again.")
             self.spent += 1
             self.good = f"refresh-{self.spent}"
-            return Grant(f"access-{self.spent}", 3600.0, self.good)
+            return TokenGrant(f"access-{self.spent}", 3600.0, self.good)
 
 
 class Tap(RefreshingAuthenticator):
@@ -51,10 +51,10 @@ class Tap(RefreshingAuthenticator):
         super().__init__(TokenFile(path), configured, issuer, now=lambda: now)
         self.vendor = vendor
 
-    def exchange(self, chain: Chain) -> Grant:
+    def exchange_refresh_token(self, chain: TokenChain) -> TokenGrant:
         return self.vendor.exchange(chain.refresh_token)
 
-    def login_required(self) -> RunError:
+    def login_error(self) -> RunError:
         return RunError("Log in first.")
 
 
@@ -83,7 +83,7 @@ def test_401_renews_even_an_unexpired_token(path: Path) -> None:
     vendor = Vendor()
     Tap(path, vendor).token()
     tap = Tap(path, vendor)
-    renewed = tap.renew("/a", tap.token())
+    renewed = tap.renew_token("/a", tap.token())
     assert renewed is not None
     assert renewed.value == "access-2"
 
@@ -99,7 +99,7 @@ def test_newly_configured_token_takes_precedence_and_the_old_one_does_not_return
 def test_next_token_is_saved_before_the_access_token_is_used(path: Path) -> None:
     vendor = Vendor()
     Tap(path, vendor).token()  # and the run crashes before its first page
-    assert TokenFile(path).read() == Chain(
+    assert TokenFile(path).read() == TokenChain(
         json.loads(path.read_bytes())["began_with"], "refresh-1", 1000.0, "access-1", 4600.0, "https://a"
     )
 
@@ -147,8 +147,8 @@ def test_configured_token_is_not_in_the_file(path: Path) -> None:
 
 
 def test_token_is_hidden_in_its_repr() -> None:
-    assert "secret" not in repr(Grant("secret", 1.0, "secret"))
-    assert "secret" not in repr(Chain("", "secret", 0.0, "secret"))
+    assert "secret" not in repr(TokenGrant("secret", 1.0, "secret"))
+    assert "secret" not in repr(TokenChain("", "secret", 0.0, "secret"))
 
 
 def test_unreadable_file_is_reported_without_its_content(path: Path) -> None:
@@ -176,13 +176,13 @@ def test_unwritable_directory_is_reported(tmp_path: Path) -> None:
         Tap(tmp_path / "file" / "tap.json", Vendor()).token()
 
 
-def login(path: Path, grant: Grant, configured: str | None = None, issuer: str = "https://a") -> Chain:
-    return keep_login(TokenFile(path), lambda: grant, configured, issuer, now=lambda: 1000.0)
+def login(path: Path, grant: TokenGrant, configured: str | None = None, issuer: str = "https://a") -> TokenChain:
+    return save_login(TokenFile(path), lambda: grant, configured, issuer, now=lambda: 1000.0)
 
 
 def test_login_without_configured_token_is_used_and_continues_as_a_chain(path: Path) -> None:
     vendor = Vendor("login-0")
-    login(path, Grant("access-0", 3600.0, "login-0"))
+    login(path, TokenGrant("access-0", 3600.0, "login-0"))
     assert Tap(path, vendor, configured=None).token().value == "access-0"
     assert Tap(path, vendor, configured=None, now=90_000.0).token().value == "access-1"
 
@@ -190,35 +190,35 @@ def test_login_without_configured_token_is_used_and_continues_as_a_chain(path: P
 @pytest.mark.parametrize("given", ["pasted-0", None], ids=["with the settings", "without the settings"])
 def test_login_replaces_the_setting_and_a_later_token_replaces_the_login(path: Path, given: str | None) -> None:
     Tap(path, Vendor()).token()
-    login(path, Grant("access-0", 3600.0, "login-0"), configured=given)
+    login(path, TokenGrant("access-0", 3600.0, "login-0"), configured=given)
     assert Tap(path, Vendor(), configured="pasted-0").token().value == "access-0"
     assert Tap(path, Vendor("login-0"), configured="pasted-0", now=90_000.0).token().value == "access-1"
     assert Tap(path, Vendor("pasted-1"), configured="pasted-1", now=90_000.0).token().value == "access-1"
 
 
 def test_token_configured_after_a_login_without_settings_takes_precedence(path: Path) -> None:
-    login(path, Grant("access-0", 3600.0, "login-0"))
+    login(path, TokenGrant("access-0", 3600.0, "login-0"))
     assert Tap(path, Vendor("pasted-1"), configured="pasted-1").token().value == "access-1"
 
 
 def test_token_without_expiry_is_kept_and_used_at_any_time(path: Path) -> None:
-    login(path, Grant("company", None))
+    login(path, TokenGrant("company", None))
     token = Tap(path, Vendor(), configured=None, now=1e9).token()
     assert (token.value, token.lifetime) == ("company", float("inf"))
 
 
 def test_401_of_a_token_that_cannot_be_renewed_fails_without_a_request(path: Path) -> None:
     vendor = Vendor("")
-    login(path, Grant("company", None))
+    login(path, TokenGrant("company", None))
     tap = Tap(path, vendor, configured=None)
     with pytest.raises(RunError, match="Log in first"):
-        tap.renew("/a", tap.token())
+        tap.renew_token("/a", tap.token())
     assert vendor.spent == 0
 
 
 def test_token_without_a_successor_expires(path: Path) -> None:
     vendor = Vendor("")
-    login(path, Grant("an-hour", 3600.0))
+    login(path, TokenGrant("an-hour", 3600.0))
     assert Tap(path, vendor, configured=None, now=2000.0).token().value == "an-hour"
     with pytest.raises(RunError, match="Log in first"):
         Tap(path, vendor, configured=None, now=5000.0).token()
@@ -226,44 +226,44 @@ def test_token_without_a_successor_expires(path: Path) -> None:
 
 
 def test_login_during_a_run_is_used_by_the_run(path: Path) -> None:
-    login(path, Grant("company", None))
+    login(path, TokenGrant("company", None))
     tap = Tap(path, Vendor(), configured=None)
     old = tap.token()
-    login(path, Grant("another", None))
-    renewed = tap.renew("/a", old)
+    login(path, TokenGrant("another", None))
+    renewed = tap.renew_token("/a", old)
     assert renewed is not None
     assert renewed.value == "another"
 
 
 def test_refresh_with_a_token_without_expiry_keeps_the_refresh_token(path: Path) -> None:
     class Endless(Vendor):
-        def exchange(self, refresh_token: str) -> Grant:
-            return Grant(super().exchange(refresh_token).access_token, None, self.good)
+        def exchange(self, refresh_token: str) -> TokenGrant:
+            return TokenGrant(super().exchange(refresh_token).access_token, None, self.good)
 
     vendor = Endless()
     assert Tap(path, vendor).token().lifetime == float("inf")
     later = Tap(path, vendor, now=90_000.0)
     assert later.token().value == "access-1"
-    renewed = later.renew("/a", later.token())
+    renewed = later.renew_token("/a", later.token())
     assert renewed is not None
     assert renewed.value == "access-2"
 
 
 def test_failed_login_leaves_the_file(path: Path) -> None:
-    def refused() -> Grant:
+    def refused() -> TokenGrant:
         raise RunError("refused")
 
     Tap(path, Vendor()).token()
     before = path.read_bytes()
     with pytest.raises(RunError, match="refused"):
-        keep_login(TokenFile(path), refused, None)
+        save_login(TokenFile(path), refused, None)
     assert path.read_bytes() == before
 
 
 def test_login_repairs_an_unreadable_file(path: Path) -> None:
     path.parent.mkdir()
     path.write_text("{")
-    login(path, Grant("access-0", 3600.0, "login-0"))
+    login(path, TokenGrant("access-0", 3600.0, "login-0"))
     assert Tap(path, Vendor(), configured=None).token().value == "access-0"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
@@ -271,7 +271,7 @@ def test_login_repairs_an_unreadable_file(path: Path) -> None:
 @pytest.mark.parametrize("configured", ["pasted-0", "pasted-1", None])
 def test_tokens_of_one_host_are_neither_sent_to_another_nor_lost(path: Path, configured: str | None) -> None:
     vendor = Vendor("login-0")
-    login(path, Grant("access-0", 3600.0, "login-0"), configured="pasted-0")
+    login(path, TokenGrant("access-0", 3600.0, "login-0"), configured="pasted-0")
     before = path.read_bytes()
     with pytest.raises(RunError, match="another host or application"):
         Tap(path, vendor, configured=configured, issuer="https://b").token()
@@ -298,7 +298,7 @@ class Throttling(Vendor):
         super().__init__()
         self.seconds = seconds
 
-    def exchange(self, refresh_token: str) -> Grant:  # noqa: ARG002
+    def exchange(self, refresh_token: str) -> TokenGrant:  # noqa: ARG002
         raise RetryableError("too many requests", after=self.seconds, throttled=True)
 
 
@@ -325,7 +325,7 @@ def test_persistent_limit_keeps_the_token_and_reports_the_wait(path: Path) -> No
 
 def test_disk_failure_after_the_exchange_is_reported(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Failing(Vendor):
-        def exchange(self, refresh_token: str) -> Grant:
+        def exchange(self, refresh_token: str) -> TokenGrant:
             grant = super().exchange(refresh_token)
             monkeypatch.setattr(os, "fsync", failing)
             return grant
@@ -342,19 +342,19 @@ import sys
 from pathlib import Path
 
 from singer_rest import RunError
-from singer_rest.http.token_file import Grant, RefreshingAuthenticator, TokenFile
+from singer_rest.http.token_file import TokenGrant, RefreshingAuthenticator, TokenFile
 
 counter = Path(sys.argv[1])
 
 
 class Tap(RefreshingAuthenticator):
-    login_required = None
+    login_error = None
 
-    def exchange(self, chain):
+    def exchange_refresh_token(self, chain):
         spent = int(counter.read_text()) if counter.exists() else 0
         assert chain.refresh_token == (f"refresh-{spent}" if spent else "pasted-0")
         counter.write_text(str(spent + 1))
-        return Grant(f"access-{spent + 1}", 0.0, f"refresh-{spent + 1}")  # ends at once, so each run spends one
+        return TokenGrant(f"access-{spent + 1}", 0.0, f"refresh-{spent + 1}")  # ends at once, so each run spends one
 
 
 print(Tap(TokenFile(Path(sys.argv[2])), "pasted-0").token().value)
@@ -377,16 +377,16 @@ import threading
 import time
 from pathlib import Path
 
-from singer_rest.http.token_file import Grant, RefreshingAuthenticator, TokenFile
+from singer_rest.http.token_file import RefreshingAuthenticator, TokenFile, TokenGrant
 
 
 class Tap(RefreshingAuthenticator):
-    login_required = None
+    login_error = None
 
-    def exchange(self, chain):
+    def exchange_refresh_token(self, chain):
         print("asked", flush=True)
         time.sleep(0.5)  # the answer is on its way
-        return Grant("access-1", 3600.0, "refresh-1")
+        return TokenGrant("access-1", 3600.0, "refresh-1")
 
 
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

@@ -6,7 +6,7 @@ import gzip
 import zlib
 
 import pytest
-from singer_rest.http.unpacking import InvalidBodyError, UnknownEncodingError, decompress
+from singer_rest.http.unpacking import InvalidBodyError, UnknownEncodingError, decompress_body
 
 TEXT = b"".join(b"row %d\n" % number for number in range(300))
 GZIP = gzip.compress(TEXT, mtime=0)
@@ -34,7 +34,7 @@ BARE = ZLIB[2:-4]  # without the zlib header that the standard requires
     ],
 )
 def test_complete_body_is_decompressed(body: bytes, encoding: str, content: bytes) -> None:
-    assert decompress(body, encoding) == content
+    assert decompress_body(body, encoding) == content
 
 
 @pytest.mark.parametrize(
@@ -44,13 +44,13 @@ def test_complete_body_is_decompressed(body: bytes, encoding: str, content: byte
 def test_truncated_body_is_detected_at_any_length(body: bytes, encoding: str) -> None:
     for end in range(len(body)):
         with pytest.raises(InvalidBodyError):
-            decompress(body[:end], encoding)
+            decompress_body(body[:end], encoding)
 
 
 @pytest.mark.parametrize("end", [3, 10, len(GZIP) - 1])
 def test_truncated_further_member_is_detected(end: int) -> None:
     with pytest.raises(InvalidBodyError):
-        decompress(GZIP + GZIP[:end], "gzip")
+        decompress_body(GZIP + GZIP[:end], "gzip")
 
 
 @pytest.mark.parametrize(
@@ -65,10 +65,10 @@ def test_truncated_further_member_is_detected(end: int) -> None:
 )
 def test_corrupt_body_is_detected(body: bytes, encoding: str) -> None:
     with pytest.raises(InvalidBodyError):
-        decompress(body, encoding)
+        decompress_body(body, encoding)
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "compress", "gzip, br", "utf-8", ",".join(["gzip"] * 6)])
 def test_unknown_encoding_is_reported(encoding: str) -> None:
     with pytest.raises(UnknownEncodingError):
-        decompress(GZIP, encoding)
+        decompress_body(GZIP, encoding)

@@ -9,7 +9,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_rest import ParamSets, Parsed, Product
+from singer_rest import ParamSets, ParsedBody, Product
 from singer_rest.http.transport import Transport
 from singer_rest.state.checkpoint import KEY
 from singer_rest.testing import Answer, Output, written
@@ -113,7 +113,7 @@ def walk(make_tap: Callable[..., Any], vendor: Host, monkeypatch: pytest.MonkeyP
     def following(stream: Any, body: Any, request: Any) -> Any:
         params = [(name, value) for name, value in request.params if name != "cursor"]
         cursor = body.get("next")
-        return Parsed(body["data"], [replace(request, params=(*params, ("cursor", cursor)))] if cursor else [])
+        return ParsedBody(body["data"], [replace(request, params=(*params, ("cursor", cursor)))] if cursor else [])
 
     def walk(meadow: Meadow, *, fails: list[Exception] | None = None, **options: Any) -> Output:
         vendor.answer = meadow.answer

@@ -12,7 +12,7 @@ from singer_rest import (
     RetryableError,
     RunError,
     Token,
-    lifetime,
+    parse_lifetime,
     post_for_token,
 )
 from typing_extensions import override
@@ -66,7 +66,7 @@ class ClientAuthenticator(Authenticator):
                 f"The token request was answered with status {reply.status} and no token. Check `corpname` or "
                 "`api_url`."
             )
-        return Token(value, lifetime(seconds))
+        return Token(value, parse_lifetime(seconds))
 
 
 class GivenAuthenticator(Authenticator):
@@ -91,7 +91,7 @@ class GivenAuthenticator(Authenticator):
         return Token(self._given, float("inf"))
 
     @override
-    def renew(self, endpoint: str, refused: Token) -> Token | None:
+    def renew_token(self, endpoint: str, refused: Token) -> Token | None:
         with self._lock:
             known = sorted(
                 (path for path in self._answered if "{" not in path), key=lambda path: path.endswith(METADATA)
@@ -108,7 +108,7 @@ class GivenAuthenticator(Authenticator):
         # Without its parameters a list may be rejected too, but not with 401.
         request = Request(path, (), path, headers=(("Prefer", "odata.maxpagesize=1"),))
         try:
-            return self._transport.send_once(request, self.headers(token)).status in self.refusals
+            return self._transport.send_once(request, self.headers(token)).status in self.rejection_statuses
         except RetryableError:
             return False
 

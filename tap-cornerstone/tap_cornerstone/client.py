@@ -42,7 +42,7 @@ class CornerstoneStream(RestStream):
         return Meaning.NO_PERMISSION if reply.status in LOST else super().classify(reply, request)
 
     @override
-    def advice(self, status: int) -> str:
+    def advice_for_status(self, status: int) -> str:
         if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
             return "Check `corpname` or `api_url`: it leads to a page for people."
         return "If it stays so, report it with this tap's version."

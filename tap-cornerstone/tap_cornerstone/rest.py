@@ -14,7 +14,7 @@ from singer_rest import (
     PageNumber,
     PageToken,
     Paginator,
-    Parsed,
+    ParsedBody,
     RateLimit,
     Reply,
     Request,
@@ -72,7 +72,7 @@ class RestList(CornerstoneStream):
         return reply.json()
 
     @override
-    def parse(self, body: Any, request: Request) -> Parsed:
+    def parse(self, body: Any, request: Request) -> ParsedBody:
         # Unlike the default, this finds records in several envelopes, and skips items that report an error.
         found = self._found_items(body)
         items = [item for item in found if isinstance(item, dict) and not _is_failed(item)]
@@ -84,12 +84,12 @@ class RestList(CornerstoneStream):
                     f"{self.name}: {self.path} answers the same full page whatever its number, so the others cannot "
                     "be read. Report it with this tap's version."
                 )
-            return Parsed([])  # the number is ignored, so the same page would come for ever
+            return ParsedBody([])  # the number is ignored, so the same page would come for ever
         if request.note is not None and request.note == _beginning(items):
-            return Parsed([])  # after the last page, some lists start over
+            return ParsedBody([])  # after the last page, some lists start over
         inner = [row for item in items for row in self.rows(item)]
         rows = [self.with_column_names(row) for row in inner if isinstance(row, dict)]
-        return Parsed(
+        return ParsedBody(
             rows,
             self._following(body, found, request, first=_beginning(items)),
             total=self.reported_total(body),
@@ -106,7 +106,7 @@ class RestList(CornerstoneStream):
         """Returns the number of items in the list, or on this page, according to the portal. None if it is missing."""
         counts = [
             find_total(body),
-            self.total(body),
+            self.find_total(body),
             parse_count(member(body, "count")) if isinstance(body, dict) else None,
         ]
         return max((count for count in counts if count is not None), default=None)
@@ -115,7 +115,7 @@ class RestList(CornerstoneStream):
         """Returns the records in an item of the list. Anything that is not an object is counted and dropped."""
         return [item]
 
-    def total(self, body: Any) -> int | None:  # noqa: ANN401, ARG002 - what the portal sends
+    def find_total(self, body: Any) -> int | None:  # noqa: ANN401, ARG002 - what the portal sends
         """Returns the number of items in the list. None if it is missing or unreliable."""
         return None
 
@@ -124,7 +124,9 @@ class RestList(CornerstoneStream):
         found = self._found(body, alone=alone or self.slices.parent is not None or self.rereads)
         items = [found] if isinstance(found, dict) else found
         if not isinstance(items, list):
-            raise TapError(f"{self.name}: the answer of {self.path} holds no list of records. {self.advice(200)}")
+            raise TapError(
+                f"{self.name}: the answer of {self.path} holds no list of records. {self.advice_for_status(200)}"
+            )
         return items
 
     def _found(self, body: Any, *, alone: bool) -> Any:  # noqa: ANN401 - what the portal sends
@@ -146,7 +148,9 @@ class RestList(CornerstoneStream):
         if PASSING.fullmatch(status):
             raise RetryableError(f"status {status} inside a 200 response")
         if BAD.search(status) or (status.isdigit() and not status.startswith("2")):
-            raise TapError(f"{self.name}: {self.path} reports a failure inside a 200 response. {self.advice(200)}")
+            raise TapError(
+                f"{self.name}: {self.path} reports a failure inside a 200 response. {self.advice_for_status(200)}"
+            )
         if inner is None:
             return [] if alone else None
         found = member(body, inner)
@@ -160,7 +164,7 @@ class RestList(CornerstoneStream):
             return TOKENS.next_requests(request, PageContents(names, items))
         if isinstance(self.pagination, PageNumber):
             first = first if request.is_first else request.note
-            following = self.next_requests(request, body, items, self.total(body))
+            following = self.next_requests(request, body, items, self.find_total(body))
             return [replace(other, note=first) for other in following]
         if isinstance(body, list) and self.page_size == len(items):
             raise TapError(f"{self.name}: a full page does not say whether another follows. Run again later.")
@@ -171,7 +175,7 @@ class RestList(CornerstoneStream):
 
     @override
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
-        if again := self.restarted(reply, request):
+        if again := self.restart_request(reply, request):
             return again
         if self.slices.parent is not None:
             if reply.status == HTTPStatus.NOT_FOUND:

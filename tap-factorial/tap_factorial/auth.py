@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from singer_rest import (
     YEAR,
     Authenticator,
-    Chain,
-    Grant,
     RefreshingAuthenticator,
     Request,
     RetryableError,
     RunError,
     Token,
+    TokenChain,
     TokenFile,
-    lifetime,
-    missing_setting,
-    until_answered,
+    TokenGrant,
+    describe_missing_setting,
+    parse_lifetime,
+    send_with_retries,
 )
 from typing_extensions import override
 
@@ -98,7 +98,7 @@ class Check:
             return reply
 
         try:
-            reply = until_answered(
+            reply = send_with_retries(
                 request_check, self.first_delay, self.transport.max_wait, "the check of the credential"
             )
         except RetryableError as retry:
@@ -172,12 +172,12 @@ class OAuthAuthenticator(RefreshingAuthenticator):
         self._check = check
 
     @override
-    def exchange(self, chain: Chain) -> Grant:
+    def exchange_refresh_token(self, chain: TokenChain) -> TokenGrant:
         form = {"grant_type": "refresh_token", "refresh_token": chain.refresh_token, **self._client}
         # If the response was lost, only a retry can help: Factorial may not have received the request.
         return read_grant(self._check.transport.post(TOKEN_PATH, data=form), self._refused(chain))
 
-    def _refused(self, chain: Chain) -> str:
+    def _refused(self, chain: TokenChain) -> str:
         age = self._now() - chain.obtained_at
         if not chain.access_token:  # just configured: its age is unknown
             return (
@@ -201,7 +201,7 @@ class OAuthAuthenticator(RefreshingAuthenticator):
         return Token(token.value, min(token.lifetime, CHECKED))
 
     @override
-    def login_required(self) -> RunError:
+    def login_error(self) -> RunError:
         return RunError(NO_LOGIN)
 
 
@@ -230,7 +230,7 @@ def check_credentials(config: Mapping[str, Any]) -> list[str]:
     given = [names for names in given if names]
     if not given:
         others = "`access_token`, or `client_id` and `client_secret` of an OAuth application, and log in with"
-        return [f"{missing_setting(['api_key'], NAME)} Or set {others} {LOGIN}."]
+        return [f"{describe_missing_setting(['api_key'], NAME)} Or set {others} {LOGIN}."]
     if len(given) > 1:
         names = " and ".join(f"`{group[0]}`" for group in given)
         return [f"The settings hold {names}: keep one of them, as the tap takes one credential."]
@@ -239,7 +239,7 @@ def check_credentials(config: Mapping[str, Any]) -> list[str]:
 
 def _check_application(config: Mapping[str, Any]) -> list[str]:
     if missing := [name for name in ("client_id", "client_secret") if not config.get(name)]:
-        return [missing_setting(missing, NAME)]
+        return [describe_missing_setting(missing, NAME)]
     if not config.get("refresh_token") and not token_path(config).exists():
         return [f"Log in once with {LOGIN}, or set `refresh_token`: nobody has logged in yet."]
     return []
@@ -262,7 +262,7 @@ def issuer(transport: Transport, config: Mapping[str, Any]) -> str:
     return f"{transport.api_url} {config['client_id']}"
 
 
-def read_grant(reply: Reply, refused: str) -> Grant:
+def read_grant(reply: Reply, refused: str) -> TokenGrant:
     """Returns the tokens in a response of the token endpoint.
 
     Args:
@@ -282,7 +282,7 @@ def read_grant(reply: Reply, refused: str) -> Grant:
         following = body.get("refresh_token")
         # `created_at` is by Factorial's clock; counting from now ignores only the time in transit.
         lives = _lifetime(body.get("expires_in"))
-        return Grant(value, lives, following if following and isinstance(following, str) else None)
+        return TokenGrant(value, lives, following if following and isinstance(following, str) else None)
     problem = str(body.get("error"))
     if problem in {"invalid_client", "unauthorized_client"}:
         raise RunError(REJECTED_CLIENT)
@@ -301,4 +301,4 @@ def _lifetime(seconds: Any) -> float | None:  # noqa: ANN401 - a number, a text,
         is_implausible = True
     except (ValueError, TypeError):
         is_implausible = False
-    return None if is_implausible else lifetime(seconds)
+    return None if is_implausible else parse_lifetime(seconds)

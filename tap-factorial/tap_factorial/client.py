@@ -12,7 +12,7 @@ import pendulum
 from singer_rest import (
     CursorParam,
     Meaning,
-    Parsed,
+    ParsedBody,
     Reply,
     Request,
     RestStream,
@@ -99,12 +99,12 @@ class FactorialStream(RestStream):
         return {**dict.fromkeys(self.row.today, today), **settings}
 
     @override
-    def parse(self, body: Any, request: Request) -> Parsed:
+    def parse(self, body: Any, request: Request) -> ParsedBody:
         # Unlike the default, this accepts empty lists without `data`, and rows that are not objects.
         if isinstance(body, dict) and body.get("data") is None and body.get("errors", ()) is None:
             if self.pagination.is_announced(request):  # cannot be the end of a list that has more pages
                 raise RetryableError("a page without its rows", broken=True)
-            return Parsed([], maybe_incomplete=True)  # how some modules return an empty list
+            return ParsedBody([], maybe_incomplete=True)  # how some modules return an empty list
         rows = body.get("data") if isinstance(body, dict) else None
         meta = (body.get("meta") or {}) if isinstance(body, dict) else None
         records = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
@@ -113,7 +113,7 @@ class FactorialStream(RestStream):
         total = parse_count(meta.get("total"))
         # If the total counts something else, a page has at most as many items as its size.
         items = len(rows) if self.row.total == "rows" else PAGE_SIZE
-        parsed = Parsed(records, total=total, item_count=items, failed_items=len(rows) - len(records))
+        parsed = ParsedBody(records, total=total, item_count=items, failed_items=len(rows) - len(records))
         following = self.next_requests(request, body, rows)
         has_more = meta.get("has_next_page")
         is_all = has_more in {False, "false"} or self.row.one_answer or (total == items == len(rows))
@@ -146,7 +146,7 @@ class FactorialStream(RestStream):
         return {name for name, part in properties.items() if not is_id(name) or "string" in part.get("type", ())}
 
     @override
-    def process(self, records: list[Record]) -> list[Record]:
+    def process_records(self, records: list[Record]) -> list[Record]:
         kept = {name: self.config[self.row.setting[name]] for name in self.row.kept_settings}
         for row in records:
             row.update(kept)

@@ -23,9 +23,9 @@ from singer_rest import (
     TokenFile,
     Transport,
     check_addresses,
-    keep_login,
-    missing_setting,
-    until_granted,
+    describe_missing_setting,
+    request_token_with_retries,
+    save_login,
 )
 
 from tap_factorial.auth import API_URL, NAME, TOKEN_PATH, check_bare, issuer, read_grant, token_path
@@ -34,7 +34,7 @@ from tap_factorial.loopback import belongs, can_serve, listening
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from singer_rest import Chain, Grant
+    from singer_rest import TokenChain, TokenGrant
 
 AUTHORIZE_PATH = "/oauth/authorize"
 REDIRECT_URI = "http://127.0.0.1:8914/callback"
@@ -119,7 +119,7 @@ def login(
             _show(url, browser=not no_browser)
             code = _code(wait(timeout))
 
-    def exchange() -> Grant:
+    def exchange() -> TokenGrant:
         form = {
             "grant_type": "authorization_code",
             "code": code,
@@ -131,7 +131,9 @@ def login(
 
     path = token_path(config)
     file, asked = TokenFile(path), issuer(transport, config)
-    chain = until_granted(lambda: keep_login(file, exchange, config.get("refresh_token"), asked), FIRST_DELAY)
+    chain = request_token_with_retries(
+        lambda: save_login(file, exchange, config.get("refresh_token"), asked), FIRST_DELAY
+    )
     click.echo(_stored(chain, path, config))
 
 
@@ -154,7 +156,7 @@ def read_settings(configs: Iterable[str]) -> dict[str, Any]:
     if wrong := [name for name in SETTINGS if config.get(name) and not isinstance(config[name], str)]:
         raise RunError(f"Set `{wrong[0]}` to a value of type string.")
     if missing := [name for name in ("client_id", "client_secret") if not config.get(name)]:
-        raise RunError(missing_setting(missing, NAME))
+        raise RunError(describe_missing_setting(missing, NAME))
     if errors := check_bare(config, ("client_id", "client_secret")) + check_addresses(config, "api_url"):
         raise RunError(errors[0])
     return config
@@ -216,7 +218,7 @@ def _code(given: Mapping[str, str]) -> str:
     raise RunError(DENIED.get(given.get("error", ""), ENDED))
 
 
-def _stored(chain: Chain, path: Path, config: Mapping[str, Any]) -> str:
+def _stored(chain: TokenChain, path: Path, config: Mapping[str, Any]) -> str:
     if chain.expires_at is None:
         kind = "A token that never expires"
     else:

@@ -38,12 +38,12 @@ class ChangedDays(Slices):
         self.days_params = windows.days_params
 
     @override
-    def start(self, window: Window) -> datetime | None:
-        return self.windows.start(window) if window.whole else None
+    def first_timestamp(self, window: Window) -> datetime | None:
+        return self.windows.first_timestamp(window) if window.whole else None
 
     @override
-    def end(self, window: Window) -> datetime | None:
-        return self.windows.end(window) if window.whole else None
+    def last_timestamp(self, window: Window) -> datetime | None:
+        return self.windows.last_timestamp(window) if window.whole else None
 
     @override
     def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:

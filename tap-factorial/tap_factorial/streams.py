@@ -26,8 +26,8 @@ class MaybeByDay(ChangedSince):
     """A filter that takes a timestamp, of which the vendor may use only the date and so send earlier records, too."""
 
     @override
-    def earliest(self, since: datetime) -> datetime:
-        return ChangedSince(self.param, self.strict, times.date).earliest(since)
+    def earliest_timestamp(self, since: datetime) -> datetime:
+        return ChangedSince(self.param, self.strict, times.format_date).earliest_timestamp(since)
 
 
 @cache
@@ -73,7 +73,7 @@ def _incremental(row: Row) -> dict[str, Any]:
         "bookmark_is_run_start": row.bookmark == "start",
         # Some filters exclude the very timestamp given; the documentation does not say which.
         "changed_since": (ChangedSince if by_day else MaybeByDay)(
-            changed, strict=True, text=times.date if by_day else times.text
+            changed, strict=True, format_timestamp=times.format_date if by_day else times.format_utc
         ),
         "lookback": UNKNOWN_ZONE if by_day else LONG_RUNNING if row.bookmark else FactorialStream.lookback,
     }

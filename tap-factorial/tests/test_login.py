@@ -17,7 +17,7 @@ import pytest
 import requests
 from hr_sandbox.testing import Sandbox, running
 from singer_rest import RateLimiter, Request, RunError
-from singer_rest.http.token_file import Chain, TokenFile
+from singer_rest.http.token_file import TokenChain, TokenFile
 from singer_rest.http.transport import Transport
 from singer_rest.testing import Answer, Asked, host
 from tap_factorial.__main__ import main
@@ -108,7 +108,7 @@ class Login:
         return TokenFile(self.folder / "secrets" / "tap.json")
 
     @property
-    def chain(self) -> Chain:
+    def chain(self) -> TokenChain:
         chain = self.file.read()
         assert chain is not None
         return chain

@@ -13,7 +13,7 @@ from singer_rest import (
     TapError,
     Token,
     is_sendable,
-    lifetime,
+    parse_lifetime,
     post_for_token,
 )
 from typing_extensions import override
@@ -63,7 +63,7 @@ class PersonioAuthenticator(Authenticator):
                 "Personio's token cannot be sent in a header: it holds a line break or a character beyond ASCII. "
                 "Report it to Personio."
             )
-        return Token(value, lifetime(seconds))
+        return Token(value, parse_lifetime(seconds))
 
     def token_error(self, sentence: str) -> TapError:
         """The error if no token is issued."""
@@ -93,7 +93,7 @@ class V1Authenticator(PersonioAuthenticator):
     If v1 issues no token, its lists cannot be read, but those of v2 can.
     """
 
-    refusals = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+    rejection_statuses = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
     @override
     def token_error(self, sentence: str) -> TapError:

@@ -83,7 +83,7 @@ def emitted(body: dict[str, Any]) -> dict[str, Any]:
 
 def _utc(**said: str) -> str:
     timestamp = datetime.fromisoformat(said["date-time"].replace("Z", "+00:00"))
-    return times.text(timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=ZoneInfo(said["timezone"])))
+    return times.format_utc(timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=ZoneInfo(said["timezone"])))
 
 
 def _unwrap(value: Any) -> Any:  # noqa: ANN401
@@ -105,7 +105,7 @@ def _same(stream: str, sent: Any, found: Any) -> bool:  # noqa: ANN401
 def _plain(value: Any) -> Any:  # noqa: ANN401
     """Returns a loaded value as the API writes it."""
     if isinstance(value, datetime) and value.tzinfo:
-        return times.text(value)
+        return times.format_utc(value)
     return value.isoformat() if isinstance(value, date) else value
 
 

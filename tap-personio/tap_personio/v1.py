@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_rest import Paginator, RowShape, SinglePage, TapError, lookup, parse_count
+from singer_rest import Paginator, RowShape, SinglePage, TapError, parse_count, value_at_path
 from typing_extensions import override
 
 from tap_personio.client import PersonioStream
@@ -34,22 +34,22 @@ class V1Stream(PersonioStream):
         return self._tap.v1_authenticator
 
     @override
-    def items(self, body: Any) -> Any:
+    def find_items(self, body: Any) -> Any:
         if isinstance(body, dict) and body.get("success") is False:
             raise TapError(f"{self.name}: {self.path} answered that it failed. Run again later.")
         return as_list(self.rows(body.get("data"))) if isinstance(body, dict) else None
 
     @override
-    def total(self, body: Any) -> int | None:
+    def find_total(self, body: Any) -> int | None:
         # The number of pages is sometimes wrong, but the number of records is not. It may be text, or missing.
-        return parse_count(lookup(body, "metadata.total_elements"))
+        return parse_count(value_at_path(body, "metadata.total_elements"))
 
     def rows(self, data: Any) -> Any:  # noqa: ANN401 - what the API sends
         """Returns the list of records in the body's data."""
         return data
 
     @override
-    def unwrap(self, record: Record) -> Record:
+    def unwrap_record(self, record: Record) -> Record:
         unwrapped: Record = unwrap(record)
         return unwrapped
 
@@ -58,7 +58,7 @@ class V1Stream(PersonioStream):
         return {name: normalizer(definition) for name, definition in self.effective_schema["properties"].items()}
 
     @override
-    def process(self, records: list[Record]) -> list[Record]:
+    def process_records(self, records: list[Record]) -> list[Record]:
         normalizers = self._normalizers
         for row in records:
             values = row.values()

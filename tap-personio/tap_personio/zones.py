@@ -61,7 +61,7 @@ def in_utc(text: str, zone: Any) -> str:  # noqa: ANN401 - what the API sends
             if tz is None:
                 return text
             timestamp = timestamp.replace(tzinfo=tz)
-        return times.text(timestamp)
+        return times.format_utc(timestamp)
     except (ValueError, OverflowError):
         return text
 

@@ -29,7 +29,7 @@ def tap(sandbox: Sandbox, **config: Any) -> TapPersonio:
 
 
 def test_doctor_reads_every_stream_with_one_request(sandbox: Sandbox) -> None:
-    report = tap(sandbox, optional_streams=["*"], legacy_v1_streams=True).report("doctor", {})
+    report = tap(sandbox, optional_streams=["*"], legacy_v1_streams=True).make_report("doctor", {})
     verdicts = {finding["stream"]: finding["verdict"] for finding in report.content["streams"]}
     assert set(verdicts.values()) == {"readable"}, verdicts
     assert report.content["advice"] == []
@@ -48,7 +48,7 @@ def test_doctor_names_three_withheld_permissions_and_hidden_attributes(sandbox: 
     sandbox.control("revoke", vendor="personio", endpoint="/v2/legal-entities", status=412)
     for attribute in ("persons.updated_at", "employees.fix_salary", "employees.dynamic_10001"):
         sandbox.control("allow-list", vendor="personio", attribute=attribute, allowed=False)
-    report = tap(sandbox).report("doctor", {})
+    report = tap(sandbox).make_report("doctor", {})
     assert report.succeeded
     permissions, modules, columns = report.content["advice"]
     assert permissions["for"] == WITHHELD
@@ -65,7 +65,7 @@ def test_doctor_names_three_withheld_permissions_and_hidden_attributes(sandbox: 
 
 
 def test_doctor_with_wrong_credentials_checks_no_stream(sandbox: Sandbox) -> None:
-    report = tap(sandbox, client_secret="wr0ng").report("doctor", {})
+    report = tap(sandbox, client_secret="wr0ng").make_report("doctor", {})
     assert not report.succeeded
     assert report.content["connection"]["host"]["status"] == "ok"
     assert report.content["connection"]["credentials"]["status"] == "failed"
@@ -77,7 +77,7 @@ def test_doctor_with_wrong_credentials_checks_no_stream(sandbox: Sandbox) -> Non
 def test_run_sends_as_many_requests_as_planned(run: Callable[..., Any], sandbox: Sandbox) -> None:
     state: dict[str, Any] = {}
     for name in ("full", "incremental"):
-        report = tap(sandbox).report("plan", state).content
+        report = tap(sandbox).make_report("plan", state).content
         sandbox.clear_requests()
         state = run(f"{sandbox.url}/personio", state=state or None).state
         sent = requests_by_stream(tap(sandbox), sandbox.requests(), "/personio")

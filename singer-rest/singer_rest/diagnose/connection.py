@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from requests.utils import get_environ_proxies, select_proxy
 
 from singer_rest import times
-from singer_rest.errors import TapError, explain
+from singer_rest.errors import TapError, describe_error
 from singer_rest.http.retries import duration_text
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ def check_credentials(tap: DiagnosableTap) -> Check:
         tap.authenticator.token()
     except TapError as error:
         if tap.transport.server_time is None:
-            return Check("unknown", explain(error))
-        return Check("failed", explain(error))
+            return Check("unknown", describe_error(error))
+        return Check("failed", describe_error(error))
     return Check("ok", "accepted" if tap.transport.server_time else "set; no token is requested with them")
 
 
@@ -88,7 +88,7 @@ def _proxy_address(url: str) -> str:
 def _check_clock(tap: DiagnosableTap) -> Check:
     header, received = tap.transport.server_time or ("", tap.started)
     try:
-        skew = (received - times.http_date(header)).total_seconds()
+        skew = (received - times.parse_http_date(header)).total_seconds()
     except Exception:  # noqa: BLE001 - the date parser raises errors of many types
         return Check("unknown", "the host does not say what time it is")
     if abs(skew) <= MAX_SKEW:

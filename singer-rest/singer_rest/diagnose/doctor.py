@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from singer_rest import times
 from singer_rest.diagnose.connection import Check, check_connection, check_credentials
 from singer_rest.diagnose.probe import Probe, probe_streams
-from singer_rest.errors import AccessDeniedError, TapError, explain
-from singer_rest.fetch.answers import Meaning
+from singer_rest.errors import AccessDeniedError, TapError, describe_error
+from singer_rest.fetch.meanings import Meaning
 from singer_rest.singer.schemas import EXTRA
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def check_tap(tap: DiagnosableTap, state: dict[str, Any]) -> dict[str, Any]:
         "report": "doctor",
         "tap": tap.name,
         "version": tap.plugin_version,
-        "checked_at": times.text(tap.started.replace(microsecond=0)),
+        "checked_at": times.format_utc(tap.started.replace(microsecond=0)),
         "is_usable": verdicts[READABLE] > 0,
         "connection": {
             name: check._asdict() for name, check in {**check_connection(tap, credential), "catalog": catalog}.items()
@@ -93,7 +93,7 @@ def _select_streams(tap: DiagnosableTap, state: dict[str, Any]) -> tuple[Sequenc
         tap.setup_mapper()
         streams = tap.selected_streams()
     except TapError as error:
-        return [], Check("failed", explain(error))
+        return [], Check("failed", describe_error(error))
     tap.load_state(state)
     problems = " ".join(tap.discovery_problems)
     return streams, Check("warning", problems) if problems else Check("ok", f"{len(streams)} streams are selected")
@@ -169,7 +169,7 @@ def _judge_stream(stream: RestStream, found: Probe) -> tuple[str, str]:
 
 def _judge_error(stream: RestStream, error: Exception) -> tuple[str, str]:
     if not isinstance(error, AccessDeniedError):
-        return FAILED, _without_stream_name(stream, explain(error))
+        return FAILED, _without_stream_name(stream, describe_error(error))
     detail = f"status {error.status}" if error.status else _without_stream_name(stream, str(error))
     if error.not_licensed:
         return (SWITCHED_OFF if error.status == HTTPStatus.GONE else NOT_LICENSED), detail
@@ -184,7 +184,7 @@ def _hidden_columns(stream: RestStream, found: Probe, records: list[Record]) -> 
     """Returns the columns that are empty in each record. The credential probably may not read them."""
     if not (records and stream.hidden_columns and found.page):
         return []
-    rows = stream.process(records)
+    rows = stream.process_records(records)
     given = {*stream.primary_keys, *found.page.slice.columns, EXTRA}
     columns = [name for name in stream.schema["properties"] if name not in given]
     if stream.hidden_columns == "absent":

@@ -181,7 +181,7 @@ def estimate_runs(tap: DiagnosableTap, state: dict[str, Any], *, offline: bool) 
         "report": "plan",
         "tap": tap.name,
         "version": tap.plugin_version,
-        "planned_at": times.text(tap.started.replace(microsecond=0)),
+        "planned_at": times.format_utc(tap.started.replace(microsecond=0)),
         "requests_sent": sum(one.seconds > 0 for one in sent),
         "full": RunEstimate(tap, selected, everything, found, **others).make_report(),
         "incremental": RunEstimate(tap, read, everything, found, changes=changes, **others).make_report()

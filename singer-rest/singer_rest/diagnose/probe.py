@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from singer_rest.fetch.answers import OF_PARENT
+from singer_rest.fetch.meanings import OF_PARENT
 from singer_rest.fetch.parent_index import ParentIndex
 from singer_rest.fetch.stream_fetch import StreamFetch
 from singer_rest.slices.base import SingleSlice
@@ -180,7 +180,7 @@ def newest_slices(stream: RestStream, parent: Probe | None) -> list[Slice]:
 def index_of_parents(parent: Probe, children: list[RestStream]) -> ParentIndex:
     """Returns an index of the parents on the page of a probe."""
     index = ParentIndex(parent.stream, [*children])
-    index.add(parent.page.records if parent.page else ())
+    index.add_parents(parent.page.records if parent.page else ())
     index.finish()
     return index
 
@@ -194,7 +194,7 @@ def _send_requests(
         scheduler.add(stream_fetch)
     for one, stream_fetch in fetches:
         try:
-            for _ in scheduler.arrived(scheduler.pages(stream_fetch)):
+            for _ in scheduler.read_blocking(scheduler.pages(stream_fetch)):
                 pass  # `_make_fetch` has stored it
         except Exception as error:  # noqa: BLE001 - it is reported, and the others go on
             one.error = error

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from singer_rest.errors import AccessDeniedError, TapError
-from singer_rest.fetch.answers import REFUSALS, Meaning, forbidden_reason
 from singer_rest.fetch.list_counts import ListCount, SliceCount
+from singer_rest.fetch.meanings import REFUSALS, Meaning, forbidden_reason
 from singer_rest.slices.base import Slice
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Coverage:
             count.is_unread = True
         else:
             self._read_any = True
-            self._count(page, count)
+            self._count_items(page, count)
         if page.meaning in REFUSALS and not count.is_refused:
             count.is_refused = True
             self._slices_refused += 1
@@ -123,7 +123,7 @@ class Coverage:
             self._no_content.append(page.slice)
             count.is_unread = True
 
-    def _count(self, page: Page, count: SliceCount) -> None:
+    def _count_items(self, page: Page, count: SliceCount) -> None:
         """Compares the number of items received for a list with the total that the vendor reports."""
         if page.is_first:
             if page.restart_count <= count.list.restart_count:  # pages of a restarted list do not count
@@ -302,18 +302,18 @@ class Coverage:
             yield (
                 f"{len(self._not_found)} of the {self._parent} were not found, even on a second request, although the "
                 f"vendor still lists them{not_deleted}{same_bookmark}"
-                f"{self._names(parts[0] for parts in self._not_found.values())}."
+                f"{self._format_names(parts[0] for parts in self._not_found.values())}."
             )
         if self._forbidden:
             count = len(self._forbidden)
-            names = self._names(parts[0] for parts in self._forbidden.values())
+            names = self._format_names(parts[0] for parts in self._forbidden.values())
             stays = same_bookmark if newly_forbidden else ""
             yield f"the credential cannot read {count} of the {self._parent}{not_deleted}{stays}{names}."
         if self._refused:
             yield (
                 f"{len(self._refused)} of the {self._parent} were skipped because the vendor "
                 f"rejected the requests for them twice{not_deleted}{same_bookmark}"
-                f"{self._names(parts[0] for parts in self._refused.values())}."
+                f"{self._format_names(parts[0] for parts in self._refused.values())}."
             )
         if self._unreadable:
             yield (
@@ -334,7 +334,7 @@ class Coverage:
             same_bookmark = same_bookmark if self._parents_incomplete else ""
             yield f"some of the {self._parent} may be missing from the vendor's list{not_deleted}{same_bookmark}."
 
-    def _names(self, slices: Iterable[Slice]) -> str:
+    def _format_names(self, slices: Iterable[Slice]) -> str:
         return f": {_join_names([_slice_name(part) for part in slices])}" if self._log_parent_ids else ""
 
 

@@ -14,8 +14,8 @@ from singer_rest.errors import (
     TapError,
     UnansweredError,
 )
-from singer_rest.fetch.answers import filter_failure
 from singer_rest.fetch.coverage import Coverage, parent_ids_of
+from singer_rest.fetch.meanings import filter_failure
 from singer_rest.fetch.parent_index import ParentIndex, add_page, parents_first, with_parent_errors
 from singer_rest.fetch.parent_sampler import ParentSampler
 from singer_rest.fetch.stream_fetch import StreamFetch
@@ -72,7 +72,9 @@ class Fetcher:
         self._fetches = {
             stream.name: (
                 stream,
-                self._stream_fetch(stream, stream.since, self._plan(stream), has_fallback=self._can_fall_back(stream)),
+                self._stream_fetch(
+                    stream, stream.since, self._slices_to_read(stream), has_fallback=self._can_fall_back(stream)
+                ),
             )
             for stream in self.streams
         }
@@ -128,17 +130,17 @@ class Fetcher:
         while left:
             unfinished = []
             for name in due:
-                outcomes = [(read, _advance(read)) for read in left[name]]
+                outcomes = [(read, _advance_read(read)) for read in left[name]]
                 left[name] = [read for read, outcome in outcomes if outcome is not False]
                 if not left[name]:
                     del left[name]
                 elif any(outcome for _, outcome in outcomes):
                     unfinished.append(name)
-            due = {*unfinished, *self._scheduler.wait(blocks=not unfinished)} if left else ()
+            due = {*unfinished, *self._scheduler.wait_for_pages(blocks=not unfinished)} if left else ()
 
-    def arrived(self, read: Iterable[T | None]) -> Iterator[T]:
+    def read_blocking(self, read: Iterable[T | None]) -> Iterator[T]:
         """Yields what a single read yields, and waits for its pages."""
-        return self._scheduler.arrived(read)
+        return self._scheduler.read_blocking(read)
 
     def pages(self, name: str) -> Iterator[Page | None]:
         """Yields a stream's pages: in order within a slice, and None while there is no page to yield.
@@ -152,7 +154,7 @@ class Fetcher:
             return self._index_parents(stream, pages)
         return pages
 
-    def requests(self, name: str) -> int:
+    def request_count(self, name: str) -> int:
         """Number of requests sent for a stream."""
         return self._fetches[name][1].requests
 
@@ -163,7 +165,7 @@ class Fetcher:
         if not stream_fetch.slices_done or (parent_index and (parent_index.error or not parent_index.complete)):
             return None
         if name not in self._slice_counts:
-            self._slice_counts[name] = sum(1 for _ in self._plan(stream))
+            self._slice_counts[name] = sum(1 for _ in self._slices_to_read(stream))
         # Finished slices are not in the plan, which may be empty. Long slices are replaced by their parts.
         slices = max(self._slice_counts[name] + stream_fetch.parts_added, 1)
         return min(stream_fetch.slices_done / slices, 1.0)
@@ -217,7 +219,7 @@ class Fetcher:
         gives_ids = stream.name in self._parent_indexes and stream not in self._fetched_for_ids
         return not (self._connection_test or gives_ids or stream.writes_batches or stream.rereads)
 
-    def _plan(self, stream: FetchableStream) -> Iterator[Slice | None]:
+    def _slices_to_read(self, stream: FetchableStream) -> Iterator[Slice | None]:
         """The slices of a stream that this run reads."""
         if not self._is_read(stream):
             return iter(())
@@ -286,16 +288,16 @@ class Fetcher:
                 raise
             else:
                 stream.reset_read()
-                yield from self._verify_filter(stream, self._refetch(stream, stream_fetch))
+                yield from self._verify_filter(stream, self._start_full_fetch(stream, stream_fetch))
                 return
         stream.fall_back_to_full(outcome)
-        yield from self._scheduler.pages(self._refetch(stream, stream_fetch))
+        yield from self._scheduler.pages(self._start_full_fetch(stream, stream_fetch))
 
-    def _refetch(self, stream: FetchableStream, first_fetch: StreamFetch) -> StreamFetch:
+    def _start_full_fetch(self, stream: FetchableStream, first_fetch: StreamFetch) -> StreamFetch:
         """Starts another read of a stream that replaces the first one."""
         if self._can_resume(stream):
             stream.backfill.begin()
-        full_fetch = self._stream_fetch(stream, stream.since, self._plan(stream))
+        full_fetch = self._stream_fetch(stream, stream.since, self._slices_to_read(stream))
         full_fetch.requests = first_fetch.requests
         self._slice_counts.pop(stream.name, None)
         self._fetches[stream.name] = stream, full_fetch
@@ -355,7 +357,7 @@ class Fetcher:
             pages = self._scheduler.pages(stream_fetch)
             for page in self._track_coverage(parent, pages, coverage, reader=stream.name):
                 if page:
-                    current_parents.add(page.records)
+                    current_parents.add_parents(page.records)
                 else:
                     yield None
         except RunError:
@@ -375,7 +377,7 @@ class Fetcher:
         try:
             for page in pages:
                 if page:
-                    parent_index.add(page.records)
+                    parent_index.add_parents(page.records)
                     self._scheduler.wake()
                 yield page
             error = None
@@ -388,7 +390,7 @@ class Fetcher:
             self._scheduler.wake()
 
 
-def _advance(read: Iterator[object]) -> bool | None:
+def _advance_read(read: Iterator[object]) -> bool | None:
     """Advances a read by a few pages. None: it waits for the next one. False: it has ended."""
     for _ in range(PAGES_PER_TURN):
         progress = next(read, _END)

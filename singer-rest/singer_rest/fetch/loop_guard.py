@@ -21,7 +21,7 @@ MAX_SAMPLE = 100
 """Maximum number of records of a page without keys that are hashed, evenly spaced."""
 
 
-def fingerprint(records: Sequence[Record], *, has_key: bool) -> int | None:
+def fingerprint_records(records: Sequence[Record], *, has_key: bool) -> int | None:
     """Returns a hash that distinguishes a page's records from those of other pages. None for an empty page.
 
     Args:

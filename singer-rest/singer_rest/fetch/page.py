@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
-from singer_rest.fetch.answers import Meaning
+from singer_rest.fetch.meanings import Meaning
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -75,7 +75,7 @@ class StructRows(list[Any]):
 
 
 @dataclass(frozen=True)
-class Parsed:
+class ParsedBody:
     """The parsed body of a response.
 
     Args:

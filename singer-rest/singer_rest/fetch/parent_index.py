@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from singer_rest.errors import AccessDeniedError, RunError, TapError, explain
+from singer_rest.errors import AccessDeniedError, RunError, TapError, describe_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -43,7 +43,7 @@ class ParentIndex:
         lower_bounds = [child.replication.since if child.slices.changed else None for child in self.children]
         return None if None in lower_bounds else min(since for since in lower_bounds if since)
 
-    def add(self, records: Iterable[Record]) -> None:
+    def add_parents(self, records: Iterable[Record]) -> None:
         """Adds parents, ignoring those already added."""
         for record in records:
             parent_id = self.parent.parent_id(record)
@@ -99,7 +99,7 @@ def with_parent_errors(name: str, parent: str, plan: Iterator[Slice | None]) -> 
     except AccessDeniedError as error:
         raise AccessDeniedError(f"{name}: its parent stream {parent} could not be read: {error}") from None
     except Exception as error:  # noqa: BLE001 - any error of the parent ends the child
-        raise TapError(f"{name}: its parent stream {parent} was not read completely. {explain(error)}") from None
+        raise TapError(f"{name}: its parent stream {parent} was not read completely. {describe_error(error)}") from None
 
 
 def parents_first(streams: Mapping[str, FetchableStream]) -> list[FetchableStream]:

@@ -6,8 +6,8 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from singer_rest.fetch.answers import OF_PARENT
 from singer_rest.fetch.coverage import MANY_PARENTS, MANY_REFUSED, SAMPLED, parent_ids_of
+from singer_rest.fetch.meanings import OF_PARENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ from singer_rest.errors import (
     TapError,
     TimedOutError,
     UnansweredError,
-    explain,
+    describe_error,
 )
 from singer_rest.fetch.stream_fetch import SLICES_PER_WORKER
 from singer_rest.fetch.tasks import Budget
@@ -145,7 +145,7 @@ class Scheduler:
                 with self._lock:
                     self._check_workers()
                     was_full, was_awaited = self._is_full(PREFETCH_SHARE), stream_fetch.is_awaited
-                    page = stream_fetch.take()
+                    page = stream_fetch.take_page()
                     stream_fetch.is_awaited = page is None
                     has_opened = stream_fetch.look_ahead()
                     if page is None and stream_fetch.is_over:
@@ -160,7 +160,7 @@ class Scheduler:
                 stream_fetch.abandon()
                 self._tasks.notify()
 
-    def wait(self, *, blocks: bool = True) -> set[str]:
+    def wait_for_pages(self, *, blocks: bool = True) -> set[str]:
         """Waits until a stream that is awaited has a page, or has ended. Returns the readers of such streams.
 
         Args:
@@ -191,11 +191,11 @@ class Scheduler:
                     continue
                 self._results.wait(CHECK_SECONDS)
 
-    def arrived(self, read: Iterable[T | None]) -> Generator[T]:
+    def read_blocking(self, read: Iterable[T | None]) -> Generator[T]:
         """Yields what a single read yields, and waits for its pages instead of yielding None."""
         for progress in read:
             if progress is None:
-                self.wait()
+                self.wait_for_pages()
             else:
                 yield progress
 
@@ -218,7 +218,7 @@ class Scheduler:
     def _check_workers(self) -> None:
         """Raises the error of a failed worker, whose tasks would never finish."""
         if self._worker_error:
-            raise RunError(explain(self._worker_error))
+            raise RunError(describe_error(self._worker_error))
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
@@ -261,9 +261,9 @@ class Scheduler:
         except Exception as raised:  # noqa: BLE001 - raised when this stream ends
             result = raised
         if not isinstance(result, RateLimitError):
-            self._rate_limiter.record_answer(stream_fetch.endpoint)
+            self._rate_limiter.count_response(stream_fetch.endpoint)
         with self._guarded():
-            stream_fetch.finish(task, result)
+            stream_fetch.finish_task(task, result)
             self._results.notify_all()
 
     def _next_task(self) -> tuple[StreamFetch, Task] | None:
@@ -278,11 +278,11 @@ class Scheduler:
                     needs_waiting = is_full or not stream_fetch.prefetches
                     if is_closed or (needs_waiting and not stream_fetch.is_starving):
                         continue
-                    task, seconds = stream_fetch.ready(time.monotonic(), next_only=is_full)
+                    task, seconds = stream_fetch.next_ready_task(time.monotonic(), next_only=is_full)
                     if task:
                         seconds = self._rate_limiter.acquire(stream_fetch.endpoint)
                         if not seconds:
-                            stream_fetch.start(task)
+                            stream_fetch.start_task(task)
                             self._fetches.remove(stream_fetch)
                             self._append(stream_fetch)
                             self._tasks.notify()
@@ -291,7 +291,7 @@ class Scheduler:
                         if stream_fetch.is_awaited:
                             self._check_pause(stream_fetch, task)
                     min_wait = min(min_wait, seconds)
-                with self._rate_limiter.activity.waiting() if is_limited else nullcontext():
+                with self._rate_limiter.activity.count_wait() if is_limited else nullcontext():
                     self._tasks.wait(min_wait)
             return None
 
@@ -307,18 +307,18 @@ class Scheduler:
     def _check_pause(self, stream_fetch: StreamFetch, task: Task) -> None:
         """Fails an awaited page if the vendor's rate limit would delay it for too long."""
         endpoint = stream_fetch.endpoint
-        pause, answered_count = self._rate_limiter.pause_left(endpoint), self._rate_limiter.answered_count(endpoint)
+        pause, response_count = self._rate_limiter.pause_left(endpoint), self._rate_limiter.response_count(endpoint)
         if not task.attempts.sent and (
-            not pause or answered_count != task.answered_count
+            not pause or response_count != task.response_count
         ):  # it waits for its turn only
             task.attempts.limited_since = None
-        task.answered_count = answered_count
+        task.response_count = response_count
         if not pause:
             return
         try:
-            self._retries.delayed_by_limit(task.attempts, pause)
+            self._retries.record_limit_delay(task.attempts, pause)
         except RetriesExhaustedError as exhausted:
-            stream_fetch.drop(task, _exhausted_error(stream_fetch, task, exhausted))
+            stream_fetch.drop_task(task, _exhausted_error(stream_fetch, task, exhausted))
             self._tasks.notify()
             self._results.notify_all()
 
@@ -334,7 +334,7 @@ class Scheduler:
         elif may_fall_back and retry.broken:
             max_attempts = min(max_attempts, MAX_ATTEMPTS_BROKEN)
         try:
-            delay = self._retries.delay(task.attempts, retry, elapsed, max_attempts)
+            delay = self._retries.next_delay(task.attempts, retry, elapsed, max_attempts)
         except RetriesExhaustedError as exhausted:
             error_class = (
                 TimedOutError
@@ -349,7 +349,7 @@ class Scheduler:
             self._rate_limiter.pause(stream_fetch.endpoint, delay)
         with self._guarded():
             task.not_before = time.monotonic() + delay
-            stream_fetch.requeue(task)
+            stream_fetch.requeue_task(task)
             self._results.notify_all()
         return None
 

@@ -7,7 +7,7 @@ import math
 from collections import deque
 from typing import TYPE_CHECKING
 
-from singer_rest.errors import RateLimitError, RunError, TapError, TimedOutError, UnansweredError, explain
+from singer_rest.errors import RateLimitError, RunError, TapError, TimedOutError, UnansweredError, describe_error
 from singer_rest.fetch.loop_guard import LoopGuard
 from singer_rest.fetch.tasks import Budget, OpenSlice, Task
 from singer_rest.http.retries import Attempts
@@ -127,7 +127,7 @@ class StreamFetch:
         counted = (opened for opened in self._begun if opened.is_counted and not opened.error)
         return self._slices_taken + sum(opened.taken / opened.pages for opened in counted)
 
-    def ready(self, now: float, *, next_only: bool = False) -> tuple[Task | None, float]:
+    def next_ready_task(self, now: float, *, next_only: bool = False) -> tuple[Task | None, float]:
         """The first task that may run now; it stays queued. If there is none, the seconds to wait.
 
         Args:
@@ -153,7 +153,7 @@ class StreamFetch:
         """Opens the next slice if no page is queued, in flight or available. Returns whether there is one."""
         return self.is_idle and not self._pages and self._open_slice()
 
-    def start(self, task: Task) -> None:
+    def start_task(self, task: Task) -> None:
         """Takes a task off the queue to run it."""
         self._queue.remove(task)
         self._in_flight.add(task)
@@ -161,31 +161,31 @@ class StreamFetch:
         self.budget.size += task.expected
         self.requests += 1
 
-    def requeue(self, task: Task) -> None:
+    def requeue_task(self, task: Task) -> None:
         """Queues a failed task again, before the others, since pages may wait for it."""
-        self._land(task)
+        self._leave_flight(task)
         if self._is_wanted(task):
             self._queue.appendleft(task)
 
-    def drop(self, task: Task, error: TapError) -> None:
+    def drop_task(self, task: Task, error: TapError) -> None:
         """Takes a task off the queue that will not run, and stores the error."""
         self._queue.remove(task)
-        self._store(task, error)
+        self._store_result(task, error)
 
-    def finish(self, task: Task, result: Page | Exception) -> None:
+    def finish_task(self, task: Task, result: Page | Exception) -> None:
         """Stores the result of a task and queues the pages after it."""
-        self._land(task)
+        self._leave_flight(task)
         if self._is_wanted(task):
-            self._store(task, result)
+            self._store_result(task, result)
 
-    def _land(self, task: Task) -> None:
+    def _leave_flight(self, task: Task) -> None:
         self._in_flight.discard(task)
         self.budget.size -= task.expected
 
     def _is_wanted(self, task: Task) -> bool:
         return task.open_slice in self._open and task.number < task.open_slice.pages
 
-    def _store(self, task: Task, result: Page | Exception) -> None:
+    def _store_result(self, task: Task, result: Page | Exception) -> None:
         self._has_result = True
         if self._on_result:
             self._on_result(result)
@@ -197,7 +197,7 @@ class StreamFetch:
         if isinstance(result, Exception):
             self._end_at(task.number, opened, result)
         else:
-            self.budget.count(result)
+            self.budget.count_page(result)
             opened.arrived[task.number] = result
             if result.size:  # placeholders have no size
                 self._row_bytes = result.size / task.request.expected_rows
@@ -212,7 +212,7 @@ class StreamFetch:
 
     def _read_parts(self, opened: OpenSlice) -> None:
         """Replaces a slice by its parts, and drops its pages."""
-        self._drop(opened)
+        self._drop_pages(opened)
         self._open.remove(opened)
         if not self._error:
             self._parts.extend(opened.slice.parts)
@@ -223,20 +223,22 @@ class StreamFetch:
         if len(page.next_requests) > 1:  # only a single next page can start a loop
             opened.is_counted = True
         elif page.next_requests and not page.is_placeholder and guard.is_looping(page):
-            self._end_at(opened.pages, opened, self._endless("the vendor sends the same pages over and over"))
+            self._end_at(
+                opened.pages, opened, self._endless_list_error("the vendor sends the same pages over and over")
+            )
             return
         for request in page.next_requests:
             if request.is_first:
                 guard.reset_read()
             if guard.is_repeated_request(request):
                 reason = "the link to the next page leads back to a page already read"
-                self._end_at(opened.pages, opened, self._endless(reason))
+                self._end_at(opened.pages, opened, self._endless_list_error(reason))
                 return
             attempts = Attempts(unanswered_seconds=request.unanswered_seconds)
             self._queue.append(Task(opened, opened.pages, request, attempts))
             opened.pages += 1
 
-    def _endless(self, reason: str) -> TapError:
+    def _endless_list_error(self, reason: str) -> TapError:
         return TapError(
             f"{self.name}: {reason}, so the list never ends. Run again later; if it happens again, report it to the "
             "vendor."
@@ -252,7 +254,7 @@ class StreamFetch:
         opened.error, opened.pages, opened.is_held = error, number, False
         self._queue = deque(task for task in self._queue if self._is_wanted(task))
         for late in [late for late in opened.arrived if late >= number]:
-            self.budget.count(opened.arrived.pop(late), -1)
+            self.budget.count_page(opened.arrived.pop(late), -1)
 
     def _yield_arrived(self, opened: OpenSlice) -> None:
         """Makes the pages of a slice available that have arrived in order."""
@@ -296,12 +298,12 @@ class StreamFetch:
         self._slices_opened += 1
         return True
 
-    def take(self) -> Page | None:
+    def take_page(self) -> Page | None:
         """Removes and returns the next page. None: there is none yet."""
         if not self._pages:
             return None
         opened, page = self._pages.popleft()
-        self.budget.count(page, -1)
+        self.budget.count_page(page, -1)
         opened.taken += 1
         if page.ends_slice:
             self._begun.discard(opened)
@@ -318,7 +320,7 @@ class StreamFetch:
     def abandon(self) -> None:
         """Discards all tasks and pages."""
         self.fail(TapError(f"{self.name}: the read was abandoned"))
-        while self.take():
+        while self.take_page():
             pass
 
     def _end_plan(self, error: BaseException) -> None:
@@ -332,12 +334,12 @@ class StreamFetch:
         self._parts.clear()
         self._queue.clear()
         for opened in self._open:
-            self._drop(opened)
+            self._drop_pages(opened)
         self._open.clear()
 
-    def _drop(self, opened: OpenSlice) -> None:
+    def _drop_pages(self, opened: OpenSlice) -> None:
         for page in opened.arrived.values():
-            self.budget.count(page, -1)
+            self.budget.count_page(page, -1)
         opened.arrived.clear()
 
     def raise_error(self) -> None:
@@ -348,7 +350,7 @@ class StreamFetch:
             RunError: If it is none that a stream may cause.
         """
         if self._error and not isinstance(self._error, Exception):
-            raise RunError(explain(self._error))
+            raise RunError(describe_error(self._error))
         if self._error:
             raise self._error
         if self._failures:

@@ -32,7 +32,7 @@ class Budget:
     pages: int = 0
     size: int = 0
 
-    def count(self, page: Page, sign: int = 1) -> None:
+    def count_page(self, page: Page, sign: int = 1) -> None:
         """Adds a page, or removes it if the sign is -1."""
         self.pages += sign
         self.size += sign * page.size
@@ -95,7 +95,7 @@ class Task:
     attempts: Attempts = field(default_factory=Attempts)
     not_before: float = 0.0
     expected: int = 0
-    answered_count: int = 0
+    response_count: int = 0
 
     @property
     def slice(self) -> Slice:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def chain(parts: Sequence[Request]) -> Request:
+def chain_requests(parts: Sequence[Request]) -> Request:
     """Returns the request for the first part, with the other parts to be requested after it."""
     first, *rest = (replace(part, is_first=True, remaining=()) for part in parts)
     return replace(first, remaining=tuple(rest))
@@ -92,7 +92,7 @@ class WindowSplitter:
             )
             return [*others, replace(last, remaining=request.remaining) if request.remaining else last]
         if request.remaining:
-            return [chain([*self.split_known(request.remaining[0]), *request.remaining[1:]])]
+            return [chain_requests([*self.split_known(request.remaining[0]), *request.remaining[1:]])]
         return []
 
     def _days_of(self, request: Request) -> list[str]:

@@ -66,7 +66,7 @@ class Activity:
         logger.info("%s; retrying%s", reasons, f" in {delay:.0f} s" if delay >= 1 else "")
 
     @contextmanager
-    def waiting(self) -> Iterator[None]:
+    def count_wait(self) -> Iterator[None]:
         """Counts the time of the block as a wait for a rate limit. Blocks of several threads at once count once."""
         with self._lock:
             if not self._waiting:

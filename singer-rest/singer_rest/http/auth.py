@@ -46,7 +46,7 @@ class Authenticator(ABC):
         clock: A monotonic clock, in seconds.
     """
 
-    refusals: frozenset[int] = frozenset({HTTPStatus.UNAUTHORIZED})
+    rejection_statuses: frozenset[int] = frozenset({HTTPStatus.UNAUTHORIZED})
     """Statuses with which the vendor answers an expired token."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -79,13 +79,13 @@ class Authenticator(ABC):
             RunError: If there is none. Every later call raises the same error, so that no worker tries again.
         """
         with self._lock:
-            return self._valid()
+            return self._valid_token()
 
-    def renew(self, endpoint: str, refused: Token) -> Token | None:
+    def renew_token(self, endpoint: str, refused: Token) -> Token | None:
         """Returns the token to retry with after a 401. None: the 401 means a missing permission."""
         with self._lock:
             if refused is not self._token:  # another worker has renewed it
-                return self._valid()
+                return self._valid_token()
             if endpoint in self._answered:
                 may_help = (
                     endpoint not in self._partially_forbidden or self._clock() >= self._renewed_at + RENEW_INTERVAL
@@ -95,7 +95,7 @@ class Authenticator(ABC):
             if not (may_help or self._clock() >= self._renew_at):
                 return None
             self._token = None
-            return self._valid()
+            return self._valid_token()
 
     def record_accepted(self, endpoint: str) -> None:
         """Records that an endpoint accepted the token."""
@@ -108,12 +108,12 @@ class Authenticator(ABC):
         else:
             self._fresh_token_refused = True
 
-    def _valid(self) -> Token:
+    def _valid_token(self) -> Token:
         if self._error:
             raise self._error
         if self._token is None or self._clock() >= self._renew_at:
             try:
-                self._token = _checked(self.request_token())
+                self._token = _check_sendable_token(self.request_token())
             except Exception as error:
                 self._error = error
                 raise
@@ -143,12 +143,12 @@ class ApiKey(Authenticator):
         """The header with the API key."""
         return {self._header: token.value}
 
-    def renew(self, endpoint: str, refused: Token) -> Token | None:  # noqa: ARG002
+    def renew_token(self, endpoint: str, refused: Token) -> Token | None:  # noqa: ARG002
         """None: there is no other key, so a 401 means a missing permission."""
         return None
 
 
-def _checked(token: Token) -> Token:
+def _check_sendable_token(token: Token) -> Token:
     if not is_sendable(token.value):
         raise RunError(
             "The access token cannot be sent in a header: it holds a line break or a character beyond ASCII. Check the "

@@ -32,7 +32,7 @@ _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 
 @contextmanager
-def ending_by(deadline: float) -> Iterator[None]:
+def limit_reads(deadline: float) -> Iterator[None]:
     """Sets a deadline, by the monotonic clock, for this thread's reads in the block. Raises `TimeoutError` after it."""
     reset = _deadline.set(deadline)
     try:
@@ -98,7 +98,7 @@ class HostSession(Session):
         for scheme in ("http://", "https://"):
             self.mount(scheme, Adapter())
         # A .netrc must not replace the header with the token.
-        self.auth = _keep_headers
+        self.auth = _add_no_credentials
         self._base_headers = {name: str(value) for name, value in self.headers.items()}
         self._environment: Any = None
         self._host_adapter = HostAdapter()
@@ -123,7 +123,7 @@ class HostSession(Session):
         request = PreparedRequest()
         request.method = method
         request.headers = CaseInsensitiveDict({**self._base_headers, **headers})
-        request.url = _prepared(url)
+        request.url = _prepare_url(url)
         if params and ("?" in request.url or "#" in request.url):
             request.prepare_url(url, params)
         elif params:
@@ -139,13 +139,13 @@ class HostSession(Session):
 
 
 @lru_cache(maxsize=256)
-def _prepared(url: str) -> str:
+def _prepare_url(url: str) -> str:
     request = PreparedRequest()
     request.prepare_url(url, None)
     return request.url or ""
 
 
-def _keep_headers(request: PreparedRequest) -> PreparedRequest:
+def _add_no_credentials(request: PreparedRequest) -> PreparedRequest:
     return request
 
 

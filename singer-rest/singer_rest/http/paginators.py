@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 from msgspec import Struct
 
 from singer_rest.errors import TapError
-from singer_rest.http.request import json_body, json_members, lookup, with_member
+from singer_rest.http.request import decode_json_body, encode_json_body, value_at_path, with_property
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -81,7 +81,7 @@ class Paginator(ABC):
         """Whether the page before said that this one exists, so that an answer without content cannot be right."""
         return False
 
-    def restarted(self, request: Request, status: int) -> Request | None:  # noqa: ARG002
+    def restart_request(self, request: Request, status: int) -> Request | None:  # noqa: ARG002
         """The request that restarts the list. None if the status does not mean that the request has expired."""
         return None
 
@@ -128,8 +128,8 @@ class PageNumber(Paginator):
         if request.total_known or not items:
             return []
         total = contents.total if contents.total and contents.total <= MAX_TOTAL else None
-        number = int(value_of(request, self.param, self.location))
-        size = int(value_of(request, self.size_param, self.location) or self.size)
+        number = int(param_value(request, self.param, self.location))
+        size = int(param_value(request, self.size_param, self.location) or self.size)
         done = number - self.first + (len(items) if self.counts_items else 1)
         if total and number == self.first and len(items) < min(size, total):
             size = len(items)
@@ -188,10 +188,10 @@ class CursorParam(Paginator):
 
     def next_requests(self, request: Request, contents: PageContents) -> list[Request]:
         """The request for the next page, if the page says that there is one."""
-        more = lookup(contents.body, self.has_more) if self.has_more else None
+        more = value_at_path(contents.body, self.has_more) if self.has_more else None
         if self.has_more and (not more or more == "false"):
             return []
-        cursor = lookup(contents.body, self.path)
+        cursor = value_at_path(contents.body, self.path)
         if not (cursor or self.has_more):
             return []
         if type(cursor) is not int and not (isinstance(cursor, str) and cursor):
@@ -200,7 +200,7 @@ class CursorParam(Paginator):
 
     def is_announced(self, request: Request) -> bool:
         """Whether the request has a cursor."""
-        return value_of(request, self.param, self.location) is not None
+        return param_value(request, self.param, self.location) is not None
 
 
 @dataclass(frozen=True)
@@ -219,7 +219,7 @@ class PageToken(CursorParam):
     expired: frozenset[int] = EXPIRED
     max_restarts: int = 5
 
-    def restarted(self, request: Request, status: int) -> Request | None:
+    def restart_request(self, request: Request, status: int) -> Request | None:
         """The request without its token, if that has expired."""
         if status not in self.expired or request.restart_count >= self.max_restarts or not self.is_announced(request):
             return None
@@ -249,7 +249,7 @@ class NextLink(Paginator):
 
     def next_requests(self, request: Request, contents: PageContents) -> list[Request]:
         """The request for the next page, if the page has a link to it."""
-        href = lookup(contents.body, self.path)
+        href = value_at_path(contents.body, self.path)
         href = href.get("href") if isinstance(href, dict) else href
         if not href:
             return []
@@ -278,10 +278,10 @@ class NextLink(Paginator):
 def with_params(request: Request, values: Mapping[str, str | int | None], location: Location) -> Request:
     """A request with some parameters set, each in the place of the one that it replaces; None removes one."""
     if location == "json":
-        members = json_members(request.body)
+        members = decode_json_body(request.body)
         for name, value in values.items():
-            members = with_member(members, name, value)
-        return replace(request, body=json_body(members))
+            members = with_property(members, name, value)
+        return replace(request, body=encode_json_body(members))
     texts = {name: str(value) for name, value in values.items() if value is not None}
     params = [
         (name, texts.pop(name) if name in texts else value)
@@ -291,11 +291,13 @@ def with_params(request: Request, values: Mapping[str, str | int | None], locati
     return replace(request, params=(*params, *texts.items()))
 
 
-def value_of(request: Request, param: str | None, location: Location) -> Any:  # noqa: ANN401 - as the vendor wants it
+def param_value(request: Request, param: str | None, location: Location) -> Any:  # noqa: ANN401 - as the vendor wants it
     """The value of a request's parameter. None if it has none."""
     if param is None:
         return None
-    return lookup(json_members(request.body), param) if location == "json" else dict(request.params).get(param)
+    return (
+        value_at_path(decode_json_body(request.body), param) if location == "json" else dict(request.params).get(param)
+    )
 
 
 def _beginning(items: Sequence[Any]) -> int | None:

@@ -65,9 +65,9 @@ class Bucket:
         self.tokens = self.capacity
         self.filled_at = now
         self.paused_until = 0.0
-        self.answered_count = 0
+        self.response_count = 0
 
-    def wait(self, now: float) -> float:
+    def seconds_to_wait(self, now: float) -> float:
         """Seconds until a request may be sent; 0 if it may be sent now. Takes no token."""
         if now > self.filled_at:
             self.tokens = min(self.capacity, self.tokens + (now - self.filled_at) * self.per_second)
@@ -88,7 +88,7 @@ class Bucket:
             Seconds of a new pause; 0 if there is none or one has begun already.
         """
         replenish, burst, remaining, requested = (
-            _number(headers.get(f"x-ratelimit-{name}"))
+            _parse_number(headers.get(f"x-ratelimit-{name}"))
             for name in ("replenish-rate", "burst-capacity", "remaining", "requested-tokens")
         )
         cost = max(requested or 1.0, ROUNDING)  # of one request, in the gateway's tokens
@@ -101,14 +101,15 @@ class Bucket:
         if remaining is not None:
             self.tokens = min(self.tokens, remaining / cost)
         hourly, hourly_remaining = (
-            _number(headers.get(f"x-csod-{name}-urilevel")) for name in ("throttling-rate-limit", "requests-remaining")
+            _parse_number(headers.get(f"x-csod-{name}-urilevel"))
+            for name in ("throttling-rate-limit", "requests-remaining")
         )
         if hourly and SLOWEST_RATE <= hourly / 3660 <= FASTEST_RATE:
             # Its minutes start with the first request; including a burst, no minute may have one request too many.
             self.per_second = hourly / 3660
         if hourly_remaining is not None:
             self.tokens = min(self.tokens, hourly_remaining)
-        remaining_requests, reset = _number(headers.get("RateLimit-Remaining")), reset_after(headers)
+        remaining_requests, reset = _parse_number(headers.get("RateLimit-Remaining")), reset_after(headers)
         if remaining_requests is not None and remaining_requests >= 1:
             self.tokens = min(self.tokens, remaining_requests)
         elif remaining_requests is not None and reset and reset <= max_wait:
@@ -155,8 +156,8 @@ class RateLimiter:
         """
         with self._lock:
             now = self._clock()
-            buckets = self._buckets(endpoint, now)
-            wait = max((bucket.wait(now) for bucket in buckets), default=0.0)
+            buckets = self._buckets_for(endpoint, now)
+            wait = max((bucket.seconds_to_wait(now) for bucket in buckets), default=0.0)
             if not wait:
                 for bucket in buckets:
                     bucket.tokens -= 1
@@ -169,7 +170,7 @@ class RateLimiter:
             Both numbers by what shares the limit: the endpoint itself, a pattern of endpoints, or "" for all.
         """
         with self._lock:
-            own = self._endpoint(endpoint, self._clock())
+            own = self._endpoint_bucket(endpoint, self._clock())
             shared = {name: bucket for name, bucket in self._shared.items() if fnmatchcase(endpoint, name)}
             found = {**({endpoint: own} if own else {}), **shared, **({"": self._overall} if self._overall else {})}
             return {name: (bucket.per_second, bucket.capacity) for name, bucket in found.items()}
@@ -179,7 +180,7 @@ class RateLimiter:
         with self._lock:
             self.answered = True
             now = self._clock()
-            learning = self._learning(endpoint, now)
+            learning = self._learning_buckets(endpoint, now)
             pause = max((bucket.update(headers, now, self._max_wait) for bucket in learning), default=0.0)
         if pause >= LONG_WAIT:
             logger.info("%s: the vendor's rate limit is used up; continuing in %.0f s", endpoint, pause)
@@ -188,44 +189,46 @@ class RateLimiter:
         """Seconds until the vendor accepts requests to an endpoint again; 0 if it does."""
         with self._lock:
             now = self._clock()
-            return max((0.0, *(bucket.paused_until - now for bucket in self._buckets(endpoint, now))))
+            return max((0.0, *(bucket.paused_until - now for bucket in self._buckets_for(endpoint, now))))
 
-    def record_answer(self, endpoint: str) -> None:
+    def count_response(self, endpoint: str) -> None:
         """Counts a request to an endpoint that has been answered, and was not throttled."""
         with self._lock:
-            for bucket in self._buckets(endpoint, self._clock()):
-                bucket.answered_count += 1
+            for bucket in self._buckets_for(endpoint, self._clock()):
+                bucket.response_count += 1
 
-    def answered_count(self, endpoint: str) -> int:
+    def response_count(self, endpoint: str) -> int:
         """Number of requests that have been answered under the limits that pause an endpoint."""
         with self._lock:
             now = self._clock()
-            return sum(bucket.answered_count for bucket in self._buckets(endpoint, now) if bucket.paused_until > now)
+            return sum(
+                bucket.response_count for bucket in self._buckets_for(endpoint, now) if bucket.paused_until > now
+            )
 
     def pause(self, endpoint: str, seconds: float) -> None:
         """Pauses an endpoint, and those that share its limit, because the vendor asked for it."""
         with self._lock:
             now = self._clock()
-            if not self._learning(endpoint, now):
+            if not self._learning_buckets(endpoint, now):
                 self._endpoints[endpoint] = Bucket(RateLimit(1e6), now)
-            for bucket in self._learning(endpoint, now):
+            for bucket in self._learning_buckets(endpoint, now):
                 bucket.paused_until = max(bucket.paused_until, now + seconds)
                 # The bucket is empty and fills again after the pause.
                 bucket.tokens, bucket.filled_at = 1.0, bucket.paused_until
 
-    def _buckets(self, endpoint: str, now: float) -> list[Bucket]:
-        own = self._endpoint(endpoint, now)
+    def _buckets_for(self, endpoint: str, now: float) -> list[Bucket]:
+        own = self._endpoint_bucket(endpoint, now)
         return [bucket for bucket in (own, *self._shared_by(endpoint), self._overall) if bucket]
 
-    def _learning(self, endpoint: str, now: float) -> list[Bucket]:
+    def _learning_buckets(self, endpoint: str, now: float) -> list[Bucket]:
         """The limits that a response of the endpoint describes: its own, otherwise the shared ones."""
-        own = self._endpoint(endpoint, now)
+        own = self._endpoint_bucket(endpoint, now)
         return [own] if own else self._shared_by(endpoint)
 
     def _shared_by(self, endpoint: str) -> list[Bucket]:
         return [bucket for pattern, bucket in self._shared.items() if fnmatchcase(endpoint, pattern)]
 
-    def _endpoint(self, endpoint: str, now: float) -> Bucket | None:
+    def _endpoint_bucket(self, endpoint: str, now: float) -> Bucket | None:
         if endpoint not in self._endpoints:
             rate = self._rates.get(endpoint, self._rates.get(""))
             if rate is None:
@@ -248,22 +251,22 @@ def retry_after(headers: Mapping[str, str], now: Callable[[], float] = time.time
     value = headers.get("Retry-After")
     if value is None:
         return None
-    number = _number(value, maximum=math.inf)
+    number = _parse_number(value, maximum=math.inf)
     if number is not None:
-        return _seconds(number, now)
+        return _parse_seconds(number, now)
     try:
-        return _plausible_wait(times.http_date(value).timestamp() - now())
+        return _plausible_wait(times.parse_http_date(value).timestamp() - now())
     except Exception:  # noqa: BLE001 - the date parser raises errors of many types, and no header may end a run
         return None
 
 
 def reset_after(headers: Mapping[str, str], now: Callable[[], float] = time.time) -> float | None:
     """Seconds until the time in a ``RateLimit-Reset`` header. None as for `retry_after`."""
-    number = _number(headers.get("RateLimit-Reset"), maximum=math.inf)
-    return None if number is None else _seconds(number, now)
+    number = _parse_number(headers.get("RateLimit-Reset"), maximum=math.inf)
+    return None if number is None else _parse_seconds(number, now)
 
 
-def _seconds(number: float, now: Callable[[], float]) -> float | None:
+def _parse_seconds(number: float, now: Callable[[], float]) -> float | None:
     """Converts a number of seconds, or the timestamp at which the wait ends, to seconds."""
     if number >= EPOCH:
         return _plausible_wait((number / 1000 if number >= EPOCH_MILLISECONDS else number) - now())
@@ -275,7 +278,7 @@ def _plausible_wait(seconds: float) -> float | None:
     return max(0.0, seconds) if -YEAR <= seconds <= YEAR else None
 
 
-def _number(value: str | None, maximum: float = MAX_REQUESTS) -> float | None:
+def _parse_number(value: str | None, maximum: float = MAX_REQUESTS) -> float | None:
     """Parses the number in a header. None: there is no plausible one."""
     try:
         number = float(value) if value is not None else math.nan

@@ -60,7 +60,7 @@ class Request:
     body: bytes | None = None
 
 
-def query(*params: Params) -> tuple[tuple[str, str], ...]:
+def merge_params(*params: Params) -> tuple[tuple[str, str], ...]:
     """Merges query parameters, in order. A later value replaces an earlier one."""
     merged = {name: values for part in params for name, values in part.items()}
     return tuple(
@@ -68,17 +68,17 @@ def query(*params: Params) -> tuple[tuple[str, str], ...]:
     )
 
 
-def json_body(members: Mapping[str, Any]) -> bytes:
+def encode_json_body(members: Mapping[str, Any]) -> bytes:
     """Encodes a JSON body. Equal members give equal bytes, so that equal requests compare equal."""
     return json.dumps(members, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
 
 
-def json_members(body: bytes | None) -> dict[str, Any]:
+def decode_json_body(body: bytes | None) -> dict[str, Any]:
     """Decodes the members of a request's JSON body."""
     return dict(json.loads(body)) if body else {}
 
 
-def with_member(members: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:  # noqa: ANN401
+def with_property(members: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:  # noqa: ANN401
     """Returns members with one of them set. None removes it.
 
     Args:
@@ -89,12 +89,12 @@ def with_member(members: Mapping[str, Any], path: str, value: Any) -> dict[str, 
     name, _, rest = path.partition(".")
     if rest:
         inner = members.get(name)
-        return {**members, name: with_member(inner if isinstance(inner, dict) else {}, rest, value)}
+        return {**members, name: with_property(inner if isinstance(inner, dict) else {}, rest, value)}
     others = {other: kept for other, kept in members.items() if other != name}
     return others if value is None else {**others, name: value}
 
 
-def lookup(body: Any, path: str) -> Any:  # noqa: ANN401 - whatever the vendor sent
+def value_at_path(body: Any, path: str) -> Any:  # noqa: ANN401 - whatever the vendor sent
     """Returns the value at a path such as ``meta.end_cursor``. An empty path returns the body, a missing one None."""
     if not path:
         return body
@@ -128,21 +128,21 @@ class Reply:
             ValueError: If the body is not JSON.
         """
         try:
-            return _decoded(self.body)
+            return _decode_json(self.body)
         except RecursionError:
-            return _decoded(nesting.shallow(self.body.decode(json.detect_encoding(self.body), "surrogatepass")))
+            return _decode_json(nesting.limit_depth(self.body.decode(json.detect_encoding(self.body), "surrogatepass")))
 
 
-def _decoded(body: bytes | str) -> Any:  # noqa: ANN401 - whatever the vendor sent
+def _decode_json(body: bytes | str) -> Any:  # noqa: ANN401 - whatever the vendor sent
     try:
         return DECODER.decode(body)
     except (msgspec.DecodeError, ValueError, ArithmeticError):
         # The standard library also accepts invalid JSON such as half a surrogate pair. NaN and the like stay text: as
         # numbers they would be written as null.
-        return json.loads(body, parse_float=_fraction, parse_int=_whole, parse_constant=str)
+        return json.loads(body, parse_float=_parse_fraction, parse_int=_parse_integer, parse_constant=str)
 
 
-def _fraction(digits: str) -> Decimal | str:
+def _parse_fraction(digits: str) -> Decimal | str:
     """Parses a number with a fraction or an exponent. One that is out of range stays text."""
     try:
         return Decimal(digits)
@@ -150,6 +150,6 @@ def _fraction(digits: str) -> Decimal | str:
         return digits
 
 
-def _whole(digits: str) -> int | str:
+def _parse_integer(digits: str) -> int | str:
     """Parses an integer. One with too many digits stays text."""
     return int(digits) if len(digits) <= MAX_DIGITS else digits

@@ -82,7 +82,7 @@ class RetryPolicy:
         self._max_wait = max_wait
         self._clock = clock
 
-    def delay(self, attempts: Attempts, retry: RetryableError, elapsed: float, max_attempts: int) -> float:
+    def next_delay(self, attempts: Attempts, retry: RetryableError, elapsed: float, max_attempts: int) -> float:
         """Records a failed attempt.
 
         Args:
@@ -115,7 +115,7 @@ class RetryPolicy:
             )
         return delay
 
-    def delayed_by_limit(self, attempts: Attempts, seconds: float) -> None:
+    def record_limit_delay(self, attempts: Attempts, seconds: float) -> None:
         """Records that a pause asked for by the vendor delays a request before it is sent.
 
         Args:

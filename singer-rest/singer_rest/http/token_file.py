@@ -22,7 +22,7 @@ from singer_rest.errors import RunError
 from singer_rest.http.auth import EXPIRY_MARGIN, Authenticator, Token
 from singer_rest.http.rate_limits import LONG_WAIT, MAX_WAIT
 from singer_rest.http.retries import FIRST_DELAY, remaining_budget, time_budget
-from singer_rest.http.token_requests import until_granted
+from singer_rest.http.token_requests import request_token_with_retries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,7 +40,7 @@ RESERVED_BYTES = 16 * 1024
 
 
 @dataclass(frozen=True, repr=False)  # a token must not appear in a log
-class Grant:
+class TokenGrant:
     """The response of a token endpoint to a refresh token.
 
     Args:
@@ -54,7 +54,7 @@ class Grant:
     refresh_token: str | None = None
 
 
-class Chain(msgspec.Struct, frozen=True):
+class TokenChain(msgspec.Struct, frozen=True):
     """The current state of a chain of refresh tokens.
 
     Args:
@@ -75,7 +75,7 @@ class Chain(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         """Hides the tokens."""
-        return "Chain(...)"
+        return "TokenChain(...)"
 
 
 class TokenFile:
@@ -90,7 +90,7 @@ class TokenFile:
         self._temporary = Path(f"{path}.next")
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def hold_lock(self) -> Iterator[None]:
         """Locks the file against other processes.
 
         Raises:
@@ -115,23 +115,25 @@ class TokenFile:
         finally:
             lock.release()
 
-    def read(self) -> Chain | None:
+    def read(self) -> TokenChain | None:
         """Returns the chain. None: there is none yet.
 
         Raises:
             RunError: If the file cannot be read.
         """
         with suppress(OSError, msgspec.DecodeError):
-            msgspec.json.decode(self._temporary.read_bytes(), type=Chain)
+            msgspec.json.decode(self._temporary.read_bytes(), type=TokenChain)
             self._temporary.replace(self.path)  # a run was killed between writing and renaming it
         try:
-            return msgspec.json.decode(self.path.read_bytes(), type=Chain)
+            return msgspec.json.decode(self.path.read_bytes(), type=TokenChain)
         except FileNotFoundError:
             return None
         except (OSError, msgspec.DecodeError):
             raise RunError("The token file cannot be read. Remove it, and log in again.") from None
 
-    def exchanged(self, exchange: Callable[[], Grant], chain: Callable[[Grant], Chain]) -> Grant:
+    def exchange_and_save(
+        self, exchange: Callable[[], TokenGrant], make_chain: Callable[[TokenGrant], TokenChain]
+    ) -> TokenGrant:
         """Reserves disk space for the next chain, then requests it and replaces the old one.
 
         Between the vendor's response and the write, the new tokens exist only in this process. So nothing else is done
@@ -139,7 +141,7 @@ class TokenFile:
 
         Args:
             exchange: Requests the tokens from the vendor.
-            chain: Makes the chain from them.
+            make_chain: Makes the chain from the tokens.
 
         Raises:
             RunError: If there is no disk space (nothing is lost), or if writing fails after the tokens were issued.
@@ -148,7 +150,7 @@ class TokenFile:
         with _exchange_lock, self._reserved_file() as reserved:
             grant = exchange()
             try:
-                reserved.write(msgspec.json.encode(chain(grant)))  # the spaces after it are valid JSON
+                reserved.write(msgspec.json.encode(make_chain(grant)))  # the spaces after it are valid JSON
                 os.fsync(reserved.fileno())
                 reserved.close()
                 self._temporary.replace(self.path)
@@ -207,13 +209,13 @@ def _wait_for_exchange() -> None:
         _exchange_lock.release()
 
 
-def keep_login(
+def save_login(
     file: TokenFile,
-    exchange: Callable[[], Grant],
+    exchange: Callable[[], TokenGrant],
     configured: str | None,
     issuer: str = "",
     now: Callable[[], float] = time.time,
-) -> Chain:
+) -> TokenChain:
     """Saves the tokens of a login, replacing whatever is in the file.
 
     The login takes precedence over the configured refresh token: the given one or, if the login did not know the
@@ -230,15 +232,15 @@ def keep_login(
         RunError: If the file cannot be written.
         Exception: What `exchange` raises; the file is unchanged.
     """
-    with file.locked():
+    with file.hold_lock():
         try:
             previous = file.read()
         except RunError:
             previous = None  # the login repairs it
 
-        def chain(grant: Grant) -> Chain:
-            return Chain(
-                began_with=_hash(configured) or (previous.began_with if previous else ""),
+        def make_chain(grant: TokenGrant) -> TokenChain:
+            return TokenChain(
+                began_with=_hash_token(configured) or (previous.began_with if previous else ""),
                 refresh_token=grant.refresh_token or "",
                 obtained_at=now(),
                 access_token=grant.access_token,
@@ -246,7 +248,7 @@ def keep_login(
                 issuer=issuer,
             )
 
-        return chain(file.exchanged(exchange, chain))
+        return make_chain(file.exchange_and_save(exchange, make_chain))
 
 
 class RefreshingAuthenticator(Authenticator):
@@ -281,7 +283,7 @@ class RefreshingAuthenticator(Authenticator):
         self._used_token = ""
 
     @abstractmethod
-    def exchange(self, chain: Chain) -> Grant:
+    def exchange_refresh_token(self, chain: TokenChain) -> TokenGrant:
         """Requests an access token once, with the chain's refresh token.
 
         Raises:
@@ -290,7 +292,7 @@ class RefreshingAuthenticator(Authenticator):
         """
 
     @abstractmethod
-    def login_required(self) -> RunError:
+    def login_error(self) -> RunError:
         """The error if there is no token or no valid one."""
 
     def confirm_access_token(self, token: Token) -> Token:
@@ -302,25 +304,25 @@ class RefreshingAuthenticator(Authenticator):
             RunError: If it is not.
         """
         if token.value == self._used_token:
-            raise self.login_required()
+            raise self.login_error()
         self._used_token = token.value
         return token
 
     def request_token(self) -> Token:
         """Returns the valid access token, or uses the refresh token to get one."""
         # Between attempts other runs may lock the file and renew the token.
-        chain, token = until_granted(self._try_request_token, self._first_delay, self._max_wait)
+        chain, token = request_token_with_retries(self._try_request_token, self._first_delay, self._max_wait)
         if token:
             return token
         seconds_left = self._seconds_left(chain)
         if seconds_left <= 0:
-            raise self.login_required()
+            raise self.login_error()
         return self.confirm_access_token(Token(chain.access_token, seconds_left))
 
-    def _try_request_token(self) -> tuple[Chain, Token | None]:
+    def _try_request_token(self) -> tuple[TokenChain, Token | None]:
         """Tries once to get a token. None: there is no refresh token to get one with."""
-        with self._file.locked():
-            chain = self._chain()
+        with self._file.hold_lock():
+            chain = self._current_chain()
             if not chain.refresh_token:
                 return chain, None
             seconds_left = self._seconds_left(chain)
@@ -329,12 +331,14 @@ class RefreshingAuthenticator(Authenticator):
                 self._used_token = chain.access_token
                 return chain, Token(chain.access_token, seconds_left)
             with time_budget(min(EXCHANGE_SECONDS, remaining_budget())):
-                grant = self._file.exchanged(lambda: self.exchange(chain), lambda grant: self._next_chain(chain, grant))
+                grant = self._file.exchange_and_save(
+                    lambda: self.exchange_refresh_token(chain), lambda grant: self._next_chain(chain, grant)
+                )
         self._used_token = grant.access_token
         return chain, Token(grant.access_token, math.inf if grant.lifetime is None else grant.lifetime)
 
-    def _next_chain(self, chain: Chain, grant: Grant) -> Chain:
-        return Chain(
+    def _next_chain(self, chain: TokenChain, grant: TokenGrant) -> TokenChain:
+        return TokenChain(
             began_with=chain.began_with,
             refresh_token=grant.refresh_token or chain.refresh_token,
             obtained_at=self._now() if grant.refresh_token else chain.obtained_at,
@@ -343,27 +347,27 @@ class RefreshingAuthenticator(Authenticator):
             issuer=self._issuer,
         )
 
-    def _seconds_left(self, chain: Chain) -> float:
+    def _seconds_left(self, chain: TokenChain) -> float:
         return math.inf if chain.expires_at is None else chain.expires_at - self._now()
 
-    def _chain(self) -> Chain:
+    def _current_chain(self) -> TokenChain:
         chain = self._file.read()
         if chain and chain.issuer != self._issuer:
             raise RunError(
                 "The token file holds tokens of another host or application. Set a separate `token_file` for each, or "
                 "log in again."
             )
-        began_with = _hash(self._configured)
+        began_with = _hash_token(self._configured)
         if chain and (not began_with or chain.began_with == began_with):
             return chain
         if not self._configured:
-            raise self.login_required()
-        return Chain(began_with, self._configured, self._now(), issuer=self._issuer)
+            raise self.login_error()
+        return TokenChain(began_with, self._configured, self._now(), issuer=self._issuer)
 
 
-def _hash(configured: str | None) -> str:
+def _hash_token(configured: str | None) -> str:
     return hashlib.sha256(configured.encode()).hexdigest() if configured else ""
 
 
-def _expires_at(grant: Grant, now: float) -> float | None:
+def _expires_at(grant: TokenGrant, now: float) -> float | None:
     return None if grant.lifetime is None else now + grant.lifetime

@@ -23,7 +23,7 @@ DEFAULT_LIFETIME = 3600.0
 """Default lifetime in seconds of a token whose response does not state it."""
 
 
-def lifetime(seconds: Any) -> float:  # noqa: ANN401 - a number, a text, or nothing
+def parse_lifetime(seconds: Any) -> float:  # noqa: ANN401 - a number, a text, or nothing
     """Returns the lifetime in seconds that a token's response states, or the default if it is implausible."""
     try:
         number = float(seconds)
@@ -47,10 +47,10 @@ def post_for_token(transport: Transport, path: str, first_delay: float, **kwargs
     Raises:
         RunError: If there is none.
     """
-    return until_granted(lambda: transport.post(path, **kwargs), first_delay, transport.max_wait)
+    return request_token_with_retries(lambda: transport.post(path, **kwargs), first_delay, transport.max_wait)
 
 
-def until_granted(ask: Callable[[], T], first_delay: float, max_wait: float = MAX_WAIT) -> T:
+def request_token_with_retries(ask: Callable[[], T], first_delay: float, max_wait: float = MAX_WAIT) -> T:
     """Requests a token until there is an answer.
 
     Args:
@@ -62,7 +62,7 @@ def until_granted(ask: Callable[[], T], first_delay: float, max_wait: float = MA
         RunError: If there is no answer.
     """
     try:
-        return until_answered(ask, first_delay, max_wait)
+        return send_with_retries(ask, first_delay, max_wait)
     except RetryableError as retry:
         advice = (
             "Run again later, or raise `max_wait`."
@@ -72,7 +72,7 @@ def until_granted(ask: Callable[[], T], first_delay: float, max_wait: float = MA
         raise RunError(f"The vendor did not issue a token ({retry.reason}). {advice}") from None
 
 
-def until_answered(
+def send_with_retries(
     send: Callable[[], T], first_delay: float, max_wait: float = MAX_WAIT, what: str = "the token request"
 ) -> T:
     """Sends a request of the authenticator until it is answered. The scheduler does not retry these.
@@ -94,7 +94,7 @@ def until_answered(
                 return send()
         except RetryableError as retry:
             try:
-                delay = policy.delay(attempts, retry, time.monotonic() - started, MAX_TOKEN_ATTEMPTS)
+                delay = policy.next_delay(attempts, retry, time.monotonic() - started, MAX_TOKEN_ATTEMPTS)
             except RetriesExhaustedError as exhausted:
                 raise (RetryableError(f"it {exhausted}", throttled=True) if exhausted.limited else retry) from None
             if delay >= LONG_WAIT:

@@ -14,12 +14,12 @@ import requests
 from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 
 from singer_rest.errors import RetryableError, RunError, TapError
-from singer_rest.http.connections import HostSession, ending_by
+from singer_rest.http.connections import HostSession, limit_reads
 from singer_rest.http.headers import check_sendable
 from singer_rest.http.rate_limits import MAX_WAIT, RateLimiter, reset_after, retry_after
 from singer_rest.http.request import Reply, Request
 from singer_rest.http.retries import remaining_budget
-from singer_rest.http.unpacking import ENCODINGS, InvalidBodyError, UnknownEncodingError, decompress
+from singer_rest.http.unpacking import ENCODINGS, InvalidBodyError, UnknownEncodingError, decompress_body
 from singer_rest.http.vendor_clock import VendorClock
 
 if TYPE_CHECKING:
@@ -111,9 +111,11 @@ class Transport:
             return self.send_once(request, {})
         token = authenticator.token()
         reply = self.send_once(request, authenticator.headers(token))
-        if reply.status in authenticator.refusals and (renewed := authenticator.renew(request.endpoint, token)):
+        if reply.status in authenticator.rejection_statuses and (
+            renewed := authenticator.renew_token(request.endpoint, token)
+        ):
             reply = self.send_once(request, authenticator.headers(renewed))
-            if reply.status in authenticator.refusals:
+            if reply.status in authenticator.rejection_statuses:
                 authenticator.record_fresh_token_rejected(request.endpoint)
         if reply.status < HTTPStatus.BAD_REQUEST:
             authenticator.record_accepted(request.endpoint)
@@ -137,12 +139,12 @@ class Transport:
                 headers={**headers, **content_type, **dict(request.headers)},
             )
         except _RetryableStatusError as retry:
-            self._observe(request, retry.reply)
+            self._notify_observer(request, retry.reply)
             raise
-        self._observe(request, reply)
+        self._notify_observer(request, reply)
         return reply
 
-    def _observe(self, request: Request, reply: Reply) -> None:
+    def _notify_observer(self, request: Request, reply: Reply) -> None:
         if self._observer:
             self._observer(request, reply)
 
@@ -160,15 +162,19 @@ class Transport:
         seconds = min(TIMEOUTS_PER_ANSWER * self._timeout, remaining_budget())
         if seconds <= 0:
             raise RetryableError(TIMEOUT_REASON, slow=True)
-        with ending_by(time.monotonic() + seconds):
-            response = self._answer(method, path, endpoint, min(self._timeout, seconds), kwargs)
+        with limit_reads(time.monotonic() + seconds):
+            response = self._send_to_host(method, path, endpoint, min(self._timeout, seconds), kwargs)
             self.server_time = response.headers.get("Date", ""), datetime.now(timezone.utc)
             self.vendor_clock.observe(response.headers)
             self.rate_limiter.update(endpoint, response.headers)
             _raise_for_retry(response)
-            body = _body(response)
+            body = _read_body(response)
         try:
-            body = decompress(body, response.headers.get("Content-Encoding") or "") if body else _empty(response)
+            body = (
+                decompress_body(body, response.headers.get("Content-Encoding") or "")
+                if body
+                else _check_empty_body(response)
+            )
         except InvalidBodyError as error:
             raise RetryableError(str(error), broken=True) from None
         except UnknownEncodingError:
@@ -178,11 +184,11 @@ class Transport:
             ) from None
         return Reply(response.status, response.headers, body, datetime.now(timezone.utc))
 
-    def _answer(
+    def _send_to_host(
         self, method: str, path: str, endpoint: str, timeout: float, kwargs: dict[str, Any]
     ) -> BaseHTTPResponse:
         self.rate_limiter.activity.add_request()
-        session, url, timeouts = self._session(), self.api_url + path, (min(timeout, CONNECT_SECONDS), timeout)
+        session, url, timeouts = self._thread_session(), self.api_url + path, (min(timeout, CONNECT_SECONDS), timeout)
         try:
             # A redirect could send the token to another host, or lead to a login page.
             if kwargs.keys() == BASIC_REQUEST_ARGS and not self._public:
@@ -191,11 +197,11 @@ class Transport:
                 method, url, timeout=timeouts, allow_redirects=self._public, stream=True, **kwargs
             )
         except (requests.RequestException, HTTPError, ValueError, OSError) as error:
-            raise _explained(error, endpoint) from None
+            raise _error_without_response(error, endpoint) from None
         raw: BaseHTTPResponse = response.raw
         return raw
 
-    def _session(self) -> HostSession:
+    def _thread_session(self) -> HostSession:
         session: HostSession | None = getattr(self._local, "session", None)
         if session is None:
             session = HostSession({**self._headers, "Accept-Encoding": ", ".join(ENCODINGS)})
@@ -203,7 +209,7 @@ class Transport:
         return session
 
 
-def _explained(error: Exception, endpoint: str) -> Exception:
+def _error_without_response(error: Exception, endpoint: str) -> Exception:
     """Returns the error to raise for a request without a response."""
     if isinstance(error, requests.exceptions.SSLError):
         return RunError(
@@ -227,7 +233,7 @@ def _explained(error: Exception, endpoint: str) -> Exception:
     )
 
 
-def _body(response: BaseHTTPResponse) -> bytes:
+def _read_body(response: BaseHTTPResponse) -> bytes:
     """Reads the whole body, as it was sent. The connection can be reused only after that.
 
     Raises:
@@ -245,7 +251,7 @@ def _body(response: BaseHTTPResponse) -> bytes:
     return b"".join(parts)
 
 
-def _empty(response: BaseHTTPResponse) -> bytes:
+def _check_empty_body(response: BaseHTTPResponse) -> bytes:
     """Returns an empty body.
 
     Raises:
@@ -274,5 +280,5 @@ def _raise_for_retry(response: BaseHTTPResponse) -> None:
         return
     retry.reply = Reply(status, response.headers, b"", datetime.now(timezone.utc))
     with suppress(RetryableError):  # the status is enough, even if the body is incomplete
-        _body(response)
+        _read_body(response)
     raise retry

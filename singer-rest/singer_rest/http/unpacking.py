@@ -24,7 +24,7 @@ class UnknownEncodingError(Exception):
     """A body with an unsupported content encoding."""
 
 
-def decompress(body: bytes, encoding: str) -> bytes:
+def decompress_body(body: bytes, encoding: str) -> bytes:
     """Decompresses a body.
 
     Args:

@@ -23,7 +23,7 @@ class VendorClock:
     def observe(self, headers: Mapping[str, str]) -> None:
         """Reads the date of a response that has just arrived. The smallest difference counts: others include waits."""
         try:
-            ahead = datetime.now(timezone.utc) - times.http_date(headers.get("Date", ""))
+            ahead = datetime.now(timezone.utc) - times.parse_http_date(headers.get("Date", ""))
         except Exception:  # noqa: BLE001 - the date parser raises errors of many types, and no header may end a run
             return
         self._ahead = ahead if self._ahead is None else min(self._ahead, ahead)

@@ -145,7 +145,7 @@ class Coercion:
         return coerce
 
 
-def coercer(schema: Schema) -> Coercer:
+def make_coercer(schema: Schema) -> Coercer:
     """Returns what converts a value to a schema's type, for values outside of columns. Others are left unchanged."""
     convert = Coercion(checks_names=False).of(schema)
 

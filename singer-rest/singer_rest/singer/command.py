@@ -18,7 +18,7 @@ from singer_sdk.helpers._util import load_json
 from singer_sdk.plugin_base import SingerCommand
 from singer_sdk.singerlib import Catalog
 
-from singer_rest.errors import RunError, explain, output_sentence
+from singer_rest.errors import RunError, describe_error, output_sentence
 from singer_rest.singer.memory import reduce_gc_frequency, use_single_malloc_arena
 
 if TYPE_CHECKING:
@@ -40,9 +40,9 @@ class Command(SingerCommand):
                 raise
             sentences = [output_sentence(error)]
         except ConfigValidationError as error:
-            sentences = error.errors or [explain(error)]
+            sentences = error.errors or [describe_error(error)]
         except Exception as error:  # noqa: BLE001 - the last chance to report it as a sentence
-            sentences = [explain(error)]
+            sentences = [describe_error(error)]
         for text in sentences:
             self.logger.error("%s", text)
         _flush_stdout()
@@ -78,7 +78,7 @@ class CommandTap(Tap):
     """Records responses, if the command line says so."""
 
     @abstractmethod
-    def report(self, kind: ReportKind, state: dict[str, Any]) -> Report:
+    def make_report(self, kind: ReportKind, state: dict[str, Any]) -> Report:
         """Creates a report."""
 
     @classmethod
@@ -198,7 +198,7 @@ class CommandTap(Tap):
             parse_env_config=kwargs["config"].parse_env,
             setup_mapper=False,  # the report says why the streams cannot be discovered
         )
-        report = tap.report(kind, load_json(state.read()) if state else {})
+        report = tap.make_report(kind, load_json(state.read()) if state else {})
         click.echo(json.dumps(report.content, indent=2) if kwargs["about_format"] else report.text)
         sys.exit(0 if report.succeeded else 1)
 

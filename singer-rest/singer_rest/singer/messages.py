@@ -45,7 +45,7 @@ def encode(value: object) -> bytes:
         # A lone surrogate cannot be encoded as UTF-8, but can be escaped.
         return serialize_json(value).encode()
     except RecursionError:
-        return nesting.shallow(nesting.dump(value, encode)).encode()
+        return nesting.limit_depth(nesting.dump(value, encode)).encode()
 
 
 def encode_lines(records: Sequence[Record]) -> bytes:

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from singer_rest.errors import RunError, TapError, explain
+from singer_rest.errors import RunError, TapError, describe_error
 from singer_rest.singer.progress import Progress
 from singer_rest.singer.sync import StreamTap, SyncedStream
 
@@ -99,7 +99,7 @@ class SyncingTap(StreamTap):
         except RunError:
             raise
         except Exception as error:  # noqa: BLE001 - the other streams go on
-            self.logger.error("%s", explain(error))  # noqa: TRY400 - no traceback: it may hold records
+            self.logger.error("%s", describe_error(error))  # noqa: TRY400 - no traceback: it may hold records
             failed.append(stream.name)
         finally:
             self._unfinished.pop(stream.name)

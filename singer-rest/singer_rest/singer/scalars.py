@@ -106,7 +106,7 @@ def _date(value: str) -> Any:  # noqa: ANN401
     if not value:
         return None
     try:
-        found = times.read(value)
+        found = times.parse_with_offset(value)
     except ValueError:
         return NOT_COERCIBLE
     return found.date().isoformat() if found.time() == MIDNIGHT else NOT_COERCIBLE
@@ -119,7 +119,7 @@ def timestamp(value: Any) -> Any:  # noqa: ANN401
     if UTC.fullmatch(value) and (value[8:10] < "29" or _date(value[:10]) is not NOT_COERCIBLE):
         return value
     try:
-        return times.text(times.parse(value.strip())) if value.strip() else None
+        return times.format_utc(times.parse(value.strip())) if value.strip() else None
     except ValueError:
         return NOT_COERCIBLE
 
@@ -133,7 +133,7 @@ def local_time(value: Any) -> Any:  # noqa: ANN401
     if not value.strip():
         return None
     try:
-        found = times.read(value.strip())
+        found = times.parse_with_offset(value.strip())
     except ValueError:
         return NOT_COERCIBLE
     return NOT_COERCIBLE if found.tzinfo else found.isoformat()

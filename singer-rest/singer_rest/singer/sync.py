@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from singer_sdk.mapper import SameRecordTransform
 
 from singer_rest.errors import AccessDeniedError, TapError
-from singer_rest.fetch.answers import OF_PARENT
+from singer_rest.fetch.meanings import OF_PARENT
 from singer_rest.fetch.page import FittedRecords
 from singer_rest.singer.batch_files import BatchFiles
 from singer_rest.singer.command import CommandTap
@@ -197,7 +197,7 @@ class SyncedStream(CompletedStream):
             write_messages: Whether to write the messages, too.
         """
         fetcher = self._tap.fetcher_of(self)
-        for records in fetcher.arrived(self._read_pages(fetcher, write_messages=write_messages)):
+        for records in fetcher.read_blocking(self._read_pages(fetcher, write_messages=write_messages)):
             yield from records
 
     def _write_batches(self, fetcher: Fetcher, config: BatchConfig) -> Generator[bool | None]:
@@ -250,7 +250,7 @@ class SyncedStream(CompletedStream):
             flush()
             self._finish(write_messages=write_messages)
         finally:
-            self._requests = fetcher.requests(self.name)
+            self._requests = fetcher.request_count(self.name)
             self._tap.release(fetcher)
 
     def _save_progress(self, page: Page, state: dict[str, Any]) -> bool:

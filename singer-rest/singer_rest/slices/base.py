@@ -89,11 +89,11 @@ class Slices(ABC):
         A None in between means that the next slice is not known yet; the caller asks again later.
         """
 
-    def start(self, window: Window) -> datetime | None:  # noqa: ARG002
+    def first_timestamp(self, window: Window) -> datetime | None:  # noqa: ARG002
         """The earliest timestamp that the slices of a window cover. None: unbounded."""
         return None
 
-    def end(self, window: Window) -> datetime | None:  # noqa: ARG002
+    def last_timestamp(self, window: Window) -> datetime | None:  # noqa: ARG002
         """The latest timestamp that the slices of a window cover. None: unbounded."""
         return None
 

@@ -27,7 +27,7 @@ class ById(ABC):
         """The maximum number of ids per request."""
 
     @abstractmethod
-    def slice(self, ids: Sequence[str]) -> Slice:
+    def make_slice(self, ids: Sequence[str]) -> Slice:
         """Returns the slice with the records of some ids.
 
         Raises:
@@ -49,7 +49,7 @@ class IdsParam(ById):
     separator: str | None = None
     size: int = IDS_PER_REQUEST
 
-    def slice(self, ids: Sequence[str]) -> Slice:
+    def make_slice(self, ids: Sequence[str]) -> Slice:
         """Returns the slice with the records of some ids."""
         params: Params = {self.name: tuple(ids) if self.separator is None else self.separator.join(ids)}
         return Slice(params=params)
@@ -66,7 +66,7 @@ class RecordPath(ById):
     path: str
     size = 1
 
-    def slice(self, ids: Sequence[str]) -> Slice:
+    def make_slice(self, ids: Sequence[str]) -> Slice:
         """Returns the slice with the record of one id."""
         return Slice(path={"id": quote(ids[0], safe="")})
 
@@ -86,7 +86,7 @@ class RecordIds(Slices):
 
     def __init__(self, ids: Sequence[str], by_id: ById) -> None:
         self.count = len(ids)
-        self._slices = [by_id.slice(ids[start : start + by_id.size]) for start in range(0, len(ids), by_id.size)]
+        self._slices = [by_id.make_slice(ids[start : start + by_id.size]) for start in range(0, len(ids), by_id.size)]
 
     def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:  # noqa: ARG002
         """Yields the slices."""

@@ -73,13 +73,13 @@ class Product(Slices):
         """The fields that either of them needs."""
         return {**self.outer.parent_fields(parent), **self.inner.parent_fields(parent)}
 
-    def start(self, window: Window) -> datetime | None:
+    def first_timestamp(self, window: Window) -> datetime | None:
         """The earliest timestamp that the slices of a window cover."""
-        return self.outer.start(window) or self.inner.start(window)
+        return self.outer.first_timestamp(window) or self.inner.first_timestamp(window)
 
-    def end(self, window: Window) -> datetime | None:
+    def last_timestamp(self, window: Window) -> datetime | None:
         """The latest timestamp that the slices of a window cover."""
-        return self.outer.end(window) or self.inner.end(window)
+        return self.outer.last_timestamp(window) or self.inner.last_timestamp(window)
 
     def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:
         """Yields the inner slices for each outer slice."""

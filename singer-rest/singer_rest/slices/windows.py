@@ -46,18 +46,18 @@ class Months(Slices):
         self.column = column
         self.years_back = years_back
 
-    def start(self, window: Window) -> datetime:
+    def first_timestamp(self, window: Window) -> datetime:
         """The first day of the first month."""
         return _start(window, self.years_back).start_of("month")
 
-    def end(self, window: Window) -> datetime:
+    def last_timestamp(self, window: Window) -> datetime:
         """The end of the last month."""
         return pendulum.instance(window.until or window.now).end_of("month")
 
     def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:  # noqa: ARG002
         """Yields a slice per month, oldest first, up to the month of the upper bound."""
-        month = pendulum.instance(self.start(window)).date()
-        end = pendulum.instance(self.end(window)).date()
+        month = pendulum.instance(self.first_timestamp(window)).date()
+        end = pendulum.instance(self.last_timestamp(window)).date()
         while month <= end:
             first, last = month.to_date_string(), month.end_of("month").to_date_string()
             next_start = month.add(months=1)
@@ -102,11 +102,11 @@ class DateWindows(Slices):
         self.years_ahead = years_ahead
         self.days_back = days_back
 
-    def start(self, window: Window) -> datetime:
+    def first_timestamp(self, window: Window) -> datetime:
         """The first day of the first slice."""
         return _start(window, self.years_back, self.days_back).start_of("day")
 
-    def end(self, window: Window) -> datetime:
+    def last_timestamp(self, window: Window) -> datetime:
         """The end of the last day."""
         now = pendulum.instance(window.now)
         return (pendulum.instance(window.until) if window.until else now.add(years=self.years_ahead)).end_of("day")
@@ -114,8 +114,8 @@ class DateWindows(Slices):
     def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:  # noqa: ARG002
         """Yields the slices, oldest first, up to the day of the upper bound."""
         now = pendulum.instance(window.now)
-        end = pendulum.instance(self.end(window)).date()
-        day = pendulum.instance(self.start(window)).date()
+        end = pendulum.instance(self.last_timestamp(window)).date()
+        day = pendulum.instance(self.first_timestamp(window)).date()
         while day <= end:
             next_start = day.add(days=self.days - day.toordinal() % self.days)
             last = min(next_start.subtract(days=1), end)
@@ -142,23 +142,26 @@ class DayWindows(Slices):
         self.last = last
         self.days_back = days_back
 
-    def start(self, window: Window) -> datetime:
+    def first_timestamp(self, window: Window) -> datetime:
         """The first timestamp of the first slice."""
         return _start(window, 0, self.days_back).set(microsecond=0)
 
-    def end(self, window: Window) -> datetime:
+    def last_timestamp(self, window: Window) -> datetime:
         """The last timestamp of the last slice."""
         end = pendulum.instance(window.now).set(microsecond=0).add(seconds=1)
         return min(end, pendulum.instance(window.until).start_of("day").add(days=1)) if window.until else end
 
     def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:  # noqa: ARG002
         """Yields the slices, oldest first, up to the day of the upper bound."""
-        now, end = pendulum.instance(window.now), pendulum.instance(self.end(window))
-        timestamp = pendulum.instance(self.start(window))
+        now, end = pendulum.instance(window.now), pendulum.instance(self.last_timestamp(window))
+        timestamp = pendulum.instance(self.first_timestamp(window))
         while timestamp < end:
             next_start = timestamp.start_of("day").add(days=1)
-            bounds = {self.first: times.zoneless(timestamp), self.last: times.zoneless(min(next_start, end))}
-            day = times.date(timestamp)
+            bounds = {
+                self.first: times.format_zoneless(timestamp),
+                self.last: times.format_zoneless(min(next_start, end)),
+            }
+            day = times.format_date(timestamp)
             yield Slice(params=bounds, name=f"{day}/{day}" if next_start <= now else None)
             timestamp = next_start
 
@@ -207,12 +210,15 @@ class MonthlyBackfill(Slices):
 
     def _slice(self, first: pendulum.DateTime | None, last: pendulum.DateTime | None, now: pendulum.DateTime) -> Slice:
         # A slice that has not ended yet has no name: later runs must read records added to it.
-        name = f"{times.date(first) if first else '..'}/{times.date(last)}" if last and last <= now else None
+        name = (
+            f"{times.format_date(first) if first else '..'}/{times.format_date(last)}" if last and last <= now else None
+        )
         if self.days:
             first = first or pendulum.datetime(1970, 1, 1)
             last = last.subtract(days=1) if last else now.add(years=9)
             return Slice(params={self.after: first.to_date_string(), self.before: last.to_date_string()}, name=name)
         bounds = {self.after: first, self.before: last}
         return Slice(
-            params={param: times.zoneless(timestamp) for param, timestamp in bounds.items() if timestamp}, name=name
+            params={param: times.format_zoneless(timestamp) for param, timestamp in bounds.items() if timestamp},
+            name=name,
         )

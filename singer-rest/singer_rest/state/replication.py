@@ -173,11 +173,11 @@ class Replication:
         """The progress of this read, for a later run to resume."""
         return Checkpoint(
             version=self.version,
-            began=times.text(self._vendor_run_start),
+            began=times.format_utc(self._vendor_run_start),
             config_fingerprint=config_fingerprint,
             rows=self.total_rows,
             keyless_rows=self.keyless_rows,
-            latest=times.text(self._latest) if self._latest else None,
+            latest=times.format_utc(self._latest) if self._latest else None,
             unidentified_rows=self.unidentified_rows,
         )
 
@@ -278,8 +278,8 @@ class Replication:
         # A table that never had a row needs no version: there is nothing to compare later rows with.
         if self.whole and versions and self.version is not None and (self.total_rows or self._old_version is not None):
             if self._covers_table(start, end):
-                state["window_start"] = times.text(start) if start else None
-                state["window_end"] = times.text(end) if end else None
+                state["window_start"] = times.format_utc(start) if start else None
+                state["window_end"] = times.format_utc(end) if end else None
             state["version"] = self.version
         if incomplete:
             return
@@ -292,11 +292,11 @@ class Replication:
             elif self._latest:
                 # The newest row may be deleted; the bookmark never moves back.
                 latest = max(self._latest, self._bookmark or self._latest)
-                state["replication_key_value"] = times.text(min(latest, self._vendor_run_start))
+                state["replication_key_value"] = times.format_utc(min(latest, self._vendor_run_start))
         elif self._by_run_start and self.total_rows:
             # No records may mean a lost permission; the bookmark stays so that changes are read once it is back.
             run_start = self._vendor_run_start
-            state["replication_key_value"] = times.text(min(run_start, end) if end else run_start)
+            state["replication_key_value"] = times.format_utc(min(run_start, end) if end else run_start)
 
     def _covers_table(self, start: datetime | None, end: datetime | None) -> bool:
         """Whether this read covered the table's whole window. Only then are missing rows deleted."""

@@ -36,7 +36,7 @@ class KeyFilter(ById):
     size = 25  # a GUID and its comparison take 60 characters of the URL
 
     @override
-    def slice(self, ids: Sequence[str]) -> Slice:
+    def make_slice(self, ids: Sequence[str]) -> Slice:
         return Slice(params={FILTER: " or ".join(f"{self.column} eq {self._literal(value)}" for value in ids)})
 
     def _literal(self, value: str) -> str:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from platformdirs import user_cache_path
-from singer_rest import AccessDeniedError, Request, RetryableError, TapError, until_answered
+from singer_rest import AccessDeniedError, Request, RetryableError, TapError, send_with_retries
 
 from tap_cornerstone.odata import metadata
 from tap_cornerstone.odata.metadata import EntitySet, MetadataError
@@ -170,7 +170,7 @@ class MetadataCache:
             return reply
 
         try:
-            reply = until_answered(ask, self._first_delay, self._transport.max_wait, service.metadata_path)
+            reply = send_with_retries(ask, self._first_delay, self._transport.max_wait, service.metadata_path)
         except RetryableError as retry:
             raise TapError(
                 f"The portal does not describe its {service.name} ({retry.reason}). Run again later; if it happens "

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
-from singer_rest import ChangedSince, Meaning, Parsed, Request, RetryableError, TapError, parse_count, times
+from singer_rest import ChangedSince, Meaning, ParsedBody, Request, RetryableError, TapError, parse_count, times
 from singer_sdk.singerlib.catalog import Metadata
 from typing_extensions import override
 
@@ -39,7 +39,7 @@ MAX_RESTARTS = 3
 DELTA = "delta_link"
 SPELLING = "guid_letters"
 OMITTED = "omitted_columns"
-TIMESTAMP_FORMATS = {TIMESTAMP: times.text, "Edm.Date": times.date}
+TIMESTAMP_FORMATS = {TIMESTAMP: times.format_utc, "Edm.Date": times.format_date}
 """The types of columns that may hold the time of the last change, and how to format a timestamp for them."""
 
 NO_TIMESTAMP_COLUMN = "there is no key, or no filterable column of that name with a date or timestamp"
@@ -80,7 +80,7 @@ class ODataStream(CornerstoneStream):
         name = self.replication_key or ""
         if not (self.primary_keys and is_timestamp_column(self.entity_set, name)):
             return None
-        return ChangedSince(name, text=TIMESTAMP_FORMATS[self.entity_set.columns[name].type])
+        return ChangedSince(name, format_timestamp=TIMESTAMP_FORMATS[self.entity_set.columns[name].type])
 
     @override
     def complete_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
@@ -169,7 +169,7 @@ class ODataStream(CornerstoneStream):
         # Requests with a filter cannot track changes.
         if self.since is None or self.changed_since is None or self._tracks(pace):
             return self.path
-        ((column, timestamp),) = self.changed_since.params(self.since).items()
+        ((column, timestamp),) = self.changed_since.filter_params(self.since).items()
         return f"{self.path}?{FILTER}={quote(f'{column} ge {timestamp}', safe='')}"
 
     def _request(self, path: str, size: int, pace: Pace) -> Request:
@@ -184,7 +184,7 @@ class ODataStream(CornerstoneStream):
         return is_tracked and (self.replication.whole or self._delta is not None)
 
     @override
-    def parse(self, body: Any, request: Request) -> Parsed:
+    def parse(self, body: Any, request: Request) -> ParsedBody:
         if not isinstance(body, dict) or member(body, "error") is not None:
             raise RetryableError("the portal truncated the page")
         records = listed(body.get("value"))
@@ -205,7 +205,7 @@ class ODataStream(CornerstoneStream):
         if len(records) == request.expected_rows and not (delta or next_link):
             return self._retry_in_other_size(request)
         pace = pace_of(request).after_good_page()
-        return Parsed(
+        return ParsedBody(
             rows,
             [self._request(self._path_of(next_link), pace.rows, pace)] if next_link else [],
             total=self._reported_count(body, request),
@@ -217,16 +217,16 @@ class ODataStream(CornerstoneStream):
 
     @cached_property
     def _entries(self) -> Entries:
-        return Entries(self.entity_set, times.text(self.started))
+        return Entries(self.entity_set, times.format_utc(self.started))
 
-    def _retry_in_other_size(self, request: Request) -> Parsed:
+    def _retry_in_other_size(self, request: Request) -> ParsedBody:
         """Requests a page in another size that is full and has no next link, to see whether it is the last."""
         pace = pace_of(request)
         if pace.is_second:
             raise TapError(f"{self.name}: a full page does not say whether another follows. Run again later.")
         rows = LARGEST_PAGE if request.expected_rows < LARGEST_PAGE else LARGEST_PAGE // 2
         other = self._request(request.path, rows, replace(pace, is_second=True))
-        return Parsed([], [replace(other, is_first=request.is_first)], item_count=0)
+        return ParsedBody([], [replace(other, is_first=request.is_first)], item_count=0)
 
     def _reported_count(self, body: Record, request: Request) -> int | None:
         """Returns the total number of rows, if the portal sends it and the whole list is read."""
@@ -303,7 +303,7 @@ class ODataStream(CornerstoneStream):
         return True
 
     @override
-    def process(self, records: list[Record]) -> list[Record]:
+    def process_records(self, records: list[Record]) -> list[Record]:
         if not self.entity_set.tracks_changes:
             return records
         if self._spelling is None:

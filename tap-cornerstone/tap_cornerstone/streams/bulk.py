@@ -14,7 +14,7 @@ from singer_rest import (
     Meaning,
     Page,
     PageNumber,
-    Parsed,
+    ParsedBody,
     Reply,
     Request,
     RetryableError,
@@ -70,7 +70,7 @@ class BulkJobs(RestList):
     members = ("jobs", "job", "data", "results", "items")
 
     @override
-    def total(self, body: Any) -> int | None:
+    def find_total(self, body: Any) -> int | None:
         return find_total(body)
 
     @override
@@ -87,12 +87,12 @@ class BulkImports(BulkJobs):
     name = "bulk_imports"
 
     @override
-    def parse(self, body: Any, request: Request) -> Parsed:
+    def parse(self, body: Any, request: Request) -> ParsedBody:
         if request.endpoint == JOB:
             found = self._found_items(body, alone=True)
             jobs = [job for item in found if isinstance(item, dict) for job in self.rows(item)]
             imports, failed = self._imports_of(jobs)
-            return Parsed(imports, item_count=0, failed_items=failed + len(found) - len(jobs))
+            return ParsedBody(imports, item_count=0, failed_items=failed + len(found) - len(jobs))
         parsed = super().parse(body, request)
         jobs = [*parsed.records]
         # The list may lack the imports; then each job is requested.
@@ -179,14 +179,14 @@ class BulkImportReports(RestList):
         return report_text.read(reply)
 
     @override
-    def parse(self, body: Any, request: Request) -> Parsed:
+    def parse(self, body: Any, request: Request) -> ParsedBody:
         header, *lines = body.lines or [[]]
         # Each load has its own columns, so they are kept together.
         records = [
             {"row_number": number, "cells": dict(zip(columns(header, len(line)), line, strict=False))}
             for number, line in enumerate(lines, 1)
         ]
-        return Parsed(
+        return ParsedBody(
             records,
             note=Attempt(records=records, is_open=body.is_open, has_undecodable_bytes=body.has_undecodable_bytes),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from singer_rest import ChangedSince, MonthlyBackfill, PerParent, lookup, times
+from singer_rest import ChangedSince, MonthlyBackfill, PerParent, times, value_at_path
 from typing_extensions import override
 
 from tap_personio.client import ID_FILTER, ZONE_UNKNOWN, PersonioStream
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def has_members(project: Mapping[str, Any]) -> bool:
     """Whether a project has its own list of members. Sub-projects and projects open to everybody have none."""
     is_open_to_all = str(project.get("assigned_to_all")).strip().lower() in {"true", "1"}
-    return not is_open_to_all and not lookup(project, "parent_project.id")
+    return not is_open_to_all and not value_at_path(project, "parent_project.id")
 
 
 class AttendancePeriods(PersonioStream):
@@ -32,7 +32,7 @@ class AttendancePeriods(PersonioStream):
     permission = "personio:attendances:read"
     primary_keys = ("id",)
     replication_key = "updated_at"
-    changed_since = ChangedSince("updated_at.gte", text=times.zoneless)  # the API rejects a zone
+    changed_since = ChangedSince("updated_at.gte", format_timestamp=times.format_zoneless)  # the API rejects a zone
     lookback = ZONE_UNKNOWN
     slices = MonthlyBackfill("start.date_time.gte", "start.date_time.lte")  # by far the longest list
     page_size = 100
@@ -68,5 +68,5 @@ class ProjectMembers(PersonioStream):
 
     @override
     def post_process(self, row: Record, context: object = None) -> Record:
-        row["person_id"] = lookup(row, "person.id")  # a row has no other fields
+        row["person_id"] = value_at_path(row, "person.id")  # a row has no other fields
         return row

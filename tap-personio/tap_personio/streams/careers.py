@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from singer_rest import Meaning, Parsed, Reply, Request, Slice, Slices
+from singer_rest import Meaning, ParsedBody, Reply, Request, Slice, Slices
 from typing_extensions import override
 
 from tap_personio import feed
@@ -92,8 +92,8 @@ class OpenPositions(V1Stream):
         return root
 
     @override
-    def parse(self, body: Any, request: Request) -> Parsed:
-        return Parsed(feed.positions(body))
+    def parse(self, body: Any, request: Request) -> ParsedBody:
+        return ParsedBody(feed.positions(body))
 
     @override
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:

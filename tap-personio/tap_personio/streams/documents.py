@@ -19,7 +19,7 @@ class Documents(PersonioStream):
     permission = "documents:read"
     primary_keys = ("id",)
     replication_key = "created_at"  # changes and deletions appear in a full refresh
-    changed_since = ChangedSince("created_at.gte", text=times.date)
+    changed_since = ChangedSince("created_at.gte", format_timestamp=times.format_date)
     lookback = ZONE_UNKNOWN
     slices = PerParent("persons", "owner_id", param="owner_id")
     page_size = 200

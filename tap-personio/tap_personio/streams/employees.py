@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from singer_rest import (
     ChangedSince,
     Offset,
-    Parsed,
+    ParsedBody,
     PerParent,
     RecordPath,
     Reply,
     Request,
-    coercer,
     is_reserved,
-    lookup,
+    make_coercer,
     times,
+    value_at_path,
 )
 from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
@@ -76,7 +76,7 @@ class Employees(V1Stream):
     permission = "employees:read"
     primary_keys = ("id",)
     replication_key = "last_modified_at"
-    changed_since = ChangedSince("updated_since", strict=True, text=times.zoneless)
+    changed_since = ChangedSince("updated_since", strict=True, format_timestamp=times.format_zoneless)
     lookback = ZONE_UNKNOWN
     pagination = Offset("offset", size=100)
     sample_size = 20
@@ -90,11 +90,11 @@ class Employees(V1Stream):
         return f"{name} ({labels[name]})" if is_custom else name
 
     @override
-    def unwrap(self, record: Record) -> Record:
+    def unwrap_record(self, record: Record) -> Record:
         # Columns are named by the attributes' keys: admins rename and translate the labels.
         attributes = record.get("attributes")
         if not isinstance(attributes, dict):
-            return super().unwrap(record)
+            return super().unwrap_record(record)
         fields = {key: value for key, value in record.items() if key not in {"type", "attributes"}}
         currencies: dict[str, Any] = {}
         for key, attribute in attributes.items():
@@ -104,7 +104,7 @@ class Employees(V1Stream):
             fields[key] = unwrap(attribute["value"])
             kind = str(attribute.get("type"))
             if key not in self._normalizers and kind in TYPES:  # it has no column whose type it gets
-                fields[key] = coercer(TYPES[kind])(normalizer(TYPES[kind])(fields[key]))
+                fields[key] = make_coercer(TYPES[kind])(normalizer(TYPES[kind])(fields[key]))
             if attribute.get("currency"):
                 currencies[key] = attribute["currency"]
         return {**fields, "currencies": currencies} if currencies else fields
@@ -131,7 +131,7 @@ class AbsenceBalances(V1Stream):
 
 def has_picture(person: Mapping[str, Any]) -> bool:
     """Whether a person has a picture."""
-    return bool(lookup(person, "profile_picture.url"))
+    return bool(value_at_path(person, "profile_picture.url"))
 
 
 class ProfilePictures(V1Stream):
@@ -156,5 +156,5 @@ class ProfilePictures(V1Stream):
         }
 
     @override
-    def parse(self, body: Any, request: Request) -> Parsed:
-        return Parsed([{"url": f"{self.transport.api_url}{request.path}", **body}])
+    def parse(self, body: Any, request: Request) -> ParsedBody:
+        return ParsedBody([{"url": f"{self.transport.api_url}{request.path}", **body}])

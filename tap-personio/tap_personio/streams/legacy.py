@@ -11,13 +11,13 @@ from singer_rest import (
     MonthlyBackfill,
     Offset,
     PageNumber,
-    Parsed,
+    ParsedBody,
     PerParent,
     Request,
     TapError,
-    lookup,
     parse_count,
     times,
+    value_at_path,
 )
 from typing_extensions import override
 
@@ -49,17 +49,17 @@ class Attendances(LegacyStream):
     permission = "attendances:read"
     primary_keys = ("id",)
     replication_key = "updated_at"
-    changed_since = ChangedSince("updated_from", text=times.zoneless)
+    changed_since = ChangedSince("updated_from", format_timestamp=times.format_zoneless)
     lookback = ZONE_UNKNOWN
     slices = MonthlyBackfill("start_date", "end_date", days=True)
     pagination = Offset("offset", size=200)
     params = {"includePending": "true"}  # noqa: RUF012 - read only
 
     @override
-    def advice(self, status: int) -> str:
+    def advice_for_status(self, status: int) -> str:
         if status == HTTPStatus.UNPROCESSABLE_ENTITY:
             return "It cannot serve attendances over midnight: use attendance_periods."
-        return super().advice(status)
+        return super().advice_for_status(status)
 
 
 class AttendanceProjects(LegacyStream):
@@ -85,7 +85,7 @@ class TimeOffs(LegacyStream):
     permission = "absences:read"
     primary_keys = ("id",)
     replication_key = "updated_at"
-    changed_since = ChangedSince("updated_from", text=times.date)
+    changed_since = ChangedSince("updated_from", format_timestamp=times.format_date)
     lookback = ZONE_UNKNOWN
     pagination = PageNumber("offset", size=200)  # the offset counts pages
 
@@ -144,7 +144,7 @@ class CustomReportRows(LegacyStream):
     params = {"limit": str(EMPLOYEES_PER_PAGE)}  # noqa: RUF012 - read only
 
     @override
-    def unwrap(self, record: Record) -> Record:
+    def unwrap_record(self, record: Record) -> Record:
         report = record.get("attributes")  # with its rows unchanged
         items = report.get("items") if isinstance(report, dict) else record
         if items is None:
@@ -154,15 +154,15 @@ class CustomReportRows(LegacyStream):
         return {"items": items}
 
     @override
-    def parse(self, body: Any, request: Request) -> Parsed:
+    def parse(self, body: Any, request: Request) -> ParsedBody:
         reports = super().parse(body, request)
         items = [item for report in reports.records for item in report["items"]]
         rows = [item for item in items if isinstance(item, dict)]
-        current_page = parse_count(lookup(body, "metadata.current_page"))
+        current_page = parse_count(value_at_path(body, "metadata.current_page"))
         size = min(parse_count(body.get("limit")) or EMPLOYEES_PER_PAGE, EMPLOYEES_PER_PAGE)
         employees = len({str(row.get("employee_id")) for row in rows})
         failed = reports.failed_items + len(items) - len(rows)
-        parsed = Parsed(rows, total=reports.total, item_count=employees, failed_items=failed)
+        parsed = ParsedBody(rows, total=reports.total, item_count=employees, failed_items=failed)
         # The total counts employees. Some may have no rows, so that a page with fewer is not always the last.
         received = (request.note or 0) + employees
         if request.total_known or not rows or (employees < size and received >= (reports.total or 0)):
@@ -171,12 +171,12 @@ class CustomReportRows(LegacyStream):
         # it is the number to request.
         requested_page = parse_count(dict(request.params).get("page"))
         if requested_page is not None and current_page is not None and current_page < requested_page - 1:
-            return Parsed([])  # the vendor ignores the page number
+            return ParsedBody([])  # the vendor ignores the page number
         page = requested_page if requested_page is not None else current_page or 0
         next_requests = [self._page(request, page + 1, received)]
         if (requested_page, current_page) == (1, 0):
             # The first page again: its number is 1 in the request and 0 in the response.
-            return Parsed([], [self._page(request, page + 1, request.note)])
+            return ParsedBody([], [self._page(request, page + 1, request.note)])
         if (requested_page, current_page) == (2, 3):
             # The first page was skipped: its number is 1 in the request and 2 in the response.
             next_requests.append(self._page(request, 1, received, counted=True))

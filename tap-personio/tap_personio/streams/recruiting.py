@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from singer_rest import ChangedSince, Parsed, PerParent, RecordPath, Request
+from singer_rest import ChangedSince, ParsedBody, PerParent, RecordPath, Request
 from typing_extensions import override
 
 from tap_personio import zones
@@ -22,7 +22,7 @@ class RecruitingStream(PersonioStream):
     _zone_missed = False
 
     @override
-    def parse(self, body: Any, request: Request) -> Parsed:
+    def parse(self, body: Any, request: Request) -> ParsedBody:
         parsed = super().parse(body, request)
         for row in parsed.records:
             for name in self.timestamps:

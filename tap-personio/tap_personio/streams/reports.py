@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from singer_rest import Meaning, Parsed, PerParent, Reply, Request, TapError
+from singer_rest import Meaning, ParsedBody, PerParent, Reply, Request, TapError
 from typing_extensions import override
 
 from tap_personio.client import CURSOR_ALONE, PersonioStream
@@ -55,7 +55,7 @@ class ReportRows(PersonioStream):
     free_names = ("values",)  # the company names the columns of its reports
 
     @override
-    def parse(self, body: Any, request: Request) -> Parsed:
+    def parse(self, body: Any, request: Request) -> ParsedBody:
         rows = body.get("_data") if isinstance(body, dict) else None
         meta = body.get("_meta") if isinstance(body, dict) else None
         if not isinstance(rows, list):
@@ -64,7 +64,7 @@ class ReportRows(PersonioStream):
         columns = raw_columns if isinstance(raw_columns, list) else None
         next_requests = self.next_requests(request, body, rows)
         cells = (row if isinstance(row, list) else [row] for row in rows)
-        return Parsed([{"cells": row, "columns": columns} for row in cells], next_requests)
+        return ParsedBody([{"cells": row, "columns": columns} for row in cells], next_requests)
 
     @override
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
