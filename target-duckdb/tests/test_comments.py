@@ -62,7 +62,7 @@ def test_overwritten_table_keeps_its_comments(duck: Any, record: Any) -> None:
 
 
 def test_wide_tables_have_a_comment_but_their_columns_have_none(duck: Any) -> None:
-    duck.load(_schema(**{f"c{number}": STRING | {"description": "x"} for number in range(200)}))
+    duck.load(_schema(**{f"c{number}": STRING | {"description": "x"} for number in range(500)}))
     assert _comments(duck) == {None: "One row per person."}
 
 
