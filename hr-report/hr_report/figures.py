@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import month_name as month_names
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     import duckdb
 
 PERCENT = ".0%"
+NOBODY = "No source has people with an employment: load employees and employments, and build the models again."
 YEAR = 12
 MOST_DEPARTMENTS = 12
 STAGES = {
@@ -98,7 +100,8 @@ class Figure:
 
     Attributes:
         name: The function's name.
-        title: What it shows, in a sentence with figures.
+        lead: What it shows.
+        parts: Its main figures, by source.
         tables: The tables it is made from.
         definitions: The models' descriptions of these tables.
         sql: The query that was run.
@@ -109,7 +112,8 @@ class Figure:
     """
 
     name: str
-    title: str
+    lead: str
+    parts: dict[str, str]
     tables: tuple[str, ...]
     definitions: dict[str, str]
     sql: str
@@ -117,6 +121,12 @@ class Figure:
     empty: str
     draw: Callable[[Rows, int], alt.TopLevelMixin] = field(repr=False)
     note: str = ""
+
+    @property
+    def title(self) -> str:
+        """What it shows, with its main figures."""
+        figures = "; ".join(f"{NAMES[source]} {part}" for source, part in self.parts.items())
+        return f"{self.lead}: {figures}" if figures else self.lead
 
     def chart(self, width: int = WIDE) -> alt.TopLevelMixin:
         """The Altair chart.
@@ -129,7 +139,7 @@ class Figure:
         """
         if self.empty:
             raise ValueError(self.empty)
-        return styled(self.draw(self.rows, width))
+        return styled(self.draw([dict(row) for row in self.rows], width))
 
 
 def figure(
@@ -139,7 +149,8 @@ def figure(
     filters: Filters,
     sql: str,
     *,
-    title: Callable[[Rows], str],
+    lead: Callable[[Rows], str],
+    part: Callable[[Rows], str] | None = None,
     draw: Callable[[Rows, int], alt.TopLevelMixin],
     why_empty: str,
     note: Callable[[Rows], str] = lambda _: "",
@@ -149,7 +160,8 @@ def figure(
     known = descriptions(connection)
     return Figure(
         name=name,
-        title=title(rows) if rows else name.replace("_", " ").capitalize(),
+        lead=lead(rows) if rows else name.replace("_", " ").capitalize(),
+        parts={source: part(of_source(rows, source)) for source in present(rows)} if part else {},
         tables=tables,
         definitions={table: known.get(table, "") for table in tables},
         sql=sql,
@@ -166,11 +178,9 @@ def present(rows: Rows) -> list[str]:
     return [name for name in SOURCES if name in found]
 
 
-def by_source(rows: Rows, describe: Callable[[Rows], str]) -> str:
-    """A title with a part per source."""
-    return "; ".join(
-        f"{NAMES[name]} {describe([row for row in rows if row['source'] == name])}" for name in present(rows)
-    )
+def of_source(rows: Rows, source: str) -> Rows:
+    """The rows of a source."""
+    return [row for row in rows if row["source"] == source]
 
 
 def lines(rows: Rows, value: str, width: int, top: float, *, scale: Rows, **axis: Any) -> alt.LayerChart:
@@ -194,7 +204,7 @@ def headcount(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters(
 
     def describe(rows: Rows) -> str:
         now, then = rows[-1]["headcount"], rows[-YEAR - 1]["headcount"] if len(rows) > YEAR else None
-        return f"has {now:,} people" + (f" ({signed(now - then)} in a year)" if then is not None else "")
+        return f"{now:,}" + (f", {signed(now - then)} in a year" if then is not None else "")
 
     def draw(rows: Rows, width: int) -> alt.TopLevelMixin:
         plot = width - 60
@@ -210,9 +220,10 @@ def headcount(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters(
 FROM hr_metrics.headcount
 WHERE {filters.where("hr_metrics.headcount", 48)}
 ORDER BY source, month""",
-        title=lambda rows: by_source(rows, describe),
+        lead=lambda rows: f"People in {month_name(rows)}",
+        part=describe,
         draw=draw,
-        why_empty="No source has people in these months: load employees and employments, or look at other months.",
+        why_empty=NOBODY,
     )
 
 
@@ -228,7 +239,7 @@ def headcount_by_department(connection: duckdb.DuckDBPyConnection, filters: Filt
             size[row["member"]] = max(size.get(row["member"], 0), row["headcount"] if row["month"] == last else 0)
         return sorted(size, key=lambda name: (-size[name], name))
 
-    def title(rows: Rows) -> str:
+    def lead(rows: Rows) -> str:
         name = members(rows)[0]
         last = [row for row in rows if row["member"] == name][-1]
         kind = str(last["dimension"])
@@ -272,7 +283,7 @@ WHERE dimension = (
   AND member <> 'unknown'
   AND {filters.of_months(table, 48)}{filters.of_source()}{chosen}
 ORDER BY source, member, month""",
-        title=title,
+        lead=lead,
         draw=draw,
         why_empty="No department or team is large enough to be shown, or none is known.",
         note=note,
@@ -297,13 +308,9 @@ def movements(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters(
             positive = {"labelExpr": "format(abs(datum.value), ',.0f')"}
             color = source_color(present(rows), legend=False)
             return alt.layer(
-                base.mark_bar(cornerRadiusEnd=2).encode(
-                    y=amount_axis("joiners", up, bottom=down, **positive), color=color
-                ),
-                base.mark_bar(opacity=0.45, cornerRadiusEnd=2).encode(
-                    y=amount_axis("minus", up, bottom=down, **positive), color=color
-                ),
-                alt.Chart(data([{}])).mark_rule(color=MUTED).encode(y=alt.datum(0)),
+                base.mark_bar().encode(y=amount_axis("joiners", up, bottom=down, **positive), color=color),
+                base.mark_bar(opacity=0.45).encode(y=amount_axis("minus", up, bottom=down, **positive), color=color),
+                alt.Chart(data([{"zero": 0}])).mark_rule(color=MUTED).encode(y=alt.datum(0)),
             ).properties(title=NAMES[name], width=plot, height=150)
 
         return in_panels(present(rows), panel, width, 1 if is_narrow(width) else 3)
@@ -320,9 +327,10 @@ FROM {table}
 JOIN hr_metrics.leavers USING (source, month_end, dimension, member)
 WHERE {filters.where(table, 24)}
 ORDER BY source, month""",
-        title=lambda rows: f"In twelve months: {by_source(rows, describe)}",
+        lead=lambda rows: f"Joined and left in the twelve months to {month_name(rows)}",
+        part=describe,
         draw=draw,
-        why_empty="No source has people in these months: load employees and employments, or look at other months.",
+        why_empty=NOBODY,
         note=lambda _: "Joiners are above the line, leavers below it.",
     )
 
@@ -356,7 +364,10 @@ def attrition(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters(
 FROM {table}
 WHERE {filters.where(table, 36)}
 ORDER BY source, month""",
-        title=lambda rows: by_source(rows, lambda found: f"lost {found[-1]['attrition']:.1%} of its people in a year"),
+        lead=lambda rows: f"Lost in the twelve months to {month_name(rows)}",
+        part=lambda rows: (
+            f"{rows[-1]['attrition']:.1%} of its people, {rows[-1]['voluntary_attrition']:.1%} of their own accord"
+        ),
         draw=draw,
         why_empty="No source has the thirteen month ends that attrition needs.",
     )
@@ -421,7 +432,8 @@ FROM shown
 GROUP BY source, month_end
 HAVING bool_or(dimension = 'total') AND sum(CASE dimension WHEN 'total' THEN days ELSE -days END) > 0.001
 ORDER BY source, month, category""",
-        title=lambda rows: f"Most days of absence: {by_source(rows, describe)}",
+        lead=lambda _: "Days of absence by month; most of them",
+        part=describe,
         draw=draw,
         why_empty="No absences were loaded: read absences from Personio or Factorial (Cornerstone has none).",
         note=lambda _: "In days. Categories that few people have in a month are shown together as small groups.",
@@ -452,12 +464,8 @@ def absence_rate(connection: duckdb.DuckDBPyConnection, filters: Filters = Filte
 FROM {table}
 WHERE {filters.where(table, 24)}
 ORDER BY source, month""",
-        title=lambda rows: (
-            "Of the working days last month: "
-            + by_source(
-                rows, lambda found: f"{found[-1]['absence_rate']:.1%} absent, {found[-1]['sick_rate']:.1%} sick"
-            )
-        ),
+        lead=lambda rows: f"Absent on the working days of {month_name(rows)}",
+        part=lambda rows: f"{rows[-1]['absence_rate']:.1%}, of that {rows[-1]['sick_rate']:.1%} sick",
         draw=draw,
         why_empty="No absences were loaded: read absences from Personio or Factorial (Cornerstone has none).",
     )
@@ -477,16 +485,14 @@ def hours(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters()) -
             x = month_axis(rows, plot)
             color = source_color(sources, legend=False)
             if value == "overtime":
-                chart = base.mark_bar(cornerRadiusEnd=2, opacity=0.75).encode(
+                chart = base.mark_bar(opacity=0.75).encode(
                     x=x, y=amount_axis(value, high, bottom=low, minExtent=42, maxExtent=42), color=color
                 )
                 title = f"{NAMES[name]}: overtime per person"
             else:
                 shared: dict[str, Any] = {"format": "~s", "minExtent": 42, "maxExtent": 42}
                 chart = alt.layer(
-                    base.mark_bar(cornerRadiusEnd=2, opacity=0.75).encode(
-                        x=x, y=amount_axis("worked_hours", top, **shared), color=color
-                    ),
+                    base.mark_bar(opacity=0.75).encode(x=x, y=amount_axis("worked_hours", top, **shared), color=color),
                     base.mark_tick(color=INK, thickness=2, orient="horizontal").encode(
                         x=x, y=amount_axis("planned_hours", top, **shared)
                     ),
@@ -508,10 +514,8 @@ def hours(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters()) -
 FROM {table}
 WHERE {filters.where(table, 24)}
 ORDER BY source, month""",
-        title=lambda rows: (
-            "Last month, per person: "
-            + by_source(rows, lambda found: f"{found[-1]['overtime']:+.1f} hours".replace("-", "\N{MINUS SIGN}"))
-        ),
+        lead=lambda rows: f"Overtime per person in {month_name(rows)}",
+        part=lambda rows: f"{rows[-1]['overtime']:+.1f} hours".replace("-", "\N{MINUS SIGN}"),
         draw=draw,
         why_empty="No working time was loaded: read attendances from Personio or Factorial (Cornerstone has none).",
         note=lambda _: "The marks across the bars are the planned hours.",
@@ -543,9 +547,8 @@ def open_positions(connection: duckdb.DuckDBPyConnection, filters: Filters = Fil
 FROM hr_metrics.open_positions
 WHERE {chosen}{filters.of_source()}
 ORDER BY source, positions DESC, department""",
-        title=lambda rows: by_source(
-            rows, lambda found: f"has {counted(sum(row['positions'] for row in found), 'open position')}"
-        ),
+        lead=lambda _: "Open positions",
+        part=lambda rows: f"{sum(row['positions'] for row in rows):,}",
         draw=draw,
         why_empty="No source says that a position is open: read requisitions from Factorial or Cornerstone.",
         note=lambda _: "The days are the median since the opening.",
@@ -590,12 +593,8 @@ FROM {table}
 WHERE {filters.where(table, 12)}
 GROUP BY source
 ORDER BY source""",
-        title=lambda rows: (
-            "In twelve months: "
-            + by_source(
-                rows, lambda found: f"{found[0]['hired']:,} hired of {counted(found[0]['applications'], 'application')}"
-            )
-        ),
+        lead=lambda _: "Hired of the applications of twelve months",
+        part=lambda rows: f"{rows[0]['hired']:,} of {rows[0]['applications']:,}",
         draw=draw,
         why_empty="No applications were loaded for these months, or too few in each month to be shown.",
         note=lambda _: "The percentage is the share of those who reached the stage before.",
@@ -606,9 +605,9 @@ def training(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters()
     """Mandatory training by the month in which it is due: completed in time, late, or overdue."""
 
     def describe(rows: Rows) -> str:
-        due, late = sum(row["registrations"] for row in rows), 0
+        due = sum(row["registrations"] for row in rows)
         late = sum(row["registrations"] for row in rows if row["progress"] == "overdue")
-        return f"{late:,} overdue of {due:,} due"
+        return f"{late:,} of {due:,} registrations"
 
     def draw(rows: Rows, width: int) -> alt.TopLevelMixin:
         totals: dict[tuple[str, str], float] = {}
@@ -649,7 +648,8 @@ def training(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters()
 )
 ON "in time", late, overdue INTO NAME progress VALUE registrations
 ORDER BY source, month, progress""",
-        title=lambda rows: f"Mandatory training: {by_source(rows, describe)}",
+        lead=lambda _: "Mandatory training that is overdue",
+        part=describe,
         draw=draw,
         why_empty="No mandatory training with a due date was loaded: read training from Cornerstone or Factorial"
         " (Personio has none).",
@@ -670,7 +670,7 @@ def pay_gap(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters())
         main = currencies(rows)[0]
         gap = [row for row in rows if row["currency"] == main][-1]["median_gap"]
         more = "less" if gap > 0 else "more"
-        return f"women earn {abs(gap):.1%} {more} per hour than men (median, {main})"
+        return f"{abs(gap):.1%} {more} ({main})"
 
     def draw(rows: Rows, width: int) -> alt.TopLevelMixin:
         values = [row["median_gap"] for row in rows if row["median_gap"] is not None]
@@ -679,7 +679,7 @@ def pay_gap(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters())
         def panel(currency: str, plot: int) -> alt.Chart:
             found = [row for row in rows if row["currency"] == currency]
             return alt.layer(
-                alt.Chart(data([{}])).mark_rule(color=MUTED).encode(y=alt.datum(0)),
+                alt.Chart(data([{"zero": 0}])).mark_rule(color=MUTED).encode(y=alt.datum(0)),
                 lines(found, "median_gap", plot, high, bottom=low, scale=rows, format="+.0%"),
             ).properties(title=f"Paid in {currency}", width=plot, height=150)
 
@@ -695,7 +695,8 @@ def pay_gap(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters())
 FROM {table}
 WHERE {filters.where(table, 36)}
 ORDER BY source, currency, month""",
-        title=lambda rows: by_source(rows, describe),
+        lead=lambda rows: f"Women's pay per hour in {month_name(rows)}, compared with men's (median)",
+        part=describe,
         draw=draw,
         why_empty="Pay was not loaded, or of too few women or men to be compared.",
         note=lambda _: "Above zero, men earn more. Currencies are not compared with each other.",
@@ -730,10 +731,8 @@ def pay_quartiles(connection: duckdb.DuckDBPyConnection, filters: Filters = Filt
 FROM {table}
 WHERE month_end = {filters.last_month(table)}{filters.of_source()}
 ORDER BY source, currency, quartile""",
-        title=lambda rows: (
-            "Women in the best-paid quarter: "
-            + by_source(rows, lambda found: f"{found[-1]['share_women']:.0%} ({found[-1]['currency']})")
-        ),
+        lead=lambda _: "Women in the best-paid quarter of the people",
+        part=lambda rows: f"{rows[-1]['share_women']:.0%} ({rows[-1]['currency']})",
         draw=draw,
         why_empty="Pay was not loaded, or of too few women or men to be compared.",
     )
@@ -748,7 +747,7 @@ def bars(rows: Rows, name: str, value: str, plot: int, top: float, *, label: str
     # The labels need some room on the right.
     x = alt.X(f"{value}:Q", scale=alt.Scale(domain=[0, (top or 1) * (1 + 120 / plot)], nice=False), axis=None)
     return alt.layer(
-        base.mark_bar(height=12, yOffset=9, cornerRadiusEnd=2).encode(x=x, color=source_color(SOURCES, legend=False)),
+        base.mark_bar(height=12, yOffset=9).encode(x=x, color=source_color(SOURCES, legend=False)),
         base.mark_text(align="left", yOffset=-5, limit=plot).encode(x=alt.value(0), text=f"{name}:N"),
         base.mark_text(align="left", dx=6, yOffset=9, color=MUTED).encode(x=x, text=f"{label}:N"),
     ).properties(width=plot, height=step * max(1, len({row[name] for row in rows})))
@@ -759,9 +758,10 @@ def signed(number: float) -> str:
     return f"{number:+,.0f}".replace("-", "\N{MINUS SIGN}")
 
 
-def counted(number: int, noun: str) -> str:
-    """A number of things."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def month_name(rows: Rows) -> str:
+    """The last month of rows, such as `October 2026`."""
+    last = max(row["month"] for row in rows)
+    return f"{month_names[int(last[5:])]} {last[:4]}"
 
 
 FIGURES: dict[str, Callable[..., Figure]] = {

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
+import polars as pl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -56,41 +57,42 @@ def is_narrow(width: int) -> bool:
     return width < NARROW
 
 
-def data(rows: Rows) -> alt.InlineData:
-    """Rows for a chart."""
-    return alt.InlineData(values=rows)
+def data(rows: Rows) -> pl.DataFrame:
+    """Rows for a chart, in a form that Altair does not copy with each step."""
+    return pl.DataFrame(rows, infer_schema_length=None)
 
 
 def styled(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
     """A chart with the common look."""
-    return (
-        chart.configure(font=FONT, background="transparent", padding={"left": 2, "right": 12, "top": 4, "bottom": 4})
-        .configure_view(stroke=None)
-        .configure_axis(
-            labelFontSize=12,
-            titleFontSize=12,
-            titleFontWeight="normal",
-            labelColor=MUTED,
-            titleColor=MUTED,
-            gridColor=GRID,
-            domain=False,
-            ticks=False,
-            labelPadding=6,
+    return chart.properties(
+        config=alt.Config(
+            font=FONT,
+            aria=False,  # the page describes each chart as a whole
+            background="transparent",
+            padding={"left": 2, "right": 12, "top": 4, "bottom": 4},
+            view=alt.ViewConfig(stroke=None),
+            axis=alt.AxisConfig(
+                labelFontSize=12,
+                labelColor=MUTED,
+                gridColor=GRID,
+                domain=False,
+                ticks=False,
+                labelPadding=6,
+            ),
+            axisX=alt.AxisConfig(grid=False),
+            title=alt.TitleConfig(fontSize=13, fontWeight="bold", color=INK, anchor="start", offset=8),
+            legend=alt.LegendConfig(
+                orient="top",
+                title=None,
+                labelFontSize=12,
+                labelColor=INK,
+                labelLimit=0,
+                symbolSize=90,
+                columnPadding=16,
+                offset=10,
+            ),
+            text=alt.MarkConfig(fontSize=12, color=INK),
         )
-        .configure_axisX(grid=False)
-        .configure_title(fontSize=13, fontWeight="bold", color=INK, anchor="start", offset=8)
-        .configure_legend(
-            orient="top",
-            title=None,
-            labelFontSize=12,
-            labelColor=INK,
-            labelLimit=0,
-            symbolSize=90,
-            columnPadding=16,
-            offset=10,
-        )
-        .configure_text(fontSize=12, color=INK)
-        .configure_concat(spacing=24)
     )
 
 
