@@ -102,7 +102,7 @@ class Controls:
 
     @control("allow-list", vendor=take_text, attribute=take_text, allowed=take_flag)
     def allow(self, vendor: str, attribute: str, *, allowed: bool) -> Json:
-        """Shows or hide an attribute of a vendor's records."""
+        """Shows or hides an attribute of a vendor's records."""
         return self._find_vendor(vendor).allow(attribute, allowed=allowed)
 
     @control("links", vendor=take_text, path=take_text, style=take_text)

@@ -75,7 +75,7 @@ class Vendor(ABC):
 
     @abstractmethod
     def allow(self, attribute: str, *, allowed: bool) -> Json:
-        """Shows or hide an attribute, such as `persons.updated_at`."""
+        """Shows or hides an attribute, such as `persons.updated_at`."""
 
     @abstractmethod
     def set_links(self, path: str, style: str) -> Json:

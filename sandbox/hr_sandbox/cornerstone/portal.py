@@ -120,7 +120,7 @@ class Portal:
         return []
 
     def set_visible(self, name: str, column: str, *, visible: bool) -> None:
-        """Shows or hide a column."""
+        """Shows or hides a column."""
         table = load_entity_sets()[name]
         hidden = self.hidden.setdefault(name, set())
         known = {*table.columns, *(row.name for row in self._custom_columns(name))}

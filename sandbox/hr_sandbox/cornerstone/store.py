@@ -164,7 +164,7 @@ class Store:
         return found
 
     def _record_changes(self, name: str, rows: dict[Key, Row]) -> None:
-        """Updates timestamps for rows that changed since they were last built, and record deleted ones."""
+        """Updates timestamps for rows that changed since they were last built, and records deleted ones."""
         before = self._source.get(name)
         self._source[name] = rows
         if before is None:

@@ -233,7 +233,7 @@ class Cornerstone(Vendor):
         }
 
     def allow(self, attribute: str, *, allowed: bool) -> Json:
-        """Shows or hide a column, such as `users_core.user_email`."""
+        """Shows or hides a column, such as `users_core.user_email`."""
         stream, _, name = attribute.partition(".")
         if stream not in load_entity_sets():
             raise ControlError(f"There is no attribute {attribute}.")

@@ -162,7 +162,7 @@ async def _send_response(response: Response, send: Send, *, whole: bool) -> None
 
 
 async def _close_connection(scope: Scope, receive: Receive) -> None:
-    """Closes the connection and wait until it is closed, so that the server sends nothing more."""
+    """Closes the connection and waits until it is closed, so that the server sends nothing more."""
     scope["state"][TRANSPORT].close()
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -139,7 +139,7 @@ class Access(AccessControl):
         return body
 
     def allow(self, attribute: str, known: Mapping[str, set[str]], *, allowed: bool) -> Json:
-        """Shows or hide an attribute such as `persons.updated_at` or `persons.custom_attributes.city`."""
+        """Shows or hides an attribute such as `persons.updated_at` or `persons.custom_attributes.city`."""
         stream, _, name = attribute.partition(".")
         if name not in known.get(stream, ()):
             raise ControlError(f"There is no attribute {attribute}.")

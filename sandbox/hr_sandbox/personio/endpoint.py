@@ -47,7 +47,7 @@ class RenderContext:
 
 
 def find_or_fail(table: Table[R], key: str) -> R:
-    """Returns the record with this id, or fail with 404."""
+    """Returns the record with this id. Raises ApiError (404) if there is none."""
     row = table.find(key)
     if row is None:
         raise ApiError(make_problem(404))
@@ -103,7 +103,7 @@ class ItemEndpoint(Endpoint):
     find: Callable[[Company, Values], Any]
 
     def body(self, context: RenderContext, raw: Mapping[str, str], path_values: Values) -> Json:
-        """Returns the body of the record, or fail with 404."""
+        """Returns the body of the record. Raises ApiError (404) if there is none."""
         values = {**self.parse(raw), **path_values}
         row = self.find(context.company, values)
         if row is None:

@@ -250,7 +250,7 @@ class Personio(Vendor):
         }
 
     def allow(self, attribute: str, *, allowed: bool) -> Json:
-        """Shows or hide an attribute, such as `persons.updated_at`."""
+        """Shows or hides an attribute, such as `persons.updated_at`."""
         day = self.company.today
         known = {}
         for stream in self._list_endpoints:

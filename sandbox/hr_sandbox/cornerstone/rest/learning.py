@@ -162,7 +162,7 @@ def list_participants(context: Context, session: Training) -> list[Json]:
 
 
 def _find_training(call: Call, name: str) -> Training:
-    """Returns the training with the id in a required parameter, or fail with 404."""
+    """Returns the training with the id in a required parameter. Raises ApiError (404) if there is none."""
     wanted = call.given.get(name.lower())
     if not wanted:
         raise call.make_bad_request(name, "is needed")

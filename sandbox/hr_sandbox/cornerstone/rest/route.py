@@ -122,14 +122,14 @@ class Call:
         return rows[(number - 1) * size : number * size]
 
     def find_person(self) -> Person:
-        """Returns the person with the id in the path, or fail with 404."""
+        """Returns the person with the id in the path. Raises ApiError (404) if there is none."""
         text, people = self.parts["id"], self.context.company.people
         if not (text.isascii() and text.isdigit()) or int(text) not in people:
             raise self.make_error(NOT_FOUND)
         return people[int(text)]
 
     def find(self, rows: Iterable[Json], parameter: str = "id") -> Json:
-        """Returns the row with the id in the path, or fail with 404."""
+        """Returns the row with the id in the path. Raises ApiError (404) if there is none."""
         for row in rows:
             if str(row["id"]) == self.parts[parameter]:
                 return row

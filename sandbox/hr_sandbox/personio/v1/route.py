@@ -103,7 +103,7 @@ class Call:
     mode: str = NORMAL
 
     def find_person(self) -> Person:
-        """Returns the person in the path, or fail with 404."""
+        """Returns the person in the path. Raises StatusError (404) if there is none."""
         row = self.company.people.find(self.path["id"])
         if row is None:
             raise StatusError(404)
