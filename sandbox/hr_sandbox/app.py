@@ -37,7 +37,7 @@ def make_app(options: Options) -> Starlette:
     latency = options.latency_ms / 1000
     return Starlette(
         routes=[
-            Mount("/_control", routes=controls.routes()),
+            Mount("/_control", routes=controls.make_routes()),
             *(Mount(f"/{name}", VendorApp(site, faults, log, latency)) for name, site in sites.items()),
         ],
         exception_handlers={404: _respond_not_found, 405: _respond_not_found},

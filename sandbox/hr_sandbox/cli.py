@@ -34,7 +34,7 @@ def _parse_date(text: str) -> date:
         raise argparse.ArgumentTypeError(f"{text} is not a date such as 2024-01-31") from error
 
 
-def _parser() -> argparse.ArgumentParser:
+def _make_parser() -> argparse.ArgumentParser:
     defaults = Options()
     parser = _Parser(prog="hr-sandbox", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
@@ -61,14 +61,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _say(line: str) -> None:
+def _print_line(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command."""
-    parser = _parser()
+    parser = _make_parser()
     values = vars(parser.parse_args(arguments))
     values.pop("command")
     folder = values.pop("replay")
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             app, about = make_replay(recording := read_recording(folder)), f"(replaying {recording.tap})"
         else:
             app = make_app(options)
-        server = Server(app, options, lambda url: _say(f"hr-sandbox ready at {url} {about}"))
+        server = Server(app, options, lambda url: _print_line(f"hr-sandbox ready at {url} {about}"))
     except OptionError as error:
         parser.error(str(error))
     try:

@@ -12,7 +12,7 @@ class Clock:
     def __init__(self) -> None:
         self._offset = 0.0
 
-    def forward(self, seconds: float) -> None:
+    def move_forward(self, seconds: float) -> None:
         """Moves the clock forward."""
         self._offset += seconds
 

@@ -52,11 +52,11 @@ class Controls:
         self._log = log
         self._changes = Changes(company)
 
-    def routes(self) -> list[Route]:
+    def make_routes(self) -> list[Route]:
         """Returns the routes below `/_control`."""
         controls = {(method, f"/{path}"): control for (method, path), control in find_controls(self).items()}
         for name, vendor in self._vendors.items():
-            controls |= {("POST", f"/{name}/{path}"): control for path, control in vendor.controls().items()}
+            controls |= {("POST", f"/{name}/{path}"): control for path, control in vendor.find_own_controls().items()}
         return [
             Route("/records", _make_handler(self.records), methods=["GET"]),
             *(
@@ -103,7 +103,7 @@ class Controls:
     @control("allow-list", vendor=take_text, attribute=take_text, allowed=take_flag)
     def allow(self, vendor: str, attribute: str, *, allowed: bool) -> Json:
         """Shows or hides an attribute of a vendor's records."""
-        return self._find_vendor(vendor).allow(attribute, allowed=allowed)
+        return self._find_vendor(vendor).allow_attribute(attribute, allowed=allowed)
 
     @control("links", vendor=take_text, path=take_text, style=take_text)
     def set_links(self, vendor: str, path: str, style: str) -> Json:
@@ -122,23 +122,23 @@ class Controls:
         prefixes = tuple(f"/{name}/" for name in self._sites)
         if not fault.path.startswith(prefixes):
             raise ControlError(f"A fault's path begins with {' or '.join(prefixes)}.")
-        return {"fault": self._faults.add(fault)}
+        return {"fault": self._faults.add_fault(fault)}
 
     @control("fault", "DELETE", open_ended=True)
     def clear_faults(self, _query: Json) -> Json:
         """Removes all pending faults."""
-        return {"cleared": self._faults.clear()}
+        return {"cleared": self._faults.clear_faults()}
 
     @control("duplicate", vendor=take_text, stream=take_text, id=take_optional_text)
     def duplicate(self, vendor: str, stream: str, key: str | None) -> Json:
         """Serves a record of a vendor's stream on two pages."""
-        return self._find_vendor(vendor).duplicate(stream, key)
+        return self._find_vendor(vendor).duplicate_record(stream, key)
 
     @control("counts", "GET", start_date=take_date, end_date=take_date, vendor=with_default(take_text))
     def count(self, start_date: date | None, end_date: date | None, vendor: str | None) -> Json:
         """Returns how many rows a full read of each stream yields."""
         return {
-            row.name: {stream: row.count(stream, start_date, end_date) for stream in row.streams}
+            row.name: {stream: row.count_rows(stream, start_date, end_date) for stream in row.streams}
             for row in self._choose_vendors(vendor)
         }
 
@@ -148,7 +148,7 @@ class Controls:
         vendor = self._find_vendor(take_text(query, "vendor"))
         stream = check_choice("stream", take_text(query, "stream"), vendor.streams)
         check_empty(query)
-        return {"records": vendor.records(stream, first, last, f"{root}/{vendor.name}")}
+        return {"records": vendor.list_records(stream, first, last, f"{root}/{vendor.name}")}
 
     @control("requests", "GET", open_ended=True)
     def requests(self, _query: Json) -> Json:
@@ -165,7 +165,7 @@ class Controls:
     @control("permissions", "GET", open_ended=True)
     def permissions(self, _query: Json) -> Json:
         """Returns the permissions and settings of all vendors."""
-        return {name: vendor.permissions() for name, vendor in self._vendors.items()}
+        return {name: vendor.describe_permissions() for name, vendor in self._vendors.items()}
 
     def _choose_vendors(self, vendor: str | None) -> list[Vendor]:
         """Returns one vendor, or all of them."""

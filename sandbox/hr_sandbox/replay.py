@@ -44,14 +44,14 @@ TOKEN = {
 
 
 @dataclass(slots=True)
-class Answers:
+class RecordedResponses:
     """The recorded responses to one request, in order. The last one is repeated."""
 
     params: Params
     files: list[Path] = field(default_factory=list)
     served: int = 0
 
-    def next(self) -> dict[str, Any]:
+    def next_response(self) -> dict[str, Any]:
         """Returns the next response."""
         file = self.files[min(self.served, len(self.files) - 1)]
         self.served += 1
@@ -70,11 +70,11 @@ class Recording:
     """
 
     tap: str
-    answers: dict[Place, list[Answers]] = field(default_factory=lambda: defaultdict(list))
-    given: dict[tuple[str, str, Params], Answers] = field(default_factory=dict)
+    answers: dict[Place, list[RecordedResponses]] = field(default_factory=lambda: defaultdict(list))
+    given: dict[tuple[str, str, Params], RecordedResponses] = field(default_factory=dict)
     learned: dict[Place, dict[tuple[str, str], str]] = field(default_factory=lambda: defaultdict(dict))
 
-    def find(self, method: str, path: str, params: Params) -> Answers | None:
+    def find_responses(self, method: str, path: str, params: Params) -> RecordedResponses | None:
         """Returns the responses to a request, or None.
 
         The values of a recorded request are pseudonyms. Cursors, offsets and ids come from recorded responses, so
@@ -90,12 +90,12 @@ class Recording:
             if not free:
                 return None
             learned = self.learned[place]
-            self.given[request] = found = max(free, key=lambda answers: _likeness(params, answers.params, learned))
+            self.given[request] = found = max(free, key=lambda answers: _score_match(params, answers.params, learned))
             learned.update(zip(params, (value for _, value in found.params), strict=True))
         return self.given[request]
 
 
-def _likeness(params: Params, recorded: Params, learned: dict[tuple[str, str], str]) -> int:
+def _score_match(params: Params, recorded: Params, learned: dict[tuple[str, str], str]) -> int:
     """Returns how well a recorded request fits a request."""
     known = set(learned.items())
     likeness = 0
@@ -121,11 +121,11 @@ def read_recording(folder: Path) -> Recording:
                 continue  # the tap sent the request again
             file = folder / line["file"]
             answer = json.loads(file.read_bytes())
-            params = _sorted([*answer["query"], *answer["members"]])
+            params = _sort_params([*answer["query"], *answer["members"]])
             place = answer["method"], answer["path"], tuple(name for name, _ in params)
             known = next((one for one in recording.answers[place] if one.params == params), None)
             if known is None:
-                known = Answers(params)
+                known = RecordedResponses(params)
                 recording.answers[place].append(known)
             known.files.append(file)
     except (OSError, ValueError, LookupError, TypeError):
@@ -141,32 +141,32 @@ def make_replay(recording: Recording) -> Starlette:
         body = await request.body()
         if request.method == "POST" and TOKEN_PATH.search(path):
             return JSONResponse(TOKEN)
-        params = _sorted([*parse_qsl(request.url.query, keep_blank_values=True), *_members(body)])
-        answers = recording.find(request.method, path, params)
+        params = _sort_params([*parse_qsl(request.url.query, keep_blank_values=True), *_list_json_parameters(body)])
+        answers = recording.find_responses(request.method, path, params)
         if answers is None:
             sentence = f"The recording has no response to {request.method} {path} with these parameters."
             return JSONResponse({"error": sentence}, 404)
-        return _render(answers.next(), f"{request.url.scheme}://{request.headers['host']}")
+        return _render_response(answers.next_response(), f"{request.url.scheme}://{request.headers['host']}")
 
     return Starlette(routes=[Route("/{path:path}", respond, methods=["GET", "POST"])])
 
 
-def _render(answer: dict[str, Any], root: str) -> Response:
+def _render_response(answer: dict[str, Any], root: str) -> Response:
     media_type = answer["headers"].get("content-type") or "application/octet-stream"
     if "body" in answer:
         content = json.dumps(answer["body"], ensure_ascii=False).replace(HOST, root).encode("utf-8", "surrogatepass")
     elif "xml" in answer:
-        content = "".join(_xml(answer["xml"], {})).replace(HOST, root).encode()
+        content = "".join(_write_xml(answer["xml"], {})).replace(HOST, root).encode()
     else:
         content = b"x" * answer.get("length", 0)
     return Response(content, answer["status"], media_type=media_type)
 
 
-def _xml(element: dict[str, Any], outer: dict[str, str]) -> Iterator[str]:
+def _write_xml(element: dict[str, Any], outer: dict[str, str]) -> Iterator[str]:
     """Yields the text of an element, whose names begin with their namespaces in braces."""
     prefixes = dict(outer)
-    tag = _prefixed(element["tag"], prefixes)
-    attributes = {_prefixed(name, prefixes): text for name, text in element.get("attributes", {}).items()}
+    tag = _add_prefix(element["tag"], prefixes)
+    attributes = {_add_prefix(name, prefixes): text for name, text in element.get("attributes", {}).items()}
     declared = {f"xmlns:{prefix}": space for space, prefix in prefixes.items() if space not in outer}
     yield f"<{tag}"
     for name, text in {**declared, **attributes}.items():
@@ -174,18 +174,18 @@ def _xml(element: dict[str, Any], outer: dict[str, str]) -> Iterator[str]:
     yield ">"
     yield escape(element.get("text", ""))
     for child in element.get("children", ()):
-        yield from _xml(child, prefixes)
+        yield from _write_xml(child, prefixes)
     yield f"</{tag}>"
 
 
-def _prefixed(name: str, prefixes: dict[str, str]) -> str:
+def _add_prefix(name: str, prefixes: dict[str, str]) -> str:
     if not name.startswith("{"):
         return name
     space, _, local = name[1:].partition("}")
     return f"{prefixes.setdefault(space, f'n{len(prefixes)}')}:{local}"
 
 
-def _members(body: bytes) -> Iterator[tuple[str, str]]:
+def _list_json_parameters(body: bytes) -> Iterator[tuple[str, str]]:
     """Yields the members of a JSON body as parameters."""
     try:
         left: list[tuple[str, Any]] = [("", json.loads(body))] if body else []
@@ -201,6 +201,6 @@ def _members(body: bytes) -> Iterator[tuple[str, str]]:
             yield path, value if isinstance(value, str) else json.dumps(value)
 
 
-def _sorted(pairs: list[Any]) -> Params:
+def _sort_params(pairs: list[Any]) -> Params:
     """Returns parameters in the order of their names."""
     return tuple(sorted(((name, value) for name, value in pairs), key=lambda pair: pair[0]))

@@ -88,7 +88,7 @@ def running(**options: Any) -> Iterator[Sandbox]:
         A client for the sandbox, which stops when the context ends.
     """
     chosen = Options(**options)
-    with _served(make_app(chosen), chosen) as url:
+    with _serve_in_thread(make_app(chosen), chosen) as url:
         yield Sandbox(url)
 
 
@@ -102,12 +102,12 @@ def replaying(folder: Path) -> Iterator[str]:
     Yields:
         The base URL of the server, which stops when the context ends.
     """
-    with _served(make_replay(read_recording(folder)), Options()) as url:
+    with _serve_in_thread(make_replay(read_recording(folder)), Options()) as url:
         yield url
 
 
 @contextmanager
-def _served(app: Starlette, options: Options) -> Iterator[str]:
+def _serve_in_thread(app: Starlette, options: Options) -> Iterator[str]:
     ready = threading.Event()
     server = Server(app, options, lambda _url: ready.set())
     thread = threading.Thread(target=server.serve_until_stopped, name="hr-sandbox", daemon=True)

@@ -41,14 +41,14 @@ class Vendor(ABC):
         """Handles a request. Errors are responses too."""
 
     @abstractmethod
-    def error(self, status: int, request: Request) -> Response:
+    def make_error_response(self, status: int, request: Request) -> Response:
         """Returns the vendor's response for a failure of the service, such as 429 or 503."""
 
     @abstractmethod
     def find_template(self, path: str) -> str | None:
         """Returns the declared path that a request's path matches, or None."""
 
-    def controls(self) -> dict[str, Callable[[Json], Json]]:
+    def find_own_controls(self) -> dict[str, Callable[[Json], Json]]:
         """Returns the controls that only this vendor has, by name."""
         return {}
 
@@ -58,11 +58,11 @@ class Vendor(ABC):
         return first or date(today.year - YEARS_BACK, 1, 1), last or first_of_month_after(today, 1) - timedelta(1)
 
     @abstractmethod
-    def count(self, stream: str, first: date | None, last: date | None) -> int:
+    def count_rows(self, stream: str, first: date | None, last: date | None) -> int:
         """Returns how many rows a full read of a stream yields, in a window of dates if one is given."""
 
     @abstractmethod
-    def records(self, stream: str, first: date | None, last: date | None, root: str) -> list[Json]:
+    def list_records(self, stream: str, first: date | None, last: date | None, root: str) -> list[Json]:
         """Returns the rows of a full read of a stream, with all permissions and attributes.
 
         Values that only the path or the query of a request contains, such as a parent's id, are added under
@@ -70,11 +70,11 @@ class Vendor(ABC):
         """
 
     @abstractmethod
-    def permissions(self) -> Json:
+    def describe_permissions(self) -> Json:
         """Returns what is granted and revoked, and how endpoints are set to respond."""
 
     @abstractmethod
-    def allow(self, attribute: str, *, allowed: bool) -> Json:
+    def allow_attribute(self, attribute: str, *, allowed: bool) -> Json:
         """Shows or hides an attribute, such as `persons.updated_at`."""
 
     @abstractmethod
@@ -86,5 +86,5 @@ class Vendor(ABC):
         """Sets how an endpoint responds; a key limits this to one of its records."""
 
     @abstractmethod
-    def duplicate(self, stream: str, key: str | None) -> Json:
+    def duplicate_record(self, stream: str, key: str | None) -> Json:
         """Serves a record on two pages."""

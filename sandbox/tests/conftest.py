@@ -110,7 +110,7 @@ class FactorialClient:
         self.company = build_company(self.options.employees, self.options.seed, self.options.today)
         self.vendor = Factorial(self.company, self.options)
         self.changes = Changes(self.company)
-        self.controls = self.vendor.controls()
+        self.controls = self.vendor.find_own_controls()
         self.headers = {"x-api-key": "sandbox-api-key"}
 
     def request(self, path: str, query: Any = (), method: str = "GET", **headers: str) -> Response:
@@ -170,7 +170,7 @@ class CornerstoneClient:
         self.company = build_company(self.options.employees, self.options.seed, self.options.today)
         self.vendor = Cornerstone(self.company, self.options)
         self.changes = Changes(self.company)
-        self.controls = self.vendor.controls()
+        self.controls = self.vendor.find_own_controls()
         self.vendor.throttle.on = False
         self.headers = {"accept": JSON, "authorization": f"Bearer {self.token()}"}
 

@@ -90,7 +90,7 @@ def test_scopes_are_revoked_and_granted(make_cornerstone: Any) -> None:
     assert api.get("/services/api/x/organizations/v1/types")[0] == 404
     assert api.get("vw_rpt_user_base")[0] == 200
     assert json.loads(api.sign_in(scope="vw_rpt_user:read").body)["error"] == "invalid_scope"
-    assert "vw_rpt_user:read" in api.vendor.permissions()["revoked"]
+    assert "vw_rpt_user:read" in api.vendor.describe_permissions()["revoked"]
     assert api.vendor.access.grant(permission="vw_rpt_user:read", endpoint=None)["changed"]
     assert api.get("vw_rpt_user")[0] == 200
     for given in ({"permission": "x"}, {"endpoint": "x"}, {}, {"permission": "vw_rpt_ou:read", "status": 500}):

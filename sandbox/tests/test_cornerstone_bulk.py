@@ -21,8 +21,8 @@ def test_a_few_generated_rows_follow_those_of_the_company(make_cornerstone: Any)
     assert api.controls["bulk"]({"transcripts": 3000, "users": 7})["users"] == 7
     for name in ("transcript_core", "vw_rpt_transcript", "users_core", "vw_rpt_user"):
         rows = api.rows(name, prefer="odata.maxpagesize=700")
-        assert rows == api.vendor.records(name, None, None, "")
-        assert len(rows) == api.vendor.count(name, None, None)
+        assert rows == api.vendor.list_records(name, None, None, "")
+        assert len(rows) == api.vendor.count_rows(name, None, None)
     rows = api.rows("transcript_core")
     assert rows[: len(own)] == own
     assert len({tuple(row[name] for name in KEY) for row in rows}) == len(own) + 3000
@@ -34,7 +34,7 @@ def test_a_few_generated_rows_follow_those_of_the_company(make_cornerstone: Any)
 def test_a_page_of_twenty_million_rows(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     api.controls["bulk"]({"transcripts": ROWS, "users": USERS})
-    total = api.vendor.count("transcript_core", None, None)
+    total = api.vendor.count_rows("transcript_core", None, None)
     own = total - ROWS
     _, body = api.get("transcript_core", {**CHOSEN, "$count": "true"}, prefer=LARGE)
     assert (len(body["value"]), body["@odata.count"]) == (10_000, total)

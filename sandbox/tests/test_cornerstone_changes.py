@@ -43,12 +43,12 @@ def test_a_row_that_changes_during_a_read_is_on_two_pages_and_none_is_missed(mak
 
 def test_a_row_is_duplicated_on_two_pages(make_cornerstone: Any) -> None:
     api = make_cornerstone()
-    api.vendor.duplicate("ou_core", "1402")
+    api.vendor.duplicate_record("ou_core", "1402")
     rows = api.rows("ou_core", prefer="odata.maxpagesize=9")
     assert [row["ou_id"] for row in rows].count(1402) == 2
-    assert len(rows) == api.vendor.count("ou_core", None, None) + 1
+    assert len(rows) == api.vendor.count_rows("ou_core", None, None) + 1
     with pytest.raises(ControlError):
-        api.vendor.duplicate("ou_core", "1")
+        api.vendor.duplicate_record("ou_core", "1")
 
 
 def test_short_pages_are_not_the_last_ones(make_cornerstone: Any) -> None:

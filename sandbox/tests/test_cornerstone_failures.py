@@ -94,7 +94,9 @@ def test_large_pages_fail_and_smaller_ones_do_not(make_cornerstone: Any) -> None
     for size, good in ((1000, False), (500, False), (250, False), (100, True), (101, False), (5, True)):
         answer = api.request("user_ou_core", prefer=f"odata.maxpagesize={size}")
         assert (answer.status, b'{"error"' not in answer.body) == (200, good)
-    assert len(api.rows("user_ou_core", prefer="odata.maxpagesize=60")) == api.vendor.count("user_ou_core", None, None)
+    assert len(api.rows("user_ou_core", prefer="odata.maxpagesize=60")) == api.vendor.count_rows(
+        "user_ou_core", None, None
+    )
     assert api.controls["clear-failures"]({}) == {"cleared": 1}
     assert b'{"error"' not in api.request("user_ou_core").body
 
@@ -159,7 +161,7 @@ def test_a_response_without_a_body(make_cornerstone: Any, form: str, status: int
 
 def test_truncated_reports_and_invalid_bytes(make_cornerstone: Any) -> None:
     api = make_cornerstone()
-    jobs = api.vendor.records("bulk_jobs", None, None, "")
+    jobs = api.vendor.list_records("bulk_jobs", None, None, "")
     one = next(row for job in jobs for row in job["imports"] if row["total_records"] > 3)
     path = f"/services/api/x/bulk-api/v1/imports/{one['id']}/report"
     good = api.request(path).body
@@ -177,8 +179,8 @@ def test_truncated_reports_and_invalid_bytes(make_cornerstone: Any) -> None:
 
 def test_the_spelling_of_the_trainings_id(make_cornerstone: Any) -> None:
     api = make_cornerstone()
-    rows = api.vendor.records("transcripts", None, None, "")
+    rows = api.vendor.list_records("transcripts", None, None, "")
     api.vendor.set_mode("transcripts", "LoId")
-    others = api.vendor.records("transcripts", None, None, "")
+    others = api.vendor.list_records("transcripts", None, None, "")
     assert [row["LOID"] for row in rows] == [row["LoId"] for row in others]
     assert "LOID" not in others[0]

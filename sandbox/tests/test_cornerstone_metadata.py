@@ -40,7 +40,7 @@ def test_rows_have_the_documented_columns(cornerstone: Any) -> None:
     assert types.keys() == load_entity_sets().keys()
     for name, (key, columns) in types.items():
         assert tuple(key) == load_entity_sets()[name].key
-        for row in cornerstone.vendor.records(name, None, None, "")[:3]:
+        for row in cornerstone.vendor.list_records(name, None, None, "")[:3]:
             assert list(row) == list(columns)
 
 
@@ -99,15 +99,15 @@ def test_custom_types_of_units(cornerstone: Any) -> None:
 
 def test_columns_can_be_hidden(make_cornerstone: Any) -> None:
     api = make_cornerstone()
-    api.vendor.allow("users_core.user_email", allowed=False)
+    api.vendor.allow_attribute("users_core.user_email", allowed=False)
     assert "user_email" not in read(api, OBJECTS)[0]["users_core"][1]
     assert "user_email" not in api.rows("users_core")[0]
     assert api.get("users_core", {"$select": "user_email"})[0] == 400
-    api.vendor.allow("users_core.user_email", allowed=True)
+    api.vendor.allow_attribute("users_core.user_email", allowed=True)
     assert "user_email" in api.rows("users_core")[0]
     for attribute in ("users_core.user_id", "users_core.nothing", "nothing.user_id"):
         with pytest.raises(ControlError):
-            api.vendor.allow(attribute, allowed=False)
+            api.vendor.allow_attribute(attribute, allowed=False)
 
 
 def test_etags(make_cornerstone: Any) -> None:

@@ -20,14 +20,14 @@ def test_all_known_tables_are_served() -> None:
 def test_every_table_is_read_in_full(cornerstone: Any, service: str) -> None:
     for table in list_entity_sets(service):
         rows = cornerstone.rows(table.name, prefer="odata.maxpagesize=900")
-        assert len(rows) == cornerstone.vendor.count(table.name, None, None)
-        assert rows == cornerstone.vendor.records(table.name, None, None, ""), table.name
+        assert len(rows) == cornerstone.vendor.count_rows(table.name, None, None)
+        assert rows == cornerstone.vendor.list_records(table.name, None, None, ""), table.name
         if table.key:
             assert len({tuple(row[name] for name in table.key) for row in rows}) == len(rows)
 
 
 def test_some_tables_are_empty_some_have_pages_and_some_have_identical_rows(cornerstone: Any) -> None:
-    counts = {name: cornerstone.vendor.count(name, None, None) for name in load_entity_sets()}
+    counts = {name: cornerstone.vendor.count_rows(name, None, None) for name in load_entity_sets()}
     assert counts["vw_rpt_nasd"] == 0
     assert sum(count > 1000 for count in counts.values()) >= 5
     keyless = [table.name for table in list_entity_sets(REPORTING) if not table.key]
@@ -56,7 +56,7 @@ def test_values_have_the_types_of_their_columns(cornerstone: Any) -> None:
         "Edm.DateTimeOffset": str,
     }
     for table in load_entity_sets().values():
-        for row in cornerstone.vendor.records(table.name, None, None, "")[:20]:
+        for row in cornerstone.vendor.list_records(table.name, None, None, "")[:20]:
             for name, column in table.columns.items():
                 value = row[name]
                 assert value is None or type(value) is kinds.get(column.type, type(value)), (table.name, name, value)
@@ -64,8 +64,8 @@ def test_values_have_the_types_of_their_columns(cornerstone: Any) -> None:
                 if column.type == "Edm.DateTimeOffset" and value is not None:
                     assert value.endswith("+00:00" if table.service == EXPORTER else "Z")
                     assert parse_timestamp(value) is not None
-                if isinstance(value, str) and column.padded:
-                    assert len(value) == column.width
+                if isinstance(value, str) and column.is_padded:
+                    assert len(value) == column.max_length
 
 
 def test_timestamps_have_seven_digits() -> None:
@@ -126,7 +126,7 @@ def test_other_preferences_are_ignored(cornerstone: Any) -> None:
 
 
 def test_top_count_skip_and_order(cornerstone: Any) -> None:
-    total = cornerstone.vendor.count("vw_rpt_user", None, None)
+    total = cornerstone.vendor.count_rows("vw_rpt_user", None, None)
     _, counted = cornerstone.get("vw_rpt_user", {TOP: "0", COUNT: "true"})
     assert counted == {
         "@odata.context": f"{cornerstone.root}{VIEWS}/$metadata#vw_rpt_user",

@@ -133,9 +133,9 @@ def transcripts(api: Any) -> list[Any]:
 @pytest.mark.parametrize("stream", Rest.streams)
 def test_every_stream_is_read_in_full(cornerstone: Any, stream: str) -> None:
     cornerstone.controls["reset-downloads"]({})
-    expected = cornerstone.vendor.records(stream, FIRST, LAST, "")
+    expected = cornerstone.vendor.list_records(stream, FIRST, LAST, "")
     rows = read(cornerstone, stream)
-    assert len(rows) == len(expected) == cornerstone.vendor.count(stream, FIRST, LAST)
+    assert len(rows) == len(expected) == cornerstone.vendor.count_rows(stream, FIRST, LAST)
     assert sorted(map(str, rows)) == sorted(map(str, expected))
     assert rows
 
@@ -161,11 +161,11 @@ def test_modes_of_employees(make_cornerstone: Any) -> None:
     api.vendor.set_mode("employees", "camel")
     assert "nextPageToken" in api.get(V2)[1]
     api.vendor.set_mode(V2, "bare")
-    assert len(api.get(V2)[1]) == api.vendor.count("employees", None, None)
+    assert len(api.get(V2)[1]) == api.vendor.count_rows("employees", None, None)
 
 
 def test_employee_lookups(cornerstone: Any) -> None:
-    rows = cornerstone.vendor.records("employees", None, None, "")
+    rows = cornerstone.vendor.list_records("employees", None, None, "")
     who = rows[3]
     for name in ("externalId", "userName", "guid"):
         assert cornerstone.get(V2, {name: who[name]})[1]["data"] == [who]
@@ -215,14 +215,14 @@ def test_missing_records(cornerstone: Any) -> None:
 
 
 def test_single_records(cornerstone: Any) -> None:
-    who = cornerstone.vendor.records("employees", None, None, "")[0]
+    who = cornerstone.vendor.list_records("employees", None, None, "")[0]
     assert cornerstone.get(f"{V2}/{who['id']}")[1] == who
     status = cornerstone.get(f"{V2}/{who['id']}/employment-status")[1]
     assert cornerstone.get(f"{V2}/{who['id']}/employment-status/effective-date/2026-01-01")[1] == status
     assert cornerstone.get(f"{V2}/{who['id']}/employment-status/effective-date/1999-01-01")[0] == 404
     assert cornerstone.get(f"{V2}/{who['id']}/employment-status/effective-date/soon")[0] == 400
     assert len(cornerstone.get(f"{V2}/termination-reasons")[1]["data"]) == 4
-    unit = cornerstone.vendor.records("organizational_units", None, None, "")[0]
+    unit = cornerstone.vendor.list_records("organizational_units", None, None, "")[0]
     assert cornerstone.get(f"{UNITS}/ous/{unit['id']}")[1] == unit
     assert cornerstone.get(f"{UNITS}/types/2")[1]["name"] == "Division"
     assert cornerstone.get(f"{SKILLS}/skill-categories/41/children")[1]["data"][0]["parentId"] == 41
@@ -231,7 +231,7 @@ def test_single_records(cornerstone: Any) -> None:
 def test_version_1(cornerstone: Any) -> None:
     _, body = cornerstone.get(V1, {"pagenumber": "2", "pagesize": "5", "includeInactive": "true"})
     assert (body["status"], body["data"]["size"], body["data"]["start"]) == ("Success", 5, 6)
-    assert body["data"]["total"] == cornerstone.vendor.count("employees", None, None)
+    assert body["data"]["total"] == cornerstone.vendor.count_rows("employees", None, None)
     active = cornerstone.get(V1)[1]["data"]["total"]
     assert active < body["data"]["total"]
     who = body["data"]["employees"][0]
@@ -248,7 +248,7 @@ def test_version_1(cornerstone: Any) -> None:
 
 
 def test_units(cornerstone: Any) -> None:
-    units = cornerstone.vendor.records("organizational_units", None, None, "")
+    units = cornerstone.vendor.list_records("organizational_units", None, None, "")
     active = tokened(cornerstone, f"{UNITS}/ous", "nextPageToken", "9")
     assert active == [row for row in units if row["active"]]
     assert len(active) < len(units)
@@ -303,10 +303,10 @@ def test_the_default_window_is_the_last_day(make_cornerstone: Any) -> None:
 
 
 def test_only_active_users_have_transcripts_by_day(cornerstone: Any) -> None:
-    refs = {row["externalId"]: row for row in cornerstone.vendor.records("employees", None, None, "")}
-    rows = cornerstone.vendor.records("transcripts", date(2020, 1, 1), LAST, "")
+    refs = {row["externalId"]: row for row in cornerstone.vendor.list_records("employees", None, None, "")}
+    rows = cornerstone.vendor.list_records("transcripts", date(2020, 1, 1), LAST, "")
     assert {refs[row["_UserId"]]["workerStatus"]["active"] for row in rows} == {True}
-    assert len(rows) < cornerstone.vendor.count("transcript_core", None, None)
+    assert len(rows) < cornerstone.vendor.count_rows("transcript_core", None, None)
 
 
 def test_one_catalog_search_at_a_time(make_cornerstone: Any) -> None:
@@ -319,7 +319,7 @@ def test_one_catalog_search_at_a_time(make_cornerstone: Any) -> None:
 
 
 def test_missing_trainings_and_sessions(cornerstone: Any) -> None:
-    training = cornerstone.vendor.records("catalog", None, None, "")[0]["ObjectId"]
+    training = cornerstone.vendor.list_records("catalog", None, None, "")[0]["ObjectId"]
     assert cornerstone.get(DETAILS, {"ObjectID": training.upper()})[0] == 200
     assert cornerstone.get(DETAILS, {"objectid": "x"})[0] == 404
     assert cornerstone.get(ROSTER, {"sessionLOID": training})[0] == 404
@@ -328,7 +328,7 @@ def test_missing_trainings_and_sessions(cornerstone: Any) -> None:
 def test_a_single_requisition_is_not_a_list(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     path = f"{RECRUITING}/JobRequisitionDetails"
-    rows = api.vendor.records("job_requisitions", None, None, "")
+    rows = api.vendor.list_records("job_requisitions", None, None, "")
     _, body = api.get(path, {"ReqId": rows[0]["Ref"]})
     assert (body["data"], body["totalRecords"]) == (rows[0], 1)
     assert {"CanAppy", "ReferalBonus"} <= rows[0].keys()
@@ -339,14 +339,14 @@ def test_a_single_requisition_is_not_a_list(make_cornerstone: Any) -> None:
 
 def test_filters_of_requisitions_and_applicants(cornerstone: Any) -> None:
     path = f"{RECRUITING}/JobRequisitionDetails"
-    rows = cornerstone.vendor.records("job_requisitions", None, None, "")
+    rows = cornerstone.vendor.list_records("job_requisitions", None, None, "")
     timestamp = sorted(row["LastModificationDate"] for row in rows)[-3][:19]
     found = numbered(cornerstone, path, "page", lastModifiedSince=timestamp)
     assert found == [row for row in rows if row["LastModificationDate"][:19] >= timestamp]
     day = sorted(row["CreateDateLocal"] for row in rows)[2][:10]
     found = numbered(cornerstone, path, "page", ToDate=day)
     assert found == [row for row in rows if row["CreateDateLocal"][:10] <= day]
-    people = cornerstone.vendor.records("job_applicants", None, None, "")
+    people = cornerstone.vendor.list_records("job_applicants", None, None, "")
     for row in people:
         del row["_CurrentStatus"]
     closed = [row for row in people if row["Status"] == "Closed"]
@@ -359,7 +359,7 @@ def test_filters_of_requisitions_and_applicants(cornerstone: Any) -> None:
 
 def test_a_report_can_be_downloaded_five_times(make_cornerstone: Any) -> None:
     api = make_cornerstone()
-    import_id = api.vendor.records("bulk_imports", None, None, "")[0]["id"]
+    import_id = api.vendor.list_records("bulk_imports", None, None, "")[0]["id"]
     path = f"{LOADS}/imports/{import_id}/report"
     assert [api.request(path).status for _ in range(6)] == [200] * 5 + [410]
     assert api.get(path)[1] == {"error": {"code": "410", "message": "Report download limit reached."}}
@@ -370,7 +370,7 @@ def test_a_report_can_be_downloaded_five_times(make_cornerstone: Any) -> None:
 
 
 def test_reports_of_one_import(cornerstone: Any) -> None:
-    rows = cornerstone.vendor.records("bulk_imports", None, None, "")
+    rows = cornerstone.vendor.list_records("bulk_imports", None, None, "")
     load = next(row for row in rows if row["error_records"] and row["successful_records_with_warnings"])
     many = {}
     for kind in ("report", "warnings", "errors"):
@@ -388,6 +388,6 @@ def test_jobs_in_a_window(cornerstone: Any) -> None:
     _, body = cornerstone.get(f"{LOADS}/jobs", query)
     assert body["total_count"] == len(body["jobs"]) == 8
     assert {row["created_date"][:10] for row in body["jobs"]} == set(query.values())
-    oldest = cornerstone.vendor.records("bulk_jobs", None, None, "")[-1]["created_date"]
+    oldest = cornerstone.vendor.list_records("bulk_jobs", None, None, "")[-1]["created_date"]
     assert oldest >= "2026-05-17"
     assert cornerstone.get(f"{LOADS}/permissions")[1]["permissions"][0]["type"] == "chr.employee"

@@ -209,7 +209,7 @@ def test_bulk(cornerstone: Any) -> None:
     assert shape(json.loads(ours.body)) == shape(theirs["response"]["body"])
     ours = again(cornerstone, sample("bulk_permissions"))
     assert shape(json.loads(ours.body)) == shape(sample("bulk_permissions")["response"]["body"])
-    import_id = cornerstone.vendor.records("bulk_imports", None, None, "")[1]["id"]
+    import_id = cornerstone.vendor.list_records("bulk_imports", None, None, "")[1]["id"]
     path = f"/services/api/x/bulk-api/v1/imports/{import_id}/errors"
     theirs = sample("bulk_report_csv")["response"]
     ours = again(cornerstone, {"request": {"url": "https://x/"}}, path)

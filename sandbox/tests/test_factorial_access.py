@@ -212,7 +212,7 @@ def test_one_resource_can_be_revoked(make_factorial: Any) -> None:
         api.vendor.access.revoke(permission=None, endpoint=path, status=404)
         assert api.get("finance/accounts")[0] == 404
         assert api.get("finance/tax_types")[0] == 200
-        assert api.vendor.permissions()["revoked"] == {"finance/accounts": 404}
+        assert api.vendor.describe_permissions()["revoked"] == {"finance/accounts": 404}
     for permission, endpoint in (
         ("nothing", None),
         (None, "finance/nothing"),
@@ -226,7 +226,7 @@ def test_one_resource_can_be_revoked(make_factorial: Any) -> None:
 def test_a_hidden_attribute_is_null(make_factorial: Any) -> None:
     api = make_factorial()
     assert any(row["bank_number"] for row in api.get("employees/employees")[1]["data"])
-    api.vendor.allow("employees_employees.bank_number", allowed=False)
+    api.vendor.allow_attribute("employees_employees.bank_number", allowed=False)
     assert {row["bank_number"] for row in api.get("employees/employees")[1]["data"]} == {None}
 
 

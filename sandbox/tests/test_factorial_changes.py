@@ -70,7 +70,7 @@ def test_only_the_date_of_updated_at_counts_for_employees(factorial: Any) -> Non
 
 def test_shifts_of_a_day_or_since(make_factorial: Any) -> None:
     api = make_factorial()
-    days = sorted({row["updated_at"][:10] for row in api.vendor.records("attendance_shifts", None, None, "")})
+    days = sorted({row["updated_at"][:10] for row in api.vendor.list_records("attendance_shifts", None, None, "")})
     ask = lambda day: {row["updated_at"][:10] for row in api.get("attendance/shifts", {"updated_at": day})[1]["data"]}  # noqa: E731
     assert ask(days[-3]) == {days[-3]}
     api.vendor.set_mode("/api/{version}/resources/attendance/shifts", "updated-since")
@@ -115,7 +115,7 @@ def test_a_deleted_absence_remains_with_deleted_at(make_factorial: Any) -> None:
     absence = next(row for row in api.company.absences if row.approval == "APPROVED")
     api.changes.delete("absence_period", absence.uuid)
     after = {row["id"]: row for row in api.rows("timeoff/leaves", ALL_LEAVES)}
-    assert len(after) == len(before) == api.vendor.count("timeoff_leaves", None, None)
+    assert len(after) == len(before) == api.vendor.count_rows("timeoff_leaves", None, None)
     gone = [row for row in before if row != after[row["id"]]]
     assert len(gone) == 1
     assert after[gone[0]["id"]]["deleted_at"] > "2026-06-18"
@@ -155,7 +155,7 @@ def test_hiring_adds_rows_and_changes_no_others(make_factorial: Any) -> None:
         return {
             name: {
                 row[resource.key] if resource.key else place: row
-                for place, row in enumerate(api.vendor.records(resource.stream, None, None, ""))
+                for place, row in enumerate(api.vendor.list_records(resource.stream, None, None, ""))
             }
             for name, resource in load_newest().items()
         }
@@ -214,18 +214,22 @@ def test_shifts_are_not_paged_and_slow(make_factorial: Any) -> None:
 
 def test_a_million_shifts(make_factorial: Any) -> None:
     api = make_factorial()
-    own = api.vendor.count("attendance_shifts", None, None)
+    own = api.vendor.count_rows("attendance_shifts", None, None)
     api.controls["shifts"]({"rows": 1_000_000, "stall_seconds": 0})
-    assert api.vendor.count("attendance_shifts", None, None) == own + 1_000_000
+    assert api.vendor.count_rows("attendance_shifts", None, None) == own + 1_000_000
     assert api.get("attendance/shifts")[0] == 504
     with pytest.raises(ControlError):
-        api.vendor.records("attendance_shifts", None, None, "")
+        api.vendor.list_records("attendance_shifts", None, None, "")
     bulk = api.vendor.endpoints.store.bulk
-    days = [bulk.between(bulk.first_day.replace(month=month), bulk.first_day.replace(month=month)) for month in (1, 2)]
+    days = [
+        bulk.find_indexes(bulk.first_day.replace(month=month), bulk.first_day.replace(month=month)) for month in (1, 2)
+    ]
     assert all(400 < len(places) < 600 for places in days)
     for places in days:
-        assert {bulk.row(place)["date"] for place in (places[0], places[-1])} == {bulk.row(places[0])["date"]}
-        assert bulk.row(places[-1] + 1)["date"] > bulk.row(places[0])["date"]
+        assert {bulk.make_shift(place)["date"] for place in (places[0], places[-1])} == {
+            bulk.make_shift(places[0])["date"]
+        }
+        assert bulk.make_shift(places[-1] + 1)["date"] > bulk.make_shift(places[0])["date"]
     body = api.get("attendance/shifts", {"start_on": "2021-02-01", "end_on": "2021-02-01"})[1]
     assert body["meta"]["total"] == len(days[1])
     for row in (body["data"][0], body["data"][-1]):
@@ -236,11 +240,11 @@ def test_a_million_shifts(make_factorial: Any) -> None:
     filtered = {"start_on": "2021-02-01", "end_on": "2021-02-01", "workable": "true"}
     assert api.get("attendance/shifts", filtered)[1] == body
     for name in ("created_at", "clock_in", "employee_id"):
-        api.vendor.allow(f"attendance_shifts.{name}", allowed=False)
+        api.vendor.allow_attribute(f"attendance_shifts.{name}", allowed=False)
     seen = api.get("attendance/shifts", {"start_on": "2021-02-01", "end_on": "2021-02-01"})[1]["data"]
     assert seen == [{**row, "created_at": None, "clock_in": None, "employee_id": None} for row in body["data"]]
     for name in ("created_at", "clock_in", "employee_id"):
-        api.vendor.allow(f"attendance_shifts.{name}", allowed=True)
+        api.vendor.allow_attribute(f"attendance_shifts.{name}", allowed=True)
     assert set(row) == set(load_newest()["attendance/shifts"].fields)
     touched = api.get("attendance/shifts", {"updated_at": "2021-02-01"})[1]["data"]
     assert {row["id"] for row in touched} == {row["id"] for row in body["data"]}

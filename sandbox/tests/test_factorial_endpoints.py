@@ -64,7 +64,7 @@ def test_a_cursor_stays_valid_when_its_row_is_deleted(make_factorial: Any) -> No
     api.controls["delete"]({"stream": "banking_transactions", "id": ids(body)[-1]})
     following = api.get("banking/transactions", {"limit": "3", "after_id": body["meta"]["end_cursor"]})[1]
     assert ids(following)[0] > ids(body)[-1]
-    assert api.vendor.count("banking_transactions", None, None) == body["meta"]["total"] - 1
+    assert api.vendor.count_rows("banking_transactions", None, None) == body["meta"]["total"] - 1
 
 
 def test_pages_by_number(factorial: Any) -> None:
@@ -132,7 +132,7 @@ def test_rows_without_their_key_and_errors_of_null(make_factorial: Any) -> None:
     assert ["id" in row for row in odd] == [bool(index % 5) for index in range(len(rows))]
     api.vendor.set_mode("teams/teams", "null-errors")
     assert api.get("teams/teams") == (200, {"errors": None})
-    assert api.vendor.permissions()["odd"] == {"teams/teams": "null-errors"}
+    assert api.vendor.describe_permissions()["odd"] == {"teams/teams": "null-errors"}
     api.vendor.set_mode("teams/teams", "normal")
     assert api.rows("teams/teams") == rows
 

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from hr_sandbox.company import build_company
-from hr_sandbox.factorial.describe import describe, write
+from hr_sandbox.factorial.describe import describe_resources, write_tables
 from hr_sandbox.factorial.fake_values import REFERENCES, SIZES
 from hr_sandbox.factorial.filters import (
     BOUNDS,
@@ -83,7 +83,7 @@ def test_tables_are_generated_from_descriptions(tmp_path: Any) -> None:
         "oauth_scope_documented": "rooms",
         "fields_detail": {"tall": {"type_unreliable": True, "enum": ["a"], "description": "not kept"}},
     }
-    write(describe([first, last], [hint]), tmp_path)
+    write_tables(describe_resources([first, last], [hint]), tmp_path)
     table = json.loads((tmp_path / "rooms.json").read_text())["rooms/desks"]
     assert table == {
         "single": True,
@@ -103,7 +103,7 @@ def test_tables_are_generated_from_descriptions(tmp_path: Any) -> None:
 def test_index_finds_what_reading_all_rows_finds_also_after_an_edit() -> None:
     store = Store(build_company(20, 7, date(2026, 3, 2)))
     resource = load_newest()["attendance/shifts"]
-    row = store.rows(resource.name)[-1]
+    row = store.list_rows(resource.name)[-1]
     day, person = row["date"], str(to_api_id(row["employee_id"]))
     window = (("start_on", f"{day - timedelta(9)}"), ("end_on", f"{day}"))
     for pairs in (window, (("employee_ids[]", person),), (*window, ("employee_ids[]", person))):
@@ -114,10 +114,10 @@ def test_index_finds_what_reading_all_rows_finds_also_after_an_edit() -> None:
             return [row for row in rows if all(test(row) for test in tests)]
 
         before = list_candidates(store, resource.name, tests)
-        assert 0 < len(before) < len(store.rows(resource.name))
-        assert select(before) == select(store.rows(resource.name))
-        store.edit(resource, row["id"], {"date": day - timedelta(1)})
+        assert 0 < len(before) < len(store.list_rows(resource.name))
+        assert select(before) == select(store.list_rows(resource.name))
+        store.edit_row(resource, row["id"], {"date": day - timedelta(1)})
         after = select(list_candidates(store, resource.name, tests))
-        assert after == select(store.rows(resource.name))
+        assert after == select(store.list_rows(resource.name))
         assert [shift["date"] for shift in after if shift["id"] == row["id"]] == [day - timedelta(1)]
-        store.edit(resource, row["id"], {"date": day})
+        store.edit_row(resource, row["id"], {"date": day})

@@ -127,9 +127,9 @@ def read(api: Any, name: str) -> list[Any]:
 def test_a_full_read_returns_what_the_controls_report(factorial: Any, name: str) -> None:
     stream = name.replace("/", "_")
     rows = read(factorial, name)
-    records = factorial.vendor.records(stream, None, None, "")
+    records = factorial.vendor.list_records(stream, None, None, "")
     rendered = [{key: value for key, value in row.items() if not key.startswith("_")} for row in records]
-    assert len(rows) == len(rendered) == factorial.vendor.count(stream, None, None)
+    assert len(rows) == len(rendered) == factorial.vendor.count_rows(stream, None, None)
     assert sorted(map(repr, rows)) == sorted(map(repr, rendered))
     if key := load_newest()[name].key:
         keys = [row[key] for row in rows]
@@ -138,7 +138,7 @@ def test_a_full_read_returns_what_the_controls_report(factorial: Any, name: str)
 
 
 def test_most_resources_have_rows_many_have_pages_and_some_are_empty(factorial: Any) -> None:
-    counts = {stream: factorial.vendor.count(stream, None, None) for stream in factorial.vendor.streams}
+    counts = {stream: factorial.vendor.count_rows(stream, None, None) for stream in factorial.vendor.streams}
     assert len(counts) == len(load_newest())
     assert 3 <= sum(not count for count in counts.values()) <= 8
     assert sum(count > 100 for count in counts.values()) > 30

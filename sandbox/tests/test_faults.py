@@ -12,31 +12,31 @@ PATHS = ("/personio/v2/persons/1/employments", "/personio/v2/persons/{person_id}
 
 
 def kinds(faults: Faults, count: int, **query: str) -> list[str | None]:
-    found = [faults.next(PATHS, query) for _ in range(count)]
+    found = [faults.next_fault(PATHS, query) for _ in range(count)]
     return [fault.kind if fault else None for fault in found]
 
 
 def test_exactly_the_nth_request() -> None:
     faults = Faults(0, 7)
-    faults.add(Fault(path=PATHS[1], kind="drop", after=2, times=2))
+    faults.add_fault(Fault(path=PATHS[1], kind="drop", after=2, times=2))
     assert kinds(faults, 6) == [None, None, "drop", "drop", None, None]
 
 
 def test_only_with_the_query() -> None:
     faults = Faults(0, 7)
-    faults.add(Fault(path=PATHS[0], kind="html", query={"limit": "50"}))
+    faults.add_fault(Fault(path=PATHS[0], kind="html", query={"limit": "50"}))
     assert kinds(faults, 2) == [None, None]
     assert kinds(faults, 2, limit="50") == ["html", None]
-    faults.add(Fault(path=PATHS[0], kind="drop", query={"updated_at": "*"}))
+    faults.add_fault(Fault(path=PATHS[0], kind="drop", query={"updated_at": "*"}))
     assert kinds(faults, 1, limit="50") == [None]
     assert kinds(faults, 2, updated_at="2026-01-01") == ["drop", None]
 
 
 def test_always_until_cleared() -> None:
     faults = Faults(0, 7)
-    faults.add(Fault(path=PATHS[0], times=None))
+    faults.add_fault(Fault(path=PATHS[0], times=None))
     assert kinds(faults, 3) == ["status"] * 3
-    assert faults.clear() == 1
+    assert faults.clear_faults() == 1
     assert kinds(faults, 1) == [None]
 
 

@@ -18,18 +18,18 @@ def test_a_bucket_empties_and_fills() -> None:
     clock = Clock()
     buckets = Buckets(clock)
     rate = Rate(2, 3)
-    assert [buckets.take("a", rate) for _ in range(4)] == [(True, 2), (True, 1), (True, 0), (False, 0)]
+    assert [buckets.take_tokens("a", rate) for _ in range(4)] == [(True, 2), (True, 1), (True, 0), (False, 0)]
     clock.seconds += 0.5
-    assert buckets.take("a", rate) == (True, 0)
+    assert buckets.take_tokens("a", rate) == (True, 0)
     clock.seconds += 1000
-    assert buckets.take("a", rate) == (True, 2)
+    assert buckets.take_tokens("a", rate) == (True, 2)
 
 
 def test_buckets_are_independent() -> None:
     buckets = Buckets(Clock())
-    assert buckets.take("a", Rate(1, 1))[0]
-    assert buckets.take("b", Rate(1, 1))[0]
-    assert not buckets.take("a", Rate(1, 1))[0]
+    assert buckets.take_tokens("a", Rate(1, 1))[0]
+    assert buckets.take_tokens("b", Rate(1, 1))[0]
+    assert not buckets.take_tokens("a", Rate(1, 1))[0]
 
 
 @pytest.mark.parametrize(("requests", "rate"), [(600, Rate(10, 10)), (90, Rate(90, 90, 60)), (30, Rate(30, 60, 60))])
@@ -44,7 +44,7 @@ def test_a_minute_allows_the_whole_limit(requests: int) -> None:
     rate = Rate.per_minute(requests)
     taken = 0
     for _ in range(6000):
-        taken += buckets.take("a", rate)[0]
+        taken += buckets.take_tokens("a", rate)[0]
         clock.seconds += 0.01
     assert requests <= taken <= requests + rate.burst // rate.cost + 1
 
@@ -52,8 +52,8 @@ def test_a_minute_allows_the_whole_limit(requests: int) -> None:
 def test_the_exceeded_token_limit_is_slow_for_a_minute() -> None:
     clock = Clock()
     limit = TokenRequestLimit(3, clock)
-    assert [limit.take() for _ in range(4)] == [True, True, True, False]
+    assert [limit.allow_request() for _ in range(4)] == [True, True, True, False]
     clock.seconds += 1
-    assert [limit.take(), limit.take()] == [True, False]
+    assert [limit.allow_request(), limit.allow_request()] == [True, False]
     clock.seconds += 61
-    assert [limit.take() for _ in range(3)] == [True, True, True]
+    assert [limit.allow_request() for _ in range(3)] == [True, True, True]

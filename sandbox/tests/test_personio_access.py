@@ -50,14 +50,14 @@ def test_a_revoked_permission_is_not_a_scope(make_api: Any) -> None:
 
 def test_a_hidden_attribute_is_omitted(make_api: Any) -> None:
     api = make_api()
-    api.vendor.allow("persons.updated_at", allowed=False)
-    api.vendor.allow("persons.custom_attributes.city", allowed=False)
+    api.vendor.allow_attribute("persons.updated_at", allowed=False)
+    api.vendor.allow_attribute("persons.custom_attributes.city", allowed=False)
     rows = api.read_all("/v2/persons")
     assert not any("updated_at" in row for row in rows)
     assert not any(part["id"] == "city" for row in rows for part in row["custom_attributes"])
     assert "updated_at" not in api.get(f"/v2/persons/{rows[0]['id']}")[1]
-    assert "updated_at" in api.vendor.records("persons", api.company.today, api.company.today, "")[0]
-    api.vendor.allow("persons.updated_at", allowed=True)
+    assert "updated_at" in api.vendor.list_records("persons", api.company.today, api.company.today, "")[0]
+    api.vendor.allow_attribute("persons.updated_at", allowed=True)
     assert "updated_at" in api.get("/v2/persons")[1]["_data"][0]
 
 
@@ -69,13 +69,13 @@ def test_invalid_settings(make_api: Any) -> None:
         lambda: vendor.access.revoke(permission=None, endpoint="/v2/nothing", status=None),
         lambda: vendor.access.revoke(permission=None, endpoint=None, status=None),
         lambda: vendor.access.revoke(permission="personio:persons:read", endpoint=None, status=500),
-        lambda: vendor.allow("persons.id", allowed=False),
-        lambda: vendor.allow("persons.shoe_size", allowed=False),
-        lambda: vendor.allow("things.id", allowed=False),
+        lambda: vendor.allow_attribute("persons.id", allowed=False),
+        lambda: vendor.allow_attribute("persons.shoe_size", allowed=False),
+        lambda: vendor.allow_attribute("things.id", allowed=False),
         lambda: vendor.set_links("/v2/persons", "odd"),
         lambda: vendor.set_links("/v2/nothing", "normal"),
-        lambda: vendor.duplicate("things", None),
-        lambda: vendor.duplicate("persons", "1"),
+        lambda: vendor.duplicate_record("things", None),
+        lambda: vendor.duplicate_record("persons", "1"),
     ):
         with pytest.raises(ControlError):
             wrong()
@@ -117,7 +117,7 @@ def test_a_listed_report_that_cannot_be_read(make_api: Any, mode: str, status: i
     assert answered == status
     assert said in str(body)
     assert api.get(f"/v2/reports/{second}")[0] == 200
-    assert api.vendor.permissions()["modes"] == [{"path": "/v2/reports/{id}", "mode": mode, "id": first}]
+    assert api.vendor.describe_permissions()["modes"] == [{"path": "/v2/reports/{id}", "mode": mode, "id": first}]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def cursor_of(body: Any) -> dict[str, str]:
 
 
 def owner_of_many(api: Any) -> str:
-    return str(max(api.company.people, key=lambda row: len(api.company.documents.of(row.id))).id)
+    return str(max(api.company.people, key=lambda row: len(api.company.documents.owned_by(row.id))).id)
 
 
 def test_documents_of_an_owner(api: Any) -> None:
@@ -160,7 +160,7 @@ def test_missing_permissions(make_api: Any, path: str, status: int) -> None:
 def test_pictures(api: Any) -> None:
     day = api.company.today
     shown = [row for row in api.read_all("/v2/persons", limit="50") if row["profile_picture"]]
-    assert api.vendor.count("profile_pictures", day, day) == len(shown)
+    assert api.vendor.count_rows("profile_pictures", day, day) == len(shown)
     root = "http://127.0.0.1:1/personio"
-    urls = {row["url"] for row in api.vendor.records("profile_pictures", day, day, root)}
+    urls = {row["url"] for row in api.vendor.list_records("profile_pictures", day, day, root)}
     assert urls == {row["profile_picture"]["url"] for row in shown}

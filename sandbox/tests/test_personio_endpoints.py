@@ -39,7 +39,7 @@ LIST_STREAMS = [row.stream for row in ENDPOINTS if isinstance(row, ListEndpoint)
 
 def busiest(api: Any) -> str:
     """Returns the person with the most employments."""
-    return str(max(api.company.people, key=lambda row: len(api.company.employments.of(row.id))).id)
+    return str(max(api.company.people, key=lambda row: len(api.company.employments.owned_by(row.id))).id)
 
 
 def read_stream(api: Any, stream: str) -> list[Any]:
@@ -58,15 +58,15 @@ def read_stream(api: Any, stream: str) -> list[Any]:
 @pytest.mark.parametrize("stream", sorted(LIST_STREAMS))
 def test_a_full_read_returns_what_is_counted(api: Any, stream: str) -> None:
     rows = read_stream(api, stream)
-    truth = api.vendor.records(stream, FIRST, LAST, ROOT)
-    assert len(rows) == api.vendor.count(stream, FIRST, LAST) > 0
+    truth = api.vendor.list_records(stream, FIRST, LAST, ROOT)
+    assert len(rows) == api.vendor.count_rows(stream, FIRST, LAST) > 0
     marks = [{name for name in body if name.startswith("_") and name != "_meta"} for body in truth]
     plain = [{name: body[name] for name in body if name not in some} for body, some in zip(truth, marks, strict=True)]
     assert rows == [row.get("cells", row) for row in plain]
 
 
 def test_a_compensation_is_unique_in_its_month(api: Any) -> None:
-    pay = api.vendor.records("compensations", FIRST, LAST, ROOT)
+    pay = api.vendor.list_records("compensations", FIRST, LAST, ROOT)
     ids = [row["id"] for row in pay]
     assert len(ids) > len(set(ids))
     assert len({(row["id"], row["_month"]) for row in pay}) == len(pay)

@@ -34,7 +34,7 @@ def test_absences_repeat_the_filters(api: Any) -> None:
 
 
 def test_employments_link_to_a_missing_path(api: Any) -> None:
-    person = max(api.company.people, key=lambda row: len(api.company.employments.of(row.id))).id
+    person = max(api.company.people, key=lambda row: len(api.company.employments.owned_by(row.id))).id
     _, body, _ = api.get(f"/v2/persons/{person}/employments", {"limit": "1"})
     assert next_href(body).startswith(f"{ROOT}/v2/employments?cursor=")
     assert api.get("/v2/employments", {"cursor": cursor_of(body)})[0] == 404
@@ -122,7 +122,7 @@ def test_a_missing_link(make_api: Any) -> None:
 
 def test_a_record_on_two_pages(make_api: Any) -> None:
     api = make_api()
-    said = api.vendor.duplicate("persons", None)
+    said = api.vendor.duplicate_record("persons", None)
     ids = [[row["id"] for row in page["_data"]] for page in api.pages("/v2/persons", limit="10")]
     assert [page.count(said["id"]) for page in ids] == [1, 1, 0, 0, 0]
     assert {len(page) for page in ids[:4]} == {10}

@@ -124,7 +124,7 @@ def test_changes_of_recruiting(make_api: Any) -> None:
     row = api.company.candidates[next(iter(api.company.candidates)).id]
     api.changes.edit("recruiting_candidate", str(row.id), "last_name", "Ω")
     assert api.read_all(f"{ROOT}/candidates")[0]["last_name"] == "Ω"
-    counts = [api.vendor.count(f"recruiting_{name}", api.company.today, api.company.today) for name in STREAMS[:2]]
+    counts = [api.vendor.count_rows(f"recruiting_{name}", api.company.today, api.company.today) for name in STREAMS[:2]]
     gone = api.changes.delete("recruiting_candidate", str(row.id))
-    left = [api.vendor.count(f"recruiting_{name}", api.company.today, api.company.today) for name in STREAMS[:2]]
+    left = [api.vendor.count_rows(f"recruiting_{name}", api.company.today, api.company.today) for name in STREAMS[:2]]
     assert left == [counts[0] - len(gone) + 1, counts[1] - 1]

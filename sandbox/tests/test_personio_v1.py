@@ -50,7 +50,7 @@ def test_tokens(make_api: Any) -> None:
 
 
 def test_pages_of_employees(api: Any) -> None:
-    assert read_stream(api) == api.vendor.records("employees", api.company.today, api.company.today, ROOT)
+    assert read_stream(api) == api.vendor.list_records("employees", api.company.today, api.company.today, ROOT)
     _, first, _ = api.get(PEOPLE)
     assert len(first["data"]) == first["limit"] == 50
     _, second, _ = api.get(PEOPLE, {"offset": "50"})
@@ -123,10 +123,10 @@ def test_balances_and_categories(api: Any) -> None:
         assert set(rows[0]) == {"id", "name", "category", "balance", "available_balance"}
         assert all(row["available_balance"] <= row["balance"] for row in rows)
         count += len(rows)
-    assert count == api.vendor.count("absence_balances", api.company.today, api.company.today)
+    assert count == api.vendor.count_rows("absence_balances", api.company.today, api.company.today)
     assert api.get(f"{PEOPLE}/1/absences/balance")[0] == 404
     found = api.get("/v1/company/document-categories")[1]["data"]
-    documents = api.vendor.records("documents", api.company.today, api.company.today, "")
+    documents = api.vendor.list_records("documents", api.company.today, api.company.today, "")
     assert {row["category"]["id"] for row in documents} <= {str(row["id"]) for row in found}
 
 
@@ -146,7 +146,7 @@ def test_permissions_and_attributes(make_api: Any) -> None:
     person = next(iter(api.company.people)).id
     assert api.get(f"{PEOPLE}/{person}/absences/balance")[0] == 403
     assert "absences:read" not in api.post_json("/v1/auth", CLIENT)[1]["data"]["scope"]
-    api.vendor.allow("employees.last_modified_at", allowed=False)
+    api.vendor.allow_attribute("employees.last_modified_at", allowed=False)
     assert not any("last_modified_at" in row["attributes"] for row in read_stream(api))
     assert api.vendor.find_template(f"{PEOPLE}/{person}/absences/balance") == f"{PEOPLE}/{{id}}/absences/balance"
 
@@ -197,7 +197,7 @@ def test_open_positions(api: Any, language: str) -> None:
     assert root.tag == "workzag-jobs"
     truth = list_positions(api.company)
     assert [int(node.findtext("id") or 0) for node in root] == [row["id"] for row in truth] != []
-    assert len(LANGUAGES) * len(truth) == api.vendor.count("open_positions", api.company.today, api.company.today)
+    assert len(LANGUAGES) * len(truth) == api.vendor.count_rows("open_positions", api.company.today, api.company.today)
     texts = root.findall("position/jobDescriptions/jobDescription/value")
     assert (texts[0].text or "").startswith("<p>")
 

@@ -33,7 +33,7 @@ def shown(rows: list[Any], name: str) -> list[Any]:
 def test_types_of_both_units(api: Any) -> None:
     _, body, _ = api.get(TYPES)
     assert set(body) == {"success", "data"}
-    assert body["data"] == api.vendor.records("time_off_types", None, None, "")
+    assert body["data"] == api.vendor.list_records("time_off_types", None, None, "")
     assert set(shown(body["data"], "unit")) == {"day", "hour"}
     assert set(shown(body["data"], "id_v2")) == {row["id"] for row in api.read_all("/v2/absence-types")}
     assert api.get(TYPES, {"limit": "2", "offset": "3"})[1]["data"] == body["data"][3:5]  # a record
@@ -42,7 +42,7 @@ def test_types_of_both_units(api: Any) -> None:
 
 def test_time_offs_are_those_in_days(api: Any) -> None:
     rows = read_stream(api, DAYS)
-    assert rows == api.vendor.records("time_offs", None, None, "")
+    assert rows == api.vendor.list_records("time_offs", None, None, "")
     of_v2 = {row["id"]: row for row in api.read_all("/v2/absence-periods") if row["starts_from"]["type"]}
     assert shown(rows, "id_v2") == list(of_v2)
     for row in rows:
@@ -104,7 +104,7 @@ def test_time_offs_are_completely_inside_a_window(api: Any) -> None:
         if row["attributes"]["start_date"][:10] >= first and (row["attributes"]["end_date"] or "9")[:10] <= last
     ]
     assert read_stream(api, DAYS, start_date=first, end_date=last) == wanted != []
-    assert api.vendor.count("time_offs", date(2026, 3, 1), date(2026, 4, 30)) == len(wanted)
+    assert api.vendor.count_rows("time_offs", date(2026, 3, 1), date(2026, 4, 30)) == len(wanted)
     across = next(row["attributes"] for row in rows if row["attributes"]["days_count"] > 2)
     begins, ends = across["start_date"][:10], (across["end_date"] or "9")[:10]
     alone = {"employees[]": str(across["employee"]["attributes"]["id"]["value"])}
@@ -127,7 +127,7 @@ def test_time_offs_by_date_of_change(api: Any) -> None:
 
 def test_hours(api: Any) -> None:
     rows = read_stream(api, HOURS)
-    assert rows == api.vendor.records("absence_periods_v1", None, None, "")
+    assert rows == api.vendor.list_records("absence_periods_v1", None, None, "")
     of_v2 = {row["id"]: row for row in api.read_all("/v2/absence-periods") if row["starts_from"]["type"] is None}
     assert shown(rows, "id") == list(of_v2)
     kinds = {row["id"]: row["unit"] for row in api.read_all("/v2/absence-types")}
@@ -164,7 +164,7 @@ def test_hours_overlap_a_window(api: Any) -> None:
     assert long not in read_stream(api, HOURS, start_date=after)
     before = str(date.fromisoformat(days[0]) - timedelta(1))
     assert long not in read_stream(api, HOURS, end_date=before)
-    count = api.vendor.count("absence_periods_v1", date.fromisoformat(days[-1]), date.fromisoformat(days[-1]))
+    count = api.vendor.count_rows("absence_periods_v1", date.fromisoformat(days[-1]), date.fromisoformat(days[-1]))
     assert count == len(read_stream(api, HOURS, start_date=days[-1], end_date=days[-1]))
 
 

@@ -41,7 +41,7 @@ def problem(answer: tuple[int, Any, Any]) -> tuple[int, int]:
 def test_the_list(api: Any) -> None:
     _, body, _ = api.get(f"{PATH}/reports")
     rows = [row["attributes"] for row in body["data"]]
-    assert body["data"] == api.vendor.records("custom_reports", None, None, "")
+    assert body["data"] == api.vendor.list_records("custom_reports", None, None, "")
     assert body["metadata"] == {"total_elements": len(rows), "current_page": 0, "total_pages": 1}
     assert {row["type"] for row in rows} == {"point_in_time", "timeframe", "historical_data"}
     assert {row["status"] for row in rows} == {"up_to_date", "updating", "update_failed"}
@@ -55,7 +55,7 @@ def test_the_list(api: Any) -> None:
 
 
 def test_rows_are_numbered_in_each_report(api: Any) -> None:
-    rows = api.vendor.records("custom_report_rows", None, None, "")
+    rows = api.vendor.list_records("custom_report_rows", None, None, "")
     for key, group in groupby(rows, lambda row: row["_report_id"]):
         own = list(group)
         assert [row["_row_number"] for row in own] == list(range(1, len(own) + 1))
@@ -131,10 +131,10 @@ def test_columns(api: Any) -> None:
     _, body, _ = api.get(f"{PATH}/columns")
     assert body["data"]["type"] == "Column"
     rows = body["data"]["attributes"]
-    assert rows == api.vendor.records("custom_report_columns", None, None, "")
+    assert rows == api.vendor.list_records("custom_report_columns", None, None, "")
     known = {row["attribute_id"]: row["data_type"] for row in rows}
     assert len(known) == len(rows)
-    for row in api.vendor.records("custom_report_rows", None, None, ""):
+    for row in api.vendor.list_records("custom_report_rows", None, None, ""):
         for cell in row.get("attributes") or row["historical_attributes"]:
             assert known[cell["attribute_id"]] == cell["data_type"]
     found = report(api, "timeframe")
@@ -176,7 +176,10 @@ def test_deleted_records_are_not_missed(make_api: Any) -> None:
 def test_failures_are_lists_too(api: Any) -> None:
     request = Request("GET", f"{PATH}/reports/x")
     for status, listed in ((500, True), (503, True), (429, False)):
-        answer = api.vendor.error(status, request)
+        answer = api.vendor.make_error_response(status, request)
         assert answer.status == status
         assert isinstance(json.loads(answer.body), list) is listed
-    assert json.loads(api.vendor.error(500, Request("GET", "/v1/company/time-offs")).body)["success"] is False
+    assert (
+        json.loads(api.vendor.make_error_response(500, Request("GET", "/v1/company/time-offs")).body)["success"]
+        is False
+    )

@@ -27,7 +27,7 @@ def every(api: Any, **query: str) -> list[Any]:
 
 def test_a_record_is_a_stretch_of_work(api: Any) -> None:
     rows = every(api)
-    assert rows == api.vendor.records("attendances", None, None, "")
+    assert rows == api.vendor.list_records("attendances", None, None, "")
     work = {row["id"]: row for row in api.read_all("/v2/attendance-periods") if row["type"] == "WORK"}
     assert [row["attributes"]["id_v2"] for row in rows] == list(work)
     for row in rows:
@@ -95,8 +95,8 @@ def test_windows_and_people(api: Any) -> None:
     assert asked == [row for row in rows if row["attributes"]["employee"] in people] != []
     first, last = date.fromisoformat(day), date.fromisoformat(day) + timedelta(3)
     counted = [row for row in rows if str(first) <= row["attributes"]["date"] <= str(last)]
-    assert api.vendor.count("attendances", first, last) == len(counted)
-    assert api.vendor.count("attendances", None, None) == len(rows)
+    assert api.vendor.count_rows("attendances", first, last) == len(counted)
+    assert api.vendor.count_rows("attendances", None, None) == len(rows)
 
 
 def test_updated_from_and_to_are_inclusive(api: Any) -> None:
@@ -164,7 +164,7 @@ def test_the_window_ends_ten_years_from_now(api: Any, monkeypatch: pytest.Monkey
 def test_projects_are_not_paged(api: Any) -> None:
     status, body, _ = api.get(f"{PATH}/projects")
     assert (status, set(body)) == (200, {"success", "data"})
-    assert body["data"] == api.vendor.records("attendance_projects", None, None, "")
+    assert body["data"] == api.vendor.list_records("attendance_projects", None, None, "")
     active = {row["id"]: row["status"] == "ACTIVE" for row in api.read_all("/v2/projects")}
     assert {str(row["id"]): row["attributes"]["active"] for row in body["data"]} == active
     assert set(active.values()) == {True, False}

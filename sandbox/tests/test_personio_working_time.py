@@ -28,14 +28,14 @@ def test_the_days_of_an_absence(api: Any) -> None:
     ]
     assert {part["effective_duration"]["unit"] for parts in of_hours for part in parts} == {"HOUR"}
     assert any(len(parts) > len({part["date"] for part in parts}) for parts in of_hours)  # two parts of one day
-    numbers = [row["_number"] for row in api.vendor.records("absence_period_breakdowns", None, None, "")]
+    numbers = [row["_number"] for row in api.vendor.list_records("absence_period_breakdowns", None, None, "")]
     assert set(numbers) == {1, 2}
     assert api.get("/v2/absence-periods/nothing/breakdowns")[0] == 404
 
 
 def test_days_are_in_pages_of_28(api: Any) -> None:
     counts = {row["id"]: 0 for row in api.read_all("/v2/absence-periods")}
-    for row in api.vendor.records("absence_period_breakdowns", date(2026, 6, 1), date(2026, 6, 1), ""):
+    for row in api.vendor.list_records("absence_period_breakdowns", date(2026, 6, 1), date(2026, 6, 1), ""):
         counts[row["_absence_period_id"]] += 1
     longest = max(counts, key=lambda key: counts[key])
     path = f"/v2/absence-periods/{longest}/breakdowns"
@@ -69,7 +69,7 @@ def test_periods_are_within_employments_and_do_not_overlap_absences(api: Any) ->
     for row in company.attendances:
         assert any(
             stint.start_date <= row.day and (stint.end_date is None or row.day <= stint.end_date)
-            for stint in company.employments.of(row.person_id)
+            for stint in company.employments.owned_by(row.person_id)
         )
         assert row.day < company.today
         assert row.created_at <= row.updated_at

@@ -68,32 +68,32 @@ class Absences(Generator):
         end = None if self.rng.chance(0.5) else self.company.today + timedelta(self.rng.integer(20, 300))
         if end and employment.end_date:
             end = min(end, employment.end_date)
-        until = self._start_of(end + timedelta(1)) if end else None
-        self._add(employment, self._leave, self._start_of(first), until, (FIRST, SECOND if until else None))
+        until = self._make_start(end + timedelta(1)) if end else None
+        self._add_absence(employment, self._leave, self._make_start(first), until, (FIRST, SECOND if until else None))
 
     def _add_days(self, employment: Employment, kind: AbsenceType, first: date, last: date) -> date:
         rng, today = self.rng, self.company.today
         recent = 0 <= (today - first).days < ILL_NOW_DAYS and employment.end_date is None
         if recent and kind.category == ILLNESS:
-            self._add(employment, kind, self._start_of(first), None, (FIRST, None))
+            self._add_absence(employment, kind, self._make_start(first), None, (FIRST, None))
             return last
         final = min(first + timedelta(rng.weighted_choice((0, 1, 2, 4, 6, 13), (30, 15, 15, 15, 15, 10))), last)
         halves = (FIRST, SECOND)
         if rng.chance(0.12):
             halves = rng.choice(((SECOND, SECOND), (FIRST, FIRST))) if first == final else (SECOND, SECOND)
-        self._add(employment, kind, self._start_of(first), self._start_of(final + timedelta(1)), halves)
+        self._add_absence(employment, kind, self._make_start(first), self._make_start(final + timedelta(1)), halves)
         return final + timedelta(1)
 
     def _add_hours(self, employment: Employment, kind: AbsenceType, day: date) -> None:
         start = datetime.combine(day, time(self.rng.integer(8, 14), self.rng.choice((0, 15, 30))))
         end = start + timedelta(minutes=self.rng.choice((45, 60, 90, 120, 240)))
-        self._add(employment, kind, start, end, (None, None))
+        self._add_absence(employment, kind, start, end, (None, None))
 
     @staticmethod
-    def _start_of(day: date) -> datetime:
+    def _make_start(day: date) -> datetime:
         return datetime.combine(day, MIDNIGHT)
 
-    def _add(
+    def _add_absence(
         self,
         employment: Employment,
         kind: AbsenceType,
@@ -118,7 +118,7 @@ class Absences(Generator):
             comment=rng.choice(seed_data.COMMENTS),
             approval="PENDING" if pending else rng.weighted_choice(("APPROVED", "REJECTED"), (95, 5)),
             created_at=created_at,
-            updated_at=rng.later(created_at, 0.25),
+            updated_at=rng.draw_later(created_at, 0.25),
         )
 
 
@@ -130,9 +130,9 @@ def extend_over_days(company: Company, rng: SeededRandom) -> None:
             continue
         day = next_workday(row.starts_at.date() + timedelta(rng.integer(1, 2)))
         end = datetime.combine(day, time(rng.integer(10, 12), rng.choice((0, 30))))
-        others = [other for other in company.absences.of(row.person_id) if other is not row]
+        others = [other for other in company.absences.owned_by(row.person_id) if other is not row]
         free = all(other.starts_at >= end or (other.ends_at or end) <= row.starts_at for other in others)
-        stints = company.employments.of(row.person_id)
+        stints = company.employments.owned_by(row.person_id)
         if free and any(
             stint.start_date <= row.starts_at.date() and (stint.end_date is None or day <= stint.end_date)
             for stint in stints

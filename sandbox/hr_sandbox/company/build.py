@@ -39,12 +39,12 @@ def build_company(employees: int, seed: int, today: date) -> Company:
     _add_structure(company, rng, employees)
     people, careers = People(company, rng), Careers(company, rng)
     pay, absences = Pay(company, rng), Absences(company, rng)
-    for hired_on in people.hiring_days(employees):
-        person, office = people.hire(hired_on)
-        employments = careers.start(person, office, hired_on)
+    for hired_on in people.draw_hiring_days(employees):
+        person, office = people.generate_person(hired_on)
+        employments = careers.generate_employments(person, office, hired_on)
         pay.generate(employments)
         absences.generate(employments)
-    people.bulk_imports()
+    people.simulate_bulk_imports()
     # Each part has its own generator, so that changing one part leaves the others unchanged.
     _add_salary_bands(company, _make_random(company, "bands"))
     extend_over_days(company, _make_random(company, "hours"))

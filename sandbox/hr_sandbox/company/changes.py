@@ -67,21 +67,21 @@ class Changes:
     def hire(self, start_date: date | None = None, /, **given: Any) -> list[Change]:
         """Hires a person with these fields from a day, by default today: adds a person, an employment and a salary."""
         start = start_date or self.company.today
-        parsed = {name: self._parse(Person, name, value) for name, value in given.items()}
+        parsed = {name: self._parse_field(Person, name, value) for name, value in given.items()}
         # Created each time, because offices, jobs and teams may have changed.
         people, careers = People(self.company, self._rng), Careers(self.company, self._rng)
-        person, office = people.hire(start)
+        person, office = people.generate_person(start)
         for name, value in parsed.items():
             setattr(person, name, value)
         if "email" not in parsed:
             person.email = people.make_email(person)
-        employment = careers.join(person, office, start)
+        employment = careers.generate_open_employment(person, office, start)
         Pay(self.company, self._rng).generate([employment])
         for row in (person, employment):
             row.created_at = row.updated_at = self._now()
         rows: list[tuple[str, Record]] = [("person", person), ("employment", employment)]
-        rows += [("compensation", row) for row in self.company.compensations.of(person.id)]
-        return self._finish([_change("created", kind, row) for kind, row in rows])
+        rows += [("compensation", row) for row in self.company.compensations.owned_by(person.id)]
+        return self._report([_make_change("created", kind, row) for kind, row in rows])
 
     def terminate(self, person_id: str | None = None, day: date | None = None) -> list[Change]:
         """Ends an employment and its pay, and removes later absences and working time."""
@@ -93,49 +93,49 @@ class Changes:
         decided = max(employment.start_date, min(day, self._now().date()))
         employment.termination = Termination(day, day, decided, "EMPLOYEE", "New challenge")
         employment.updated_at = self._now()
-        changes = [_change("updated", "employment", employment)]
+        changes = [_make_change("updated", "employment", employment)]
         changes += self._end_pay(employment, day)
         changes += self._end_absences(employment, day)
-        worked = [row for row in self.company.attendances.of(employment.person_id) if row.day > day]
-        changes += self._remove(self.company.attendances, worked)
-        return self._finish(changes, ("employment.terminated", employment.uuid))
+        worked = [row for row in self.company.attendances.owned_by(employment.person_id) if row.day > day]
+        changes += self._delete_records(self.company.attendances, worked)
+        return self._report(changes, ("employment.terminated", employment.uuid))
 
     def edit(self, kind: str, key: str, field: str, value: Any) -> list[Change]:  # noqa: ANN401  any field
         """Sets a field of a record. Changing an employment does not update the person's timestamp."""
         table = self._find_table(kind)
-        row = self._find(table, key)
+        row = self._find_record(table, key)
         if isinstance(row, Person) and field.startswith(ATTRIBUTES):
             self._edit_attribute(row, field.removeprefix(ATTRIBUTES), value)
         elif isinstance(row, Application) and field == "stage":
-            self._advance(row, value)
+            self._move_application(row, value)
         else:
-            parsed = self._parse(type(row), field, value)
+            parsed = self._parse_field(type(row), field, value)
             if field.endswith("_id") and parsed is not None:
                 self._check_reference(table, row, field, parsed)
             setattr(row, field, parsed)
         if hasattr(row, "updated_at") and field != "updated_at":
             row.updated_at = self._now()
-        return self._finish([_change("updated", kind, row)])
+        return self._report([_make_change("updated", kind, row)])
 
     def delete(self, kind: str, key: str) -> list[Change]:
         """Deletes a record and the records that it owns. Fails if other records refer to it."""
         table = self._find_table(kind)
-        row = self._find(table, key)
+        row = self._find_record(table, key)
         if is_referenced(self.company, kind, row.id):
             raise ChangeError(f"The {kind} {key} is referenced by other records.")
-        changes = [_change("deleted", kind, row)]
+        changes = [_make_change("deleted", kind, row)]
         for child in find_owned(self.company, kind, row.id):
-            changes += self._remove(*child)
+            changes += self._delete_records(*child)
         if kind == "person":
             changes += self._remove_references(row.id)
         table.remove(row)
-        return self._finish(changes)
+        return self._report(changes)
 
-    def _remove(self, table: Table[Any], rows: list[Any]) -> list[Change]:
+    def _delete_records(self, table: Table[Any], rows: list[Any]) -> list[Change]:
         """Deletes records of a table."""
         for row in rows:
             table.remove(row)
-        return [_change("deleted", table.kind, row) for row in rows]
+        return [_make_change("deleted", table.kind, row) for row in rows]
 
     def _remove_references(self, person_id: int) -> list[Change]:
         """Removes the references to a person from other records."""
@@ -155,7 +155,7 @@ class Changes:
                 touched.append((company.openings.kind, opening))
         for _, row in touched:
             row.updated_at = self._now()
-        return [_change("updated", kind, row) for kind, row in touched]
+        return [_make_change("updated", kind, row) for kind, row in touched]
 
     def _find_open_employment(self, person_id: str | None, day: date) -> Employment:
         company = self.company
@@ -163,7 +163,7 @@ class Changes:
             supervisors = {row.supervisor_id for row in company.employments}
             people = [row.id for row in company.people if row.id not in supervisors]
         else:
-            people = [self._find(company.people, person_id).id]
+            people = [self._find_record(company.people, person_id).id]
         latest = (company.latest_employment(number) for number in people)
         for row in latest:
             if row and row.status != "INACTIVE" and row.end_date is None and row.start_date <= day:
@@ -173,26 +173,26 @@ class Changes:
 
     def _end_pay(self, employment: Employment, day: date) -> list[Change]:
         changes = []
-        for row in self.company.compensations.of(employment.person_id):
+        for row in self.company.compensations.owned_by(employment.person_id):
             if row.effective_from > day:
                 self.company.compensations.remove(row)
-                changes.append(_change("deleted", "compensation", row))
+                changes.append(_make_change("deleted", "compensation", row))
             elif row.effective_to is None or row.effective_to > day:
                 row.effective_to = day
-                changes.append(_change("updated", "compensation", row))
+                changes.append(_make_change("updated", "compensation", row))
         return changes
 
     def _end_absences(self, employment: Employment, day: date) -> list[Change]:
         end = datetime.combine(day + timedelta(1), time())
         changes = []
-        for row in self.company.absences.of(employment.person_id):
+        for row in self.company.absences.owned_by(employment.person_id):
             if row.starts_at >= end:
                 self.company.absences.remove(row)
-                changes.append(_change("deleted", "absence_period", row))
+                changes.append(_make_change("deleted", "absence_period", row))
             elif row.ends_at is None or row.ends_at > end:
                 row.ends_at, row.updated_at = end, self._now()
                 row.end_half = row.end_half or "SECOND_HALF"
-                changes.append(_change("updated", "absence_period", row))
+                changes.append(_make_change("updated", "absence_period", row))
         return changes
 
     def _check_reference(self, table: Table[Any], row: Any, field: str, number: int) -> None:  # noqa: ANN401  any record
@@ -213,7 +213,7 @@ class Changes:
 
     def _list_supervisors(self, person_id: int) -> list[int]:
         """Returns the supervisors of all employments of a person."""
-        stints = self.company.employments.of(person_id)
+        stints = self.company.employments.owned_by(person_id)
         return [row.supervisor_id for row in stints if row.supervisor_id is not None]
 
     @staticmethod
@@ -226,12 +226,12 @@ class Changes:
             raise ChangeError(f"There is no attribute {name}.")
         if value is None:
             row.attributes.pop(name, None)
-        elif _fits(kinds[name], value):
+        elif _is_attribute_value(kinds[name], value):
             row.attributes[name] = value
         else:
             raise ChangeError(f"The attribute {name} must be of the type {kinds[name]}.")
 
-    def _advance(self, row: Application, value: Any) -> None:  # noqa: ANN401  what JSON holds
+    def _move_application(self, row: Application, value: Any) -> None:  # noqa: ANN401  what JSON holds
         """Moves an application to a stage, given by its name or kind."""
         company = self.company
         own = company.categories[company.openings[row.opening_id].category_id].stages
@@ -247,13 +247,13 @@ class Changes:
         return self._tables[kind]
 
     @staticmethod
-    def _find(table: Table[Any], key: str) -> Any:  # noqa: ANN401  a record of the table
+    def _find_record(table: Table[Any], key: str) -> Any:  # noqa: ANN401  a record of the table
         row = table.find(str(key))
         if row is None:
             raise ChangeError(f"There is no {table.kind} {key}.")
         return row
 
-    def _parse(self, kind: type, name: str, value: Any) -> Any:  # noqa: ANN401  any field
+    def _parse_field(self, kind: type, name: str, value: Any) -> Any:  # noqa: ANN401  any field
         types = {row.name: str(row.type) for row in fields(kind) if row.name not in IMMUTABLE_FIELDS}
         if name not in types or types[name] not in PARSERS | NULLABLE:
             usable = ", ".join(row for row, type_ in types.items() if type_ in PARSERS | NULLABLE)
@@ -265,12 +265,12 @@ class Changes:
         except (TypeError, ValueError, OverflowError) as error:
             raise ChangeError(f"The field {name} cannot be {value!r}.") from error
 
-    def _finish(self, changes: list[Change], *events: tuple[str, str]) -> list[Change]:
+    def _report(self, changes: list[Change], *events: tuple[str, str]) -> list[Change]:
         """Sends the changes, and more specific events (name and id), to webhooks."""
         self.company.version += 1
         now = self._now()
         usual = [(NAMES[row.kind, row.action], row.id) for row in changes if (row.kind, row.action) in NAMES]
-        self._webhooks.send((now, name, key) for name, key in (*usual, *events))
+        self._webhooks.send_events((now, name, key) for name, key in (*usual, *events))
         return changes
 
 
@@ -286,11 +286,11 @@ def _find_ancestors(number: int, above: Callable[[int], list[int]]) -> set[int]:
     return found
 
 
-def _change(action: str, kind: str, row: Record) -> Change:
+def _make_change(action: str, kind: str, row: Record) -> Change:
     return Change(action, kind, key_of(row), row.id)
 
 
-def _fits(kind: str, value: object) -> bool:
+def _is_attribute_value(kind: str, value: object) -> bool:
     if kind in {"string", "date"}:
         return isinstance(value, str)
     if kind == "string_list":

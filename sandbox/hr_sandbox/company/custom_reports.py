@@ -31,16 +31,16 @@ class CustomReports(Generator):
         changes = ("department", "weekly_working_hours", "fix_salary")
         since = today - timedelta(HISTORY_DAYS)
         here, nowhere = (((OFFICE, "eq", str(number)),) for number in (office.id, 0))
-        self._add("Personalliste", (POINT, "up_to_date", "today"), (today, today), (*_PEOPLE, own))
-        self._add(f"Team {office.city}", (POINT, "updating", "fixed"), (today, today), _PEOPLE[:4], here)
-        self._add(
+        self._add_report("Personalliste", (POINT, "up_to_date", "today"), (today, today), (*_PEOPLE, own))
+        self._add_report(f"Team {office.city}", (POINT, "updating", "fixed"), (today, today), _PEOPLE[:4], here)
+        self._add_report(
             "Urlaub seit Januar",
             (TIMEFRAME, "up_to_date", "year_to_date"),
             (today.replace(month=1, day=1), today),
             away,
         )
-        self._add("Changes of three years", (HISTORY, "up_to_date", "fixed"), (since, today), changes)
-        self._add(
+        self._add_report("Changes of three years", (HISTORY, "up_to_date", "fixed"), (since, today), changes)
+        self._add_report(
             "空のレポート",
             (TIMEFRAME, "update_failed", "last_thirty_days"),
             (today - timedelta(30), today),
@@ -48,7 +48,7 @@ class CustomReports(Generator):
             nowhere,
         )
 
-    def _add(
+    def _add_report(
         self,
         name: str,
         kind: tuple[str, str, str],
@@ -59,7 +59,7 @@ class CustomReports(Generator):
         table, rng = self.company.custom_reports, self.rng
         author = rng.choice(list(self.company.people))
         created_at = rng.timestamp(self.company.today - timedelta(rng.integer(30, 900)))
-        updated_at = rng.later(created_at, 0.5)
+        updated_at = rng.draw_later(created_at, 0.5)
         table.create(
             rng.uuid(),
             name,
@@ -71,5 +71,5 @@ class CustomReports(Generator):
             filters,
             created_at,
             updated_at,
-            rng.later(updated_at, 1),
+            rng.draw_later(updated_at, 1),
         )

@@ -42,15 +42,15 @@ class Documents(Generator):
         for person in self.company.people:
             first = min(person.created_at.date(), today)
             if self.rng.chance(0.9):
-                self._add(person, 0, first)
+                self._add_document(person, 0, first)
             days = sorted(self.rng.day(first, today - timedelta(1)) for _ in range(self.rng.integer(0, MOST)))
             for day in days:
                 kind = self.rng.weighted_choice(
                     range(len(self._categories)), [share for _, share, _ in seed_data.DOCUMENTS]
                 )
-                self._add(person, kind, day)
+                self._add_document(person, kind, day)
 
-    def _add(self, person: Person, kind: int, day: date) -> None:
+    def _add_document(self, person: Person, kind: int, day: date) -> None:
         rng = self.rng
         category = self._categories[kind]
         media_type = rng.choice(seed_data.DOCUMENTS[kind][2])
@@ -93,7 +93,7 @@ class Reports(Generator):
         table, rng = self.company.reports, self.rng
         for plan in PLANS:
             created_at = rng.timestamp(self.company.today - timedelta(rng.integer(30, 900)))
-            table.create(rng.uuid(), *plan, created_at, rng.later(created_at, 0.5))
+            table.create(rng.uuid(), *plan, created_at, rng.draw_later(created_at, 0.5))
 
 
 DAYS = 30  # of history
@@ -117,10 +117,10 @@ class Webhooks(Generator):
         company, rng = self.company, self.rng
         for name, url, status, names in seed_data.WEBHOOKS:
             created_at = rng.timestamp(company.today - timedelta(rng.integer(100, 600)))
-            company.webhooks.create(rng.uuid(), name, url, status, names, created_at, rng.later(created_at, 0.5))
-        self.send(sorted(self._list_past_events()))
+            company.webhooks.create(rng.uuid(), name, url, status, names, created_at, rng.draw_later(created_at, 0.5))
+        self.send_events(sorted(self._list_past_events()))
 
-    def send(self, events: Iterable[EventData]) -> None:
+    def send_events(self, events: Iterable[EventData]) -> None:
         """Sends events to all enabled webhooks that subscribe to them."""
         listening = [row for row in self.company.webhooks if row.status == "ENABLED"]
         for timestamp, name, subject in events:

@@ -90,7 +90,7 @@ class SeededRandom:
         timestamp = datetime.combine(day, time(), UTC) + timedelta(seconds=self.integer(5 * 3600, 18 * 3600))
         return min(timestamp, self.latest)
 
-    def later(self, timestamp: datetime, probability: float) -> datetime:
+    def draw_later(self, timestamp: datetime, probability: float) -> datetime:
         """Returns the timestamp, or with this probability a later one."""
         if not self.chance(probability):
             return timestamp
@@ -99,12 +99,12 @@ class SeededRandom:
 
     def person_name(self, locale: str, *, male: bool) -> tuple[str, str]:
         """Returns a first and a last name."""
-        names = self.names(locale)
+        names = self.find_name_provider(locale)
         if male:
             return names.first_name_male(), names.last_name_male()
         return names.first_name_female(), names.last_name_female()
 
-    def names(self, locale: str) -> Any:  # noqa: ANN401  Faker adds a locale's methods at run time
+    def find_name_provider(self, locale: str) -> Any:  # noqa: ANN401  Faker adds a locale's methods at run time
         """Returns the name provider of a locale. Loading all of a locale's providers would take seconds."""
         if locale not in self._names:
             generator = faker.Generator()

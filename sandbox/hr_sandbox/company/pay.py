@@ -31,8 +31,10 @@ class Pay(Generator):
             if employment.type == "INTERNAL":
                 self._add_bonuses(employment)
                 if self.rng.chance(0.15) and "RECURRING" in self._types:
-                    amount = self._convert(employment, 600) / 12
-                    self._add(employment, "RECURRING", round(amount, 2), "MONTHLY", (employment.start_date, None))
+                    amount = self._convert_to_local(employment, 600) / 12
+                    self._add_compensation(
+                        employment, "RECURRING", round(amount, 2), "MONTHLY", (employment.start_date, None)
+                    )
 
     def _add_salary(self, employment: Employment) -> None:
         rng = self.rng
@@ -44,10 +46,10 @@ class Pay(Generator):
         divisor = {None: HOURS_PER_YEAR, "MONTHLY": 12, "YEARLY": 1}[interval]
         days = [employment.start_date, *self._draw_raises(employment)]
         for start, following in zip(days, [*days[1:], None], strict=True):
-            amount = self._convert(employment, yearly) / divisor
+            amount = self._convert_to_local(employment, yearly) / divisor
             amount = round(amount, 2) if hourly or rng.chance(0.3) else round(amount)
             end = following - DAY if following else employment.end_date
-            self._add(employment, "HOURLY" if hourly else "FIXED_SALARY", amount, interval, (start, end))
+            self._add_compensation(employment, "HOURLY" if hourly else "FIXED_SALARY", amount, interval, (start, end))
             yearly *= 1 + rng.integer(10, 70) / 1000
 
     def _draw_raises(self, employment: Employment) -> list[date]:
@@ -68,14 +70,14 @@ class Pay(Generator):
             payday = date(year, 3, 1)
             last = min(employment.end_date or self.company.today, self.company.today)
             if employment.start_date <= payday <= last and self.rng.chance(0.3):
-                amount = round(self._convert(employment, self.rng.integer(8, 60) * 100), 2)
+                amount = round(self._convert_to_local(employment, self.rng.integer(8, 60) * 100), 2)
                 last_day = first_of_month_after(payday, 1) - DAY
-                self._add(employment, "ONE_TIME", amount, None, (payday, last_day))
+                self._add_compensation(employment, "ONE_TIME", amount, None, (payday, last_day))
 
-    def _convert(self, employment: Employment, euros: float) -> float:
+    def _convert_to_local(self, employment: Employment, euros: float) -> float:
         return euros * RATES[self.company.legal_entities[employment.legal_entity_id].currency]
 
-    def _add(
+    def _add_compensation(
         self,
         employment: Employment,
         category: str,

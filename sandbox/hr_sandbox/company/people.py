@@ -40,7 +40,7 @@ class People(Generator):
         shares = {plan.city: plan.share for plan in seed_data.OFFICES}
         self._shares = [shares.get(row.city, 1) for row in self._offices]
 
-    def hiring_days(self, count: int) -> list[date]:
+    def draw_hiring_days(self, count: int) -> list[date]:
         """Returns the first working days, oldest first: more in later years, a few in the future."""
         today = self.company.today
         first = today - timedelta(365 * seed_data.YEARS)
@@ -50,7 +50,7 @@ class People(Generator):
         days += [today + timedelta(self.rng.integer(3, 80)) for _ in range(planned)]
         return [next_workday(day) for day in sorted(days)]
 
-    def hire(self, first_day: date) -> tuple[Person, Office]:
+    def generate_person(self, first_day: date) -> tuple[Person, Office]:
         """Generates a person who starts on this day. Returns the person and the office."""
         rng = self.rng
         office = rng.weighted_choice(self._offices, self._shares)
@@ -66,7 +66,7 @@ class People(Generator):
             gender=gender,
             has_picture=rng.chance(0.8),
             created_at=created_at,
-            updated_at=rng.later(created_at, 0.85),
+            updated_at=rng.draw_later(created_at, 0.85),
             attributes=self._draw_attributes(office, first_day),
         )
         person.email = self.make_email(person)
@@ -97,7 +97,7 @@ class People(Generator):
     def _draw_date(self, day: date, low: int, high: int) -> str:
         return (day + timedelta(self.rng.integer(low, high))).isoformat()
 
-    def bulk_imports(self) -> None:
+    def simulate_bulk_imports(self) -> None:
         """Simulates imports that updated many persons in the same second, the last of them most recently.
 
         Such records are where a strict `updated_at.gt` loses rows.
@@ -148,7 +148,7 @@ class Careers(Generator):
         self._leads: dict[str, list[int]] = {}
         self._reports: dict[int, int] = {}
 
-    def start(self, person: Person, office: Office, first_day: date) -> list[Employment]:
+    def generate_employments(self, person: Person, office: Office, first_day: date) -> list[Employment]:
         """Generates all employments of a person who starts on this day, oldest first."""
         position = len(self.company.people)
         external = position > SEASONAL_HELPER and self.rng.chance(0.05)
@@ -165,7 +165,7 @@ class Careers(Generator):
             for stint, following in zip(stints, [*stints[1:], None], strict=True)
         ]
 
-    def join(self, person: Person, office: Office, first_day: date) -> Employment:
+    def generate_open_employment(self, person: Person, office: Office, first_day: date) -> Employment:
         """Generates one open employment for a person who is hired by a control."""
         family = self.rng.choice([row for row in seed_data.FAMILIES if row in self._jobs and row in self._departments])
         heads = [row.person_id for row in self.company.employments if row.supervisor_id is None]
@@ -234,7 +234,7 @@ class Careers(Generator):
             cost_centers=self._draw_cost_centers(),
             termination=self._draw_termination(start, end, following),
             created_at=created_at,
-            updated_at=rng.later(created_at, 0.6),
+            updated_at=rng.draw_later(created_at, 0.6),
         )
         row.status = self._draw_status(row)
         row.updated_at = self._find_last_update(row)
@@ -287,7 +287,7 @@ class Careers(Generator):
         return lead
 
     def _is_employed(self, person_id: int, day: date) -> bool:
-        stints = self.company.employments.of(person_id)
+        stints = self.company.employments.owned_by(person_id)
         return any(row.start_date <= day and (row.end_date is None or day <= row.end_date) for row in stints)
 
     def _draw_cost_centers(self) -> list[tuple[int, float]]:

@@ -36,9 +36,9 @@ class Recruiting(Generator):
         self._add_openings(4 + len(self.company.people) // 12)
         hired = [row for row in self.company.people if self._find_start(row) > self._first and self.rng.chance(0.6)]
         for person in hired[-MAX_CANDIDATES // 4 :]:
-            self._add_hired(person)
+            self._add_hired_applicant(person)
         for _ in range(min(len(self.company.people) * 3 // 4, MAX_CANDIDATES)):
-            self._add_rejected()
+            self._add_rejected_applicants()
 
     def _add_categories(self) -> None:
         number = 300
@@ -70,25 +70,25 @@ class Recruiting(Generator):
                 schedule=rng.weighted_choice(("full-time", "part-time"), (85, 15)),
                 seniority=rng.weighted_choice(SENIORITIES, (30, 55, 5, 10)),
                 created_at=created_at,
-                updated_at=rng.later(created_at, 0.7),
+                updated_at=rng.draw_later(created_at, 0.7),
             )
 
     def _find_start(self, person: Person) -> date:
-        first: Employment | None = next(iter(self.company.employments.of(person.id)), None)
+        first: Employment | None = next(iter(self.company.employments.owned_by(person.id)), None)
         return first.start_date if first else date.min
 
-    def _add_hired(self, person: Person) -> None:
+    def _add_hired_applicant(self, person: Person) -> None:
         """Adds an application for each hired person if there was a suitable opening."""
         rng = self.rng
-        job = self.company.employments.of(person.id)[0].job_id
+        job = self.company.employments.owned_by(person.id)[0].job_id
         until = person.created_at.date() - timedelta(5)
         fitting = [row for row in self.company.openings if row.job_id == job and row.created_at.date() < until]
         if fitting:
             opening = rng.choice(fitting)
             candidate = self._add_candidate(person.first_name, person.last_name, person.gender, opening, until)
-            self._apply(candidate, opening, "ACCEPTED", until)
+            self._add_application(candidate, opening, "ACCEPTED", until)
 
-    def _add_rejected(self) -> None:
+    def _add_rejected_applicants(self) -> None:
         rng = self.rng
         openings = list(self.company.openings)
         opening = rng.choice(openings)
@@ -97,11 +97,11 @@ class Recruiting(Generator):
         gender = rng.weighted_choice(("MALE" if male else "FEMALE", None), (70, 30))
         candidate = self._add_candidate(first_name, last_name, gender, opening, self.company.today - timedelta(2))
         end = rng.weighted_choice((None, "REJECTED", "WITHDRAWN"), (30, 58, 12) if opening.published else (0, 80, 20))
-        self._apply(candidate, opening, end, self.company.today)
+        self._add_application(candidate, opening, end, self.company.today)
         if rng.chance(0.15):
             later = [row for row in openings if row.created_at > candidate.created_at]
             if later:
-                self._apply(candidate, rng.choice(later), "REJECTED", self.company.today)
+                self._add_application(candidate, rng.choice(later), "REJECTED", self.company.today)
 
     def _add_candidate(
         self, first_name: str, last_name: str, gender: str | None, opening: Opening, until: date
@@ -123,11 +123,11 @@ class Recruiting(Generator):
                 profile=f"https://profiles.example/{name}-{number}" if rng.chance(0.4) else None,
                 available_from=company.today + timedelta(rng.integer(0, 120)) if rng.chance(0.3) else None,
                 created_at=created_at,
-                updated_at=rng.later(created_at, 0.4),
+                updated_at=rng.draw_later(created_at, 0.4),
             )
         )
 
-    def _apply(self, candidate: Candidate, opening: Opening, end: str | None, until: date) -> None:
+    def _add_application(self, candidate: Candidate, opening: Opening, end: str | None, until: date) -> None:
         rng, company = self.rng, self.company
         day = min(max(candidate.created_at.date(), opening.created_at.date() + timedelta(1)), until)
         created_at = max(rng.timestamp(day), candidate.created_at)
@@ -151,6 +151,6 @@ class Recruiting(Generator):
             channel=rng.choice(seed_data.CHANNELS),
             anonymized=end == "REJECTED" and rng.chance(0.05),
             created_at=created_at,
-            updated_at=rng.later(transitions[-1].entered_at, 0.3),
+            updated_at=rng.draw_later(transitions[-1].entered_at, 0.3),
             transitions=transitions,
         )

@@ -58,7 +58,7 @@ class ProjectGenerator(Generator):
             starts_on=None if internal else start,
             ends_on=None if internal else end,
             created_at=created_at,
-            updated_at=rng.later(created_at, 0.6),
+            updated_at=rng.draw_later(created_at, 0.6),
         )
 
     def _draw_end(self, start: date, *, old: bool) -> date | None:
@@ -88,7 +88,7 @@ class Attendances(Generator):
         super().__init__(company, rng)
         self._open: dict[int, list[Project]] = {}
         for project in company.projects:
-            self._let_book(project)
+            self._allow_booking(project)
 
     def generate(self) -> None:
         """Generates the working time of all persons."""
@@ -97,7 +97,7 @@ class Attendances(Generator):
         for employment in working:
             self._add_days(employment, days)
 
-    def _let_book(self, project: Project) -> None:
+    def _allow_booking(self, project: Project) -> None:
         if project.status != "ACTIVE":
             return
         whose = self.company.projects[project.parent_id] if project.parent_id else project
@@ -137,7 +137,7 @@ class Attendances(Generator):
             if forgotten:
                 kind, begin, _ = parts[-1] if mode == "halves" else parts[0]
                 parts = [*parts[:-1], (kind, begin, None)] if mode == "halves" else [(kind, begin, None)]
-            self._add(employment, day, parts, on_time_off=day in away)
+            self._add_attendances(employment, day, parts, on_time_off=day in away)
 
     @staticmethod
     def _split_day(start: datetime, minutes: int, mode: str) -> Iterator[Part]:
@@ -165,7 +165,7 @@ class Attendances(Generator):
     def _find_days_away(self, person_id: int, since: date) -> set[date]:
         """Returns the days on which a person is absent all day."""
         today, away = self.company.today, set()
-        for row in self.company.absences.of(person_id):
+        for row in self.company.absences.owned_by(person_id):
             if row.start_half is None or row.approval == "REJECTED":
                 continue
             day, end = max(row.starts_at.date(), since), (row.ends_at.date() if row.ends_at else today)
@@ -174,7 +174,7 @@ class Attendances(Generator):
                 day += timedelta(1)
         return away
 
-    def _add(self, employment: Employment, day: date, parts: list[Part], *, on_time_off: bool) -> None:
+    def _add_attendances(self, employment: Employment, day: date, parts: list[Part], *, on_time_off: bool) -> None:
         rng, company = self.rng, self.company
         projects = self._open.get(employment.person_id)
         project = rng.choice(projects) if projects and rng.chance(0.7) else None

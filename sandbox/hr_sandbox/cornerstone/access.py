@@ -38,11 +38,11 @@ class Access(AccessControl):
         """Returns the last segment of a path."""
         return endpoint.rpartition("/")[2]
 
-    def may(self, scopes: Iterable[str]) -> bool:
+    def has_scopes(self, scopes: Iterable[str]) -> bool:
         """Returns whether the application has these scopes."""
-        return set(scopes) <= set(self.granted())
+        return set(scopes) <= set(self.list_granted())
 
-    def refusal(self, scope: str, endpoint: str, scopes: frozenset[str] | None) -> int | None:
+    def find_refusal_status(self, scope: str, endpoint: str, scopes: frozenset[str] | None) -> int | None:
         """Returns the status if an endpoint may not be read with a token's scopes (None for all), else None."""
         for target in (endpoint, scope):
             if target in self.denied:
@@ -71,7 +71,7 @@ class Tokens(TokenStore):
         self._access = access
         self._expiry = EXPIRIES[0]
 
-    def issue(self, request: Request) -> Response:
+    def issue_token(self, request: Request) -> Response:
         """Handles a token request."""
         media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
         try:
@@ -79,18 +79,18 @@ class Tokens(TokenStore):
         except ValueError:
             given = None
         if not isinstance(given, dict) or not all(isinstance(given.get(name), str) for name in MEMBERS):
-            return _refuse("invalid_request")
+            return _make_refusal("invalid_request")
         if set(given) != set(MEMBERS):
-            return _refuse("invalid_request")
+            return _make_refusal("invalid_request")
         if not compare_secrets((given["clientId"], given["clientSecret"]), self._client):
-            return _refuse("invalid_client")
+            return _make_refusal("invalid_client")
         if given["grantType"] != "client_credentials":
-            return _refuse("unsupported_grant_type")
+            return _make_refusal("unsupported_grant_type")
         scopes = frozenset(given["scope"].split())
         everything = scopes == {ALL}
-        if not scopes or not (everything or self._access.may(scopes)):
-            return _refuse("invalid_scope")
-        name = self.add(f"ZWRnZQ:{secrets.token_hex(16)}", None if everything else scopes)
+        if not scopes or not (everything or self._access.has_scopes(scopes)):
+            return _make_refusal("invalid_scope")
+        name = self.add_token(f"ZWRnZQ:{secrets.token_hex(16)}", None if everything else scopes)
         forms: dict[str, dict[str, object]] = {
             "number": {"expires_in": int(self.lifetime)},
             "text": {"expires_in": str(int(self.lifetime))},
@@ -108,5 +108,5 @@ class Tokens(TokenStore):
         return {"expires_in": form}
 
 
-def _refuse(problem: str) -> Response:
+def _make_refusal(problem: str) -> Response:
     return make_json_response({"error": problem, "error_description": DESCRIPTIONS[problem]}, 400, JSON_TYPE)

@@ -34,25 +34,25 @@ class Bulk:
         self.transcripts = 0
         self._trainings: list[str] = []
 
-    def set(self, users: int, transcripts: int) -> None:
+    def set_row_counts(self, users: int, transcripts: int) -> None:
         """Sets how many rows there are."""
         self.users, self.transcripts = users, transcripts
         self._trainings = [row.object_id for row in self._snapshot().trainings]
 
-    def size(self, table: str) -> int:
+    def count_rows(self, table: str) -> int:
         """Returns how many generated rows a table has."""
         return self.users if table in USERS else self.transcripts if table in TRANSCRIPTS else 0
 
-    def stamp(self, table: str, place: int) -> int:
+    def compute_timestamp(self, table: str, place: int) -> int:
         """Returns when a row was last touched. Timestamps increase with the index; many rows share one."""
-        step = DAYS * DAY // (self.size(table) // ROWS_PER_TIMESTAMP + 1)
+        step = DAYS * DAY // (self.count_rows(table) // ROWS_PER_TIMESTAMP + 1)
         return self._snapshot().latest - DAYS * DAY + place // ROWS_PER_TIMESTAMP * step
 
-    def since(self, table: str, ticks: int) -> int:
+    def find_first_index(self, table: str, ticks: int) -> int:
         """Returns the index of the first row that was touched at or after a timestamp."""
-        return bisect_left(range(self.size(table)), ticks, key=lambda place: self.stamp(table, place))
+        return bisect_left(range(self.count_rows(table)), ticks, key=lambda place: self.compute_timestamp(table, place))
 
-    def row(self, table: str, place: int) -> Row:
+    def make_row(self, table: str, place: int) -> Row:
         """Returns the row at an index."""
         return self._make_user(place) if table in USERS else self._make_transcript(table, place)
 
@@ -69,13 +69,13 @@ class Bulk:
             "user_name_last": f"Last {place}",
             "user_email": f"bulk.{place}@nordlicht.example",
             "user_status_id": ACTIVE,
-            TOUCHED: self.stamp("users_core", place),
+            TOUCHED: self.compute_timestamp("users_core", place),
         }
 
     def _make_transcript(self, table: str, place: int) -> Row:
         turn, user = divmod(place, self.users)
         again, training = divmod(turn, len(self._trainings))
-        stamp = self.stamp(table, place)
+        stamp = self.compute_timestamp(table, place)
         modified = stamp - stamp % MINUTE
         return {
             KEY: (FIRST + user, self._trainings[training], again + 1),
@@ -90,13 +90,13 @@ class Bulk:
             TOUCHED: stamp,
         }
 
-    def find(self, table: str, key: tuple[Any, ...]) -> Row | None:
+    def find_row(self, table: str, key: tuple[Any, ...]) -> Row | None:
         """Returns the row with this key, or None."""
         if table in USERS:
             place = key[0] - FIRST
-            return self.row(table, place) if 0 <= place < self.users else None
+            return self.make_row(table, place) if 0 <= place < self.users else None
         if table not in TRANSCRIPTS or not 0 <= key[0] - FIRST < self.users or key[1] not in self._trainings:
             return None
         turn = (key[2] - 1) * len(self._trainings) + self._trainings.index(key[1])
         place = turn * self.users + key[0] - FIRST
-        return self.row(table, place) if 0 <= place < self.transcripts else None
+        return self.make_row(table, place) if 0 <= place < self.transcripts else None

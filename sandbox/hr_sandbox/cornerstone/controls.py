@@ -59,25 +59,25 @@ class CornerstoneControls:
     @control("edit", stream=take_text, id=take_any, field=take_text, value=take_any, seconds_ago=SECONDS_AGO)
     def edit(self, stream: str, key: Any, field: str, value: Any, seconds_ago: int) -> Json:  # noqa: ANN401
         """Changes one column of a row. Its timestamp becomes the present, and it moves to the end."""
-        table, row_key = self._find(stream, key)
-        column = self._store.portal.columns(table).get(field)
+        table, row_key = self._find_row(stream, key)
+        column = self._store.portal.list_columns(table).get(field)
         if column is None or field in {*table.key, TOUCHED}:
             raise ControlError(f"There is no field {field} that can be changed.")
-        self._store.edit(table.name, row_key, {field: _parse(column, value)}, ago=seconds_ago)
+        self._store.edit_row(table.name, row_key, {field: _parse_value(column, value)}, ago=seconds_ago)
         return _report_change("updated", table, key)
 
     @control("delete", stream=take_text, id=take_any)
     def delete(self, stream: str, key: Any) -> Json:  # noqa: ANN401  what JSON holds
         """Deletes a row from one table only."""
-        table, row_key = self._find(stream, key)
-        self._store.delete(table.name, row_key)
+        table, row_key = self._find_row(stream, key)
+        self._store.delete_row(table.name, row_key)
         return _report_change("deleted", table, key)
 
     @control("touch", stream=take_text, id=take_any, seconds_ago=SECONDS_AGO)
     def touch(self, stream: str, key: Any, seconds_ago: int) -> Json:  # noqa: ANN401  what JSON holds
         """Updates a row's timestamp and moves it to the end, without another change."""
-        table, row_key = self._find(stream, key)
-        self._store.edit(table.name, row_key, {}, ago=seconds_ago)
+        table, row_key = self._find_row(stream, key)
+        self._store.edit_row(table.name, row_key, {}, ago=seconds_ago)
         return _report_change("touched", table, key)
 
     @control(
@@ -93,19 +93,19 @@ class CornerstoneControls:
             users = max(bulk.users, min(MAX_USERS, -(-transcripts // PER_USER)))
         if transcripts and not users:
             raise ControlError("Transcripts need users.")
-        bulk.set(users, transcripts)
+        bulk.set_row_counts(users, transcripts)
         return {"users": users, "transcripts": transcripts, "tables": sorted(USERS | TRANSCRIPTS)}
 
     @control("clock", seconds=take_seconds)
     def move_clock(self, seconds: float | None) -> Json:
         """Moves the clock of tokens, links and limits forward."""
-        self._store.clock.forward(seconds or 0)
+        self._store.clock.move_forward(seconds or 0)
         return {"now": self._store.clock.now().isoformat()}
 
     @control("custom-field", kind=take_text, label=take_text, type=with_default(take_any, default="text"))
     def add_custom_field(self, kind: str, label: str, type_: object) -> Json:
         """Adds a custom field."""
-        return self._store.portal.add(kind, label, str(type_))
+        return self._store.portal.add_field(kind, label, str(type_))
 
     @control("delta-shape", shape=take_text)
     def set_delta_shape(self, shape: str) -> Json:
@@ -122,7 +122,7 @@ class CornerstoneControls:
     @control("expire-links", kind=take_text)
     def expire_links(self, kind: str) -> Json:
         """Expires all links to next pages or to changes."""
-        self._odata.links.expire(check_choice("kind", kind, self._odata.links.lives))
+        self._odata.links.expire_links(check_choice("kind", kind, self._odata.links.lives))
         return {"expired": kind}
 
     @control("expires-in", form=take_text)
@@ -138,7 +138,7 @@ class CornerstoneControls:
     @control("clear-failures")
     def clear_failures(self) -> Json:
         """Removes all pending faults."""
-        return {"cleared": self._failures.clear()}
+        return {"cleared": self._failures.clear_faults()}
 
     @control("int64", texts=take_flag)
     def set_int64(self, *, texts: bool) -> Json:
@@ -200,13 +200,13 @@ class CornerstoneControls:
         table = _find_table(stream)
         if table.service != EXPORTER:
             raise ControlError("Views cannot track changes.")
-        self._store.portal.track(table.name, tracked=tracked)
+        self._store.portal.set_tracked(table.name, tracked=tracked)
         return {"tracked": sorted(self._store.portal.tracked)}
 
-    def _find(self, stream: str, text: object) -> tuple[EntitySet, Key]:
+    def _find_row(self, stream: str, text: object) -> tuple[EntitySet, Key]:
         """Returns the table and the key of a row. The text has the parts of the key, separated by commas."""
         table, parts = _find_table(stream), str(text).split(",")
-        rows = self._store.rows(table.name)
+        rows = self._store.list_rows(table.name)
         found = next((row["_key"] for row in rows if [str(part) for part in row["_key"]] == parts), None)
         if found is None:
             raise ControlError(f"The stream {table.name} has no record {text}.")
@@ -219,7 +219,7 @@ def _find_table(name: str) -> EntitySet:
     return load_entity_sets()[name]
 
 
-def _parse(column: Column, value: Any) -> Any:  # noqa: ANN401  what JSON holds
+def _parse_value(column: Column, value: Any) -> Any:  # noqa: ANN401  what JSON holds
     kinds: tuple[type, ...] = {
         "Edm.Boolean": (bool,),
         "Edm.Decimal": (int, float),

@@ -85,7 +85,7 @@ def make_bulk_error(status: int, message: str) -> Response:
     return make_json_response({"error": {"code": str(status), "message": message}}, status, JSON_TYPE)
 
 
-def redirect(request: Request, page: str) -> Response:
+def redirect_to_page(request: Request, page: str) -> Response:
     """Redirects to an HTML page."""
     body = b"<html><head><title>Object moved</title></head></html>"
     return Response(302, body, {"content-type": "text/html", "location": f"{request.root}{page}"})

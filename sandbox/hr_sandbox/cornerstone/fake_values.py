@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.cornerstone.snapshot import CULTURES, stable_uuid
-from hr_sandbox.cornerstone.timestamps import DAY, MINUTE, truncate
+from hr_sandbox.cornerstone.timestamps import DAY, MINUTE, truncate_ticks
 from hr_sandbox.data_files import read_data
 from hr_sandbox.stable_random import stable_number
 
@@ -42,7 +42,7 @@ class FakeValues:
         self._trainings = [row.object_id for row in snapshot.trainings]
         self._latest = snapshot.latest
 
-    def value(self, table: str, column: Column, key: object, *, required: bool) -> Any:  # noqa: ANN401  any OData type
+    def make_value(self, table: str, column: Column, key: object, *, required: bool) -> Any:  # noqa: ANN401  any OData type
         """Returns the value of a column in the row with this key. Required values are not null."""
         number = stable_number(self._seed, table, column.name, key)
         if not required and number % 1000 < NULL_PERCENT * 10:
@@ -51,13 +51,13 @@ class FakeValues:
         maker = MAKERS.get(column.type, _make_text)
         return maker(self, column, number)
 
-    def guid(self, column: Column, number: int) -> str:
+    def make_guid(self, column: Column, number: int) -> str:
         """Returns the id of a training, or a random GUID."""
         if "object_id" in column.name or column.name.endswith("lo_id"):
             return self._trainings[number % len(self._trainings)]
         return stable_uuid(column.name, number % 50)
 
-    def integer(self, column: Column, number: int) -> int:
+    def make_integer(self, column: Column, number: int) -> int:
         """Returns the id of a user or a language, or a small integer."""
         name = column.name
         if name.endswith(USERS) or name in {"created_by", "modified_by"}:
@@ -66,12 +66,12 @@ class FakeValues:
             return CULTURES[number % len(CULTURES)][0]
         return number % 60 + 1
 
-    def timestamp(self, column: Column, number: int) -> int:
+    def make_timestamp(self, column: Column, number: int) -> int:
         """Returns a timestamp in the past, except for columns that name an end."""
         if any(part in column.name for part in ("end", "expir", "due")):
-            return truncate(self._latest - 200 * DAY + number % (500 * 1440) * MINUTE, column.native)
+            return truncate_ticks(self._latest - 200 * DAY + number % (500 * 1440) * MINUTE, column.native)
         ticks = self._latest - number % (DAYS_BACK * DAY // MINUTE) * MINUTE - number % 599_999_999
-        return truncate(ticks, column.native)
+        return truncate_ticks(ticks, column.native)
 
 
 def _make_text(_: FakeValues, column: Column, number: int) -> str:
@@ -92,11 +92,11 @@ def _make_decimal(_: FakeValues, column: Column, number: int) -> float:
 MAKERS: dict[str, Callable[[FakeValues, Column, int], Any]] = {
     "Edm.Boolean": lambda _, __, number: number % 3 != 0,
     "Edm.Byte": lambda _, __, number: number % 3,
-    "Edm.DateTimeOffset": FakeValues.timestamp,
+    "Edm.DateTimeOffset": FakeValues.make_timestamp,
     "Edm.Decimal": _make_decimal,
     "Edm.Double": lambda _, __, number: number % 10_000 / 64,
-    "Edm.Guid": FakeValues.guid,
-    "Edm.Int32": FakeValues.integer,
+    "Edm.Guid": FakeValues.make_guid,
+    "Edm.Int32": FakeValues.make_integer,
     "Edm.Int64": lambda _, __, number: number % 5000 + (number % 50 == 0) * 9_007_199_254_740_993,
     "Edm.String": _make_text,
 }

@@ -41,17 +41,17 @@ class Metadata:
         self.etags = False
         self._made: dict[str, tuple[int, bytes]] = {}
 
-    def document(self, service: str) -> bytes:
+    def get_document(self, service: str) -> bytes:
         """Returns the XML document."""
         made = self._made.get(service)
         if made is None or made[0] != self._portal.version:
-            made = (self._portal.version, self._write(service).encode())
+            made = (self._portal.version, self._write_document(service).encode())
             self._made[service] = made
         return made[1]
 
     def handle(self, service: str, request: Request) -> Response:
         """Returns the XML document, regardless of the `Accept` header."""
-        body = self.document(service)
+        body = self.get_document(service)
         headers = {"content-type": "application/xml", **ODATA}
         if self.etags:
             tag = f'W/"{blake2b(body, digest_size=8).hexdigest()}"'
@@ -60,7 +60,7 @@ class Metadata:
             headers["etag"] = tag
         return Response(200, body, headers)
 
-    def _write(self, service: str) -> str:
+    def _write_document(self, service: str) -> str:
         tables, namespace = list_entity_sets(service), NAMESPACES[service]
         types = "\n".join(self._write_type(table) for table in tables)
         sets = "".join(f'<EntitySet Name="{row.name}" EntityType="{namespace}.{row.name}"/>' for row in tables)
@@ -77,7 +77,7 @@ class Metadata:
         lines = [f'<EntityType Name="{table.name}">']
         if table.key:
             lines.append("<Key>" + "".join(f'<PropertyRef Name="{name}"/>' for name in table.key) + "</Key>")
-        for name, column in self._portal.columns(table).items():
+        for name, column in self._portal.list_columns(table).items():
             required = ' Nullable="false"' if name in table.key else ""
             lines.append(f'<Property Name="{name}" Type="{column.type}"{required}/>')
         return "\n".join([*lines, "</EntityType>"])
@@ -94,7 +94,7 @@ class Metadata:
             f'<Annotation Term="ExtendedMetadata.ObjectIsUserDefined" Bool="{own}"/>',
         )
         target = f"{namespace}.{table.name}"
-        columns = self._portal.columns(table).values()
+        columns = self._portal.list_columns(table).values()
         return "\n".join(
             [
                 f'<Annotations Target="{target}">{"".join(about)}</Annotations>',

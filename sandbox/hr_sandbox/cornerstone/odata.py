@@ -17,7 +17,7 @@ from hr_sandbox.cornerstone.query import (
     parse_query,
 )
 from hr_sandbox.cornerstone.selection import Links, Selection, hash_options
-from hr_sandbox.cornerstone.store import KEY, coerce
+from hr_sandbox.cornerstone.store import KEY, coerce_value
 from hr_sandbox.cornerstone.tables import EXPORTER, ROOTS
 from hr_sandbox.cornerstone.timestamps import format_timestamp
 from hr_sandbox.http.messages import ApiError, Response, to_json
@@ -50,7 +50,8 @@ class Renderer:
     def render_row(self, table: EntitySet, columns: Iterable[Column], row: Row) -> Row:
         """Renders one row."""
         return {
-            column.name: self._render_cell(table, column, self._store.value(table, row, column)) for column in columns
+            column.name: self._render_cell(table, column, self._store.find_value(table, row, column))
+            for column in columns
         }
 
     def render_rows(self, table: EntitySet, columns: Iterable[Column], rows: Iterable[Row]) -> Iterator[str]:
@@ -62,18 +63,18 @@ class Renderer:
         if not places:
             return
         bulk = self._store.bulk
-        first = bulk.row(table.name, places[0])
+        first = bulk.make_row(table.name, places[0])
         template = RowTemplate(self.render_row(table, columns, first))
         writers = {column.name: self._make_writer(table, column) for column in columns if column.name in first}
         for place in places:
-            row = bulk.row(table.name, place)
-            yield template.fill({name: write(row[name]) for name, write in writers.items()})
+            row = bulk.make_row(table.name, place)
+            yield template.render_row({name: write(row[name]) for name, write in writers.items()})
 
     def _make_writer(self, table: EntitySet, column: Column) -> Callable[[Any], str]:
         """Returns a function that formats the column's values. Integers take a fast path."""
         if column.type == "Edm.Int32":
             return str
-        return lambda value: to_json(self._render_cell(table, column, coerce(column, value)))
+        return lambda value: to_json(self._render_cell(table, column, coerce_value(column, value)))
 
     def _render_cell(self, table: EntitySet, column: Column, value: Any) -> Any:  # noqa: ANN401  any JSON
         if value is None:
@@ -110,31 +111,31 @@ class OData:
         check_accept(request)
         prefer = parse_preferences(request)
         if table.service == EXPORTER and any(name == DELTA_TOKEN for name, _ in request.query):
-            return self._start_changes(table, request, prefer)
-        query = parse_query(table, self.store.portal.columns(table), request)
+            return self._start_change_tracking(table, request, prefer)
+        query = parse_query(table, self.store.portal.list_columns(table), request)
         start_state = self.links.open_token("next", query.token, table.name) if query.token is not None else {}
         if start_state and start_state["options"] != hash_options(query.options):
             raise make_bad_request("The token belongs to another query.")
         if "until" in start_state:
-            return self._page_of_changes(table, request, prefer, start_state)
+            return self._make_page_of_changes(table, request, prefer, start_state)
         if not start_state and prefer.track:
             if table.service != EXPORTER or table.name not in self.store.portal.tracked:
                 return make_not_implemented()
             if query.options:
                 raise make_bad_request("Changes are tracked of whole objects only.")
-            start_state = {"track": self.store.sequence(table.name)}
-        return self._page_of_rows(table, request, prefer, query, start_state)
+            start_state = {"track": self.store.find_last_change_number(table.name)}
+        return self._make_page_of_rows(table, request, prefer, query, start_state)
 
-    def _page_of_rows(
+    def _make_page_of_rows(
         self, table: EntitySet, request: Request, prefer: Preferences, query: Query, start_state: dict[str, Any]
     ) -> Response:
-        found = self._select(table, query)
-        start = found.index_after(start_state["after"]) if "after" in start_state else query.skip
+        found = self._select_rows(table, query)
+        start = found.find_index_after(start_state["after"]) if "after" in start_state else query.skip
         left = start_state.get("left", query.top)
         most, empty = self.short.get(table.name, (prefer.size, False))
         size = 0 if empty and "after" not in start_state else min(most, prefer.size)
         end = max(start, min(start + (size if left is None else min(size, left)), found.end))
-        rows, places, duplicates = found.page(start, end)
+        rows, places, duplicates = found.slice_page(start, end)
         columns = query.columns
         texts = [
             *self.renderer.render_rows(table, columns, rows),
@@ -147,7 +148,7 @@ class OData:
         if end < found.end and left != 0:
             # With `$orderby` or `$skip` a position is only an offset.
             placed = bool(query.order or query.skip) or not end
-            after = ["place", end] if placed else found.position_before(end)
+            after = ["place", end] if placed else found.find_position_before(end)
             if self.links.styles.get(table.name) == "repeated" and "after" in start_state:
                 after = start_state["after"]
             state = {"table": table.name, "after": after, "left": left, "options": hash_options(query.options), **track}
@@ -155,15 +156,15 @@ class OData:
         elif track:
             tail = self._make_delta_link(table, track["track"])
         count = {"@odata.count": len(found)} if query.count else {}
-        response = self._respond(table, request, texts, count, tail)
+        response = self._make_response(table, request, texts, count, tail)
         if track:
             response.headers["preference-applied"] = TRACK_CHANGES
         return response
 
-    def _select(self, table: EntitySet, query: Query) -> Selection:
+    def _select_rows(self, table: EntitySet, query: Query) -> Selection:
         """Returns the rows that match a query. The result is cached for the next page."""
-        state = (table.name, query.options, self.store.portal.version, self.store.bulk.size(table.name))
-        rows, duplicates = self.store.rows(table.name), self._find_duplicates(table)
+        state = (table.name, query.options, self.store.portal.version, self.store.bulk.count_rows(table.name))
+        rows, duplicates = self.store.list_rows(table.name), self._find_duplicates(table)
         kept = self._kept
         if kept is None or kept[0] != state or kept[1] is not rows or kept[2].duplicates != duplicates:
             self._kept = kept = (state, rows, Selection(self.store, table, query, duplicates))
@@ -171,10 +172,10 @@ class OData:
 
     def _find_duplicates(self, table: EntitySet) -> list[Row]:
         key = self.duplicates.get(table.name)
-        row = None if key is None else self.store.find(table.name, key)
+        row = None if key is None else self.store.find_row(table.name, key)
         return [] if row is None else [row]
 
-    def _respond(
+    def _make_response(
         self,
         table: EntitySet,
         request: Request,
@@ -185,7 +186,7 @@ class OData:
         context: str = "",
     ) -> Response:
         """Builds the body around the rows."""
-        named = {"@odata.context": f"{_context_url(table, request)}{context}", **head}
+        named = {"@odata.context": f"{_make_context_url(table, request)}{context}", **head}
         end = f",{to_json(tail)[1:-1]}" if tail else ""
         body = f'{to_json(named)[:-1]},"value":[{",".join(texts)}]{end}}}'
         return Response(200, body.encode(), {"content-type": JSON_TYPE, **ODATA})
@@ -196,24 +197,24 @@ class OData:
         token = self.links.make_token("delta", {"table": table.name, "track": number})
         return {"@odata.deltaLink": f"{table.name}?{DELTA_TOKEN}={token}"}
 
-    def _start_changes(self, table: EntitySet, request: Request, prefer: Preferences) -> Response:
+    def _start_change_tracking(self, table: EntitySet, request: Request, prefer: Preferences) -> Response:
         """Returns the first page of changes since a delta link was issued."""
         if len(request.query) != 1:
             raise make_bad_request(f"Nothing else is asked for with {DELTA_TOKEN}.")
         since = self.links.open_token("delta", request.query[0][1], table.name)["track"]
         if table.name not in self.store.portal.tracked:
             return make_not_implemented()
-        state = {"track": since, "until": self.store.sequence(table.name), "place": 0}
-        return self._page_of_changes(table, request, prefer, state)
+        state = {"track": since, "until": self.store.find_last_change_number(table.name), "place": 0}
+        return self._make_page_of_changes(table, request, prefer, state)
 
-    def _page_of_changes(
+    def _make_page_of_changes(
         self, table: EntitySet, request: Request, prefer: Preferences, state: dict[str, Any]
     ) -> Response:
         """Returns a page of changes."""
-        changes = self.store.changes(table.name, state["track"], state["until"])
+        changes = self.store.list_changes(table.name, state["track"], state["until"])
         start, end = state["place"], min(state["place"] + prefer.size, len(changes))
-        rows = {row[KEY]: row for row in self.store.rows(table.name)}
-        columns = tuple(self.store.portal.columns(table).values())
+        rows = {row[KEY]: row for row in self.store.list_rows(table.name)}
+        columns = tuple(self.store.portal.list_columns(table).values())
         texts = []
         for key, deleted in changes[start:end]:
             if not deleted and key in rows:
@@ -231,7 +232,7 @@ class OData:
             tail = self.links.make_next_link(table, request.root, (), self.links.make_token("next", named))
         else:
             tail = self._make_delta_link(table, state["until"])
-        return self._respond(table, request, texts, {}, tail, context="/$delta")
+        return self._make_response(table, request, texts, {}, tail, context="/$delta")
 
     def _render_deleted_row(self, table: EntitySet, request: Request, key: Key) -> dict[str, Any]:
         """Returns a deleted row in the selected shape."""
@@ -239,29 +240,29 @@ class OData:
         parts = (f"{name}={_format_key(value)}" for name, value in named.items())
         address = f"{table.name}({','.join(parts)})"
         if self.shape == DELETED_ROW_FORMATS[0]:
-            context = f"{_context_url(table, request)}/$deletedEntity"
+            context = f"{_make_context_url(table, request)}/$deletedEntity"
             return {"@odata.context": context, "id": address, "reason": "deleted"}
         removed = {"@removed": {"reason": "deleted"}}
         return {**removed, **named} if self.shape == DELETED_ROW_FORMATS[1] else {**removed, "@odata.id": address}
 
     # Single rows
 
-    def single(self, table: EntitySet, key_text: str, request: Request) -> Response:
+    def get_single_row(self, table: EntitySet, key_text: str, request: Request) -> Response:
         """Returns one row by its key, such as `5` or `user_id=5,ou_id=77`."""
         check_accept(request)
         if request.query:
             raise make_bad_request("A single row has no options.")
-        row = self._find(table, key_text)
+        row = self._find_row(table, key_text)
         if row is None:
             raise ApiError(make_error(NOT_FOUND))
-        columns = self.store.portal.columns(table).values()
+        columns = self.store.portal.list_columns(table).values()
         body = {
-            "@odata.context": f"{_context_url(table, request)}/$entity",
+            "@odata.context": f"{_make_context_url(table, request)}/$entity",
             **self.renderer.render_row(table, columns, row),
         }
         return Response(200, to_json(body).encode(), {"content-type": JSON_TYPE, **ODATA})
 
-    def _find(self, table: EntitySet, text: str) -> Row | None:
+    def _find_row(self, table: EntitySet, text: str) -> Row | None:
         parts = [KEY_PART.fullmatch(part.strip()) for part in text.split(",")]
         if not table.key or len(parts) != len(table.key):
             return None
@@ -271,12 +272,12 @@ class OData:
                 return None
             given[part[1] or name] = _parse_key(part[2])
         key = tuple(given.get(name) for name in table.key)
-        return self.store.find(table.name, key) or (
-            self.store.bulk.find(table.name, key) if self.store.bulk.size(table.name) else None
+        return self.store.find_row(table.name, key) or (
+            self.store.bulk.find_row(table.name, key) if self.store.bulk.count_rows(table.name) else None
         )
 
 
-def _context_url(table: EntitySet, request: Request) -> str:
+def _make_context_url(table: EntitySet, request: Request) -> str:
     return f"{request.root}{ROOTS[table.service]}/$metadata#{table.name}"
 
 

@@ -39,7 +39,7 @@ class CustomField:
     type: str
     attribute: str | None = None
 
-    def column(self, table: str) -> Column:
+    def make_column(self, table: str) -> Column:
         """Returns its column in one of the tables."""
         coded = f"{self.kind}_custom_field_{self.id:05}"
         name = coded if table.startswith("vw_") else f"field_{self.id}"
@@ -55,7 +55,7 @@ class UnitType:
     first: int  # added to the company's ids
 
     @property
-    def custom(self) -> bool:
+    def is_custom(self) -> bool:
         """Whether it is a custom type."""
         return self.id > GROUP
 
@@ -83,11 +83,11 @@ class Portal:
         self.hidden: dict[str, set[str]] = {}
         self.tracked: set[str] = set(TRACKED)
         for row in company.attributes:
-            self._add("user", row.label or row.global_id or row.id, ATTRIBUTE_TYPES.get(row.type, "text"), row.id)
+            self._add_field("user", row.label or row.global_id or row.id, ATTRIBUTE_TYPES.get(row.type, "text"), row.id)
         for kind, label, type_ in OTHER_FIELDS:
-            self._add(kind, label, type_)
+            self._add_field(kind, label, type_)
 
-    def _add(self, kind: str, label: str, type_: str, attribute: str | None = None) -> CustomField:
+    def _add_field(self, kind: str, label: str, type_: str, attribute: str | None = None) -> CustomField:
         # Ids have gaps, as if fields had been deleted.
         number = self.fields[-1].id + 5 + len(self.fields) % 7 if self.fields else 3
         row = CustomField(number, kind, label, type_, attribute)
@@ -95,23 +95,23 @@ class Portal:
         self.version += 1
         return row
 
-    def add(self, kind: str, label: str, type_: str) -> Json:
+    def add_field(self, kind: str, label: str, type_: str) -> Json:
         """Adds a field. Returns its columns."""
         check_choice("kind", kind, sorted(set(CUSTOM_FIELD_TABLES.values())))
-        row = self._add(kind, label, check_choice("type", type_, TYPES))
-        columns = {table: row.column(table).name for table, of in CUSTOM_FIELD_TABLES.items() if of == kind}
+        row = self._add_field(kind, label, check_choice("type", type_, TYPES))
+        columns = {table: row.make_column(table).name for table, of in CUSTOM_FIELD_TABLES.items() if of == kind}
         return {"id": row.id, "columns": columns}
 
-    def columns(self, table: EntitySet) -> dict[str, Column]:
+    def list_columns(self, table: EntitySet) -> dict[str, Column]:
         """Returns all visible columns of a table."""
-        found = {**table.columns, **{row.name: row for row in self._custom_columns(table.name)}}
+        found = {**table.columns, **{row.name: row for row in self._list_custom_columns(table.name)}}
         for name in self.hidden.get(table.name, ()):
             found.pop(name, None)
         return found
 
-    def _custom_columns(self, name: str) -> list[Column]:
+    def _list_custom_columns(self, name: str) -> list[Column]:
         if kind := CUSTOM_FIELD_TABLES.get(name):
-            return [row.column(name) for row in self.fields if row.kind == kind]
+            return [row.make_column(name) for row in self.fields if row.kind == kind]
         if pattern := PIVOT_TABLES.get(name):
             return [Column(pattern.format(row.id), "Edm.Int32", "int", row.title) for row in UNIT_TYPES]
         if name == "vw_rpt_user":
@@ -123,13 +123,13 @@ class Portal:
         """Shows or hides a column."""
         table = load_entity_sets()[name]
         hidden = self.hidden.setdefault(name, set())
-        known = {*table.columns, *(row.name for row in self._custom_columns(name))}
+        known = {*table.columns, *(row.name for row in self._list_custom_columns(name))}
         if column not in known or column in table.key:
             raise ControlError(f"There is no column {name}.{column} that can be hidden.")
         (hidden.discard if visible else hidden.add)(column)
         self.version += 1
 
-    def track(self, name: str, *, tracked: bool) -> None:
+    def set_tracked(self, name: str, *, tracked: bool) -> None:
         """Sets whether an object tracks changes."""
         (self.tracked.add if tracked else self.tracked.discard)(name)
         self.version += 1

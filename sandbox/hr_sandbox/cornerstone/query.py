@@ -77,84 +77,84 @@ class FilterParser:
             place = found.end()
         self._tokens.reverse()
 
-    def read(self) -> Condition:
+    def parse(self) -> Condition:
         """Parses the whole condition."""
-        part = self._read_any()
+        part = self._parse_or()
         if self._tokens:
             raise make_bad_request(f"Syntax error at {self._tokens[-1][1]} in the filter.")
         return part
 
-    def _peek(self) -> tuple[str, str]:
+    def _peek_token(self) -> tuple[str, str]:
         return self._tokens[-1] if self._tokens else END
 
-    def _take(self, *wanted: str) -> str:
+    def _take_token(self, *wanted: str) -> str:
         kind, text = self._tokens.pop() if self._tokens else END
         if wanted and text not in wanted and kind not in wanted:
             raise make_bad_request(f"Syntax error at {text or 'the end'} in the filter.")
         return text
 
-    def _read_any(self) -> Condition:
-        parts = [self._read_all()]
-        while self._peek() == ("name", "or"):
-            self._take()
-            parts.append(self._read_all())
+    def _parse_or(self) -> Condition:
+        parts = [self._parse_and()]
+        while self._peek_token() == ("name", "or"):
+            self._take_token()
+            parts.append(self._parse_and())
         if len(parts) == 1:
             return parts[0]
         tests = [part.test for part in parts]
         return Condition(lambda get: any(test(get) for test in tests))
 
-    def _read_all(self) -> Condition:
-        parts = [self._read_one()]
-        while self._peek() == ("name", "and"):
-            self._take()
-            parts.append(self._read_one())
+    def _parse_and(self) -> Condition:
+        parts = [self._parse_condition()]
+        while self._peek_token() == ("name", "and"):
+            self._take_token()
+            parts.append(self._parse_condition())
         if len(parts) == 1:
             return parts[0]
         tests = [part.test for part in parts]
         bounds = tuple(bound for part in parts for bound in part.bounds)
         return Condition(lambda get: all(test(get) for test in tests), bounds, all(part.only for part in parts))
 
-    def _read_one(self) -> Condition:
-        if self._peek() == ("name", "not"):
-            self._take()
-            inner = self._read_one().test
+    def _parse_condition(self) -> Condition:
+        if self._peek_token() == ("name", "not"):
+            self._take_token()
+            inner = self._parse_condition().test
             return Condition(lambda get: not inner(get))
-        if self._peek() == ("sign", "("):
-            self._take()
-            part = self._read_any()
-            self._take(")")
+        if self._peek_token() == ("sign", "("):
+            self._take_token()
+            part = self._parse_or()
+            self._take_token(")")
             return part
-        if self._peek()[1] in {"startswith", "contains"}:
-            return self._read_function()
-        return self._read_comparison()
+        if self._peek_token()[1] in {"startswith", "contains"}:
+            return self._parse_function()
+        return self._parse_comparison()
 
-    def _read_function(self) -> Condition:
-        name = self._take()
-        self._take("(")
-        column = self._read_column()
-        self._take(",")
-        kind, text = self._read_literal()
-        self._take(")")
+    def _parse_function(self) -> Condition:
+        name = self._take_token()
+        self._take_token("(")
+        column = self._parse_column()
+        self._take_token(",")
+        kind, text = self._parse_literal()
+        self._take_token(")")
         if kind != "text" or column.type != "Edm.String":
             raise make_bad_request(f"The function {name} takes texts.")
         if name == "contains":
             return Condition(lambda get: text in (get(column) or ""))
         return Condition(lambda get: (get(column) or "").startswith(text))
 
-    def _read_comparison(self) -> Condition:
-        column = self._read_column()
-        sign = self._take("name")
+    def _parse_comparison(self) -> Condition:
+        column = self._parse_column()
+        sign = self._take_token("name")
         if sign == "in":
-            self._take("(")
-            values = [self._check_literal(column, self._read_literal(), sign)]
-            while self._peek() == ("sign", ","):
-                self._take()
-                values.append(self._check_literal(column, self._read_literal(), sign))
-            self._take(")")
+            self._take_token("(")
+            values = [self._check_literal(column, self._parse_literal(), sign)]
+            while self._peek_token() == ("sign", ","):
+                self._take_token()
+                values.append(self._check_literal(column, self._parse_literal(), sign))
+            self._take_token(")")
             return Condition(lambda get: _strip_blanks(get(column)) in values)
         if sign not in COMPARE:
             raise make_bad_request(f"There is no operator {sign}.")
-        value = self._check_literal(column, self._read_literal(), sign)
+        value = self._check_literal(column, self._parse_literal(), sign)
         compare = COMPARE[sign]
 
         def test(get: Getter) -> bool:
@@ -166,37 +166,37 @@ class FilterParser:
         bound = column.name == TOUCHED and sign not in {"ne", "eq"} and value is not None
         return Condition(test, ((sign, value),) if bound else (), bound)
 
-    def _read_column(self) -> Column:
-        name = self._take("name")
+    def _parse_column(self) -> Column:
+        name = self._take_token("name")
         if name not in self._columns:
             raise make_bad_request(f"Could not find a property named '{name}'.")
         if name not in self._indexed:
             raise make_bad_request(f"Filtering by '{name}' is not allowed: it is not in an index.")
         return self._columns[name]
 
-    def _read_literal(self) -> tuple[str, Any]:
-        kind, text = self._peek()
-        self._take("timestamp", "guid", "number", "text", "name")
+    def _parse_literal(self) -> tuple[str, Any]:
+        kind, text = self._peek_token()
+        self._take_token("timestamp", "guid", "number", "text", "name")
         if kind == "name":
-            return self._read_named_literal(text)
+            return self._parse_keyword_literal(text)
         if kind == "text":
             return kind, text[1:-1].replace("''", "'").rstrip()
         if kind == "number":
             return kind, float(text) if "." in text else int(text)
         return kind, text.lower() if kind == "guid" else _parse_timestamp(text, bare_days=False)
 
-    def _read_named_literal(self, text: str) -> tuple[str, Any]:
+    def _parse_keyword_literal(self, text: str) -> tuple[str, Any]:
         if text in {"true", "false"}:
             return "boolean", text == "true"
         if text == "null":
             return "null", None
         if text != "cast":
             raise make_bad_request(f"Syntax error at {text} in the filter.")
-        self._take("(")
-        inner = self._take("text")[1:-1]
-        self._take(",")
-        wanted = self._take("name")
-        self._take(")")
+        self._take_token("(")
+        inner = self._take_token("text")[1:-1]
+        self._take_token(",")
+        wanted = self._take_token("name")
+        self._take_token(")")
         if wanted == "Edm.DateTimeOffset":
             return "timestamp", _parse_timestamp(inner, bare_days=True)
         if wanted == "Edm.Guid" and re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", inner):
@@ -229,7 +229,7 @@ def _strip_blanks(value: Any) -> Any:  # noqa: ANN401  any of OData
     return value.rstrip() if isinstance(value, str) else value
 
 
-def find_span(bounds: Iterable[tuple[str, int]]) -> tuple[int | None, int | None]:
+def find_timestamp_range(bounds: Iterable[tuple[str, int]]) -> tuple[int | None, int | None]:
     """Returns the range of timestamps that the bounds allow: the first one, and the first one after it."""
     first: int | None = None
     end: int | None = None
@@ -313,7 +313,7 @@ def parse_query(table: EntitySet, columns: dict[str, Column], request: Request) 
         raise make_bad_request("The query option '$skip' is not supported.")
     if (counted := given.get("$count", "false")) not in {"true", "false"}:
         raise make_bad_request("The value of $count is true or false.")
-    condition = FilterParser(given["$filter"], columns, table.indexed).read() if "$filter" in given else None
+    condition = FilterParser(given["$filter"], columns, table.indexed).parse() if "$filter" in given else None
     return Query(
         options=tuple((name, text) for name, text in request.query if name != SKIP_TOKEN),
         columns=_parse_select(columns, given.get("$select")),

@@ -7,7 +7,15 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.cornerstone.errors import HTML_ERROR, LOGIN, LOGIN_PAGE, XML_ERROR, make_error, make_page, redirect
+from hr_sandbox.cornerstone.errors import (
+    HTML_ERROR,
+    LOGIN,
+    LOGIN_PAGE,
+    XML_ERROR,
+    make_error,
+    make_page,
+    redirect_to_page,
+)
 from hr_sandbox.http.arguments import ControlError
 from hr_sandbox.http.faults import Schedule, Scheduled
 from hr_sandbox.http.messages import Response
@@ -43,7 +51,7 @@ class ResponseFault(Scheduled):
     seconds: float = 0
 
 
-def _cut(text: str) -> tuple[str, bool]:
+def _cut_rows(text: str) -> tuple[str, bool]:
     """Returns the first half of the rows, and whether it is not empty."""
     first = text.find(ROWS)
     begin = first + len(ROWS) if first >= 0 else 1
@@ -51,9 +59,9 @@ def _cut(text: str) -> tuple[str, bool]:
     return (text[: place + 1], True) if place >= 0 else (text[:begin], False)
 
 
-def _end_with(tail: str, comma: str) -> Callable[[Response, Request], Response]:
+def _make_truncation(tail: str, comma: str) -> Callable[[Response, Request], Response]:
     def end(response: Response, _request: Request) -> Response:
-        text, some = _cut(response.body.decode())
+        text, some = _cut_rows(response.body.decode())
         body = f"{text}{comma if some else ''}{tail}"
         return replace(response, body=body.encode())
 
@@ -100,12 +108,12 @@ def _append_stray_byte(response: Response, _request: Request) -> Response:
 
 
 FORMS: dict[str, Callable[[Response, Request], Response]] = {
-    "error": _end_with(ERROR, ","),
-    "html": _end_with(HTML_ERROR, ""),
+    "error": _make_truncation(ERROR, ","),
+    "html": _make_truncation(HTML_ERROR, ""),
     "cut": _truncate,
     "only-error": _replace_with_error,
     "page": lambda _, __: make_page(LOGIN),
-    "login": lambda _, request: redirect(request, LOGIN_PAGE),
+    "login": lambda _, request: redirect_to_page(request, LOGIN_PAGE),
     "json-500": lambda _, __: make_error(500),
     "xml-500": lambda _, __: Response(500, XML_ERROR.encode(), {"content-type": "application/xml"}),
     "html-500": lambda _, __: make_page(HTML_ERROR, 500),
@@ -147,9 +155,9 @@ class ResponseFaults(Schedule[ResponseFault]):
         fault = ResponseFault(**body)
         if fault.stream not in streams:
             raise ControlError(f"There is no stream {fault.stream}.")
-        return self.add(fault)
+        return self.add_fault(fault)
 
-    def apply(self, stream: str, size: int, response: Response, request: Request) -> Response:
+    def apply_fault(self, stream: str, size: int, response: Response, request: Request) -> Response:
         """Returns the response, changed by a fault if there is one. Error responses are not changed."""
         if response.status != OK:
             return response

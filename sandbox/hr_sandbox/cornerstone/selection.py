@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from hr_sandbox.cornerstone.errors import GONE, SERVER_ERROR, make_bad_request, make_error
-from hr_sandbox.cornerstone.query import SKIP_TOKEN, find_span
+from hr_sandbox.cornerstone.query import SKIP_TOKEN, find_timestamp_range
 from hr_sandbox.cornerstone.store import KEY, MOVED
 from hr_sandbox.cornerstone.tables import ROOTS
 from hr_sandbox.http.messages import ApiError
@@ -61,7 +61,7 @@ class Links:
             raise ApiError(make_error(GONE, "The token has expired."))
         return payload
 
-    def expire(self, kind: str) -> None:
+    def expire_links(self, kind: str) -> None:
         """Expires all links of a kind."""
         self._ended[kind] = self._number
 
@@ -97,15 +97,15 @@ class Selection:
         part = query.condition
 
         def matches(row: Row) -> bool:
-            return part is None or part.test(lambda column: store.value(table, row, column))
+            return part is None or part.test(lambda column: store.find_value(table, row, column))
 
-        self.rows = [row for row in store.rows(table.name) if matches(row)]
+        self.rows = [row for row in store.list_rows(table.name) if matches(row)]
         self.duplicates = [row for row in duplicates if matches(row)]
         if query.order:
             for column, descending in reversed(query.order):
-                self.rows.sort(key=lambda row: _sort_key(store.value(table, row, column)), reverse=descending)
+                self.rows.sort(key=lambda row: _sort_key(store.find_value(table, row, column)), reverse=descending)
         self.places: Sequence[int] = range(0)
-        if size := self._bulk.size(table.name):
+        if size := self._bulk.count_rows(table.name):
             if query.order:
                 raise ApiError(make_error(SERVER_ERROR, "The execution timed out."))
             self.places = self._find_generated(query, size, matches)
@@ -114,16 +114,16 @@ class Selection:
         if query.condition is None:
             return range(size)
         name = self._table.name
-        first, end = find_span(query.condition.bounds)
+        first, end = find_timestamp_range(query.condition.bounds)
         places = range(
-            0 if first is None else self._bulk.since(name, first),
-            size if end is None else self._bulk.since(name, end),
+            0 if first is None else self._bulk.find_first_index(name, first),
+            size if end is None else self._bulk.find_first_index(name, end),
         )
         if query.condition.only:
             return places
         if len(places) > MAX_SCANNED_ROWS:
             raise ApiError(make_error(SERVER_ERROR, "The execution timed out."))
-        return [place for place in places if matches(self._bulk.row(name, place))]
+        return [place for place in places if matches(self._bulk.make_row(name, place))]
 
     def __len__(self) -> int:
         """Returns the number of rows without duplicates."""
@@ -134,7 +134,7 @@ class Selection:
         """The number of rows including duplicates."""
         return len(self) + len(self.duplicates)
 
-    def index_after(self, position: Position) -> int:
+    def find_index_after(self, position: Position) -> int:
         """Returns the index after a position. A row that was changed since has moved to the end."""
         kind, *where = position
         if kind == "row":
@@ -144,7 +144,7 @@ class Selection:
             return len(self.rows) + bisect_right(self.places, where[0])
         return int(where[0])
 
-    def position_before(self, index: int) -> Position:
+    def find_position_before(self, index: int) -> Position:
         """Returns the position of the row before an index."""
         place = index - 1 - len(self.rows)
         if place < 0:
@@ -152,7 +152,7 @@ class Selection:
             return ["row", row[MOVED], *row[KEY]]
         return ["bulk", self.places[place]] if place < len(self.places) else ["place", index]
 
-    def page(self, start: int, end: int) -> tuple[list[Row], Sequence[int], list[Row]]:
+    def slice_page(self, start: int, end: int) -> tuple[list[Row], Sequence[int], list[Row]]:
         """Returns the rows between two indexes."""
         mine, whole = len(self.rows), len(self)
         places = self.places[max(start - mine, 0) : max(end - mine, 0)]

@@ -11,7 +11,7 @@ from hr_sandbox.cornerstone.portal import CUSTOM_FIELD_TABLES, PORTAL_DATA
 from hr_sandbox.cornerstone.rows import BUILDERS
 from hr_sandbox.cornerstone.snapshot import Snapshot, stable_uuid
 from hr_sandbox.cornerstone.tables import TOUCHED, load_entity_sets
-from hr_sandbox.cornerstone.timestamps import DAY, MINUTE, SECOND, parse_timestamp, to_ticks, truncate
+from hr_sandbox.cornerstone.timestamps import DAY, MINUTE, SECOND, parse_timestamp, to_ticks, truncate_ticks
 from hr_sandbox.stable_random import stable_number
 
 if TYPE_CHECKING:
@@ -68,55 +68,59 @@ class Store:
 
     # Rows
 
-    def rows(self, name: str) -> list[Row]:
+    def list_rows(self, name: str) -> list[Row]:
         """Returns the rows of a table. Changed rows are at the end, in the order of their changes."""
         version = (self.company.version if name in BUILDERS else 0, self._edited.get(name, 0))
         cached = self._cache.get(name)
         if cached is None or cached[0] != version:
-            self._cache[name] = cached = (version, self._build(load_entity_sets()[name]))
+            self._cache[name] = cached = (version, self._build_rows(load_entity_sets()[name]))
         return cached[1]
 
-    def find(self, name: str, key: Key) -> Row | None:
+    def find_row(self, name: str, key: Key) -> Row | None:
         """Returns the row with this key, or None."""
-        return next((row for row in self.rows(name) if row[KEY] == key), None)
+        return next((row for row in self.list_rows(name) if row[KEY] == key), None)
 
-    def value(self, table: EntitySet, row: Row, column: Column) -> Any:  # noqa: ANN401  any of OData
+    def find_value(self, table: EntitySet, row: Row, column: Column) -> Any:  # noqa: ANN401  any of OData
         """Returns the value of a column in a row."""
         name = column.name
         if name in row:
-            return coerce(column, row[name])
-        if "_attributes" in row and name in self._custom_attributes(table):
-            return coerce(column, _convert_attribute(row["_attributes"].get(self._custom_attributes(table)[name])))
-        generated = self.fake_values.value(table.name, column, row.get("_like", row[KEY]), required=name in table.key)
-        return coerce(column, generated)
+            return coerce_value(column, row[name])
+        if "_attributes" in row and name in self._find_custom_attributes(table):
+            return coerce_value(
+                column, _convert_attribute(row["_attributes"].get(self._find_custom_attributes(table)[name]))
+            )
+        generated = self.fake_values.make_value(
+            table.name, column, row.get("_like", row[KEY]), required=name in table.key
+        )
+        return coerce_value(column, generated)
 
-    def _custom_attributes(self, table: EntitySet) -> dict[str, str]:
+    def _find_custom_attributes(self, table: EntitySet) -> dict[str, str]:
         """Returns the custom fields of the company by column name."""
         kind = CUSTOM_FIELD_TABLES[table.name]
         rows = (row for row in self.portal.fields if row.kind == kind and row.attribute)
-        return {row.column(table.name).name: str(row.attribute) for row in rows}
+        return {row.make_column(table.name).name: str(row.attribute) for row in rows}
 
     # Changes
 
-    def edit(self, name: str, key: Key, changes: Row, *, ago: int = 0) -> None:
+    def edit_row(self, name: str, key: Key, changes: Row, *, ago: int = 0) -> None:
         """Changes a row and updates its timestamp, which may be some seconds in the past to simulate late data."""
         self._patches.setdefault(name, {}).setdefault(key, {}).update(changes)
-        self._touch(name, key, deleted=False, ago=ago)
+        self._update_timestamp(name, key, deleted=False, ago=ago)
 
-    def delete(self, name: str, key: Key) -> None:
+    def delete_row(self, name: str, key: Key) -> None:
         """Deletes a row."""
         self._deleted.setdefault(name, set()).add(key)
-        self._touch(name, key, deleted=True)
+        self._update_timestamp(name, key, deleted=True)
 
-    def sequence(self, name: str) -> int:
+    def find_last_change_number(self, name: str) -> int:
         """Returns the number of the latest change of a table."""
-        self.rows(name)
+        self.list_rows(name)
         log = self._log.get(name)
         return log[-1][0] if log else 0
 
-    def changes(self, name: str, after: int, until: int) -> list[tuple[Key, bool]]:
+    def list_changes(self, name: str, after: int, until: int) -> list[tuple[Key, bool]]:
         """Returns the keys that changed between two numbers, latest last, and whether the rows were deleted."""
-        self.rows(name)
+        self.list_rows(name)
         latest: dict[Key, bool] = {}
         for number, key, deleted in self._log.get(name, ()):
             if after < number <= until:
@@ -124,7 +128,7 @@ class Store:
                 latest[key] = deleted
         return list(latest.items())
 
-    def _touch(self, name: str, key: Key, *, deleted: bool, ago: int = 0) -> None:
+    def _update_timestamp(self, name: str, key: Key, *, deleted: bool, ago: int = 0) -> None:
         number = next(self._changes)
         self._edited[name] = number
         self._log_change(name, key, number, deleted=deleted, ago=ago)
@@ -137,7 +141,7 @@ class Store:
 
     # Building rows
 
-    def _build(self, table: EntitySet) -> list[Row]:
+    def _build_rows(self, table: EntitySet) -> list[Row]:
         name = table.name
         build: Callable[[Snapshot], Iterator[Row]] | None = BUILDERS.get(name)
         known = build(self.snapshot) if build else self._generate_keys(table)
@@ -158,7 +162,7 @@ class Store:
             number, stamp = stamps.get(key, (0, None))
             full = {**row, **patches.get(key, {}), MOVED: number}
             if touched:
-                full[TOUCHED] = stamp or self._draw_stamp(name, key)
+                full[TOUCHED] = stamp or self._draw_timestamp(name, key)
             found.append(full)
         found.sort(key=lambda row: (row[MOVED], row[KEY]))
         return found
@@ -175,7 +179,7 @@ class Store:
         for key in before.keys() - rows.keys():
             self._log_change(name, key, next(self._changes), deleted=True)
 
-    def _draw_stamp(self, name: str, key: Key) -> int:
+    def _draw_timestamp(self, name: str, key: Key) -> int:
         number = stable_number(self.company.seed, "touched", name, key)
         reread = self.snapshot.latest - REINDEX_DAYS * DAY + 5_666_666
         if number % 100 < REINDEX_PERCENT:
@@ -222,17 +226,17 @@ def _convert_attribute(value: object) -> object:
     return "; ".join(map(str, value)) if isinstance(value, list) else value
 
 
-def coerce(column: Column, value: Any) -> Any:  # noqa: ANN401  any of OData
+def coerce_value(column: Column, value: Any) -> Any:  # noqa: ANN401  any of OData
     """Converts a value to the column's type."""
     if value is None:
         return None
     kind = column.type
     if kind == "Edm.String":
-        text = str(value)[: column.width]
-        return text.ljust(column.width or 0) if column.padded else text
+        text = str(value)[: column.max_length]
+        return text.ljust(column.max_length or 0) if column.is_padded else text
     if kind == "Edm.DateTimeOffset":
         ticks = parse_timestamp(value, bare_days=True) if isinstance(value, str) else value
-        return None if ticks is None else truncate(ticks, column.native)
+        return None if ticks is None else truncate_ticks(ticks, column.native)
     if kind in {"Edm.Int32", "Edm.Int64", "Edm.Byte"}:
         return int(value)
     return value

@@ -31,13 +31,13 @@ class Column:
     label: str | None = None
 
     @property
-    def width(self) -> int | None:
+    def max_length(self) -> int | None:
         """The maximum length of a text."""
         size = self.native.partition("(")[2].rstrip(")")
         return int(size) if size.isdigit() and "char" in self.native else None
 
     @property
-    def padded(self) -> bool:
+    def is_padded(self) -> bool:
         """Whether texts are padded with blanks."""
         return self.native.startswith("char(")
 

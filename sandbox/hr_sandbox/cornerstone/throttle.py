@@ -25,7 +25,7 @@ class Throttle:
         """The name of the limit that all requests share, including token requests, or None."""
         return "everything" if self._everywhere else None
 
-    def take(self, resource: str, stream: str, per_minute: int) -> tuple[bool, dict[str, str]]:
+    def count_request(self, resource: str, stream: str, per_minute: int) -> tuple[bool, dict[str, str]]:
         """Counts a request.
 
         Args:
@@ -41,12 +41,12 @@ class Throttle:
             resource, per_minute = self.shared, self._everywhere
         if not self.on:
             return True, _make_headers(per_minute * MINUTES, per_minute * MINUTES)
-        used = self._count(resource, MINUTE)
-        in_hour = self._count(resource, MINUTE * MINUTES)
+        used = self._count_in_window(resource, MINUTE)
+        in_hour = self._count_in_window(resource, MINUTE * MINUTES)
         enough = used <= per_minute and in_hour <= per_minute * MINUTES
         return enough, _make_headers(per_minute * MINUTES, per_minute * MINUTES - in_hour if enough else 0)
 
-    def _count(self, resource: str, seconds: int) -> int:
+    def _count_in_window(self, resource: str, seconds: int) -> int:
         timestamp = self._clock.seconds()
         began, used = self._windows.get((resource, seconds), (timestamp, 0))
         if timestamp - began >= seconds:

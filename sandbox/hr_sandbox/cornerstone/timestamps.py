@@ -49,7 +49,7 @@ def parse_timestamp(text: str, *, bare_days: bool = False) -> int | None:
     return to_ticks(whole) + int((fraction or "").ljust(7, "0"))
 
 
-def truncate(ticks: int, native: str) -> int:
+def truncate_ticks(ticks: int, native: str) -> int:
     """Truncates a timestamp to the precision of the column: `datetime(0)` keeps minutes."""
     if native == "datetime(0)":
         return ticks - ticks % MINUTE

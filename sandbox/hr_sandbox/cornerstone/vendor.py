@@ -18,7 +18,7 @@ from hr_sandbox.cornerstone.errors import (
     UNAUTHORIZED,
     make_error,
     make_page,
-    redirect,
+    redirect_to_page,
 )
 from hr_sandbox.cornerstone.metadata import Metadata, make_service_document
 from hr_sandbox.cornerstone.odata import OData
@@ -78,7 +78,7 @@ class Cornerstone(Vendor):
         except ApiError as error:
             return error.response
 
-    def error(self, status: int, request: Request) -> Response:
+    def make_error_response(self, status: int, request: Request) -> Response:
         """Returns a failure of the service."""
         del request
         return make_error(status)
@@ -89,7 +89,7 @@ class Cornerstone(Vendor):
             if path.startswith(f"{root}/"):
                 found = NAME.fullmatch(path.removeprefix(f"{root}/"))
                 return load_entity_sets()[found[1]].path if found and found[1] in load_entity_sets() else path
-        route = ROUTES.find(path)
+        route = ROUTES.find_route(path)
         return route[0].path if route else None
 
     def _dispatch(self, request: Request) -> Response:
@@ -102,11 +102,11 @@ class Cornerstone(Vendor):
         for service, root in ROOTS.items():
             if path == root or path.startswith(f"{root}/"):
                 return self._handle_odata(service, path[len(root) + 1 :], request)
-        found = ROUTES.find(path)
+        found = ROUTES.find_route(path)
         if found is None:
             raise ApiError(make_error(NOT_FOUND))
         route, parts = found
-        build_error = route.error_builder(request)
+        build_error = route.make_error_builder(request)
         headers = self._count_request(route.limited or route.path, route.stream, route.per_minute, build_error)
         try:
             response = self._authorize(request, route.scope, route.stream, build_error)
@@ -114,20 +114,20 @@ class Cornerstone(Vendor):
         except ApiError as error:
             response = error.response
         else:
-            response = self.failures.apply(route.stream, 1, response, request)
+            response = self.failures.apply_fault(route.stream, 1, response, request)
         response.headers |= headers
         return response
 
     def _handle_token_request(self, request: Request) -> Response:
         headers = self._count_request(path, path, 0, make_error) if (path := self.throttle.shared) else {}
-        response = self.tokens.issue(request) if request.method == "POST" else make_error(NOT_ALLOWED)
+        response = self.tokens.issue_token(request) if request.method == "POST" else make_error(NOT_ALLOWED)
         response.headers |= headers
         return response
 
     def _count_request(
         self, resource: str, stream: str, per_minute: int, build_error: Callable[[int], Response]
     ) -> dict[str, str]:
-        enough, headers = self.throttle.take(resource, stream, per_minute)
+        enough, headers = self.throttle.count_request(resource, stream, per_minute)
         if not enough:
             response = build_error(TOO_MANY)
             response.headers |= headers
@@ -138,18 +138,18 @@ class Cornerstone(Vendor):
         self, request: Request, scope: str, endpoint: str, build_error: Callable[[int], Response]
     ) -> Response | None:
         """Returns an error if the request is not authorized, else None."""
-        token = self.tokens.check(request)
+        token = self.tokens.authenticate(request)
         if token is None:
             return build_error(UNAUTHORIZED)
         if request.method != "GET":
             return build_error(NOT_ALLOWED)
-        status = self.access.refusal(scope, endpoint, token.scopes)
+        status = self.access.find_refusal_status(scope, endpoint, token.scopes)
         return None if status is None else build_error(status)
 
     def _handle_odata(self, service: str, rest: str, request: Request) -> Response:
         """Handles a request to an OData service: a document or a table."""
         if "&" in rest:
-            return redirect(request, ERROR_PAGE)
+            return redirect_to_page(request, ERROR_PAGE)
         found = NAME.fullmatch(rest)
         table = load_entity_sets().get(found[1]) if found else None
         resource = table.name if table else f"{service}/{METADATA}"
@@ -160,14 +160,14 @@ class Cornerstone(Vendor):
                     request, METADATA_SCOPES[service], rest, make_error
                 ) or self._handle_document(service, rest, request)
             elif table is None or found is None or table.service != service:
-                response = make_error(NOT_FOUND if self.tokens.check(request) else UNAUTHORIZED)
+                response = make_error(NOT_FOUND if self.tokens.authenticate(request) else UNAUTHORIZED)
             elif refused := self._authorize(request, table.scope, table.name, make_error):
                 response = refused
             elif found[2]:
-                response = self.odata.single(table, found[2], request)
+                response = self.odata.get_single_row(table, found[2], request)
             else:
                 response = self.odata.handle(table, request)
-                response = self.failures.apply(table.name, parse_preferences(request).size, response, request)
+                response = self.failures.apply_fault(table.name, parse_preferences(request).size, response, request)
         except ApiError as error:
             response = error.response
         response.headers |= headers
@@ -187,7 +187,7 @@ class Cornerstone(Vendor):
         today = self.company.today
         return first or today - timedelta(WINDOW_DAYS), last or today
 
-    def controls(self) -> dict[str, Callable[[Json], Json]]:
+    def find_own_controls(self) -> dict[str, Callable[[Json], Json]]:
         """Returns the controls that only this vendor has, by name."""
         controls = CornerstoneControls(
             odata=self.odata,
@@ -199,32 +199,32 @@ class Cornerstone(Vendor):
         )
         return {path: control for (_, path), control in find_controls(controls).items()}
 
-    def count(self, stream: str, first: date | None, last: date | None) -> int:
+    def count_rows(self, stream: str, first: date | None, last: date | None) -> int:
         """Returns how many rows a full read of a stream yields, in a window of dates if one is given."""
         store = self.odata.store
         if stream in load_entity_sets():
-            return len(store.rows(stream)) + store.bulk.size(stream)
-        return len(self.rest.records(stream, *self.complete_window(first, last)))
+            return len(store.list_rows(stream)) + store.bulk.count_rows(stream)
+        return len(self.rest.list_records(stream, *self.complete_window(first, last)))
 
-    def records(self, stream: str, first: date | None, last: date | None, root: str) -> list[Json]:
+    def list_records(self, stream: str, first: date | None, last: date | None, root: str) -> list[Json]:
         """Returns the rows of a full read of a stream, with all permissions and attributes."""
         del root
         store = self.odata.store
         table = load_entity_sets().get(stream)
         if table is None:
-            return self.rest.records(stream, *self.complete_window(first, last))
-        size = store.bulk.size(stream)
+            return self.rest.list_records(stream, *self.complete_window(first, last))
+        size = store.bulk.count_rows(stream)
         if size > MAX_RECORDS:
             raise ControlError(f"The stream {stream} has more than {MAX_RECORDS} generated rows.")
-        columns = tuple(store.portal.columns(table).values())
-        rows = [*store.rows(stream), *(store.bulk.row(stream, place) for place in range(size))]
+        columns = tuple(store.portal.list_columns(table).values())
+        rows = [*store.list_rows(stream), *(store.bulk.make_row(stream, place) for place in range(size))]
         return [self.odata.renderer.render_row(table, columns, row) for row in rows]
 
-    def permissions(self) -> Json:
+    def describe_permissions(self) -> Json:
         """Returns the scopes, and how tables are set to respond."""
         portal = self.odata.store.portal
         return {
-            "granted": self.access.granted(),
+            "granted": self.access.list_granted(),
             "revoked": self.access.denied,
             "hidden": {name: sorted(columns) for name, columns in portal.hidden.items() if columns},
             "links": self.odata.links.styles,
@@ -232,7 +232,7 @@ class Cornerstone(Vendor):
             "modes": self.rest.context.modes,
         }
 
-    def allow(self, attribute: str, *, allowed: bool) -> Json:
+    def allow_attribute(self, attribute: str, *, allowed: bool) -> Json:
         """Shows or hides a column, such as `users_core.user_email`."""
         stream, _, name = attribute.partition(".")
         if stream not in load_entity_sets():
@@ -254,11 +254,11 @@ class Cornerstone(Vendor):
             raise ControlError(f"A mode of {path} applies to all of its records.")
         return self.rest.set_mode(path.rpartition("/")[2], mode)
 
-    def duplicate(self, stream: str, key: str | None) -> Json:
+    def duplicate_record(self, stream: str, key: str | None) -> Json:
         """Repeats a row at the end of a view or object."""
         if stream not in load_entity_sets():
             raise ControlError(f"Records of {stream} cannot be on two pages.")
-        rows = self.odata.store.rows(stream)
+        rows = self.odata.store.list_rows(stream)
         wanted = rows[0]["_key"] if key is None and rows else None
         for row in rows:
             if key is not None and ",".join(map(str, row["_key"])) == key:

@@ -85,7 +85,7 @@ class Tokens:
         self._codes: dict[str, _Code] = {}
         self._logins: list[Login] = []
 
-    def check(self, request: Request) -> Bearer | None:
+    def authenticate(self, request: Request) -> Bearer | None:
         """Returns the client, or None if it has no valid key or token."""
         if (key := request.headers.get("x-api-key")) is not None:
             return Bearer(None, company=True) if compare_secrets((key,), (self._api_key,)) else None
@@ -100,7 +100,7 @@ class Tokens:
         """Handles a request to the consent page. Consent is given at once."""
         given = dict(request.query)
         target = given.get("redirect_uri", "")
-        if given.get("client_id") != self._client[0] or not _can_return(target):
+        if given.get("client_id") != self._client[0] or not _is_redirect_allowed(target):
             return make_html_error(401)
         scopes = frozenset(given.get("scope", "").split()) - set(DEFAULT_SCOPE.split())
         problem = None
@@ -109,56 +109,56 @@ class Tokens:
         elif not scopes <= self._scopes:
             problem = "invalid_scope"
         if problem:
-            return _redirect(target, {"error": problem, "error_description": DESCRIPTIONS[problem]}, given)
+            return _make_redirect(target, {"error": problem, "error_description": DESCRIPTIONS[problem]}, given)
         code = secrets.token_urlsafe(32)
         login = Login(scopes or None, given.get("resource_owner_type") == "company")
         self._codes[code] = _Code(target, login, self.clock.seconds() + CODE_SECONDS)
         if target == OUT_OF_BAND:
             body = f"<!doctype html><title>Authorization code</title><code>{code}</code>"
             return Response(200, body.encode(), {"content-type": "text/html; charset=utf-8"})
-        return _redirect(target, {"code": code}, given)
+        return _make_redirect(target, {"code": code}, given)
 
-    def issue(self, request: Request) -> Response:
+    def issue_token(self, request: Request) -> Response:
         """Handles a token request."""
         given = dict(request.form)
         client = (given.get("client_id", ""), given.get("client_secret", ""))
         if not given.get("grant_type"):
-            return _refuse("invalid_request")
+            return _make_refusal("invalid_request")
         if not compare_secrets(client, self._client):
-            return _refuse("invalid_client")
+            return _make_refusal("invalid_client")
         if given["grant_type"] == "authorization_code":
-            return self._exchange(given)
+            return self._exchange_code(given)
         if given["grant_type"] == "refresh_token":
-            return self._refresh(given)
-        return _refuse("unsupported_grant_type")
+            return self._refresh_tokens(given)
+        return _make_refusal("unsupported_grant_type")
 
-    def _exchange(self, given: dict[str, str]) -> Response:
+    def _exchange_code(self, given: dict[str, str]) -> Response:
         if not given.get("code") or not given.get("redirect_uri"):
-            return _refuse("invalid_request")
+            return _make_refusal("invalid_request")
         code = self._codes.pop(given["code"], None)
         if code is None or code.ends <= self.clock.seconds() or code.redirect_uri != given["redirect_uri"]:
-            return _refuse("invalid_grant")
+            return _make_refusal("invalid_grant")
         self._logins.append(code.login)
-        return self._grant(code.login)
+        return self._grant_tokens(code.login)
 
-    def _refresh(self, given: dict[str, str]) -> Response:
+    def _refresh_tokens(self, given: dict[str, str]) -> Response:
         name = given.get("refresh_token")
         if not name:
-            return _refuse("invalid_request")
+            return _make_refusal("invalid_request")
         for login in self._logins:
             if name in login.used:
                 # A refresh token that is used twice was stolen: revoke the whole login.
                 login.refresh = None
                 login.tokens.clear()
-                return _refuse("invalid_grant")
+                return _make_refusal("invalid_grant")
             if login.refresh and login.refresh[0] == name:
                 if login.refresh[1] + WEEK <= self.clock.seconds():
-                    return _refuse("invalid_grant")
+                    return _make_refusal("invalid_grant")
                 login.used.add(name)
-                return self._grant(login)
-        return _refuse("invalid_grant")
+                return self._grant_tokens(login)
+        return _make_refusal("invalid_grant")
 
-    def _grant(self, login: Login) -> Response:
+    def _grant_tokens(self, login: Login) -> Response:
         name, now = secrets.token_hex(32), self.clock.seconds()
         body: dict[str, object] = {"access_token": name, "token_type": "Bearer"}
         if login.company:
@@ -170,11 +170,11 @@ class Tokens:
         body |= {"scope": " ".join(sorted(login.scopes)) if login.scopes else DEFAULT_SCOPE, "created_at": int(now)}
         return make_json_response(body, cache_control="no-store")
 
-    def login(self, *, company: bool) -> dict[str, object]:
+    def log_in(self, *, company: bool) -> dict[str, object]:
         """Logs in without a browser. Returns the tokens."""
         login = Login(None, company)
         self._logins.append(login)
-        self._grant(login)
+        self._grant_tokens(login)
         return {"access_token": next(iter(login.tokens)), "refresh_token": login.refresh and login.refresh[0]}
 
     def expire(self) -> int:
@@ -184,7 +184,7 @@ class Tokens:
             login.tokens.clear()
         return count
 
-    def revoke(self) -> int:
+    def revoke_logins(self) -> int:
         """Revokes all logins. Returns how many there were."""
         count = len(self._logins)
         for login in self._logins:
@@ -193,18 +193,18 @@ class Tokens:
         return count
 
 
-def _can_return(target: str) -> bool:
+def _is_redirect_allowed(target: str) -> bool:
     parts = urlsplit(target)
     return target == OUT_OF_BAND or (parts.scheme in {"http", "https"} and bool(parts.netloc) and not parts.fragment)
 
 
-def _redirect(target: str, members: dict[str, str], given: dict[str, str]) -> Response:
+def _make_redirect(target: str, members: dict[str, str], given: dict[str, str]) -> Response:
     state = {"state": given["state"]} if "state" in given else {}
     sign = "&" if urlsplit(target).query else "?"
     return Response(302, b"", {"location": f"{target}{sign}{urlencode({**members, **state})}"})
 
 
-def _refuse(problem: str) -> Response:
+def _make_refusal(problem: str) -> Response:
     status = 401 if problem in UNAUTHORIZED else 400
     return make_json_response(
         {"error": problem, "error_description": DESCRIPTIONS[problem]}, status, cache_control="no-store"
@@ -214,7 +214,7 @@ def _refuse(problem: str) -> Response:
 PREFIX = "/api/{version}/resources/"
 
 
-def declared_path(resource: str) -> str:
+def make_declared_path(resource: str) -> str:
     """Returns the declared path of a resource."""
     return f"{PREFIX}{resource}"
 
@@ -246,7 +246,7 @@ class Access(AccessControl):
         self.forms: dict[str, str] = {}
         self.hidden: dict[str, set[str]] = {}
 
-    def refusal(self, resource: Resource, bearer: Bearer) -> Response | None:
+    def find_refusal(self, resource: Resource, bearer: Bearer) -> Response | None:
         """Returns the response if a module is not licensed or the token lacks the scope, else None."""
         for target in (resource.name, resource.module):
             if target in self.denied:
@@ -265,7 +265,7 @@ class Access(AccessControl):
         self.forms[module] = check_choice("form", form, FORMS)
         return {"module": module, "form": form}
 
-    def allow(self, attribute: str, *, allowed: bool) -> Json:
+    def allow_attribute(self, attribute: str, *, allowed: bool) -> Json:
         """Shows an attribute, or sets it to null."""
         stream, _, name = attribute.partition(".")
         resource = find_stream(stream)

@@ -65,7 +65,7 @@ class FactorialControls:
                 raise ControlError(f"The argument {name} must be a number, or true or false.")
             if isinstance(value, int | float) and not 0 <= value <= MAX_ROWS:
                 raise ControlError(f"The argument {name} must be between 0 and {MAX_ROWS}.")
-        bulk.set(body.pop("rows", bulk.rows))
+        bulk.set_shift_count(body.pop("rows", bulk.rows))
         for name, value in body.items():
             setattr(modes, name, value)
         return {"rows": bulk.rows, **{name: getattr(modes, name) for name in SHIFTS if name != "rows"}}
@@ -73,7 +73,7 @@ class FactorialControls:
     @control("edit", stream=take_text, id=take_text, field=take_text, value=take_any)
     def edit(self, stream: str, key: str, field: str, value: Any) -> Json:  # noqa: ANN401  what JSON holds
         """Changes one field of any row. Its timestamp becomes the present."""
-        resource, row_key = self._find(stream, key)
+        resource, row_key = self._find_row(stream, key)
         declared = resource.fields.get(field)
         if declared is None or field == resource.key:
             raise ControlError(f"There is no field {field} that can be changed.")
@@ -84,23 +84,23 @@ class FactorialControls:
                 value = PARSERS[declared.form](value)
             except ValueError as error:
                 raise ControlError(f"The field {field} cannot be {value!r}.") from error
-        self._endpoints.store.edit(resource, row_key, {field: value})
+        self._endpoints.store.edit_row(resource, row_key, {field: value})
         return _report_change("updated", resource, row_key)
 
     @control("delete", stream=take_text, id=take_text)
     def delete(self, stream: str, key: str) -> Json:
         """Deletes a row."""
-        resource, row_key = self._find(stream, key)
-        self._endpoints.store.delete(resource, row_key)
+        resource, row_key = self._find_row(stream, key)
+        self._endpoints.store.delete_row(resource, row_key)
         return _report_change("deleted", resource, row_key)
 
-    def _find(self, stream: str, text: str) -> tuple[Resource, Key]:
+    def _find_row(self, stream: str, text: str) -> tuple[Resource, Key]:
         """Returns the resource of a stream, and the key of one of its rows."""
         resource = find_stream(stream)
         key = _parse_key(text, numbered=resource.key is not None and resource.fields[resource.key].type == "id")
         store = self._endpoints.store
-        in_bulk = resource.name == "attendance/shifts" and isinstance(key, int) and store.bulk.find(key)
-        if in_bulk or store.find(resource.name, key) is None:
+        in_bulk = resource.name == "attendance/shifts" and isinstance(key, int) and store.bulk.find_shift(key)
+        if in_bulk or store.find_row(resource.name, key) is None:
             raise ControlError(f"The stream {resource.stream} has no record {text}.")
         return resource, key
 
@@ -121,18 +121,18 @@ class FactorialControls:
     @control("clock", seconds=take_seconds)
     def move_clock(self, seconds: float | None) -> Json:
         """Moves the clock of tokens forward."""
-        self._tokens.clock.forward(seconds or 0)
+        self._tokens.clock.move_forward(seconds or 0)
         return {"now": int(self._tokens.clock.seconds())}
 
     @control("login", company=with_default(take_flag, default=False))
     def log_in(self, *, company: bool) -> Json:
         """Returns the tokens of a new login, of a user or of the company."""
-        return self._tokens.login(company=company)
+        return self._tokens.log_in(company=company)
 
     @control("revoke-tokens")
     def revoke_tokens(self) -> Json:
         """Revokes all logins, so that nothing can be refreshed."""
-        return {"revoked": self._tokens.revoke()}
+        return {"revoked": self._tokens.revoke_logins()}
 
 
 def _report_change(action: str, resource: Resource, key: Key) -> Json:

@@ -42,33 +42,33 @@ class Document:
                 else:
                     self.endpoints[found[1]] = operations["get"]
 
-    def fields(self, resource: str) -> dict[str, str]:
+    def find_field_types(self, resource: str) -> dict[str, str]:
         """Returns the types of a resource's fields."""
         response = self.endpoints[resource]["responses"]["200"]["content"]["application/json"]["schema"]
-        item = self._resolve(self._resolve(response)["properties"]["data"]["items"])
+        item = self._resolve_reference(self._resolve_reference(response)["properties"]["data"]["items"])
         return {name: self._read_type(schema) for name, schema in item["properties"].items()}
 
-    def parameters(self, resource: str) -> dict[str, Json]:
+    def find_parameters(self, resource: str) -> dict[str, Json]:
         """Returns the types and values of a resource's parameters."""
         found = {}
         for row in self.endpoints[resource]["parameters"]:
-            schema = self._resolve(row["schema"])
-            inner = self._resolve(schema.get("items", schema))
+            schema = self._resolve_reference(row["schema"])
+            inner = self._resolve_reference(schema.get("items", schema))
             choices = inner.get("enum")
             kind = "choice" if choices else PLAIN.get(inner.get("type", ""), "text")
             found[row["name"]] = {"type": kind, **({"of": choices} if choices else {})}
         return found
 
-    def _resolve(self, schema: Json) -> Json:
+    def _resolve_reference(self, schema: Json) -> Json:
         while "$ref" in schema:
             schema = self._schemas[schema["$ref"].rpartition("/")[2]]
         return schema
 
     def _read_type(self, schema: Json) -> str:
-        schema = self._resolve(schema)
+        schema = self._resolve_reference(schema)
         kind: str = schema.get("type", "string")
         if kind == "array":
-            inner: str = self._resolve(schema.get("items", {})).get("type", "object")
+            inner: str = self._resolve_reference(schema.get("items", {})).get("type", "object")
             return f"{inner}[]"
         return kind
 
@@ -123,7 +123,7 @@ def _describe_span(present: list[str], versions: list[str]) -> Json:
     return span if last == len(versions) - 1 else {**span, "until": versions[last + 1]}
 
 
-def describe(documents: list[Json], hints: list[Json]) -> dict[str, dict[str, Json]]:
+def describe_resources(documents: list[Json], hints: list[Json]) -> dict[str, dict[str, Json]]:
     """Returns the tables by module. The documents are sorted by version, oldest first."""
     read = [Document(row) for row in documents]
     versions = [FIRST, *(row.version for row in read)]
@@ -135,8 +135,8 @@ def describe(documents: list[Json], hints: list[Json]) -> dict[str, dict[str, Js
             present_in = {FIRST: present_in[versions[1]], **present_in}
         hint = hinted.get(resource, {})
         details = hint.get("fields_detail", {})
-        fields = _collect_versions({version: row.fields(resource) for version, row in present_in.items()})
-        parameters = _collect_versions({version: row.parameters(resource) for version, row in present_in.items()})
+        fields = _collect_versions({version: row.find_field_types(resource) for version, row in present_in.items()})
+        parameters = _collect_versions({version: row.find_parameters(resource) for version, row in present_in.items()})
         needed = [row["name"] for row in hint.get("required_params", ()) if row["really_required"].startswith("yes")]
         tables[resource.partition("/")[0]][resource] = {
             **_describe_span(list(present_in), versions),
@@ -174,7 +174,7 @@ def _describe_part_span(values: dict[str, Any], present_in: dict[str, Any], vers
     return {key: value for key, value in span.items() if whole.get(key) != value}
 
 
-def write(tables: dict[str, dict[str, Json]], folder: Path = TABLES) -> None:
+def write_tables(tables: dict[str, dict[str, Json]], folder: Path = TABLES) -> None:
     """Writes one file per module, with one line per field and parameter."""
     for module, resources in tables.items():
         lines = ["{"]
@@ -199,7 +199,11 @@ def main() -> None:
     arguments = parser.parse_args()
     documents = [json.loads(path.read_text(encoding="utf-8")) for path in arguments.documents]
     documents.sort(key=lambda row: str(row["info"]["version"]))
-    write(describe(documents, json.loads(arguments.hints.read_text(encoding="utf-8")) if arguments.hints else []))
+    write_tables(
+        describe_resources(
+            documents, json.loads(arguments.hints.read_text(encoding="utf-8")) if arguments.hints else []
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -16,9 +16,9 @@ from hr_sandbox.factorial.filters import (
     list_candidates,
     make_date_tests,
     make_visibility_tests,
-    remove_unrequested,
+    remove_unrequested_fields,
 )
-from hr_sandbox.factorial.query import Paging, Query, describe_whole, parse_paging, slice_page
+from hr_sandbox.factorial.query import Paging, Query, make_meta_without_pages, parse_paging, slice_page
 from hr_sandbox.factorial.store import SHIFTS, STATS, Store, find_row_key
 from hr_sandbox.factorial.tables import CLUSTER, TEXT_IDS, load_resources, to_api_id
 from hr_sandbox.http.arguments import ControlError
@@ -38,7 +38,7 @@ TIME_SUFFIXES = ("_at", "_on", "date")  # suffixes of fields with dates and time
 
 
 @cache
-def _field_names(name: str, version: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+def _find_field_names(name: str, version: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """Returns the fields of a version, those that are ids, and those that are dates or times."""
     fields = [field for field in load_resources()[name].fields.values() if version in field.span]
     return (
@@ -77,7 +77,7 @@ def _add_cluster_as_text(value: Any) -> Any:  # noqa: ANN401  an integer, severa
 
 def render_rows(resource: Resource, rows: Iterable[Row], version: str, hidden: frozenset[str]) -> list[Row]:
     """Renders rows. Hidden attributes are null."""
-    names, ids, times = _field_names(resource.name, version)
+    names, ids, times = _find_field_names(resource.name, version)
     key, format_value = _add_cluster if version < TEXT_IDS else _add_cluster_as_text, _make_formatter(resource.module)
     found = []
     for row in rows:
@@ -158,7 +158,7 @@ class Endpoints:
     def handle(self, resource: Resource, version: str, pairs: Sequence[tuple[str, str]]) -> Response:
         """Returns a page, or all rows if the resource does not page."""
         query = Query(resource, version, pairs, frozenset(self.modes.ignored.get(resource.name, ())))
-        filters.check_required(query)
+        filters.check_required_parameters(query)
         if self.modes.unusual.get(resource.name) == NULL_ERRORS:
             return make_json_response({"errors": None})
         given = dict(pairs)
@@ -167,21 +167,21 @@ class Endpoints:
         key = resource.key
         numbered = resource.name == STATS or (key is not None and resource.fields[key].type == "id")
         asked = parse_paging(given, numbered=numbered)
-        rows = self._select(query)
+        rows = self._select_rows(query)
         if resource.name in self.modes.unpaged:
-            return self._respond(query, rows, describe_whole(len(rows)))
+            return self._make_response(query, rows, make_meta_without_pages(len(rows)))
         if resource.name == STATS:
             people = sorted({row["employee_id"] for row in rows})
             # `page` has no effect here.
             part, meta = slice_page(people, Paging(asked.limit, asked.after, asked.before, None), int)
             chosen = set(part)
-            return self._respond(query, [row for row in rows if row["employee_id"] in chosen], meta)
+            return self._make_response(query, [row for row in rows if row["employee_id"] in chosen], meta)
         part, meta = slice_page(rows, asked, lambda row: find_row_key(resource, row))
-        return self._respond(query, part, meta)
+        return self._make_response(query, part, meta)
 
-    def _respond(self, query: Query, rows: Sequence[Row], meta: Row) -> Response:
+    def _make_response(self, query: Query, rows: Sequence[Row], meta: Row) -> Response:
         return make_json_response(
-            {"data": self._apply_mode(query.resource, self._render(query, list(rows)), meta), "meta": meta}
+            {"data": self._apply_mode(query.resource, self._render_rows(query, list(rows)), meta), "meta": meta}
         )
 
     def _apply_mode(self, resource: Resource, shown: list[Row], meta: Row) -> list[Row]:
@@ -196,15 +196,15 @@ class Endpoints:
                 row.pop(resource.key or "", None)
         return shown
 
-    def _render(self, query: Query, rows: list[Row]) -> list[Row]:
+    def _render_rows(self, query: Query, rows: list[Row]) -> list[Row]:
         hidden = frozenset(self._access.hidden.get(query.resource.name, ()))
-        return render_rows(query.resource, remove_unrequested(query, rows), query.version, hidden)
+        return render_rows(query.resource, remove_unrequested_fields(query, rows), query.version, hidden)
 
-    def _select(self, query: Query) -> Sequence[Row]:
+    def _select_rows(self, query: Query) -> Sequence[Row]:
         name = query.resource.name
         on = query.get_day("reference_date") if "reference_date" in query.resource.parameters else None
         tests = [*make_visibility_tests(query), *filters.make_tests(query), *make_date_tests(query)]
-        rows = self.store.stats(on) if on and name == STATS else list_candidates(self.store, name, tests)
+        rows = self.store.list_balances(on) if on and name == STATS else list_candidates(self.store, name, tests)
         if tests:
             rows = [row for row in rows if all(test(row) for test in tests)]
         if name == FRENCH_COUNTS and "from" in query:
@@ -224,53 +224,57 @@ class Endpoints:
         # A generated shift was last updated on its own day.
         early = max(filter(None, (first, touched)), default=None)
         late = min(filter(None, (last, None if modes.or_later else touched)), default=None)
-        places = bulk.between(early, late) if bulk.rows else range(0)
+        places = bulk.find_indexes(early, late) if bulk.rows else range(0)
         if len(places) > modes.max_shifts:
             response = make_html_error(GATEWAY_TIMEOUT)
         else:
             both = (*tests, *bounds)
             rows = [row for row in list_candidates(self.store, SHIFTS, both) if all(test(row) for test in both)]
             # Generated rows already match the requested dates.
-            response = self._with_bulk(query, rows, places, tests)
+            response = self._add_generated_shifts(query, rows, places, tests)
             seconds += modes.seconds_per_row * (len(rows) + len(places))
         response.seconds, response.halting = seconds, modes.halting
         return response
 
-    def _with_bulk(self, query: Query, rows: list[Row], places: range, tests: list[filters.Test]) -> Response:
+    def _add_generated_shifts(
+        self, query: Query, rows: list[Row], places: range, tests: list[filters.Test]
+    ) -> Response:
         """Returns shifts including generated ones, which are rendered with a template if possible."""
         bulk = self.store.bulk
         if tests or not places or SHIFTS in self.modes.unusual:
-            rows += [row for row in bulk.rows_at(places) if all(test(row) for test in tests)]
-            return self._respond(query, rows, describe_whole(len(rows)))
-        parts = [make_json_response(row).body.decode() for row in self._render(query, rows)]
-        parts += bulk.render_texts(places, lambda some: self._render(query, some))
-        meta = make_json_response(describe_whole(len(parts)))
+            rows += [row for row in bulk.make_shifts(places) if all(test(row) for test in tests)]
+            return self._make_response(query, rows, make_meta_without_pages(len(rows)))
+        parts = [make_json_response(row).body.decode() for row in self._render_rows(query, rows)]
+        parts += bulk.render_shifts(places, lambda some: self._render_rows(query, some))
+        meta = make_json_response(make_meta_without_pages(len(parts)))
         body = f'{{"data":[{",".join(parts)}],"meta":{meta.body.decode()}}}'
         return Response(200, body.encode(), meta.headers)
 
     # Full reads
 
-    def count(self, resource: Resource, first: date, last: date) -> int:
+    def count_rows(self, resource: Resource, first: date, last: date) -> int:
         """Returns how many rows a full read yields."""
         if resource.name not in WINDOWED:
-            return len(self.store.rows_to_count(resource.name))
-        bulk = len(self.store.bulk.between(first, last)) if resource.name == SHIFTS and self.store.bulk.rows else 0
-        return bulk + sum(1 for _ in self._in_window(resource, self.store.rows_to_count(resource.name), first, last))
+            return len(self.store.list_rows_to_count(resource.name))
+        bulk = len(self.store.bulk.find_indexes(first, last)) if resource.name == SHIFTS and self.store.bulk.rows else 0
+        return bulk + sum(
+            1 for _ in self._select_window(resource, self.store.list_rows_to_count(resource.name), first, last)
+        )
 
-    def records(self, resource: Resource, version: str, first: date, last: date) -> list[Row]:
+    def list_records(self, resource: Resource, version: str, first: date, last: date) -> list[Row]:
         """Returns the rows of a full read. Values from the query have names that begin with an underscore."""
         bulk = self.store.bulk
-        places = bulk.between(first, last) if resource.name == SHIFTS and bulk.rows else range(0)
+        places = bulk.find_indexes(first, last) if resource.name == SHIFTS and bulk.rows else range(0)
         if len(places) > self.modes.max_shifts:
             raise ControlError(f"There are more than {self.modes.max_shifts} shifts in this window.")
-        rows: Iterable[Row] = self._in_window(resource, self.store.rows(resource.name), first, last)
-        kept = [*rows, *bulk.rows_at(places)]
+        rows: Iterable[Row] = self._select_window(resource, self.store.list_rows(resource.name), first, last)
+        kept = [*rows, *bulk.make_shifts(places)]
         # The source of a membership is only returned for a single employee.
         found = render_rows(resource, kept, version, frozenset(SOURCES if resource.name == MEMBERSHIPS else ()))
         return [{**_list_extra_fields(row), **body} for row, body in zip(kept, found, strict=True)]
 
     @staticmethod
-    def _in_window(resource: Resource, rows: list[Row], first: date, last: date) -> Iterable[Row]:
+    def _select_window(resource: Resource, rows: list[Row], first: date, last: date) -> Iterable[Row]:
         day = WINDOWED.get(resource.name)
         return rows if day is None else (row for row in rows if row[day] and first <= row[day] <= last)
 

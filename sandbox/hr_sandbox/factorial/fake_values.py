@@ -82,11 +82,11 @@ class Pools:
             "attendance/shifts": [row.id for row in company.attendances],
         }
 
-    def find_for(self, field: Field) -> list[int] | list[str]:
+    def find_ids_for(self, field: Field) -> list[int] | list[str]:
         """Returns the ids that a field may contain."""
-        return self.find(field.refers or REFERENCES.get(field.name))
+        return self.find_ids(field.refers or REFERENCES.get(field.name))
 
-    def find(self, resource: str | None) -> list[int] | list[str]:
+    def find_ids(self, resource: str | None) -> list[int] | list[str]:
         """Returns the ids of a resource, or arbitrary numbers if it is unknown."""
         if resource is None:
             return list(range(1, 60))
@@ -141,7 +141,7 @@ class FakeValues:
         self._words = f"{seed}/{resource.name}"
         self._latest = latest
 
-    def fill(self, known: Row, key: object = None) -> Row:
+    def fill_row(self, known: Row, key: object = None) -> Row:
         """Returns the row with all fields. Known values are kept."""
         key = known[self._resource.key or ""] if key is None else key
         words = f"{self._words}/{key}"
@@ -188,7 +188,7 @@ class FakeValues:
         return EMPTY[kind]() if kind in EMPTY else self._make_scalar(kind, field.name, words)
 
     def _draw_reference(self, field: Field, words: str) -> Any:  # noqa: ANN401  an id, or a list of ids
-        pool = self._pools.find_for(field)
+        pool = self._pools.find_ids_for(field)
         if field.type != "ids":
             return stable_choice(pool, words) if pool else None
         return sorted({stable_choice(pool, words, index) for index in range(stable_number(words) % 4)}) if pool else []

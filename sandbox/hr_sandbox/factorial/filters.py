@@ -81,7 +81,7 @@ class Bound:
 
 def list_candidates(store: Store, name: str, tests: Iterable[Test]) -> Sequence[Row]:
     """Returns the rows of a resource that can pass the tests, which an index finds for values and short periods."""
-    rows = store.rows(name)
+    rows = store.list_rows(name)
     periods: dict[str, tuple[date, date]] = {}
     places: set[int] | None = None
     for test in tests:
@@ -118,7 +118,7 @@ def make_date_tests(query: Query, *, or_later: bool = False) -> list[Test]:
             query.get_day(name)  # must be a date, but has no documented effect
             continue
         if operator == "within":
-            tests.append(_cover(field, query.get_day(name)))
+            tests.append(_make_overlap_test(field, query.get_day(name)))
             continue
         by_day = operator.startswith("day")
         sign = operator.removeprefix("day")
@@ -129,7 +129,7 @@ def make_date_tests(query: Query, *, or_later: bool = False) -> list[Test]:
     return tests
 
 
-def _cover(fields: str, day: date | None) -> Test:
+def _make_overlap_test(fields: str, day: date | None) -> Test:
     first, _, last = fields.partition("/")
     return lambda row: (
         day is not None and (row[first] is None or row[first] <= day) and (row[last] is None or row[last] >= day)
@@ -139,43 +139,45 @@ def _cover(fields: str, day: date | None) -> Test:
 Predicate = Callable[["Row"], bool]
 
 
-def _happens_to(percent: float, *words: str) -> Predicate:
+def _make_random_test(percent: float, *words: str) -> Predicate:
     return lambda row: stable_chance(percent, *words, row["id"])
 
 
-def _is_set(field: str) -> Predicate:
+def _make_presence_test(field: str) -> Predicate:
     return lambda row: row[field] is not None
 
 
-def _is_equal(field: str, value: object) -> Predicate:
+def _make_equality_test(field: str, value: object) -> Predicate:
     return lambda row: bool(row[field] == value)
 
 
-HIDDEN = _happens_to(20, "hidden")
-ARCHIVED = _is_set("archived_at")
+HIDDEN = _make_random_test(20, "hidden")
+ARCHIVED = _make_presence_test("archived_at")
 # Hidden rows: the flag, the value that includes them, and which rows.
 HIDDEN_ROWS: dict[str, tuple[tuple[str, bool, Predicate], ...]] = {
-    "attendance/worked_times": (("include_non_attendable_employees", True, _is_equal("_attendable", value=False)),),
+    "attendance/worked_times": (
+        ("include_non_attendable_employees", True, _make_equality_test("_attendable", value=False)),
+    ),
     "compensations/cycles": (("include_archived", True, ARCHIVED), ("include_hidden", True, HIDDEN)),
     "compensations/payroll_runs": (("include_hidden", True, HIDDEN),),
     "employees/employees": (
         ("only_active", False, lambda row: bool(row["terminated_on"] and not row["is_terminating"])),
     ),
     "expenses/expensables": (
-        ("include_grouped", True, _is_set("group_id")),
-        ("include_manual_drafts", True, _is_equal("status", "draft")),
+        ("include_grouped", True, _make_presence_test("group_id")),
+        ("include_manual_drafts", True, _make_equality_test("status", "draft")),
     ),
-    "expenses/expenses": (("include_manual_drafts", True, _is_equal("status", "draft")),),
-    "expenses/mileages": (("include_manual_drafts", True, _is_equal("status", "draft")),),
+    "expenses/expenses": (("include_manual_drafts", True, _make_equality_test("status", "draft")),),
+    "expenses/mileages": (("include_manual_drafts", True, _make_equality_test("status", "draft")),),
     "finance/budget_options": (
-        ("include_inactive", True, _happens_to(20, "inactive")),
-        ("include_archived", True, _happens_to(20, "archived")),
+        ("include_inactive", True, _make_random_test(20, "inactive")),
+        ("include_archived", True, _make_random_test(20, "archived")),
     ),
-    "finance/cost_center_memberships": (("only_active", False, _is_equal("_active", value=False)),),
+    "finance/cost_center_memberships": (("only_active", False, _make_equality_test("_active", value=False)),),
     "locations/work_areas": (("only_non_archived", False, ARCHIVED),),
     "shift_management/shifts": (("only_published", False, lambda row: row["state"] != "published"),),
-    "timeoff/french_leave_day_counts": (("include_deleted", True, _is_equal("_deleted", value=True)),),
-    "timeoff/leaves": (("include_deleted_leaves", True, _is_set("deleted_at")),),
+    "timeoff/french_leave_day_counts": (("include_deleted", True, _make_equality_test("_deleted", value=True)),),
+    "timeoff/leaves": (("include_deleted_leaves", True, _make_presence_test("deleted_at")),),
 }
 RANGE = ("time_range_category_id", "time_range_category_name")
 # Empty fields by resource: the flag, the fields, and their values without the flag.
@@ -200,7 +202,7 @@ def make_visibility_tests(query: Query) -> list[Predicate]:
     return [lambda row, hidden=hidden: not hidden(row) for hidden in hiding]  # type: ignore[misc]
 
 
-def remove_unrequested(query: Query, rows: list[Row]) -> list[Row]:
+def remove_unrequested_fields(query: Query, rows: list[Row]) -> list[Row]:
     """Removes the fields that were not requested."""
     name = query.resource.name
     without = {
@@ -259,7 +261,7 @@ CONTACT_TYPE, VENDOR = "contact_type", "vendor"
 VIEWS = ("by_trash_bin", "by_pending_assignment")
 
 
-def check_required(query: Query) -> None:
+def check_required_parameters(query: Query) -> None:
     """Rejects a request that lacks required parameters."""
     resource = query.resource
     for name in resource.needs:
@@ -279,11 +281,11 @@ def check_required(query: Query) -> None:
 
 def make_tests(query: Query) -> list[Test]:
     """Returns the tests for the parameters of a query and for views."""
-    found = [test for name in query.names if (test := _test_parameter(query, name))]
-    return [*found, *_test_views(query)]
+    found = [test for name in query.names if (test := _make_parameter_test(query, name))]
+    return [*found, *_make_view_tests(query)]
 
 
-def _test_parameter(query: Query, name: str) -> Test | None:
+def _make_parameter_test(query: Query, name: str) -> Test | None:
     """Returns the test for a parameter, or None if it has no effect."""
     place = f"{query.resource.name}/{name}"
     if place in TRUE_ONLY:
@@ -295,11 +297,11 @@ def _test_parameter(query: Query, name: str) -> Test | None:
         return lambda row: str(to_api_id(row["id"])) not in without
     field = _find_field(query.resource.name, name)
     if field is None:
-        return _test_search(query, name) if name in SEARCHES else None
-    return _test_equality(query, name, field)
+        return _make_search_test(query, name) if name in SEARCHES else None
+    return _make_field_test(query, name, field)
 
 
-def _test_equality(query: Query, name: str, field: str) -> Test | None:
+def _make_field_test(query: Query, name: str, field: str) -> Test | None:
     if query.resource.parameters[name].type == "boolean":
         wanted = query.get_flag(name)
         return lambda row: row.get(field) is wanted
@@ -345,7 +347,7 @@ def _find_field(resource: str, name: str) -> str | None:
     return None
 
 
-def _test_search(query: Query, name: str) -> Test | None:
+def _make_search_test(query: Query, name: str) -> Test | None:
     wanted = (query.get(name) or "").lower()
     fields = [field for field in NAMES if field in query.resource.fields]
     if not fields:
@@ -355,7 +357,7 @@ def _test_search(query: Query, name: str) -> Test | None:
     return lambda row: any(wanted in str(row[field] or "").lower() for field in fields)
 
 
-def _test_views(query: Query) -> list[Test]:
+def _make_view_tests(query: Query) -> list[Test]:
     """Returns the tests for resources with several views. Rows do not show which view they belong to."""
     parameters = query.resource.parameters
     if query.resource.name == "finance/contacts":
@@ -368,11 +370,11 @@ def _test_views(query: Query) -> list[Test]:
         archived = query.get_flag("archived") or False
         return [lambda row: row["_archived"] is archived]
     if query.resource.name == "timeoff/leaves":
-        return _test_approval(query)
+        return _make_approval_tests(query)
     return []
 
 
-def _test_approval(query: Query) -> list[Test]:
+def _make_approval_tests(query: Query) -> list[Test]:
     approved, pending = query.get_flag("approved"), query.get_flag("include_pending")
     if approved is None and not pending:
         return []

@@ -44,9 +44,9 @@ class Query:
             if known and version in known.span and name not in ignored:
                 self._values.setdefault(name, []).append(text)
         for name, texts in self._values.items():
-            self._check(name, texts)
+            self._check_values(name, texts)
 
-    def _check(self, name: str, texts: list[str]) -> None:
+    def _check_values(self, name: str, texts: list[str]) -> None:
         parameter = self.resource.parameters[name]
         if parameter.type == "boolean" and not name.endswith("[]") and texts[-1] not in FLAGS:
             raise make_invalid_parameter(self.resource.module, name, "is not a boolean")
@@ -172,7 +172,7 @@ def _find_bounds(items: Sequence[Item], asked: Paging, find_key: Callable[[Item]
     return start, min(start + asked.limit, len(items))
 
 
-def describe_whole(total: int) -> Row:
+def make_meta_without_pages(total: int) -> Row:
     """Returns the `meta` of a resource that does not page."""
     return {
         "has_next_page": False,

@@ -41,27 +41,27 @@ class Bulk:
         self.first_day = date(company.today.year - YEARS, 1, 1)
         self._days = (company.today - self.first_day).days
 
-    def set(self, rows: int) -> None:
+    def set_shift_count(self, rows: int) -> None:
         """Sets how many shifts there are."""
         self.rows = rows
         self._people = [row.id for row in self._company.people]
 
-    def between(self, first: date | None, last: date | None) -> range:
+    def find_indexes(self, first: date | None, last: date | None) -> range:
         """Returns the indexes of the shifts in a window. They are ordered by date."""
         start = max(((first or self.first_day) - self.first_day).days, 0)
         end = self._days if last is None else min((last - self.first_day).days + 1, self._days)
         # Round up to the first index on or after each date.
         return range(-(-start * self.rows // self._days), max(-(-end * self.rows // self._days), 0))
 
-    def find(self, number: int) -> Row | None:
+    def find_shift(self, number: int) -> Row | None:
         """Returns the shift with this id, or None."""
-        return self.row(number - FIRST) if 0 <= number - FIRST < self.rows else None
+        return self.make_shift(number - FIRST) if 0 <= number - FIRST < self.rows else None
 
-    def rows_at(self, places: range) -> Iterator[Row]:
+    def make_shifts(self, places: range) -> Iterator[Row]:
         """Yields the shifts at these indexes."""
-        return (self.row(place) for place in places)
+        return (self.make_shift(place) for place in places)
 
-    def row(self, place: int) -> Row:
+    def make_shift(self, place: int) -> Row:
         """Returns the shift at an index."""
         day = self.first_day + timedelta(place * self._days // self.rows)
         minutes = 240 + place % 240
@@ -87,11 +87,11 @@ class Bulk:
             **dict.fromkeys(UNUSED),
         }
 
-    def render_texts(self, places: range, render: Callable[[list[Row]], list[Row]]) -> Iterator[str]:
+    def render_shifts(self, places: range, render: Callable[[list[Row]], list[Row]]) -> Iterator[str]:
         """Yields the shifts at these indexes as JSON, formatted with the first one as a template."""
         if not places:
             return
-        body = render([self.row(places[0])])[0]
+        body = render([self.make_shift(places[0])])[0]
         template = RowTemplate(body)
         added = int(body["id"]) - FIRST - places[0]  # the offset that the vendor adds to ids
         form = str if isinstance(body["id"], int) else '"{}"'.format
@@ -100,7 +100,7 @@ class Bulk:
             day = (self.first_day + timedelta(place * self._days // self.rows)).isoformat()
             minutes, start = 240 + place % 240, (6 + place % 6) * 60 + place % 60
             clock_in, clock_out = CLOCKS[start], CLOCKS[start + minutes]
-            yield template.fill(
+            yield template.render_row(
                 {
                     "id": form(added + FIRST + place),
                     "employee_id": form(added + self._people[place % len(self._people)]),
@@ -146,17 +146,17 @@ class Store:
         self._patches: dict[str, dict[Key, Row]] = {}
         self._deleted: dict[str, set[Key]] = {}
 
-    def rows(self, name: str) -> list[Row]:
+    def list_rows(self, name: str) -> list[Row]:
         """Returns all rows of a resource ordered by id, without generated shifts."""
         version = (self.company.version, self._changes)
         cached = self._cache.get(name)
         if cached is None or (cached[0] != version and (name in BUILDERS or cached[0][1] != version[1])):
-            self._cache[name] = cached = (version, self._build(load_resources()[name]))
+            self._cache[name] = cached = (version, self._build_rows(load_resources()[name]))
         return cached[1]
 
     def index(self, name: str, field: str, list_values: ListValues) -> dict[Hashable, list[int]]:
         """Returns the positions of a resource's rows by the values of a field, which a function lists."""
-        rows = self.rows(name)
+        rows = self.list_rows(name)
         source, index = self._indexes.get((name, field, list_values), (None, {}))
         if source is not rows:
             index = {}
@@ -166,10 +166,10 @@ class Store:
             self._indexes[name, field, list_values] = (rows, index)
         return index
 
-    def rows_to_count(self, name: str) -> list[Row]:
+    def list_rows_to_count(self, name: str) -> list[Row]:
         """Returns the rows of a resource, perhaps without generated values, which is faster and enough for counts."""
         if name in self._cache:
-            return self.rows(name)
+            return self.list_rows(name)
         version = (self.company.version, self._changes)
         cached = self._rows_to_count.get(name)
         if cached is None or cached[0] != version:
@@ -180,39 +180,41 @@ class Store:
             self._rows_to_count[name] = cached = (version, rows)
         return cached[1]
 
-    def find(self, name: str, key: Key) -> Row | None:
+    def find_row(self, name: str, key: Key) -> Row | None:
         """Returns the row with this key, or None."""
         resource = load_resources()[name]
-        if name == SHIFTS and isinstance(key, int) and (row := self.bulk.find(key)):
+        if name == SHIFTS and isinstance(key, int) and (row := self.bulk.find_shift(key)):
             return row
-        rows = self.rows(name)
+        rows = self.list_rows(name)
         index = bisect_left(rows, key, key=lambda row: find_row_key(resource, row))
         return rows[index] if index < len(rows) and find_row_key(resource, rows[index]) == key else None
 
-    def stats(self, on: date) -> list[Row]:
+    def list_balances(self, on: date) -> list[Row]:
         """Returns the balances of all employees on a day."""
-        fake_values = self._fake_values(load_resources()[STATS])
-        return sorted((fake_values.fill(row) for row in list_stats(self.company, on)), key=lambda row: str(row["id"]))
+        fake_values = self._make_fake_values(load_resources()[STATS])
+        return sorted(
+            (fake_values.fill_row(row) for row in list_stats(self.company, on)), key=lambda row: str(row["id"])
+        )
 
-    def edit(self, resource: Resource, key: Key, changes: Row) -> None:
+    def edit_row(self, resource: Resource, key: Key, changes: Row) -> None:
         """Changes a row and updates its timestamp."""
-        self._stamps.setdefault(resource.name, {})[key] = dict.fromkeys(TOUCHED, _present_time(resource))
+        self._stamps.setdefault(resource.name, {})[key] = dict.fromkeys(TOUCHED, _make_present_time(resource))
         self._patches.setdefault(resource.name, {}).setdefault(key, {}).update(changes)
         self._changes += 1
 
-    def delete(self, resource: Resource, key: Key) -> None:
+    def delete_row(self, resource: Resource, key: Key) -> None:
         """Deletes a row. Resources with `deleted_at` keep it."""
         if DELETED in resource.fields:
-            self.edit(resource, key, {DELETED: clock.read_clock(), "_by_trash_bin": True})
+            self.edit_row(resource, key, {DELETED: clock.read_clock(), "_by_trash_bin": True})
             return
         self._deleted.setdefault(resource.name, set()).add(key)
         self._changes += 1
 
-    def _fake_values(self, resource: Resource) -> FakeValues:
+    def _make_fake_values(self, resource: Resource) -> FakeValues:
         return FakeValues(resource, self._pools, self.company.seed, self._latest)
 
-    def _build(self, resource: Resource) -> list[Row]:
-        fake_values = self._fake_values(resource)
+    def _build_rows(self, resource: Resource) -> list[Row]:
+        fake_values = self._make_fake_values(resource)
         build = BUILDERS.get(resource.name)
         known: Iterable[Row] = build(self.company) if build else _generate_keys(resource)
         rows = {}
@@ -220,8 +222,8 @@ class Store:
             if build:
                 row.setdefault("company_id", find_company_id(self.company))
             key = find_row_key(resource, row)
-            rows[key] = fake_values.fill(row, key)
-        self._stamp_changes(resource, rows)
+            rows[key] = fake_values.fill_row(row, key)
+        self._update_timestamps(resource, rows)
         rows.update(self._tombstones.get(resource.name, {}))
         for key, stamps in self._stamps.get(resource.name, {}).items():
             if key in rows:
@@ -236,13 +238,13 @@ class Store:
         deleted = self._deleted.get(resource.name, set())
         return [rows[key] for key in sorted(rows) if key not in deleted]
 
-    def _stamp_changes(self, resource: Resource, rows: dict[Key, Row]) -> None:
+    def _update_timestamps(self, resource: Resource, rows: dict[Key, Row]) -> None:
         """Updates the timestamps of rows that changed since they were last built, unless the company has its own."""
         before = self._source.get(resource.name)
         self._source[resource.name] = rows
         if before is None:
             return
-        now = _present_time(resource)
+        now = _make_present_time(resource)
         stamps = self._stamps.setdefault(resource.name, {})
         touched = [name for name in TOUCHED if name in resource.fields or any(name in row for row in rows.values())]
         for key, row in rows.items():
@@ -258,7 +260,7 @@ class Store:
             tombstones.update({key: before[key] for key in before.keys() - rows.keys()})
 
 
-def _present_time(resource: Resource) -> Any:  # noqa: ANN401  a timestamp, or seconds
+def _make_present_time(resource: Resource) -> Any:  # noqa: ANN401  a timestamp, or seconds
     """Returns the present time in the format of the resource's timestamps."""
     field, now = resource.fields.get("updated_at"), clock.read_clock()
     return int(now.timestamp()) if field and field.form == "epoch" else now

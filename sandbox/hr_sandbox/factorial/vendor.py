@@ -12,14 +12,14 @@ from hr_sandbox.factorial.access import (
     TOKEN_PATH,
     Access,
     Tokens,
-    declared_path,
     find_resource,
     find_stream,
+    make_declared_path,
 )
 from hr_sandbox.factorial.controls import FactorialControls
 from hr_sandbox.factorial.endpoint import UNUSUAL_MODES, Endpoints, render_rows
 from hr_sandbox.factorial.errors import make_error, make_html_error, make_not_found, make_unauthorized
-from hr_sandbox.factorial.query import describe_whole
+from hr_sandbox.factorial.query import make_meta_without_pages
 from hr_sandbox.factorial.store import SHIFTS, STATS, Store
 from hr_sandbox.factorial.tables import CLUSTER, NEWEST, find_served_version, load_newest, load_resources
 from hr_sandbox.http.arguments import ControlError, check_choice, find_controls
@@ -41,7 +41,7 @@ PATH = re.compile(r"/api/([^/]+)/resources/(\w+/\w+)(?:/([^/]+))?")
 MAX_TOKEN_TTL = 7200  # seconds, for tokens of users
 POST_RATE = Rate(200, 200 * 60, 60)  # per minute, all at once if need be
 NOT_FOUND, NOT_ALLOWED, TOO_MANY = 404, 405, 429
-OAUTH_ENDPOINTS = {AUTHORIZE_PATH: ("GET", Tokens.authorize), TOKEN_PATH: ("POST", Tokens.issue)}
+OAUTH_ENDPOINTS = {AUTHORIZE_PATH: ("GET", Tokens.authorize), TOKEN_PATH: ("POST", Tokens.issue_token)}
 CREDENTIALS = "api_public/credentials"
 NORMAL, UNPAGED, OR_LATER = "normal", "unpaged", "updated-since"
 
@@ -74,7 +74,7 @@ class Factorial(Vendor):
         rate = self._limit or (POST_RATE if request.method == "POST" else None)
         enough = True
         if rate:
-            enough, remaining = self._buckets.take(self._limit is None, rate)
+            enough, remaining = self._buckets.take_tokens(self._limit is None, rate)
         try:
             response = self._dispatch(request) if enough else make_error(TOO_MANY)
         except ApiError as error:
@@ -88,7 +88,7 @@ class Factorial(Vendor):
         response.headers["x-request-id"] = f"{next(self._numbers):032x}"
         return response
 
-    def error(self, status: int, request: Request) -> Response:
+    def make_error_response(self, status: int, request: Request) -> Response:
         """Returns a failure of the service."""
         del request
         return make_error(status)
@@ -100,18 +100,18 @@ class Factorial(Vendor):
         found = PATH.fullmatch(path)
         if found is None or found[2] not in load_resources():
             return None
-        return f"{declared_path(found[2])}/{{id}}" if found[3] else declared_path(found[2])
+        return f"{make_declared_path(found[2])}/{{id}}" if found[3] else make_declared_path(found[2])
 
     def _dispatch(self, request: Request) -> Response:
         """Checks path, version, method, key and booking, then calls the endpoint."""
         if request.path in OAUTH_ENDPOINTS:
             method, handle = OAUTH_ENDPOINTS[request.path]
             return handle(self.tokens, request) if request.method == method else make_html_error(NOT_ALLOWED)
-        resource, version, key = self._route(request.path)
-        bearer = self.tokens.check(request)
+        resource, version, key = self._find_route(request.path)
+        bearer = self.tokens.authenticate(request)
         if request.method != "GET" or bearer is None:
             return make_unauthorized() if request.method == "GET" else make_html_error(NOT_ALLOWED)
-        if (refused := self.access.refusal(resource, bearer)) is not None:
+        if (refused := self.access.find_refusal(resource, bearer)) is not None:
             return refused
         if resource.name == CREDENTIALS:
             return self._handle_credentials(resource, version, bearer)
@@ -119,7 +119,7 @@ class Factorial(Vendor):
         return found or self.endpoints.handle(resource, version, request.query)
 
     @staticmethod
-    def _route(path: str) -> tuple[Resource, str, str | None]:
+    def _find_route(path: str) -> tuple[Resource, str, str | None]:
         """Returns the resource, the version, and the id of a single record."""
         found = PATH.fullmatch(path)
         version = find_served_version(found[1]) if found else None
@@ -137,18 +137,18 @@ class Factorial(Vendor):
         row = (
             None
             if resource.name == STATS
-            else self.endpoints.store.find(resource.name, int(text) - CLUSTER if numbered else text)
+            else self.endpoints.store.find_row(resource.name, int(text) - CLUSTER if numbered else text)
         )
         if row is None:
             raise make_not_found()
-        return make_json_response(render_rows(resource, [row], version, self._hidden_fields(resource))[0])
+        return make_json_response(render_rows(resource, [row], version, self._find_hidden_fields(resource))[0])
 
-    def _hidden_fields(self, resource: Resource) -> frozenset[str]:
+    def _find_hidden_fields(self, resource: Resource) -> frozenset[str]:
         return frozenset(self.access.hidden.get(resource.name, ()))
 
     def _handle_credentials(self, resource: Resource, version: str, bearer: Bearer) -> Response:
         """Returns the company, and for a user's token the user too."""
-        row: Row = self.endpoints.store.rows(CREDENTIALS)[0]
+        row: Row = self.endpoints.store.list_rows(CREDENTIALS)[0]
         if not bearer.company:
             person = next(iter(self.company.people))
             row = {
@@ -157,9 +157,9 @@ class Factorial(Vendor):
                 **pick_fields(person, "email", "first_name", "last_name", login_email="email", employee_id="id"),
                 "role": "admin",
             }
-        meta = {**describe_whole(1), "limit": 100}
+        meta = {**make_meta_without_pages(1), "limit": 100}
         return make_json_response(
-            {"data": render_rows(resource, [row], version, self._hidden_fields(resource)), "meta": meta}
+            {"data": render_rows(resource, [row], version, self._find_hidden_fields(resource)), "meta": meta}
         )
 
     # Controls
@@ -170,25 +170,25 @@ class Factorial(Vendor):
         ahead = date(today.year + 1, today.month, min(today.day, 28))
         return first or date(today.year - YEARS_BACK, 1, 1), last or ahead
 
-    def controls(self) -> dict[str, Callable[[Json], Json]]:
+    def find_own_controls(self) -> dict[str, Callable[[Json], Json]]:
         """Returns the controls that only this vendor has, by name."""
         controls = FactorialControls(self.endpoints, self.access, self.tokens)
         return {path: control for (_, path), control in find_controls(controls).items()}
 
-    def count(self, stream: str, first: date | None, last: date | None) -> int:
+    def count_rows(self, stream: str, first: date | None, last: date | None) -> int:
         """Returns how many rows a full read of a stream yields, in a window of dates if one is given."""
-        return self.endpoints.count(find_stream(stream), *self.complete_window(first, last))
+        return self.endpoints.count_rows(find_stream(stream), *self.complete_window(first, last))
 
-    def records(self, stream: str, first: date | None, last: date | None, root: str) -> list[Json]:
+    def list_records(self, stream: str, first: date | None, last: date | None, root: str) -> list[Json]:
         """Returns the rows of a full read of a stream, with all permissions, in the newest version."""
         del root
-        return self.endpoints.records(find_stream(stream), NEWEST, *self.complete_window(first, last))
+        return self.endpoints.list_records(find_stream(stream), NEWEST, *self.complete_window(first, last))
 
-    def permissions(self) -> Json:
+    def describe_permissions(self) -> Json:
         """Returns the licensed modules, and how endpoints are set to respond."""
         modes = self.endpoints.modes
         return {
-            "granted": self.access.granted(),
+            "granted": self.access.list_granted(),
             "revoked": self.access.denied,
             "refusals": self.access.forms,
             "hidden": {name: sorted(fields) for name, fields in self.access.hidden.items()},
@@ -198,9 +198,9 @@ class Factorial(Vendor):
             "odd": dict(modes.unusual),
         }
 
-    def allow(self, attribute: str, *, allowed: bool) -> Json:
+    def allow_attribute(self, attribute: str, *, allowed: bool) -> Json:
         """Shows an attribute, such as `employees_employees.bank_number`, or sets it to null."""
-        return self.access.allow(attribute, allowed=allowed)
+        return self.access.allow_attribute(attribute, allowed=allowed)
 
     def set_links(self, path: str, style: str) -> Json:
         """Fail: there are no links."""
@@ -221,6 +221,6 @@ class Factorial(Vendor):
             modes.unusual[resource.name] = mode
         return {"path": path, "mode": mode, "id": None}
 
-    def duplicate(self, stream: str, key: str | None) -> Json:
+    def duplicate_record(self, stream: str, key: str | None) -> Json:
         """Fail: the id is the cursor, so that a row cannot be on two pages."""
         raise ControlError(f"A record of {stream} cannot be on two pages: {key or 'its'} id is the cursor.")

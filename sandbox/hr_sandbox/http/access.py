@@ -55,19 +55,19 @@ class TokenStore:
         self._clock = clock
         self._tokens: dict[str, Token] = {}
 
-    def add(self, name: str, scopes: frozenset[str] | None) -> str:
+    def add_token(self, name: str, scopes: frozenset[str] | None) -> str:
         """Keeps a new token. Returns its name."""
         self._tokens[name] = Token(scopes, self._clock() + self.lifetime)
         return name
 
-    def find(self, name: str | None) -> Token | None:
+    def find_token(self, name: str | None) -> Token | None:
         """Returns a token by its name if it is valid."""
         token = self._tokens.get(name or "")
         return token if token and token.ends > self._clock() else None
 
-    def check(self, request: Request) -> Token | None:
+    def authenticate(self, request: Request) -> Token | None:
         """Returns the token that a request carries if it is valid."""
-        return self.find(read_bearer_token(request))
+        return self.find_token(read_bearer_token(request))
 
     def expire(self) -> int:
         """Expires all tokens. Returns how many there were."""
@@ -93,7 +93,7 @@ class AccessControl:
         self._endpoints = tuple(endpoints)
         self.denied: dict[str, int | None] = {}
 
-    def granted(self) -> list[str]:
+    def list_granted(self) -> list[str]:
         """Returns the permissions that have not been revoked."""
         return [permission for permission in self.permissions if permission not in self.denied]
 

@@ -49,12 +49,12 @@ class Schedule(Generic[S]):
     def __init__(self) -> None:
         self._pending: list[S] = []
 
-    def add(self, fault: S) -> Json:
+    def add_fault(self, fault: S) -> Json:
         """Adds a fault. Returns it as JSON."""
         self._pending.append(fault)
         return asdict(fault)
 
-    def clear(self) -> int:
+    def clear_faults(self) -> int:
         """Removes all faults. Returns how many there were."""
         count = len(self._pending)
         self._pending.clear()
@@ -108,9 +108,9 @@ class Fault(Scheduled):
         problems = {
             "A fault needs a path, such as /personio/v2/persons.": isinstance(fault.path, str) and bool(fault.path),
             f"A fault's kind is one of {', '.join(KINDS)}.": fault.kind in KINDS,
-            "A fault's status is between 400 and 599.": _count(fault.status, 400) and fault.status in HTTP_ERRORS,
-            "A fault's times is at least 1, or null for always.": fault.times is None or _count(fault.times, 1),
-            "A fault's after is a whole number.": _count(fault.after, 0),
+            "A fault's status is between 400 and 599.": _is_count(fault.status, 400) and fault.status in HTTP_ERRORS,
+            "A fault's times is at least 1, or null for always.": fault.times is None or _is_count(fault.times, 1),
+            "A fault's after is a whole number.": _is_count(fault.after, 0),
             "A fault's query is an object.": isinstance(fault.query, dict),
             f"A fault's seconds is a number between 0 and {MAX_SECONDS}.": (
                 isinstance(fault.seconds, int | float)
@@ -130,7 +130,7 @@ class Fault(Scheduled):
         return given and self.path in paths
 
 
-def _count(value: object, least: int) -> bool:
+def _is_count(value: object, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
@@ -142,7 +142,7 @@ class Faults(Schedule[Fault]):
         self._rate = rate
         self._random = random.Random(f"faults/{seed}")  # noqa: S311  no cryptography
 
-    def next(self, paths: tuple[str | None, ...], query: Mapping[str, str]) -> Fault | None:
+    def next_fault(self, paths: tuple[str | None, ...], query: Mapping[str, str]) -> Fault | None:
         """Returns the fault that hits a request, if any."""
         if fault := self.take_matching(lambda fault: fault.matches(paths, query)):
             return fault

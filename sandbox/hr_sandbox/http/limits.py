@@ -36,7 +36,7 @@ class Buckets:
         self._clock = clock
         self._levels: dict[Hashable, tuple[float, float]] = {}
 
-    def take(self, key: Hashable, rate: Rate) -> tuple[bool, int]:
+    def take_tokens(self, key: Hashable, rate: Rate) -> tuple[bool, int]:
         """Takes the tokens for one request. Returns whether there were enough, and how many whole ones remain."""
         timestamp = self._clock()
         level, since = self._levels.get(key, (rate.burst, timestamp))
@@ -58,7 +58,7 @@ class TokenRequestLimit:
         self._slow_until = float("-inf")
         self._last = float("-inf")
 
-    def take(self) -> bool:
+    def allow_request(self) -> bool:
         """Returns whether one more request is allowed now."""
         timestamp = self._clock()
         self._times = [before for before in self._times if timestamp - before < MINUTE]

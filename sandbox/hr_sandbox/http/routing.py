@@ -32,7 +32,7 @@ class Router(Generic[R]):
     def __iter__(self) -> Iterator[R]:
         return (row for row, _ in self._routes)
 
-    def find(self, path: str) -> tuple[R, dict[str, str]] | None:
+    def find_route(self, path: str) -> tuple[R, dict[str, str]] | None:
         """Returns the endpoint of a path with the values of the path's parameters, or None."""
         for row, pattern in self._routes:
             if found := pattern.fullmatch(path):

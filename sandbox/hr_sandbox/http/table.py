@@ -36,7 +36,7 @@ class RowTemplate:
         self._names: tuple[str, ...] = ()
         self._pattern = ""
 
-    def fill(self, values: Mapping[str, str]) -> str:
+    def render_row(self, values: Mapping[str, str]) -> str:
         """Returns a row as JSON, given the JSON of the values that differ. What is null in the first row stays null."""
         if not self._pattern:
             self._names = tuple(name for name, value in self._first.items() if name in values and value is not None)

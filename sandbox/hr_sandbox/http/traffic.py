@@ -35,7 +35,7 @@ class Site(Protocol):
     def handle(self, request: Request) -> Response:
         """Handles a request. Errors are responses too."""
 
-    def error(self, status: int, request: Request) -> Response:
+    def make_error_response(self, status: int, request: Request) -> Response:
         """Returns the site's response for a failure of the service, such as 429 or 503."""
 
     def find_template(self, path: str) -> str | None:
@@ -81,7 +81,7 @@ class VendorApp:
             if self._latency:
                 await asyncio.sleep(self._latency)
             paths = (full_path, template and f"/{self._vendor.name}{template}")
-            fault = self._faults.next(paths, dict(request.query))
+            fault = self._faults.next_fault(paths, dict(request.query))
             entry["fault"] = fault and fault.kind
             response = self._respond(request, fault)
             if fault and fault.kind == "slow":
@@ -106,7 +106,7 @@ class VendorApp:
             return None
         if fault.kind == "html":
             return Response(200, b"<!doctype html><title>Maintenance</title>", {"content-type": "text/html"})
-        response = self._vendor.error(fault.status or 503, request)
+        response = self._vendor.make_error_response(fault.status or 503, request)
         if fault.kind == "retry-after":
             timestamp = datetime.now(UTC) + timedelta(seconds=fault.seconds)
             in_seconds = fault.form == "seconds"

@@ -36,7 +36,7 @@ class Tokens(TokenStore):
         self._client = client
         self._granted = granted
 
-    def issue(self, request: Request) -> Response:
+    def issue_token(self, request: Request) -> Response:
         """Handles a token request."""
         fields = _read_form(request, (*REQUIRED, "scope"), REQUIRED)
         if fields["grant_type"] != "client_credentials":
@@ -48,7 +48,7 @@ class Tokens(TokenStore):
         if not scopes or not set(scopes) <= set(granted):
             return make_oauth_error("invalid_scope", "A scope is unknown or not granted.", "scope_not_allowed")
         body = {
-            "access_token": self.add(f"papi-{secrets.token_urlsafe(64)}", frozenset(scopes)),
+            "access_token": self.add_token(f"papi-{secrets.token_urlsafe(64)}", frozenset(scopes)),
             "expires_in": int(self.lifetime),
             "token_type": "Bearer",
             "scope": " ".join(scopes),
@@ -59,17 +59,17 @@ class Tokens(TokenStore):
         """Returns a v1 token with all permissions of v2 and some more, or None for wrong credentials."""
         if not self._is_known(client_id, client_secret):
             return None
-        return self.add(
+        return self.add_token(
             ".".join(secrets.token_urlsafe(part) for part in (27, 96, 32)), frozenset((*self._granted(), *more))
         )
 
     def _is_known(self, client_id: str, client_secret: str) -> bool:
         return compare_secrets((client_id, client_secret), self._client)
 
-    def revoke(self, request: Request) -> Response:
+    def revoke_token(self, request: Request) -> Response:
         """Handles a request to revoke a token."""
         name = _read_form(request, ("token",), ("token",))["token"]
-        if self.find(name) is None:
+        if self.find_token(name) is None:
             return make_problem(401)
         del self._tokens[name]
         return Response(200)
@@ -111,23 +111,23 @@ class Access(AccessControl):
         self._scopes = frozenset(scopes)
         self.hidden: set[str] = set()  # `stream.attribute`
 
-    def granted_scopes(self) -> tuple[str, ...]:
+    def list_granted_scopes(self) -> tuple[str, ...]:
         """Returns the permissions of v2 that the credential has."""
-        return tuple(permission for permission in self.granted() if permission in self._scopes)
+        return tuple(permission for permission in self.list_granted() if permission in self._scopes)
 
-    def refused_status(self, endpoint: Endpoint, scopes: frozenset[str]) -> int | None:
+    def find_refusal_status(self, endpoint: Endpoint, scopes: frozenset[str]) -> int | None:
         """Returns the status of a missing permission, or None if the request is allowed."""
-        denied = self.denied_status(endpoint.path, endpoint.permission, endpoint.forbidden_status)
+        denied = self.find_denied_status(endpoint.path, endpoint.permission, endpoint.forbidden_status)
         return denied if denied or endpoint.permission in scopes else endpoint.forbidden_status
 
-    def denied_status(self, path: str, permission: str, usual: int) -> int | None:
+    def find_denied_status(self, path: str, permission: str, usual: int) -> int | None:
         """Returns the status if a path or its permission was revoked."""
         for target in (path, permission):
             if target in self.denied:
                 return self.denied[target] or usual
         return None
 
-    def visible(self, stream: str, body: Json) -> Json:
+    def remove_hidden_attributes(self, stream: str, body: Json) -> Json:
         """Removes the attributes that are not allow-listed. A row of cells is returned unchanged."""
         prefix = f"{stream}."
         for name in [row.removeprefix(prefix) for row in self.hidden if row.startswith(prefix)]:
@@ -138,7 +138,7 @@ class Access(AccessControl):
                 body[outer] = [row for row in body[outer] if row["id"] != inner]
         return body
 
-    def allow(self, attribute: str, known: Mapping[str, set[str]], *, allowed: bool) -> Json:
+    def allow_attribute(self, attribute: str, known: Mapping[str, set[str]], *, allowed: bool) -> Json:
         """Shows or hides an attribute such as `persons.updated_at` or `persons.custom_attributes.city`."""
         stream, _, name = attribute.partition(".")
         if name not in known.get(stream, ()):

@@ -118,10 +118,10 @@ class CareerSite:
         """Handles a request. No authentication is needed."""
         query = dict(request.query)
         if request.path != CAREERS or request.method != "GET":
-            return self.error(404, request)
+            return self.make_error_response(404, request)
         if query.get("language") not in LANGUAGES or len(request.query) > 1:
-            return self.error(400, request)
-        mode = self._modes.find(CAREERS, query["language"])
+            return self.make_error_response(400, request)
+        mode = self._modes.find_mode(CAREERS, query["language"])
         if mode in {MISSING, ROBOTS, PAGE, MOVED}:
             return self._replace_page(mode, request)
         body = "".join(
@@ -137,11 +137,11 @@ class CareerSite:
         """Returns the HTML page that replaces the feed."""
         if mode == MOVED:
             return Response(307, b"", {"location": f"{request.root}{MOVED_TO}"})
-        response = self.error({MISSING: 404, ROBOTS: 403}.get(mode, 200), request)
+        response = self.make_error_response({MISSING: 404, ROBOTS: 403}.get(mode, 200), request)
         response.body += b"<script>document.title = 'Are you a human?'</script>"
         return response
 
-    def error(self, status: int, request: Request) -> Response:
+    def make_error_response(self, status: int, request: Request) -> Response:
         """Returns an HTML error page."""
         text = f"<!doctype html><title>{status}</title><p>{escape(request.path)}</p>"
         return Response(status, text.encode(), {"content-type": "text/html; charset=utf-8"})

@@ -75,7 +75,7 @@ class Endpoint:
     rate: Rate = DEFAULT_RATE
     filters: tuple[Filter, ...] = ()
 
-    def parse(self, raw: Mapping[str, str]) -> Values:
+    def parse_filters(self, raw: Mapping[str, str]) -> Values:
         """Parses the filters. Rejects unknown, empty, malformed and missing ones."""
         known = {row.name: row for row in self.filters}
         values: Values = {}
@@ -102,9 +102,9 @@ class ItemEndpoint(Endpoint):
 
     find: Callable[[Company, Values], Any]
 
-    def body(self, context: RenderContext, raw: Mapping[str, str], path_values: Values) -> Json:
+    def make_body(self, context: RenderContext, raw: Mapping[str, str], path_values: Values) -> Json:
         """Returns the body of the record. Raises ApiError (404) if there is none."""
-        values = {**self.parse(raw), **path_values}
+        values = {**self.parse_filters(raw), **path_values}
         row = self.find(context.company, values)
         if row is None:
             raise ApiError(make_problem(404))
@@ -168,7 +168,7 @@ class ListEndpoint(Endpoint):
         )
         return self, item
 
-    def position(self, path: str, raw: dict[str, str], cursors: Cursors) -> Position:
+    def find_position(self, path: str, raw: dict[str, str], cursors: Cursors) -> Position:
         """Returns the position of the requested page. A cursor includes the filters and the limit."""
         if not self.paged and not raw.keys().isdisjoint(("limit", "cursor")):
             raise make_invalid_parameter("limit")
@@ -180,7 +180,7 @@ class ListEndpoint(Endpoint):
         if self.exclusive_cursor and (raw or asked is not None):
             raise make_invalid_parameter("cursor")
         try:
-            position = cursors.read(cursor, path)
+            position = cursors.decode(cursor, path)
         except CursorError as error:
             raise make_invalid_value("cursor") from error
         for name, text in raw.items():
@@ -201,7 +201,7 @@ class ListEndpoint(Endpoint):
             raise make_invalid_value("limit", self.limit_status)
         return int(text)
 
-    def select(self, company: Company, values: Values) -> Rows:
+    def select_rows(self, company: Company, values: Values) -> Rows:
         """Returns all rows that match the filters, in order."""
         tests = [(row.accepts, values[row.name]) for row in self.filters if row.accepts and row.name in values]
         rows = self.rows(company, values) if self.rows else getattr(company, self.table)
@@ -210,7 +210,7 @@ class ListEndpoint(Endpoint):
     def read_all(self, company: Company, first: date, last: date) -> Iterator[tuple[Values, Rows]]:
         """Yields all rows, slice by slice."""
         for values in self.slices(company, first, last):
-            yield values, self.select(company, dict(values))
+            yield values, self.select_rows(company, dict(values))
 
 
 class ResultCache:
@@ -219,14 +219,14 @@ class ResultCache:
     def __init__(self) -> None:
         self._rows: OrderedDict[tuple[object, ...], Rows] = OrderedDict()
 
-    def rows(
+    def find_rows(
         self, endpoint: ListEndpoint, company: Company, position: Position, values: Values, duplicates: set[str]
     ) -> Rows:
         """Returns the rows that match a request, including duplicates."""
         key = (position.path, tuple(sorted(position.query.items())), position.limit, company.version)
         rows = self._rows.pop(key, None)
         if rows is None:
-            rows = with_duplicates(endpoint.select(company, values), position.limit, duplicates)
+            rows = repeat_rows(endpoint.select_rows(company, values), position.limit, duplicates)
         if len(rows) > position.limit:
             self._rows[key] = rows
             while len(self._rows) > MAX_CACHED_RESULTS:
@@ -234,7 +234,7 @@ class ResultCache:
         return rows
 
 
-def with_duplicates(rows: Rows, limit: int, keys: set[str]) -> Rows:
+def repeat_rows(rows: Rows, limit: int, keys: set[str]) -> Rows:
     """Repeats some rows at the beginning of the next page, or at the end of the last one."""
     for key in sorted(keys):
         index = next((index for index, row in enumerate(rows) if key_of(row) == key), None)
@@ -244,7 +244,7 @@ def with_duplicates(rows: Rows, limit: int, keys: set[str]) -> Rows:
     return rows
 
 
-def page_start(rows: Rows, position: Position) -> int:
+def find_page_start(rows: Rows, position: Position) -> int:
     """Returns the offset of a page in rows that may have changed since the cursor was made."""
     offset = min(position.offset, len(rows))
     if not position.after or (offset and key_of(rows[offset - 1]) == position.after):

@@ -49,7 +49,7 @@ class Modes:
         self._known.update((path, (NORMAL, *modes)) for path, modes in others.items())
         self._chosen: dict[tuple[str, str | None], str] = {}
 
-    def choose(self, path: str, mode: str, key: str | None) -> Json:
+    def set_mode(self, path: str, mode: str, key: str | None) -> Json:
         """Sets the mode of an endpoint: always, or for one report or one language of the career site."""
         if path not in self._known:
             raise ControlError(f"There are no modes of {path}; paths with modes are {', '.join(self._known)}.")
@@ -59,10 +59,10 @@ class Modes:
         self._chosen[path, key] = mode
         return {"path": path, "mode": mode, "id": key}
 
-    def find(self, path: str, key: str | None = None) -> str:
+    def find_mode(self, path: str, key: str | None = None) -> str:
         """Returns the mode of an endpoint."""
         return self._chosen.get((path, key)) or self._chosen.get((path, None), NORMAL)
 
-    def list_chosen(self) -> list[Json]:
+    def list_modes(self) -> list[Json]:
         """Returns all modes that were set."""
         return [{"path": path, "mode": mode, "id": key} for (path, key), mode in self._chosen.items()]

@@ -42,11 +42,11 @@ class Cursors:
     def __init__(self, secret: str) -> None:
         self._signed = SignedCursors(secret.encode())
 
-    def write(self, position: Position) -> str:
+    def encode(self, position: Position) -> str:
         """Returns the cursor of a position."""
         return PREFIX + self._signed.encode(asdict(position)).rstrip("=")
 
-    def read(self, cursor: str, path: str) -> Position:
+    def decode(self, cursor: str, path: str) -> Position:
         """Returns the position of a cursor, or raises CursorError if it was changed or made for another path."""
         text = cursor.removeprefix(PREFIX)
         payload = self._signed.decode(text + "=" * (-len(text) % 4)) if cursor.startswith(PREFIX) else None
@@ -104,7 +104,7 @@ class Links:
             "missing": replace(self, missing=True),
         }[style]
 
-    def meta(
+    def make_meta(
         self, *, root: str, path: str, query: Mapping[str, str], this: str | None, following: str | None
     ) -> dict[str, Any]:
         """Returns the member `_meta` of a page. `this` is None on the first page, and `following` on the last one."""

@@ -25,7 +25,7 @@ def render_fields(record: object, *names: str, **renamed: str) -> Json:
     return {member: format_date(value) for member, value in pick_fields(record, *names, **renamed).items()}
 
 
-def refer_to(key: object | None) -> Json | None:
+def render_reference(key: object | None) -> Json | None:
     """Returns a reference to a record by its id, or None."""
     return None if key is None else {"id": str(key)}
 

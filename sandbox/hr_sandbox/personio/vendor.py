@@ -18,7 +18,7 @@ from hr_sandbox.personio.endpoint import (
     ListEndpoint,
     RenderContext,
     ResultCache,
-    page_start,
+    find_page_start,
 )
 from hr_sandbox.personio.endpoints import ENDPOINTS
 from hr_sandbox.personio.errors import (
@@ -66,7 +66,7 @@ class Personio(Vendor):
         super().__init__(company)
         self.access = Access(ENDPOINTS, {row.path: row.permission for row in ROUTES})
         client = (options.client_id, options.client_secret)
-        self.tokens = Tokens(client, options.token_ttl, self.access.granted_scopes)
+        self.tokens = Tokens(client, options.token_ttl, self.access.list_granted_scopes)
         self._limit = Rate.per_minute(options.requests_per_minute) if options.requests_per_minute else None
         self._buckets = Buckets()
         self._token_limit = TokenRequestLimit(TOKENS_PER_MINUTE)
@@ -86,27 +86,29 @@ class Personio(Vendor):
         try:
             if request.path.startswith(V1_PREFIX):
                 refused = self._check_headers(request)
-                return self._v1.error(refused.status, request.path) if refused else self._v1.handle(request)
+                return (
+                    self._v1.make_error_response(refused.status, request.path) if refused else self._v1.handle(request)
+                )
             if request.path in {TOKEN_PATH, REVOKE_PATH}:
                 return self._authenticate(request)
             return self._dispatch(request)
         except ApiError as error:
             return error.response
 
-    def error(self, status: int, request: Request) -> Response:
+    def make_error_response(self, status: int, request: Request) -> Response:
         """Returns a failure of the service. A 429 does not say when to retry."""
         if request.path.startswith(V1_PREFIX):
-            return self._v1.error(status, request.path)
+            return self._v1.make_error_response(status, request.path)
         response = make_problem(status)
         if status == TOO_MANY:
-            endpoint = (ENDPOINTS.find(request.path) or (None,))[0]
+            endpoint = (ENDPOINTS.find_route(request.path) or (None,))[0]
             rate = self._limit or (endpoint.rate if endpoint else DEFAULT_RATE)
-            response.headers.update(_rate_headers(rate, 0))
+            response.headers.update(_make_rate_headers(rate, 0))
         return response
 
     def find_template(self, path: str) -> str | None:
         """Returns the declared path that a request's path matches, or None."""
-        found = ENDPOINTS.find(path)
+        found = ENDPOINTS.find_route(path)
         return found[0].path if found else self._v1.find_template(path)
 
     def _authenticate(self, request: Request) -> Response:
@@ -114,19 +116,23 @@ class Personio(Vendor):
             return make_problem(405, allow="POST")
         if (refused := self._check_headers(request)) is not None:
             return refused
-        allowed = self._buckets.take(SHARED_BUCKET, self._limit)[0] if self._limit else self._token_limit.take()
+        allowed = (
+            self._buckets.take_tokens(SHARED_BUCKET, self._limit)[0]
+            if self._limit
+            else self._token_limit.allow_request()
+        )
         if not allowed:
             return make_problem(TOO_MANY)
-        return self.tokens.issue(request) if request.path == TOKEN_PATH else self.tokens.revoke(request)
+        return self.tokens.issue_token(request) if request.path == TOKEN_PATH else self.tokens.revoke_token(request)
 
     def _dispatch(self, request: Request) -> Response:
         """Checks rate, path, method, headers, token and permission, then calls the endpoint."""
-        endpoint, path_values = ENDPOINTS.find(request.path) or (None, {})
-        token = self.tokens.check(request)
+        endpoint, path_values = ENDPOINTS.find_route(request.path) or (None, {})
+        token = self.tokens.authenticate(request)
         # As in a gateway, every request counts against the rate, and every response reports it.
         key = SHARED_BUCKET if self._limit else ("anonymous" if token is None else "token", endpoint and endpoint.path)
         rate = self._limit or (endpoint.rate if endpoint else DEFAULT_RATE)
-        enough, remaining = self._buckets.take(key, rate)
+        enough, remaining = self._buckets.take_tokens(key, rate)
         try:
             if not enough:
                 response = make_problem(TOO_MANY)
@@ -138,7 +144,7 @@ class Personio(Vendor):
                 response = refused
             elif token is None:
                 response = make_problem(401)
-            elif (status := self.access.refused_status(endpoint, token.scopes or frozenset())) is not None:
+            elif (status := self.access.find_refusal_status(endpoint, token.scopes or frozenset())) is not None:
                 response = make_permission_error(status, request.path)
             else:
                 response = make_json_response(
@@ -148,7 +154,7 @@ class Personio(Vendor):
                 )
         except ApiError as error:
             response = error.response
-        response.headers.update(_rate_headers(rate, remaining))
+        response.headers.update(_make_rate_headers(rate, remaining))
         return response
 
     @staticmethod
@@ -171,10 +177,10 @@ class Personio(Vendor):
             return self._make_page(endpoint, request, raw, path_values, permissions)
         assert isinstance(endpoint, ItemEndpoint)  # noqa: S101  there are only two types
         context = RenderContext(
-            self.company, request.root, permissions=permissions, mode=self.modes.find(endpoint.path)
+            self.company, request.root, permissions=permissions, mode=self.modes.find_mode(endpoint.path)
         )
-        body = endpoint.body(context, raw, path_values)
-        return self.access.visible(endpoint.stream, body)
+        body = endpoint.make_body(context, raw, path_values)
+        return self.access.remove_hidden_attributes(endpoint.stream, body)
 
     def _make_page(
         self,
@@ -184,37 +190,37 @@ class Personio(Vendor):
         path_values: Values,
         permissions: frozenset[str],
     ) -> Json:
-        mode = self.modes.find(endpoint.path, path_values.get("id"))
+        mode = self.modes.find_mode(endpoint.path, path_values.get("id"))
         if mode in REPORT_MODES:
             raise ApiError(make_unreadable_report(mode, path_values["id"]))
         cursor = raw.get("cursor")
-        position = endpoint.position(request.path, raw, self._cursors)
-        values = {**endpoint.parse(position.query), **path_values}
+        position = endpoint.find_position(request.path, raw, self._cursors)
+        values = {**endpoint.parse_filters(position.query), **path_values}
         duplicates = self._duplicates.get(endpoint.stream, set())
-        rows = self._results.rows(endpoint, self.company, position, values, duplicates)
+        rows = self._results.find_rows(endpoint, self.company, position, values, duplicates)
         if mode == NO_CONTENT and not rows:
             raise ApiError(Response(204))
-        start = page_start(rows, position)
+        start = find_page_start(rows, position)
         page = rows[start : start + position.limit]
         links = endpoint.links.with_style(self._styles.get(endpoint.path, "normal"), endpoint.path)
         following = None
         if start + position.limit < len(rows):
-            following = self._cursors.write(position if links.repeats else _position_after(position, start, page))
+            following = self._cursors.encode(position if links.repeats else _make_position_after(position, start, page))
         query = {**position.query, "limit": str(position.limit)}
-        meta = links.meta(root=request.root, path=request.path, query=query, this=cursor, following=following)
+        meta = links.make_meta(root=request.root, path=request.path, query=query, this=cursor, following=following)
         context = RenderContext(self.company, request.root, values, permissions, mode)
-        body = {"_data": list(self._render(endpoint, page, context)), **meta}
+        body = {"_data": list(self._render_rows(endpoint, page, context)), **meta}
         if endpoint.extra_body:
             extra = endpoint.extra_body(context)
             body |= {**extra, "_meta": {**extra["_meta"], **body.get("_meta", {})}}
         return body
 
-    def _render(self, endpoint: Endpoint, rows: Rows, context: RenderContext) -> Iterator[Json]:
-        return (self.access.visible(endpoint.stream, endpoint.render(row, context)) for row in rows)
+    def _render_rows(self, endpoint: Endpoint, rows: Rows, context: RenderContext) -> Iterator[Json]:
+        return (self.access.remove_hidden_attributes(endpoint.stream, endpoint.render(row, context)) for row in rows)
 
     # Controls
 
-    def count(self, stream: str, first: date | None, last: date | None) -> int:
+    def count_rows(self, stream: str, first: date | None, last: date | None) -> int:
         """Returns how many rows a full read of a stream yields, in a window of dates if one is given."""
         if stream in DERIVED:
             return len(DERIVED[stream](self.company, "", (first, last)))
@@ -223,7 +229,7 @@ class Personio(Vendor):
             for _, rows in self._list_endpoints[stream].read_all(self.company, *self.complete_window(first, last))
         )
 
-    def records(self, stream: str, first: date | None, last: date | None, root: str) -> list[Json]:
+    def list_records(self, stream: str, first: date | None, last: date | None, root: str) -> list[Json]:
         """Returns the rows of a full read of a stream, with all permissions and attributes."""
         return list(self._list_bodies(stream, first, last, root))
 
@@ -238,18 +244,18 @@ class Personio(Vendor):
                 body = endpoint.render(row, context)
                 yield {**endpoint.extra_fields(values, row), **(body if isinstance(body, dict) else {CELLS: body})}
 
-    def permissions(self) -> Json:
+    def describe_permissions(self) -> Json:
         """Returns the permissions, hidden attributes, link styles, modes and duplicates."""
         return {
-            "granted": self.access.granted(),
+            "granted": self.access.list_granted(),
             "revoked": self.access.denied,
             "hidden": sorted(self.access.hidden),
             "links": self._styles,
-            "modes": self.modes.list_chosen(),
+            "modes": self.modes.list_modes(),
             "duplicates": {stream: sorted(keys) for stream, keys in self._duplicates.items()},
         }
 
-    def allow(self, attribute: str, *, allowed: bool) -> Json:
+    def allow_attribute(self, attribute: str, *, allowed: bool) -> Json:
         """Shows or hides an attribute, such as `persons.updated_at`."""
         day = self.company.today
         known = {}
@@ -259,7 +265,7 @@ class Personio(Vendor):
         attributes = {row["key"] for row in describe_attributes(self.company)}
         known[STREAM] = attributes - {"id"}
         known["persons"] |= {f"{CUSTOM}.{row.id}" for row in self.company.attributes}
-        return self.access.allow(attribute, known, allowed=allowed)
+        return self.access.allow_attribute(attribute, known, allowed=allowed)
 
     def set_links(self, path: str, style: str) -> Json:
         """Sets how an endpoint's pagination links look."""
@@ -270,9 +276,9 @@ class Personio(Vendor):
 
     def set_mode(self, path: str, mode: str, key: str | None = None) -> Json:
         """Sets how an endpoint responds: always, or for one report or one language of the career site."""
-        return self.modes.choose(path, mode, key)
+        return self.modes.set_mode(path, mode, key)
 
-    def duplicate(self, stream: str, key: str | None) -> Json:
+    def duplicate_record(self, stream: str, key: str | None) -> Json:
         """Serves a record on two pages, by default the first one of the stream."""
         check_choice("stream", stream, self._list_endpoints)
         day = self.company.today
@@ -287,13 +293,13 @@ class Personio(Vendor):
         return {"stream": stream, "id": chosen}
 
 
-def _position_after(position: Position, start: int, page: Rows) -> Position:
+def _make_position_after(position: Position, start: int, page: Rows) -> Position:
     """Returns the position after a page."""
     offset = start + len(page)
     return Position(position.path, position.query, position.limit, offset, key_of(page[-1]))
 
 
-def _rate_headers(rate: Rate, remaining: int) -> dict[str, str]:
+def _make_rate_headers(rate: Rate, remaining: int) -> dict[str, str]:
     return {
         "x-ratelimit-replenish-rate": str(rate.replenish),
         "x-ratelimit-burst-capacity": str(rate.burst),

@@ -219,7 +219,7 @@ class Compensation:
     weekly_working_hours: float
     full_time_weekly_working_hours: float
 
-    def in_effect(self, first: date, last: date) -> bool:
+    def is_in_effect(self, first: date, last: date) -> bool:
         """Returns whether it is in effect on any day of the window (inclusive)."""
         return self.effective_from <= last and (self.effective_to is None or self.effective_to >= first)
 

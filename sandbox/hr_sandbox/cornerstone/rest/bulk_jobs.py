@@ -127,7 +127,7 @@ ROUTES = (
         f"{ROOT}/jobs/{{job_id}}",
         "bulk_imports",
         SCOPE,
-        lambda call: call.find(list_jobs(call.context), "job_id"),
+        lambda call: call.find_row(list_jobs(call.context), "job_id"),
         limited="job",
     ),
     *(

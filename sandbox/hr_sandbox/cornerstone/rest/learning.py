@@ -66,7 +66,7 @@ def render_transcript(row: Transcript, named: str = LOID) -> Json:
     }
 
 
-def list_changed(context: Context, first: int, end: int) -> list[Json]:
+def list_changed_transcripts(context: Context, first: int, end: int) -> list[Json]:
     """Returns what active users changed in a range of timestamps (end exclusive)."""
     named = LO_ID if context.modes.get("transcripts") == LO_ID else LOID
     rows = [row for row in context.snapshot.transcripts if row.latest and first <= row.modified < end]
@@ -100,11 +100,11 @@ def _search_transcripts(call: Call) -> Response:
         first, end = (bound or 0 for bound in bounds)
     if not 0 <= end - first <= DAY:
         raise call.make_bad_request(UNTIL, "the window is 24 hours at most")
-    rows = list_changed(context, first, end)
-    return make_older_response(call, call.page(rows, "pageNumber", PAGE_SIZE), len(rows))
+    rows = list_changed_transcripts(context, first, end)
+    return make_older_response(call, call.slice_page(rows, "pageNumber", PAGE_SIZE), len(rows))
 
 
-def list_catalog(context: Context) -> list[Training]:
+def list_active_trainings(context: Context) -> list[Training]:
     """Returns all active trainings."""
     return [row for row in context.snapshot.trainings if row.active]
 
@@ -127,8 +127,8 @@ def _search_catalog(call: Call) -> Response:
     context = call.context
     if time.monotonic() < context.busy_until:
         raise call.make_error(TOO_MANY)
-    rows = [_render_entry(row) for row in list_catalog(context)]
-    response = make_older_response(call, call.page(rows, "pageNumber", PAGE_SIZE), len(rows))
+    rows = [_render_entry(row) for row in list_active_trainings(context)]
+    response = make_older_response(call, call.slice_page(rows, "pageNumber", PAGE_SIZE), len(rows))
     response.seconds = SEARCH_SECONDS
     # A client that waits for the response is always late enough.
     context.busy_until = time.monotonic() + SEARCH_SECONDS * 0.9
@@ -185,7 +185,7 @@ def _get_roster(call: Call) -> Response:
 
 def _list_transcripts(context: Context, first: date, last: date) -> list[Json]:
     end = to_ticks(last + timedelta(1))
-    items = [row["TranscriptItem"] for row in list_changed(context, to_ticks(first), end)]
+    items = [row["TranscriptItem"] for row in list_changed_transcripts(context, to_ticks(first), end)]
     return [{"_UserId": item["UserId"], **row} for item in items for row in item["Transcripts"]]
 
 
@@ -231,11 +231,11 @@ def list_held_skills(context: Context, person_id: int) -> list[Json]:
 
 
 def _list_pages(rows: list[Json]) -> Handler:
-    return lambda call: call.page(rows, "page", PAGE_SIZE, MAX_PAGE_SIZE)
+    return lambda call: call.slice_page(rows, "page", PAGE_SIZE, MAX_PAGE_SIZE)
 
 
 def _list_subcategories(call: Call) -> list[Json]:
-    number = call.find(CATEGORIES)["id"]
+    number = call.find_row(CATEGORIES)["id"]
     return [row for row in CATEGORIES if row["parentId"] == number]
 
 
@@ -247,14 +247,16 @@ ROUTES = (
     Route(DETAILS, "training_details", "training:read", _get_details, ("ObjectID", "ActorID"), OLD),
     Route(ROSTER, "session_roster", "sessionroster:read", _get_roster, ("sessionLOID",), OLD),
     _declare_list(f"{SKILL_PATH}/skills", "skills", handler=_list_pages(SKILLS)),
-    _declare(f"{SKILL_PATH}/skills/{{id}}", "skills", handler=lambda call: call.find(SKILLS)),
+    _declare(f"{SKILL_PATH}/skills/{{id}}", "skills", handler=lambda call: call.find_row(SKILLS)),
     _declare(
         f"{SKILL_PATH}/skills/{{id}}/categories",
         "skill_category_links",
-        handler=lambda call: find_categories(call.find(SKILLS)),
+        handler=lambda call: find_categories(call.find_row(SKILLS)),
     ),
     _declare_list(f"{SKILL_PATH}/skill-categories", "skill_categories", handler=_list_pages(CATEGORIES)),
-    _declare(f"{SKILL_PATH}/skill-categories/{{id}}", "skill_categories", handler=lambda call: call.find(CATEGORIES)),
+    _declare(
+        f"{SKILL_PATH}/skill-categories/{{id}}", "skill_categories", handler=lambda call: call.find_row(CATEGORIES)
+    ),
     _declare(f"{SKILL_PATH}/skill-categories/{{id}}/children", "skill_categories", handler=_list_subcategories),
     _declare(
         f"{SKILL_PATH}/employees/{{id}}/skills",
@@ -264,10 +266,10 @@ ROUTES = (
 )
 STREAMS: Streams = {
     "transcripts": _list_transcripts,
-    "catalog": lambda context, *_: [_render_entry(row) for row in list_catalog(context)],
-    "training_details": lambda context, *_: [render_details(row) for row in list_catalog(context)],
+    "catalog": lambda context, *_: [_render_entry(row) for row in list_active_trainings(context)],
+    "training_details": lambda context, *_: [render_details(row) for row in list_active_trainings(context)],
     "session_roster": lambda context, *_: [
-        seat for row in list_catalog(context) if row.parent_id for seat in list_participants(context, row)
+        seat for row in list_active_trainings(context) if row.parent_id for seat in list_participants(context, row)
     ],
     "skills": lambda *_: SKILLS,
     "skill_categories": lambda *_: CATEGORIES,

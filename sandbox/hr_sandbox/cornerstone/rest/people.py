@@ -10,7 +10,7 @@ from hr_sandbox.cornerstone.errors import BAD_REQUEST, JSON_TYPE, NOT_FOUND, mak
 from hr_sandbox.cornerstone.portal import UNIT_TYPES
 from hr_sandbox.cornerstone.rest.route import Context, Route, Streams, make_token_page
 from hr_sandbox.cornerstone.rows.common import make_login, make_user_id
-from hr_sandbox.cornerstone.rows.people import index_units, list_group_members, list_placements
+from hr_sandbox.cornerstone.rows.people import index_units, list_group_members, list_units_of_user
 from hr_sandbox.cornerstone.snapshot import stable_uuid
 from hr_sandbox.http.messages import ApiError, make_json_response, pick_fields
 from hr_sandbox.stable_random import stable_choice, stable_number
@@ -28,7 +28,7 @@ SCOPE, GROUP_SCOPE = "employee:read", "group:read"
 BULK_RATE, SINGLE_RATE, PAGE_SIZE = 75, 150, 50
 BARE, CAMEL = "bare", "camel"
 TITLES = {row.id: row.title for row in UNIT_TYPES}
-CUSTOM = {row.id for row in UNIT_TYPES if row.custom}
+CUSTOM = {row.id for row in UNIT_TYPES if row.is_custom}
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z?")
 STATUSES = ((1, "Regular"), (2, "Part time"), (3, "On leave"))
 REASONS = ((1, "Voluntary"), (2, "Involuntary"), (3, "Retirement"), (4, "End of contract"))
@@ -51,14 +51,14 @@ def is_active(context: Context, person: Person) -> bool:
 def render_employee(context: Context, person: Person, named: str = "externalId") -> Json:
     """Renders an employee, with the User ID under the name in `named`."""
     job = context.snapshot.employments.get(person.id)
-    stints = context.company.employments.of(person.id)
+    stints = context.company.employments.owned_by(person.id)
     people = context.company.people
     above = job and job.supervisor_id
     manager = people[above] if above and above in people else None
     units = index_units(context.snapshot)
     ous = [
         render_unit(units[number])
-        for kind, number in list_placements(context.snapshot, person.id)
+        for kind, number in list_units_of_user(context.snapshot, person.id)
         if kind not in CUSTOM
     ]
     country = context.company.offices[job.office_id].country if job else None
@@ -99,7 +99,7 @@ def render_unit(row: Json) -> Json:
     return {"id": row["ou_id"], "ouId": row["ref"] or "", "name": row["title"], "type": TITLES[row["type_id"]]}
 
 
-def group_memberships(context: Context) -> dict[int, list[Json]]:
+def list_groups_by_user(context: Context) -> dict[int, list[Json]]:
     """Returns the groups by user."""
     units, found = index_units(context.snapshot), dict[int, list["Json"]]()
     for row in list_group_members(context.snapshot):
@@ -156,7 +156,7 @@ def _read_filters(call: Call) -> Iterator[Callable[[Json], bool]]:
         yield lambda row: str(row["id"]) in numbers
     for name in ("modifiedDate", "createdDate"):
         if name in given:
-            since = read_since(call, name)
+            since = parse_local_timestamp_parameter(call, name)
             yield lambda row, name=name, since=since: row["employeeMetaData"][name] >= since  # type: ignore[misc]
     if "status" in given:
         if given["status"].lower() not in {"active", "inactive"}:
@@ -164,7 +164,7 @@ def _read_filters(call: Call) -> Iterator[Callable[[Json], bool]]:
         yield lambda row: row["workerStatus"]["active"] == (given["status"].lower() == "active")
 
 
-def read_since(call: Call, name: str) -> str:
+def parse_local_timestamp_parameter(call: Call, name: str) -> str:
     """Returns a parameter with a local timestamp, without a zone."""
     if not TIMESTAMP.fullmatch(call.given[name]):
         raise call.make_bad_request(name, "must be a date such as 2024-01-31T00:00:00")
@@ -206,7 +206,7 @@ V2_ROUTES = (
         f"{V2}/{{id}}/groups",
         "employee_groups",
         GROUP_SCOPE,
-        lambda call: group_memberships(call.context).get(call.find_person().id, []),
+        lambda call: list_groups_by_user(call.context).get(call.find_person().id, []),
     ),
     _declare_v2(
         f"{V2}/{{id}}/customfields",
@@ -227,7 +227,7 @@ def render_employee_v1(context: Context, person: Person, *, whole: bool) -> Json
     row = render_employee(context, person, "userId")
     units = index_units(context.snapshot)
     custom = [
-        render_unit(units[number]) for kind, number in list_placements(context.snapshot, person.id) if kind in CUSTOM
+        render_unit(units[number]) for kind, number in list_units_of_user(context.snapshot, person.id) if kind in CUSTOM
     ]
     meta = row.pop("employeeMetaData")
     row["settings"]["trainingApprovals"] = 1
@@ -236,19 +236,19 @@ def render_employee_v1(context: Context, person: Person, *, whole: bool) -> Json
         "approver": row["manager"],
         "relations": None,
         "selfRegistrationGroup": None,
-        "groups": group_memberships(context).get(person.id, []) if whole else None,
+        "groups": list_groups_by_user(context).get(person.id, []) if whole else None,
         "customOus": custom or None,
         "customFields": list_custom_fields(context, person) if whole else None,
         "employeeMetaData": meta,
     }
 
 
-def _succeed(context: Context, data: object) -> Json:
+def _make_success_body(context: Context, data: object) -> Json:
     timestamp = f"{context.store.clock.now().replace(tzinfo=None).isoformat()}.6474578Z"
     return {"status": "Success", "timestamp": timestamp, "data": data}
 
 
-def _list_members(member: str, render: Callable[[Context, Person], Json]) -> Callable[[Call], Json]:
+def _make_list_handler(member: str, render: Callable[[Context, Person], Json]) -> Callable[[Call], Json]:
     """Returns a handler that lists something of all persons in pages."""
 
     def handle(call: Call) -> Json:
@@ -264,11 +264,11 @@ def _list_members(member: str, render: Callable[[Context, Person], Json]) -> Cal
             people = [row for row in people if is_active(context, row)]
         for name, field in (("lastmodified", "updated_at"), ("createdate", "created_at")):
             if name in call.given:
-                since = read_since(call, name)
+                since = parse_local_timestamp_parameter(call, name)
                 people = [row for row in people if format_local(getattr(row, field)) >= since]
         start = (number - 1) * size
         rows = [render(context, row) for row in people[start : start + size]]
-        return _succeed(context, {member: rows, "size": len(rows), "start": start + 1, "total": len(people)})
+        return _make_success_body(context, {member: rows, "size": len(rows), "start": start + 1, "total": len(people)})
 
     return handle
 
@@ -278,14 +278,14 @@ def _render_fields(context: Context, person: Person) -> Json:
 
 
 def _render_groups(context: Context, person: Person) -> Json:
-    return {"id": person.id, "groups": group_memberships(context).get(person.id, [])}
+    return {"id": person.id, "groups": list_groups_by_user(context).get(person.id, [])}
 
 
 def _get_employee(call: Call) -> Json:
     text, context = call.parts["id"], call.context
     for person in context.snapshot.people:
         if text in {str(person.id), f"userid-{make_user_id(person)}", f"guid-{stable_uuid('user', person.id)}"}:
-            return _succeed(context, render_employee_v1(context, person, whole=True))
+            return _make_success_body(context, render_employee_v1(context, person, whole=True))
     raise call.make_error(NOT_FOUND)
 
 
@@ -295,26 +295,26 @@ _declare_v1_list = partial(
 _render_short = partial(render_employee_v1, whole=False)
 ROUTES = (
     *V2_ROUTES,
-    _declare_v1_list(V1, "employees_v1", SCOPE, _list_members("employees", _render_short)),
+    _declare_v1_list(V1, "employees_v1", SCOPE, _make_list_handler("employees", _render_short)),
     _declare_v1_list(
-        f"{V1}/customfields", "custom_fields_v1", SCOPE, _list_members("userCustomFields", _render_fields)
+        f"{V1}/customfields", "custom_fields_v1", SCOPE, _make_list_handler("userCustomFields", _render_fields)
     ),
     _declare_v1_list(
-        f"{V1}/employmentstatus", "employment_status_v1", SCOPE, _list_members("employmentStatus", render_status)
+        f"{V1}/employmentstatus", "employment_status_v1", SCOPE, _make_list_handler("employmentStatus", render_status)
     ),
-    _declare_v1_list(f"{V1}/groups", "groups_v1", GROUP_SCOPE, _list_members("groups", _render_groups)),
+    _declare_v1_list(f"{V1}/groups", "groups_v1", GROUP_SCOPE, _make_list_handler("groups", _render_groups)),
     Route(f"{V1}/{{id}}", "employees_v1", SCOPE, _get_employee),
     Route(
         f"{V1}/{{id}}/customfields",
         "custom_fields_v1",
         SCOPE,
-        lambda call: _succeed(call.context, _render_fields(call.context, call.find_person())),
+        lambda call: _make_success_body(call.context, _render_fields(call.context, call.find_person())),
     ),
 )
 STREAMS: Streams = {
     "employees": lambda context, *_: [render_employee(context, person) for person in context.snapshot.people],
     "employee_groups": lambda context, *_: [
-        {"_employee_id": number, **row} for number, rows in sorted(group_memberships(context).items()) for row in rows
+        {"_employee_id": number, **row} for number, rows in sorted(list_groups_by_user(context).items()) for row in rows
     ],
     "employee_custom_fields": lambda context, *_: [
         {"_employee_id": who.id, **row} for who in context.snapshot.people for row in list_custom_fields(context, who)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from hr_sandbox.cornerstone.errors import format_time
 from hr_sandbox.cornerstone.portal import DIVISION, LOCATION
 from hr_sandbox.cornerstone.rest.route import OLD, Context, Route, Streams, make_older_response
-from hr_sandbox.cornerstone.rows.common import full_name, make_user_id
+from hr_sandbox.cornerstone.rows.common import make_full_name, make_user_id
 from hr_sandbox.cornerstone.rows.learning import translate_applicant_status
 from hr_sandbox.cornerstone.rows.people import FIRST
 
@@ -40,7 +40,7 @@ def render_requisition(context: Context, row: Opening) -> Json:
         "LocationId": FIRST[LOCATION] + row.office_id,
         "HiringManager": None
         if manager is None
-        else {"Id": manager.id, "Name": full_name(manager), "Ref": make_user_id(manager)},
+        else {"Id": manager.id, "Name": make_full_name(manager), "Ref": make_user_id(manager)},
         "CanAppy": row.published,
         "ReferalBonus": None if row.id % 3 else "500.00",
         "RangeLow": "",
@@ -83,7 +83,7 @@ def _list_requisitions(call: Call) -> Response:
             and given.get("locationid", str(row["LocationId"])) == str(row["LocationId"])
         ):
             rows.append(row)
-    page = call.page(rows, "page", DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
+    page = call.slice_page(rows, "page", DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
     alone = len(page) == 1 and context.modes.get("job_requisitions") != LIST
     return make_older_response(call, page[0] if alone else page, len(rows))
 
@@ -117,7 +117,7 @@ def _list_applicants(call: Call) -> Response:
     since = call.parse_day("StatusDate", call.given.get("statusdate"))
     rows = [render_applicant(context, row) for row in context.company.applications]
     rows = [row for row in rows if row["Status"] == status and (since is None or row["StatusDate"] >= f"{since}")]
-    return make_older_response(call, call.page(rows, "page", DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE), len(rows))
+    return make_older_response(call, call.slice_page(rows, "page", DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE), len(rows))
 
 
 FILTERS = ("Title", "ReqId", "FromDate", "ToDate", "lastModifiedSince", "DivisionId", "LocationId", "Statuses")

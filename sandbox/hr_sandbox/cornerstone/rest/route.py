@@ -90,7 +90,7 @@ class Call:
 
     def make_error(self, status: int, text: str | None = None) -> ApiError:
         """Returns an error in the format of the route."""
-        return ApiError(self.route.error_builder(self.request)(status, text))
+        return ApiError(self.route.make_error_builder(self.request)(status, text))
 
     def make_bad_request(self, name: str, sentence: str) -> ApiError:
         """Returns the error for an invalid parameter."""
@@ -116,7 +116,7 @@ class Call:
             raise self.make_bad_request(name, f"must be between 1 and {most}" if most else "must be 1 or more")
         return int(text)
 
-    def page(self, rows: list[Json], name: str, usual: int, most: int | None = None) -> list[Json]:
+    def slice_page(self, rows: list[Json], name: str, usual: int, most: int | None = None) -> list[Json]:
         """Returns the requested page of rows. The parameter with this name is its number."""
         number, size = self.parse_number(name, 1), self.parse_number("pageSize", usual, most) if most else usual
         return rows[(number - 1) * size : number * size]
@@ -128,7 +128,7 @@ class Call:
             raise self.make_error(NOT_FOUND)
         return people[int(text)]
 
-    def find(self, rows: Iterable[Json], parameter: str = "id") -> Json:
+    def find_row(self, rows: Iterable[Json], parameter: str = "id") -> Json:
         """Returns the row with the id in the path. Raises ApiError (404) if there is none."""
         for row in rows:
             if str(row["id"]) == self.parts[parameter]:
@@ -157,13 +157,13 @@ class Route:
     per_minute: int = DEFAULT_RATE
     limited: str = ""
 
-    def error_builder(self, request: Request) -> Callable[..., Response]:
+    def make_error_builder(self, request: Request) -> Callable[..., Response]:
         """Returns a function that builds errors in the family's format."""
         if self.family == BULK:
             return lambda status, text=None: make_bulk_error(status, text or MESSAGES.get(status, "Error"))
         if self.family == NEW or wants_json(request):
             return make_error
-        return lambda status, text=None: as_xml(
+        return lambda status, text=None: make_xml_response(
             {"status": str(status), "timestamp": format_time(), "message": text}, status
         )
 
@@ -189,7 +189,7 @@ def wants_json(request: Request) -> bool:
     return "application/json" in request.headers.get("accept", "").lower()
 
 
-def as_xml(members: Json, status: int = 200) -> Response:
+def make_xml_response(members: Json, status: int = 200) -> Response:
     """Returns an XML response of the older services."""
     inner = "".join(_write_element(name, value) for name, value in members.items())
     body = f"{XML_HEAD}{inner}{XML_TAIL}"
@@ -212,7 +212,7 @@ def make_older_response(call: Call, data: Any, total: int | None = None) -> Resp
     """Returns a response of the older services."""
     counted = {} if total is None else {"totalRecords": total}
     body: Json = {"status": "200", "timestamp": format_time(), **counted, "data": data}
-    return make_json_response(body, media_type=JSON_TYPE) if wants_json(call.request) else as_xml(body)
+    return make_json_response(body, media_type=JSON_TYPE) if wants_json(call.request) else make_xml_response(body)
 
 
 def make_newer_response(context: Context, rows: list[Json], **more: object) -> Response:

@@ -30,7 +30,7 @@ class Rest:
     def __init__(self, store: Store) -> None:
         self.context = Context(store)
 
-    def records(self, stream: str, first: date, last: date) -> list[Json]:
+    def list_records(self, stream: str, first: date, last: date) -> list[Json]:
         """Returns the rows of a stream. Values from the path have names that begin with an underscore."""
         return list(STREAMS[check_choice("stream", stream, STREAMS)](self.context, first, last))
 

@@ -18,7 +18,9 @@ ROOT, RATE, SPECIFICATION_RATE, PAGE_SIZE = "/services/api/x/organizations/v1", 
 SCOPE, TYPE_SCOPE = "ou:read", "outype:read"
 LANGUAGES = ("en-US", "de-DE", "ja-JP")
 TYPES: list[Json] = [
-    {"id": row.id, "name": row.title, "isCustom": row.custom, "active": True} for row in UNIT_TYPES if row.id != GROUP
+    {"id": row.id, "name": row.title, "isCustom": row.is_custom, "active": True}
+    for row in UNIT_TYPES
+    if row.id != GROUP
 ]
 
 
@@ -77,7 +79,7 @@ def render_names(row: Json) -> list[Json]:
 
 
 def _find_unit(call: Call) -> Json:
-    return call.find(render_units(call.context), "ouId")
+    return call.find_row(render_units(call.context), "ouId")
 
 
 SPECIFICATION: Json = {"fields": [{"name": name, "required": True} for name in ("name", "typeId")]}
@@ -90,7 +92,7 @@ ROUTES = (
         f"{ROOT}/ous/{{ouId}}/localizations", "ou_localizations", SCOPE, lambda call: render_names(_find_unit(call))
     ),
     _declare(f"{ROOT}/types", "ou_types", TYPE_SCOPE, lambda _: TYPES),
-    _declare(f"{ROOT}/types/{{id}}", "ou_types", TYPE_SCOPE, lambda call: call.find(TYPES)),
+    _declare(f"{ROOT}/types/{{id}}", "ou_types", TYPE_SCOPE, lambda call: call.find_row(TYPES)),
     Route(f"{ROOT}/specifications", "ou_specifications", SCOPE, lambda _: SPECIFICATION, per_minute=SPECIFICATION_RATE),
 )
 STREAMS: Streams = {

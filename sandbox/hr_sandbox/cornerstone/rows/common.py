@@ -33,6 +33,6 @@ def make_login(person: Person) -> str:
     return f"{person.email.partition('@')[0]}.{person.id}"
 
 
-def full_name(person: Person | None) -> str | None:
+def make_full_name(person: Person | None) -> str | None:
     """Returns a person's full name."""
     return None if person is None else f"{person.first_name} {person.last_name}"

@@ -23,7 +23,7 @@ from hr_sandbox.cornerstone.rows.common import (
     INACTIVE,
     SYSTEM_USERS,
     builds,
-    full_name,
+    make_full_name,
     make_login,
     make_user_id,
     to_ticks_or_none,
@@ -91,7 +91,7 @@ def index_units(snapshot: Snapshot) -> dict[int, Row]:
     return {row["ou_id"]: row for row in list_units(snapshot)}
 
 
-def list_placements(snapshot: Snapshot, person_id: int) -> Iterator[tuple[int, int]]:
+def list_units_of_user(snapshot: Snapshot, person_id: int) -> Iterator[tuple[int, int]]:
     """Returns the types and ids of a user's units, without groups."""
     job = snapshot.employments.get(person_id)
     if job is None:
@@ -135,7 +135,7 @@ def _make_member(user_id: int, kind: int, ou_id: int) -> Row:
 def list_memberships(snapshot: Snapshot) -> Iterator[Row]:
     """Yields the members of units and groups."""
     for person in snapshot.people:
-        for kind, number in list_placements(snapshot, person.id):
+        for kind, number in list_units_of_user(snapshot, person.id):
             yield _make_member(person.id, kind, number)
     yield from list_group_members(snapshot)
 
@@ -162,7 +162,7 @@ def list_hierarchy(snapshot: Snapshot) -> Iterator[Row]:
 def list_types(_snapshot: Snapshot) -> Iterator[Row]:
     """Yields the types of units, including custom ones."""
     for row in UNIT_TYPES:
-        yield {"type_id": row.id, "title": row.title, "is_custom": row.custom}
+        yield {"type_id": row.id, "title": row.title, "is_custom": row.is_custom}
 
 
 @builds("ou_type_local_core")
@@ -188,10 +188,10 @@ def list_local_units(snapshot: Snapshot) -> Iterator[Row]:
 
 
 @builds("user_ou_pivoted_core", "vw_rpt_user_ou_info")
-def list_pivoted(snapshot: Snapshot) -> Iterator[Row]:
+def list_pivoted_units(snapshot: Snapshot) -> Iterator[Row]:
     """Yields a row per user with a column per type of unit."""
     for person in snapshot.people:
-        mine = dict(list_placements(snapshot, person.id))
+        mine = dict(list_units_of_user(snapshot, person.id))
         row: Row = {"user_id": person.id}
         for pattern in PIVOT_TABLES.values():
             row |= {pattern.format(kind.id): mine.get(kind.id) for kind in UNIT_TYPES}
@@ -235,7 +235,7 @@ def list_users(snapshot: Snapshot) -> Iterator[Row]:
 
 def _make_user(snapshot: Snapshot, person: Person) -> Row:
     job, today = snapshot.employments.get(person.id), snapshot.company.today
-    stints = snapshot.company.employments.of(person.id)
+    stints = snapshot.company.employments.owned_by(person.id)
     first = min((row.start_date for row in stints), default=None)
     active = snapshot.is_active(person.id)
     manager = job and job.supervisor_id
@@ -280,10 +280,10 @@ def list_wide_users(snapshot: Snapshot) -> Iterator[Row]:
             "user_appr_ref": manager and make_user_id(manager),
             "user_ou_info_user_id": row["user_id"],
             "user_dynamic_relation_user_id": row["user_id"],
-            "user_dynamic_relation_16384": full_name(manager),
+            "user_dynamic_relation_16384": make_full_name(manager),
             "user_dynamic_relation_ref_16384": manager and make_user_id(manager),
         }
-        mine = dict(list_placements(snapshot, row["user_id"]))
+        mine = dict(list_units_of_user(snapshot, row["user_id"]))
         for kind, name in COLUMNS_OF.items():
             unit = units.get(mine.get(kind, 0))
             above = units.get(unit["parent_id"]) if unit and unit["parent_id"] else None

@@ -111,7 +111,7 @@ def list_memberships(company: Company) -> Iterator[Row]:
 
 
 @builds("custom_fields/fields")
-def list_fields(company: Company) -> Iterator[Row]:
+def list_custom_fields(company: Company) -> Iterator[Row]:
     """Yields the custom fields."""
     for index, row in enumerate(company.attributes):
         label = row.label or ""
@@ -119,14 +119,14 @@ def list_fields(company: Company) -> Iterator[Row]:
 
 
 @builds("custom_fields/resource_fields")
-def list_resource_fields(company: Company) -> Iterator[Row]:
+def list_employee_fields(company: Company) -> Iterator[Row]:
     """Yields the custom fields of employees."""
     for index, _ in enumerate(company.attributes):
         yield {"id": 800 + index, "field_id": 700 + index}
 
 
 @builds("custom_fields/values")
-def list_values(company: Company) -> Iterator[Row]:
+def list_custom_field_values(company: Company) -> Iterator[Row]:
     """Yields the values of custom fields."""
     places = {row.id: (index, row) for index, row in enumerate(company.attributes)}
     for person in company.people:

@@ -141,7 +141,7 @@ def list_stats(company: Company, on: date | None = None) -> Iterator[Row]:
             continue
         used = sum(
             day.amount
-            for row in company.absences.of(person_id)
+            for row in company.absences.owned_by(person_id)
             if row.type_id in vacation and row.approval == "APPROVED" and row.starts_at.year == on.year
             for day in split_into_days(row, company.today)
             if day.day <= on
@@ -221,7 +221,7 @@ def list_updates(company: Company) -> Iterator[Row]:
 
 
 @builds("timeoff/blocked_periods")
-def list_blocked(company: Company) -> Iterator[Row]:
+def list_blocked_periods(company: Company) -> Iterator[Row]:
     """Yields periods in which leave is not allowed."""
     for key in list_keys("timeoff/blocked_periods"):
         yield {"id": key, "company_id": find_company_id(company)}

@@ -93,12 +93,12 @@ def list_worked_times(company: Company) -> Iterator[Row]:
             "minutes": total,
             "time_unit": "minute",
             "day_type": DAYS[max(day.weekday() - SATURDAY + 1, 0)],
-            "worked_time_blocks": [_make_block(person_id, day, total)],
+            "worked_time_blocks": [_make_time_block(person_id, day, total)],
             "_attendable": not stable_chance(5, "attendable", person_id),
         }
 
 
-def _make_block(person_id: int, day: date, minutes: int) -> Row:
+def _make_time_block(person_id: int, day: date, minutes: int) -> Row:
     return {
         "minutes": minutes,
         "time_type": "regular",
@@ -278,7 +278,7 @@ def list_time_records(company: Company) -> Iterator[Row]:
 
 
 @builds("project_management/imputable_projects")
-def list_imputable(company: Company) -> Iterator[Row]:
+def list_imputable_projects(company: Company) -> Iterator[Row]:
     """Yields projects on which time can be recorded."""
     for row in company.projects:
         if row.parent_id is None and row.status == "ACTIVE":
@@ -287,7 +287,7 @@ def list_imputable(company: Company) -> Iterator[Row]:
 
 
 @builds("project_management/exportable_expenses")
-def list_exportable(company: Company) -> Iterator[Row]:
+def list_exportable_expenses(company: Company) -> Iterator[Row]:
     """Yields expenses in export format: without ids, and with texts only."""
     people = list(company.people)
     for project in company.projects:
@@ -319,7 +319,7 @@ def list_expense_records(company: Company) -> Iterator[Row]:
 
 
 @builds("marketplace/installation_settings")
-def list_installation(company: Company) -> Iterator[Row]:
+def list_installation_settings(company: Company) -> Iterator[Row]:
     """Yields the settings of the one integration."""
     yield {
         "leave_types": [{**row, "forfait_jours": False} for row in _number_codes(company.absence_types, "L")],

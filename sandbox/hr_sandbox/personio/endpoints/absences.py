@@ -21,7 +21,7 @@ from hr_sandbox.personio.filters import (
     parse_local_time,
 )
 from hr_sandbox.personio.pages import Links
-from hr_sandbox.personio.render import format_date, refer_to, render_fields
+from hr_sandbox.personio.render import format_date, render_fields, render_reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,8 +61,8 @@ def _render_absence_period(row: people.Absence, context: RenderContext) -> Json:
     """Renders an absence. Times are local to the office and have no zone."""
     return {
         **render_fields(row, "comment", "created_at", "updated_at", id="uuid", timezone_id="timezone"),
-        "person": refer_to(row.person_id),
-        "absence_type": refer_to(context.company.absence_types[row.type_id].uuid),
+        "person": render_reference(row.person_id),
+        "absence_type": render_reference(context.company.absence_types[row.type_id].uuid),
         "starts_from": _render_end(row.starts_at, row.start_half),
         "ends_at": row.ends_at and _render_end(row.ends_at, row.end_half),
         "approval": {"status": row.approval},
@@ -99,7 +99,7 @@ def _render_breakdown(row: AbsenceDay, context: RenderContext) -> Json:
 def _find_compensations(company: Company, values: Values) -> list[people.Compensation]:
     """Returns the compensations in effect in the window, without those of zero."""
     first, last = _read_window(company, values)
-    return [row for row in company.compensations if row.amount and row.in_effect(first, last)]
+    return [row for row in company.compensations if row.amount and row.is_in_effect(first, last)]
 
 
 def _read_window(company: Company, values: Values) -> tuple[date, date]:
@@ -140,10 +140,10 @@ def _render_compensation(row: people.Compensation, context: RenderContext) -> Js
     return {
         **render_fields(row, "interval", "effective_from", id="uuid"),
         **render_fields(row, "weekly_working_hours", "full_time_weekly_working_hours"),
-        "person": refer_to(row.person_id),
+        "person": render_reference(row.person_id),
         "type": _render_type(context.company.compensation_types[row.type_id], context),
         "amount": {"value": row.amount, "currency": row.currency},
-        "legal_entity": refer_to(row.legal_entity_id),
+        "legal_entity": render_reference(row.legal_entity_id),
     }
 
 

@@ -20,7 +20,7 @@ from hr_sandbox.personio.filters import (
     parser_for_choice,
 )
 from hr_sandbox.personio.pages import Links
-from hr_sandbox.personio.render import refer_to, render_fields
+from hr_sandbox.personio.render import render_fields, render_reference
 from hr_sandbox.stable_random import stable_number
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ def _render_document(row: documents.Document, _context: RenderContext) -> Json:
         **render_fields(
             row, "name", "comment", "size", "created_at", id="uuid", date="day", document_type="media_type"
         ),
-        "category": refer_to(row.category_id),
-        "owner": refer_to(row.owner_id),
+        "category": render_reference(row.category_id),
+        "owner": render_reference(row.owner_id),
         "virus_scan": {"status": row.scan},
         "esignature": None if row.signature is None else {"status": row.signature},
     }
@@ -58,7 +58,7 @@ def _make_recent_finder(table: str, time_field: str) -> Callable[[Company, Value
     def find_rows(company: Company, values: Values) -> list[Any]:
         webhook = find_or_fail(company.webhooks, values["id"])
         since = datetime.combine(company.today - timedelta(DAYS), time(), UTC)
-        return [row for row in getattr(company, table).of(webhook.id) if getattr(row, time_field) >= since]
+        return [row for row in getattr(company, table).owned_by(webhook.id) if getattr(row, time_field) >= since]
 
     return find_rows
 
@@ -89,7 +89,7 @@ def _render_delivery(row: documents.Delivery, _context: RenderContext) -> Json:
     return {
         **render_fields(row, "completed_at", id="uuid", event_name="name", is_delivered="delivered"),
         **render_fields(row, response_status="status", redelivery_id="again_id"),
-        "event": refer_to(row.event_id),
+        "event": render_reference(row.event_id),
     }
 
 
@@ -100,7 +100,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         _render_document,
         "documents:read",  # the only permission without the prefix
         forbidden_status=403,
-        rows=lambda company, values: company.documents.of(values["owner_id"]),
+        rows=lambda company, values: company.documents.owned_by(values["owner_id"]),
         max_limit=200,
         slices=lambda company, *_: [{"owner_id": row.id} for row in company.people],
         filters=(

@@ -9,7 +9,7 @@ from hr_sandbox.http.limits import Rate
 from hr_sandbox.personio.endpoint import ListEndpoint, RenderContext, Values, find_or_fail
 from hr_sandbox.personio.filters import Filter, filter_any_of, filter_comparisons, filter_equal, parser_for_choice
 from hr_sandbox.personio.pages import Links
-from hr_sandbox.personio.render import make_picture_url, refer_to, render_fields
+from hr_sandbox.personio.render import make_picture_url, render_fields, render_reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +53,7 @@ def _render_person(row: people.Person, context: RenderContext) -> Json:
         "profile_picture": {"url": make_picture_url(row, root)} if row.has_picture else None,
         "status": _get_status(company, row),
         "custom_attributes": list(_render_attributes(row, company)),
-        "employments": [{"id": employment.uuid} for employment in reversed(company.employments.of(row.id))],
+        "employments": [{"id": employment.uuid} for employment in reversed(company.employments.owned_by(row.id))],
         "_meta": {"links": {"employments": {"href": f"{root}/v2/persons/{row.id}/employments"}}},
     }
 
@@ -67,7 +67,7 @@ def _render_attributes(row: people.Person, company: Company) -> Iterator[Json]:
 
 def _find_employments(company: Company, values: Values) -> list[people.Employment]:
     """Returns the employments of an existing person, newest first."""
-    rows = company.employments.of(find_or_fail(company.people, values["person_id"]).id)
+    rows = company.employments.owned_by(find_or_fail(company.people, values["person_id"]).id)
     return sorted(rows, key=lambda row: (row.start_date, row.id), reverse=True)
 
 
@@ -87,16 +87,16 @@ def _render_employment(row: people.Employment, context: RenderContext) -> Json:
         **render_fields(row, "probation_end_date", "contract_end_date", "created_at", "updated_at"),
         **render_fields(row, employment_start_date="start_date", employment_end_date="end_date"),
         "position": {"title": row.title},
-        "supervisor": refer_to(row.supervisor_id),
-        "office": refer_to(row.office_id),
-        "legal_entity": refer_to(row.legal_entity_id),
-        "job": None if row.job_id is None else refer_to(company.jobs[row.job_id].uuid),
-        "sub_company": refer_to(row.legal_entity_id),
+        "supervisor": render_reference(row.supervisor_id),
+        "office": render_reference(row.office_id),
+        "legal_entity": render_reference(row.legal_entity_id),
+        "job": None if row.job_id is None else render_reference(company.jobs[row.job_id].uuid),
+        "sub_company": render_reference(row.legal_entity_id),
         "org_units": [{"type": kind, "id": str(number)} for kind, number in units if number is not None],
         "cost_centers": [
             {"id": company.cost_centers[number].uuid, "weight": weight} for number, weight in row.cost_centers
         ],
-        "person": refer_to(row.person_id),
+        "person": render_reference(row.person_id),
         "termination": end and _render_termination(end),
         "_meta": {"links": links},
     }

@@ -12,7 +12,7 @@ from hr_sandbox.personio.endpoint import ListEndpoint, RenderContext, Values, fi
 from hr_sandbox.personio.errors import make_invalid_value
 from hr_sandbox.personio.filters import Filter, filter_comparisons, filter_equal, parse_text
 from hr_sandbox.personio.pages import Links
-from hr_sandbox.personio.render import refer_to, render_fields
+from hr_sandbox.personio.render import render_fields, render_reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,7 +82,7 @@ def _render_category(row: documents.Category, context: RenderContext) -> Json:
         "id": str(row.id),
         "name": row.name,
         "stages": [_render_stage(part) for part in row.stages],
-        "company": refer_to(next(iter(context.company.legal_entities)).id),
+        "company": render_reference(next(iter(context.company.legal_entities)).id),
     }
 
 
@@ -92,7 +92,7 @@ def _render_opening(row: documents.Opening, context: RenderContext) -> Json:
         **_summarize_opening(row, context),
         **_render_timestamps(row, _get_zone(row, context), context),
         "hiring_team": _render_team(row),
-        "company": refer_to(context.company.offices[row.office_id].legal_entity_id),
+        "company": render_reference(context.company.offices[row.office_id].legal_entity_id),
     }
 
 
@@ -108,7 +108,7 @@ def _summarize_opening(row: documents.Opening, context: RenderContext) -> Json:
 
 
 def _render_team(row: documents.Opening) -> list[Json]:
-    return [{"person": refer_to(number), "role": "RECRUITER"} for number in row.recruiter_ids]
+    return [{"person": render_reference(number), "role": "RECRUITER"} for number in row.recruiter_ids]
 
 
 def _render_candidate(row: documents.Candidate, context: RenderContext) -> Json:
@@ -118,7 +118,7 @@ def _render_candidate(row: documents.Candidate, context: RenderContext) -> Json:
         **render_fields(row, "available_from", linkedin_profile="profile"),
         **_render_timestamps(row, None, context),
         "id": str(row.id),
-        "applications": [refer_to(other.id) for other in context.company.applications.of(row.id)],
+        "applications": [render_reference(other.id) for other in context.company.applications.owned_by(row.id)],
     }
 
 

@@ -61,7 +61,7 @@ def _find_department(company: Company, person: Any) -> list[Pair] | None:  # noq
 
 
 def _find_hire_date(company: Company, person: Any) -> date | None:  # noqa: ANN401  a person
-    first = next(iter(company.employments.of(person.id)), None)
+    first = next(iter(company.employments.owned_by(person.id)), None)
     return first.start_date if first else None
 
 
@@ -118,7 +118,7 @@ def _list_report_rows(company: Company, values: Values) -> list[ReportRow]:
         raise ApiError(make_problem(400, GROUPED, GROUPED))
     records: dict[str, Callable[[], list[Any]]] = {
         "people": lambda: list(company.people),
-        "pay": lambda: [row for row in company.compensations if row.in_effect(today, today)],
+        "pay": lambda: [row for row in company.compensations if row.is_in_effect(today, today)],
         "absences": lambda: [row for row in company.absences if 0 <= (today - row.starts_at.date()).days < DAYS],
         "nothing": list,
     }
@@ -150,7 +150,7 @@ def _render_attribute(row: Attribute, _context: RenderContext) -> Json:
     return {**render_fields(row, "id", name="label"), "type": row.type.upper(), "is_filterable": is_filterable}
 
 
-def _render_frame(context: RenderContext) -> Json:
+def _render_settings_and_columns(context: RenderContext) -> Json:
     """Returns the members beside a report's rows: its settings and columns."""
     row = find_or_fail(context.company.reports, context.values["id"])
     locale = context.values.get("locale", LOCALES[0])
@@ -194,7 +194,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         max_limit=ALL,
         exclusive_cursor=True,
         links=Links(last_page="null"),
-        extra_body=_render_frame,
+        extra_body=_render_settings_and_columns,
         slices=lambda company, *_: [{"id": row.uuid} for row in company.reports if row.shared and not row.grouped],
         extra_fields=lambda values, row: {"_report_id": values["id"], "_row_number": row.id},
         filters=(Filter("locale", parser_for_choice(*LOCALES)),),

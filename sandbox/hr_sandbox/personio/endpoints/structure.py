@@ -11,7 +11,7 @@ from hr_sandbox.company.seed_data import FAMILIES
 from hr_sandbox.personio.endpoint import ListEndpoint, RenderContext, Values
 from hr_sandbox.personio.filters import Filter, filter_any_of, parse_boolean, parse_number_list, parser_for_choice
 from hr_sandbox.personio.pages import Links
-from hr_sandbox.personio.render import refer_to, render_fields
+from hr_sandbox.personio.render import render_fields, render_reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -97,7 +97,7 @@ def _render_legal_entity(row: people.LegalEntity, _context: RenderContext) -> Js
 def _render_job(row: people.Job, context: RenderContext) -> Json:
     """Renders a job. Salary bands require their own permission."""
     shown = context.permissions is None or SALARY_BANDS in context.permissions
-    bands = context.company.salary_bands.of(row.id) if shown else []
+    bands = context.company.salary_bands.owned_by(row.id) if shown else []
     return {
         **render_fields(row, "name", id="uuid", global_grade="grade"),
         "job_family": FAMILIES[row.family][0],
@@ -110,7 +110,7 @@ def _render_job(row: people.Job, context: RenderContext) -> Json:
 def _render_salary_band(row: people.SalaryBand, context: RenderContext) -> Json:
     return {
         **render_fields(row, "name", "currency", "minimum", "maximum", id="uuid"),
-        "job": refer_to(context.company.jobs[row.job_id].uuid),
+        "job": render_reference(context.company.jobs[row.job_id].uuid),
         "interval": "YEARLY",
     }
 

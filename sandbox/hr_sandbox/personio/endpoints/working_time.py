@@ -19,7 +19,7 @@ from hr_sandbox.personio.filters import (
     parser_for_subset,
 )
 from hr_sandbox.personio.pages import Links
-from hr_sandbox.personio.render import format_date, refer_to, render_fields
+from hr_sandbox.personio.render import format_date, render_fields, render_reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,11 +70,11 @@ def _render_attendance(row: people.Attendance, _context: RenderContext) -> Json:
     return {
         **render_fields(row, "type", "comment", "created_at", "updated_at", id="uuid", attribution_date="day"),
         **render_fields(row, is_auto_generated="automatic", is_on_time_off="on_time_off"),
-        "person": refer_to(row.person_id),
+        "person": render_reference(row.person_id),
         "approval": {"status": _get_approval(row)},
         "start": {"date_time": format_date(row.starts_at)},
         "end": {"date_time": format_date(row.ends_at)} if row.ends_at else None,
-        "project": refer_to(row.project_id),
+        "project": render_reference(row.project_id),
         "is_holiday": False,
     }
 
@@ -96,18 +96,18 @@ def _render_project(row: people.Project, context: RenderContext) -> Json:
         **render_fields(row, "name", "description", "billable", "status", "created_at", "updated_at"),
         **render_fields(row, project_code="code", client_name="client", project_type="type", assigned_to_all="for_all"),
         "id": str(row.id),
-        "cost_center": refer_to(center),
-        "parent_project": refer_to(row.parent_id),
+        "cost_center": render_reference(center),
+        "parent_project": render_reference(row.parent_id),
         "start": {"date": format_date(row.starts_on)} if row.starts_on else None,
         "end": {"date": format_date(row.ends_on)} if row.ends_on else None,
     }
     if "include" in context.values:
-        sums = _sum_up(row, context.company)
+        sums = _sum_project(row, context.company)
         body |= {name: sums[name] for name in INCLUDED if name in context.values["include"]}
     return body
 
 
-def _sum_up(row: people.Project, company: Company) -> dict[str, int]:
+def _sum_project(row: people.Project, company: Company) -> dict[str, int]:
     tracked = _sum_by_project(company, company.version)
     parts = [other.id for other in company.projects if other.parent_id == row.id]
     minutes, periods = tracked.get(row.id, (0, 0))
@@ -172,7 +172,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
     _declare(
         "/v2/projects/{id}/members",
         "project_members",
-        lambda row, _: {"person": refer_to(row.id)},
+        lambda row, _: {"person": render_reference(row.id)},
         rows=_find_members,
         default_limit=200,
         max_limit=200,

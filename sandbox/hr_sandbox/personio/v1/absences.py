@@ -23,15 +23,15 @@ from hr_sandbox.personio.v1.route import (
     check_order,
     format_midnight,
     format_timestamp,
-    ids_parameter,
     is_within,
+    make_ids_parameter,
+    make_paging_parameters,
+    make_window_parameters,
     page_by_number,
-    paging_parameters,
     parse_timestamp,
     render_short_employee,
-    succeed,
     translate_category,
-    window_parameters,
+    wrap_data,
 )
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 PATH = "/v1/company"
 FIRST_HALF, SECOND_HALF = "FIRST_HALF", "SECOND_HALF"
 ORIGINS = ("web", "mobile", "api", "slack", None)
-TYPES, PERIODS = ids_parameter("absence_types"), ids_parameter("absence_periods")
+TYPES, PERIODS = make_ids_parameter("absence_types"), make_ids_parameter("absence_periods")
 MILLISECONDS = 1000
 
 
@@ -118,19 +118,19 @@ def _list_time_offs(call: Call) -> Json:
         and is_within(row.updated_at.astimezone(BERLIN).date(), query["updated_from"], query["updated_to"])
     ]
     page, frame = page_by_number(rows, call, first_only=True)
-    return succeed([render_time_off(row, company) for row in page], **frame)
+    return wrap_data([render_time_off(row, company) for row in page], **frame)
 
 
 def _get_time_off(call: Call) -> Json:
     for row in find_absences_of_unit("DAILY", call.company):
         if str(row.id) == call.path["id"]:
-            return succeed(render_time_off(row, call.company))
+            return wrap_data(render_time_off(row, call.company))
     raise StatusError(404)
 
 
 def _list_time_off_types(call: Call) -> Json:
     limit, offset = call.query["limit"], call.query["offset"]
-    return succeed([render_time_off_type(row) for row in list(call.company.absence_types)[offset : offset + limit]])
+    return wrap_data([render_time_off_type(row) for row in list(call.company.absence_types)[offset : offset + limit]])
 
 
 # Absences in hours
@@ -212,19 +212,19 @@ def _list_absence_periods(call: Call) -> Json:
         and is_within(_add_milliseconds(row.updated_at, row, company), query["updated_from"], query["updated_to"])
     ]
     page, frame = page_by_number(rows, call)
-    return succeed([render_absence_period(row, company) for row in page], **frame)
+    return wrap_data([render_absence_period(row, company) for row in page], **frame)
 
 
 _UPDATED_DAYS = Parameter("updated_from", parse_day), Parameter("updated_to", parse_day)
 _UPDATED = Parameter("updated_from", parse_timestamp), Parameter("updated_to", parse_timestamp)
 
 ROUTES = (
-    Route(f"{PATH}/time-off-types", ABSENCES, _list_time_off_types, paging_parameters()),
+    Route(f"{PATH}/time-off-types", ABSENCES, _list_time_off_types, make_paging_parameters()),
     Route(
         f"{PATH}/time-offs",
         ABSENCES,
         _list_time_offs,
-        (*window_parameters(), *_UPDATED_DAYS, PEOPLE, *paging_parameters()),
+        (*make_window_parameters(), *_UPDATED_DAYS, PEOPLE, *make_paging_parameters()),
         modes=MODES,
     ),
     Route(f"{PATH}/time-offs/{{id}}", ABSENCES, _get_time_off),
@@ -232,7 +232,7 @@ ROUTES = (
         f"{PATH}/absence-periods",
         ABSENCES,
         _list_absence_periods,
-        (*window_parameters(), *_UPDATED, PEOPLE, TYPES, PERIODS, *paging_parameters()),
+        (*make_window_parameters(), *_UPDATED, PEOPLE, TYPES, PERIODS, *make_paging_parameters()),
         modes=MODES,
     ),
 )

@@ -41,21 +41,21 @@ class V1:
     @staticmethod
     def find_template(path: str) -> str | None:
         """Returns the declared path that a request's path matches, or None."""
-        found = ROUTES.find(path)
+        found = ROUTES.find_route(path)
         return found[0].path if found else None
 
     @staticmethod
-    def error(status: int, path: str) -> Response:
+    def make_error_response(status: int, path: str) -> Response:
         """Returns a failure of the service in the format of the path."""
-        found = ROUTES.find(path)
+        found = ROUTES.find_route(path)
         return found[0].fail(status, None, None) if found else make_error(status)
 
     def handle(self, request: Request) -> Response:
         """Handles a request."""
-        found = ROUTES.find(request.path)
+        found = ROUTES.find_route(request.path)
         fail = found[0].fail if found else make_error
         try:
-            if not self._buckets.take("all", self._limit or TOTAL_RATE)[0]:
+            if not self._buckets.take_tokens("all", self._limit or TOTAL_RATE)[0]:
                 raise StatusError(429)  # noqa: TRY301  handled below with the others
             if request.path == AUTH_PATH:
                 return self._authenticate(request)
@@ -68,7 +68,7 @@ class V1:
     def _authenticate(self, request: Request) -> Response:
         if request.method != "POST":
             raise StatusError(405)
-        if not self._limit and not self._token_limit.take():
+        if not self._limit and not self._token_limit.allow_request():
             raise StatusError(429)
         if request.query:  # credentials in a URL end up in logs
             raise StatusError(403)
@@ -81,21 +81,21 @@ class V1:
             raise StatusError(403, "Wrong credentials", 0)
         granted = " ".join(permission for permission in PERMISSIONS if permission not in self._access.denied)
         data = {"token": token, "expires_in": int(self._tokens.lifetime), "scope": granted}
-        if self._modes.find(AUTH_PATH) == NO_EXPIRY:
+        if self._modes.find_mode(AUTH_PATH) == NO_EXPIRY:
             del data["expires_in"]
         return make_json_response({"success": True, "data": data})
 
     def _dispatch(self, request: Request, route: Route, match: dict[str, str]) -> Response:
         if request.method != "GET":
             raise StatusError(405)
-        if route.rate and not self._limit and not self._buckets.take(route.path, route.rate)[0]:
+        if route.rate and not self._limit and not self._buckets.take_tokens(route.path, route.rate)[0]:
             raise StatusError(429)
-        if self._tokens.check(request) is None:
+        if self._tokens.authenticate(request) is None:
             raise StatusError(401)
-        if (denied := self._access.denied_status(route.path, route.permission, 403)) is not None:
+        if (denied := self._access.find_denied_status(route.path, route.permission, 403)) is not None:
             raise StatusError(denied)
-        query = route.parse(request.query)
-        mode = self._modes.find(route.path)
+        query = route.parse_query(request.query)
+        mode = self._modes.find_mode(route.path)
         body = route.handle(Call(self._company, request.root, match, query, mode))
         return body if isinstance(body, Response) else make_json_response(self._hide_attributes(route, body))
 
@@ -104,7 +104,7 @@ class V1:
         rows: Any = body["data"]
         if route.stream:
             for row in rows if isinstance(rows, list) else [rows]:
-                self._access.visible(route.stream, row["attributes"])
+                self._access.remove_hidden_attributes(route.stream, row["attributes"])
         return body
 
 

@@ -24,11 +24,11 @@ from hr_sandbox.personio.v1.route import (
     Parameter,
     Route,
     StatusError,
+    make_paging_parameters,
     page_from_record,
-    paging_parameters,
     parse_since,
-    succeed,
     translate_category,
+    wrap_data,
 )
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def describe_attributes(company: Company) -> list[Json]:
 
 def find_last_change(company: Company, row: Person) -> datetime:
     """Returns when a person or one of their employments was changed last."""
-    latest = max((other.updated_at for other in company.employments.of(row.id)), default=row.updated_at)
+    latest = max((other.updated_at for other in company.employments.owned_by(row.id)), default=row.updated_at)
     return max(row.updated_at, latest)
 
 
@@ -131,7 +131,7 @@ def _list_standard_values(row: Person, company: Company, root: str) -> Iterator[
 
 def _list_employment_values(row: Employment, company: Company) -> Iterator[tuple[str, Any]]:
     number = row.person_id
-    first = company.employments.of(number)[0]
+    first = company.employments.owned_by(number)[0]
     ended = row.termination
     yield "status", row.status.lower()
     yield "position", row.title
@@ -148,16 +148,18 @@ def _list_employment_values(row: Employment, company: Company) -> Iterator[tuple
     yield "supervisor", boss if row.supervisor_id else NOTHING[number % 3]
     yield (
         "subcompany",
-        _wrap("Subcompany", row.legal_entity_id, company.legal_entities[row.legal_entity_id].name),
+        _wrap_object("Subcompany", row.legal_entity_id, company.legal_entities[row.legal_entity_id].name),
     )
     office = company.offices[row.office_id]
-    yield "office", _wrap("Office", office.id, office.name)
-    yield "department", _wrap("Department", row.department_id, company.departments[row.department_id].name)
+    yield "office", _wrap_object("Office", office.id, office.name)
+    yield "department", _wrap_object("Department", row.department_id, company.departments[row.department_id].name)
     team = company.teams[row.team_id] if row.team_id else None
-    yield "team", _wrap("Team", team.id, team.name) if team else NOTHING[number % 3]
+    yield "team", _wrap_object("Team", team.id, team.name) if team else NOTHING[number % 3]
     centers = [(company.cost_centers[center], weight) for center, weight in row.cost_centers]
-    yield "cost_centers", [_wrap("CostCenter", center.id, center.name, percentage=w) for center, w in centers]
-    calendar = _wrap("HolidayCalendar", office.legal_entity_id, f"Feiertage {office.country}", country=office.country)
+    yield "cost_centers", [_wrap_object("CostCenter", center.id, center.name, percentage=w) for center, w in centers]
+    calendar = _wrap_object(
+        "HolidayCalendar", office.legal_entity_id, f"Feiertage {office.country}", country=office.country
+    )
     calendar["attributes"]["state"] = office.city if office.country == "DE" else None
     yield "holiday_calendar", calendar
     yield "work_schedule", _render_schedule(row)
@@ -167,7 +169,7 @@ def _render_integer(label: str, key: str, value: int | None) -> Json:
     return {"label": label, "value": value, "type": "integer", "universal_id": key}
 
 
-def _wrap(kind: str, number: int, name: str, **more: Any) -> Json:
+def _wrap_object(kind: str, number: int, name: str, **more: Any) -> Json:
     return {"type": kind, "attributes": {"id": number, "name": name, **more}}
 
 
@@ -176,13 +178,13 @@ def _render_schedule(row: Employment) -> Json:
     worked = f"{minutes // 60:02}:{minutes % 60:02}"
     hours = {day: worked if index < 5 else "00:00" for index, day in enumerate(DAYS)}  # noqa: PLR2004  five days
     number = int(row.weekly_working_hours * 10)
-    return _wrap("WorkSchedule", number, f"{row.weekly_working_hours:g} h (mon-fri)", valid_from=None, **hours)
+    return _wrap_object("WorkSchedule", number, f"{row.weekly_working_hours:g} h (mon-fri)", valid_from=None, **hours)
 
 
 def _list_pay(row: Person, company: Company) -> Iterator[tuple[str, Any]]:
     today = company.today
     kinds = {kind.id: kind.category for kind in company.compensation_types}
-    now = {kinds[pay.type_id]: pay for pay in company.compensations.of(row.id) if pay.in_effect(today, today)}
+    now = {kinds[pay.type_id]: pay for pay in company.compensations.owned_by(row.id) if pay.is_in_effect(today, today)}
     fixed, hourly = now.get("FIXED_SALARY"), now.get("HOURLY")
     yield "fix_salary", fixed.amount if fixed else 0
     yield "fix_salary_interval", (fixed.interval or "").lower() if fixed else None
@@ -219,7 +221,7 @@ def _format_attribute(kind: str, value: Any, number: int) -> Any:  # noqa: ANN40
 
 def _render_entitlement(company: Company) -> Json:
     vacation = next(iter(company.absence_types))
-    return _wrap(
+    return _wrap_object(
         "TimeOffType", vacation.id, vacation.name, category=translate_category(vacation), entitlement=ENTITLEMENT
     )
 
@@ -234,7 +236,7 @@ def compute_balances(row: Person, company: Company) -> list[Json]:
             continue
         days = [
             (absence.starts_at, _count_workdays(absence.starts_at, absence.ends_at or midnight + timedelta(1)))
-            for absence in company.absences.of(row.id)
+            for absence in company.absences.owned_by(row.id)
             if absence.type_id == kind.id and absence.starts_at.year == year and absence.approval != "REJECTED"
         ]
         entitled = ENTITLEMENT if kind.category == "PAID_VACATION" else 0
@@ -272,11 +274,11 @@ def _list_employees(call: Call) -> Json:
         rows = [row for row in rows if row.email == query["email"]]
     page, metadata = page_from_record(rows, call)
     data = [_select_attributes(render_employee(row, company, call.root), query[ATTRIBUTES]) for row in page]
-    return succeed(data, metadata=metadata, offset=query["offset"], limit=query["limit"])
+    return wrap_data(data, metadata=metadata, offset=query["offset"], limit=query["limit"])
 
 
 def _get_employee(call: Call) -> Json:
-    return succeed(render_employee(call.find_person(), call.company, call.root))
+    return wrap_data(render_employee(call.find_person(), call.company, call.root))
 
 
 def _get_picture(call: Call) -> Response:
@@ -286,19 +288,19 @@ def _get_picture(call: Call) -> Response:
 
 
 _PARAMETERS = (
-    *paging_parameters(50, 100),
+    *make_paging_parameters(50, 100),
     Parameter("email", parse_text),
     Parameter(ATTRIBUTES, parse_text),
     Parameter("updated_since", parse_since),
 )
 ROUTES = (
     Route(PATH, EMPLOYEES, _list_employees, _PARAMETERS, RATE, STREAM),
-    Route(f"{PATH}/attributes", EMPLOYEES, lambda call: succeed(describe_attributes(call.company))),
+    Route(f"{PATH}/attributes", EMPLOYEES, lambda call: wrap_data(describe_attributes(call.company))),
     Route(f"{PATH}/{{id}}", EMPLOYEES, _get_employee, rate=RATE, stream=STREAM),
     Route(
         f"{PATH}/{{id}}/absences/balance",
         ABSENCES,
-        lambda call: succeed(compute_balances(call.find_person(), call.company)),
+        lambda call: wrap_data(compute_balances(call.find_person(), call.company)),
     ),
     Route(f"{PATH}/{{id}}/profile-picture", EMPLOYEES, _get_picture),
     Route(f"{PATH}/{{id}}/profile-picture/{{width}}", EMPLOYEES, _get_picture),

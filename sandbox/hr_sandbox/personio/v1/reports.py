@@ -20,7 +20,7 @@ from hr_sandbox.personio.v1.route import (
     describe_page,
     make_report_error,
     parser_for_number,
-    succeed,
+    wrap_data,
 )
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def render_report(row: CustomReport) -> Json:
 def render_all_items(company: Company) -> Iterator[Json]:
     """Returns the rows of all reports, with the values that only their paths contain."""
     for found in company.custom_reports:
-        for row in RowRenderer(found, company).render():
+        for row in RowRenderer(found, company).render_rows():
             yield {"_report_id": found.uuid, "_row_number": row.id, **row.body}
 
 
@@ -83,13 +83,13 @@ def _parse_ids(text: str) -> frozenset[str]:
     return values
 
 
-def _succeed_at_once(data: list[Json] | Json, count: int) -> Json:
+def _wrap_complete_list(data: list[Json] | Json, count: int) -> Json:
     """Returns a complete list in the frame of a page."""
     limit = max(count, PER_PAGE)
-    return succeed(data, metadata=describe_page(count, 0, limit), offset=0, limit=limit)
+    return wrap_data(data, metadata=describe_page(count, 0, limit), offset=0, limit=limit)
 
 
-def _find(key: str, company: Company) -> CustomReport:
+def _find_report(key: str, company: Company) -> CustomReport:
     row = company.custom_reports.find(key)
     if row is None:
         raise StatusError(404, NOT_FOUND)
@@ -103,37 +103,39 @@ def _list_reports(call: Call) -> Json:
         for row in call.company.custom_reports
         if (wanted is None or row.uuid in wanted) and status in {None, row.status}
     ]
-    return _succeed_at_once(rows, len(rows))
+    return _wrap_complete_list(rows, len(rows))
 
 
 def _get_report(call: Call) -> Json:
     """Renders a report with the rows of some persons. All rows of a person are on one page."""
-    found = _find(call.path["id"], call.company)
+    found = _find_report(call.path["id"], call.company)
     page, limit, locale = (call.query[name] for name in ("page", "limit", "locale"))
-    rows = RowRenderer(found, call.company, locale).render()
+    rows = RowRenderer(found, call.company, locale).render_rows()
     people = [list(own) for _, own in groupby(rows, lambda row: row.person_id)]
     body = render_report(found)
     shown = people[(page - 1) * limit : page * limit]
     body["attributes"]["items"] = [row.body for own in shown for row in own]
-    return succeed([body], metadata=describe_page(len(people), page - 1, limit), offset=(page - 1) * limit, limit=limit)
+    return wrap_data(
+        [body], metadata=describe_page(len(people), page - 1, limit), offset=(page - 1) * limit, limit=limit
+    )
 
 
 def _list_columns(call: Call) -> Json:
     wanted, key = call.query["columns"], call.query["report_id"]
-    of_report = None if key is None else _find(key, call.company).columns
+    of_report = None if key is None else _find_report(key, call.company).columns
     rows = [
         row
         for row in describe_columns(call.company, call.query["locale"])
         if (wanted is None or row["attribute_id"] in wanted) and (of_report is None or row["attribute_id"] in of_report)
     ]
-    return _succeed_at_once({"type": "Column", "attributes": rows}, len(rows))
+    return _wrap_complete_list({"type": "Column", "attributes": rows}, len(rows))
 
 
 _LOCALE = Parameter("locale", parser_for_choice(*LOCALES), LOCALES[0])
 
 _declare_report = partial(Route, permission=REPORTS, fail=make_report_error)
 ROUTES = (
-    Route("/v1/company/document-categories", DOCUMENTS, lambda call: succeed(render_categories(call.company))),
+    Route("/v1/company/document-categories", DOCUMENTS, lambda call: wrap_data(render_categories(call.company))),
     _declare_report(
         f"{PATH}/reports",
         handle=_list_reports,

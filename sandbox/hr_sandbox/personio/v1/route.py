@@ -123,7 +123,7 @@ class Parameter:
     default: Any = None
     required: bool = False
 
-    def read(self, texts: list[str]) -> Any:  # noqa: ANN401  depends on the parser
+    def parse_values(self, texts: list[str]) -> Any:  # noqa: ANN401  depends on the parser
         """Parses the values."""
         many = self.name.endswith(REPEATABLE)
         if (self.required and not texts) or (len(texts) > 1 and not many):
@@ -159,12 +159,12 @@ class Route:
     fail: Callable[[int, str | None, int | None], Response] = make_error
     modes: tuple[str, ...] = ()
 
-    def parse(self, pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    def parse_query(self, pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
         """Parses the parameters of a query. Rejects unknown ones."""
         given: dict[str, list[str]] = {}
         for name, text in pairs:
             given.setdefault(name, []).append(text)
-        values = {row.name: row.read(given.pop(row.name, [])) for row in self.parameters}
+        values = {row.name: row.parse_values(given.pop(row.name, [])) for row in self.parameters}
         for name in given:
             raise make_invalid_parameter(name)
         return values
@@ -205,19 +205,19 @@ def parse_timestamp(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def paging_parameters(default: int = MAX_PAGE_SIZE, largest: int = MAX_PAGE_SIZE) -> tuple[Parameter, ...]:
+def make_paging_parameters(default: int = MAX_PAGE_SIZE, largest: int = MAX_PAGE_SIZE) -> tuple[Parameter, ...]:
     """Returns the parameters `limit` and `offset`."""
     return Parameter("limit", parser_for_number(1, largest), default), Parameter(
         "offset", parser_for_number(0, 10**9), 0
     )
 
 
-def window_parameters(*, required: bool = False) -> tuple[Parameter, ...]:
+def make_window_parameters(*, required: bool = False) -> tuple[Parameter, ...]:
     """Returns the parameters for the first and last day."""
     return Parameter("start_date", parse_day, required=required), Parameter("end_date", parse_day, required=required)
 
 
-def ids_parameter(name: str) -> Parameter:
+def make_ids_parameter(name: str) -> Parameter:
     """Returns a repeatable parameter for opaque ids."""
     return Parameter(f"{name}{REPEATABLE}", parse_text)
 
@@ -239,7 +239,7 @@ def is_within(timestamp: When, first: When | None, last: When | None) -> bool:
 # Pages
 
 
-def succeed(data: object, **frame: object) -> Json:
+def wrap_data(data: object, **frame: object) -> Json:
     """Returns a body with data, and the members beside them."""
     return {"success": True, **frame, "data": data}
 

@@ -19,13 +19,13 @@ from hr_sandbox.personio.v1.route import (
     format_timestamp,
     is_within,
     make_invalid_parameter,
+    make_paging_parameters,
+    make_window_parameters,
     page_from_record,
-    paging_parameters,
     parse_since,
     parse_until,
     repeat_paging,
-    succeed,
-    window_parameters,
+    wrap_data,
 )
 
 if TYPE_CHECKING:
@@ -139,20 +139,20 @@ def _list_attendances(call: Call) -> Json:
         raise StatusError(422)
     page, metadata = page_from_record(rows, call)
     data = [render_attendance(row, company) for row in page]
-    return succeed(data, metadata=metadata, **repeat_paging(call))
+    return wrap_data(data, metadata=metadata, **repeat_paging(call))
 
 
 _PARAMETERS = (
-    *window_parameters(required=True),
+    *make_window_parameters(required=True),
     Parameter("updated_from", parse_since),
     Parameter("updated_to", parse_until),
     Parameter("includePending", parse_boolean, default=False),
     PEOPLE,
-    *paging_parameters(),
+    *make_paging_parameters(),
 )
 ROUTES = (
     Route(PATH, ATTENDANCES, _list_attendances, _PARAMETERS, modes=(REFUSE_NIGHTS,)),
     Route(
-        f"{PATH}/projects", ATTENDANCES, lambda call: succeed([render_project(row) for row in call.company.projects])
+        f"{PATH}/projects", ATTENDANCES, lambda call: wrap_data([render_project(row) for row in call.company.projects])
     ),
 )
