@@ -113,7 +113,8 @@ class Host:
             self.most_at_once = max(self.most_at_once, self._under_way)
         try:
             answer = self.answer(asked)
-            time.sleep(answer.delay)
+            if answer.delay:
+                time.sleep(answer.delay)
             return answer
         finally:
             with self._lock:
@@ -125,6 +126,7 @@ class Host:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
+            wbufsize = -1  # buffered: a response is one write
 
             def setup(self) -> None:
                 host.connections += 1
@@ -146,16 +148,21 @@ class Host:
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(content) + (100 if answer.cut else 0)))
                 self.end_headers()
-                time.sleep(answer.stall)
+                if answer.stall:
+                    self.wfile.flush()
+                    time.sleep(answer.stall)
                 self._write(content, answer.drip)
                 self.close_connection = answer.cut
 
             def _write(self, content: bytes, drip: float) -> None:
-                size = 1 if drip else max(len(content), 1)
                 with suppress(ConnectionError):  # the client may have given up
-                    for start in range(0, len(content), size):
-                        self.wfile.write(content[start : start + size])
+                    for start in range(len(content) if drip else 0):
+                        self.wfile.write(content[start : start + 1])
+                        self.wfile.flush()
                         time.sleep(drip)
+                    if not drip:
+                        self.wfile.write(content)
+                        self.wfile.flush()
 
             do_GET = do_POST = _reply  # noqa: N815 - names that http.server requires
 

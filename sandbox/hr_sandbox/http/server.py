@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 BACKLOG = 512
 LOGGER = logging.getLogger("uvicorn.error")
 KEEP_ALIVE_SECONDS = 75  # seconds; longer than clients keep an idle connection
+TICK_SECONDS = 1  # between updates of the Date header
 SHUTDOWN_SECONDS = 1  # seconds that open requests get at shutdown
 
 
@@ -52,6 +53,7 @@ class Server(uvicorn.Server):
         host = f"[{options.host}]" if ":" in options.host else options.host
         self.url = f"http://{host}:{self._socket.getsockname()[1]}"
         self._on_ready = on_ready
+        self._loop: asyncio.AbstractEventLoop | None = None
         config = uvicorn.Config(
             app,
             http=_Protocol,
@@ -68,13 +70,35 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts to listen, then calls `on_ready`."""
+        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         await super().startup(sockets)
         self._on_ready(self.url)
+
+    async def main_loop(self) -> None:
+        """Waits until `stop` is called. The base class only looks ten times a second."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), TICK_SECONDS)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Closes idle connections. Only if there are others, waits for them as the base class does."""
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        await asyncio.sleep(0)
+        if self.server_state.connections or self.server_state.tasks:
+            await super().shutdown(sockets)
+        for opened in sockets or ():
+            opened.close()
 
     def stop(self) -> None:
         """Stops soon. May be called from any thread."""
         LOGGER.disabled = True  # requests that are cut off would be logged with tracebacks
         self.should_exit = True
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it has stopped already
+                self._loop.call_soon_threadsafe(self._stopping.set)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
