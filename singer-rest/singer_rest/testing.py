@@ -126,7 +126,6 @@ class Host:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
-            wbufsize = -1  # buffered: a response is one write
 
             def setup(self) -> None:
                 host.connections += 1
@@ -149,7 +148,6 @@ class Host:
                 self.send_header("Content-Length", str(len(content) + (100 if answer.cut else 0)))
                 self.end_headers()
                 if answer.stall:
-                    self.wfile.flush()
                     time.sleep(answer.stall)
                 self._write(content, answer.drip)
                 self.close_connection = answer.cut
@@ -158,11 +156,9 @@ class Host:
                 with suppress(ConnectionError):  # the client may have given up
                     for start in range(len(content) if drip else 0):
                         self.wfile.write(content[start : start + 1])
-                        self.wfile.flush()
                         time.sleep(drip)
                     if not drip:
                         self.wfile.write(content)
-                        self.wfile.flush()
 
             do_GET = do_POST = _reply  # noqa: N815 - names that http.server requires
 
