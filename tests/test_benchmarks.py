@@ -105,6 +105,7 @@ def test_a_changed_value_and_a_lost_row_are_found(tmp_path: Path) -> None:
     assert found["missing"] == ["is_holiday"]
 
 
+@pytest.mark.slow
 def test_usage_counts_all_processes_of_a_pipe(tmp_path: Path) -> None:
     writes = [sys.executable, "-c", "import sys; sys.stdout.write('x' * 1_000_000)"]
     reads = [sys.executable, "-c", "import sys; sys.exit(len(sys.stdin.read()) != 1_000_000)"]
@@ -114,6 +115,7 @@ def test_usage_counts_all_processes_of_a_pipe(tmp_path: Path) -> None:
     assert not measure([loops], tmp_path / "log", timeout=0.2).succeeded
 
 
+@pytest.mark.slow
 def test_a_limit_is_kept_and_counted(home: Path) -> None:
     assert home
     with runner.serving(Case("attendances", ROWS, limit=2)) as url:

@@ -141,6 +141,7 @@ def streams(request: pytest.FixtureRequest) -> list[RestStream]:
     return [stream for stream in tap.streams.values() if isinstance(stream, RestStream)]
 
 
+@pytest.mark.slow
 def test_pages_are_written_as_their_records_are(streams: list[RestStream]) -> None:
     rng = random.Random(1)
     at_once = pages = 0
@@ -187,6 +188,7 @@ def fitting_page(stream: RestStream, rng: random.Random) -> list[Record]:
     return records
 
 
+@pytest.mark.slow
 def test_pages_read_at_once_hold_the_same_records(streams: list[RestStream], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page_reader, "MAX_MISFITS", 10**9)
     rng, request = random.Random(2), Request("/", (), "/", total_known=True)

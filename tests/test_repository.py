@@ -50,6 +50,7 @@ def oldest_python(folder: str) -> str:
     return str(project["requires-python"]).removeprefix(">=")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schema", SCHEMAS)
 def test_github_files_match_their_schemas(schema: str) -> None:
     files = sorted(ROOT.glob(SCHEMAS[schema]))

@@ -11,6 +11,7 @@ import pytest
 RARELY_NEEDED = {"difflib", "filelock", "http.server", "tomlkit", "webbrowser"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["tap_personio", "tap_factorial", "tap_cornerstone"])
 def test_discovery_imports_nothing_that_only_other_runs_need(module: str) -> None:
     command = [sys.executable, "-X", "importtime", "-m", module, "--discover"]

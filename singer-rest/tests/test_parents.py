@@ -315,7 +315,7 @@ def test_forbidden_first_batches_do_not_stop_later_batches(
 
 
 @pytest.mark.parametrize("workers", [1, 8])
-@pytest.mark.parametrize(("parents", "size"), [(1000, 50), (60, 50), (1000, 7)])
+@pytest.mark.parametrize(("parents", "size"), [(400, 50), (60, 50), (400, 7)])
 def test_stream_is_skipped_if_only_batches_were_requested_and_forbidden(
     run: Callable[..., Output],
     shop: Any,

@@ -396,6 +396,7 @@ time.sleep(60)
 """
 
 
+@pytest.mark.slow
 def test_run_stopped_during_an_exchange_keeps_the_tokens(path: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", STOPPED, str(path)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None

@@ -352,7 +352,7 @@ def test_endlessly_slow_headers_time_out(head: bytes) -> None:
     answer = Answer(raw=head + b"X-Long: " + b"x" * 60_000, drip=0.02)
 
     def ask() -> None:
-        with time_budget(0.6):
+        with time_budget(0.3):
             transport(vendor.url, timeout=30).send(REQUEST, None)
 
     with host(lambda asked: answer) as vendor, pytest.raises(RetryableError, match="no answer in time") as raised:

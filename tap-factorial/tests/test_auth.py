@@ -310,6 +310,7 @@ for day in range(3):  # each finds the token of the run before ended, by its own
 """
 
 
+@pytest.mark.slow
 def test_concurrent_processes_do_not_break_the_token_chain(sandbox: Sandbox, config: dict[str, Any]) -> None:
     config = pasted(sandbox, config)
     command = [sys.executable, "-c", PROCESS, f"{sandbox.url}/factorial", json.dumps(config)]

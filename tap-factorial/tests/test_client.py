@@ -946,6 +946,7 @@ OLD_SHIFT = {"id": "2019", "date": "2019-02-01", "updated_at": "2026-03-12T10:00
 """A shift before the default start, of which every run but the first can be sent a change."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("refused", [Answer({}, 500), page({**OLD_SHIFT, "updated_at": "2019-02-02T00:00:00Z"})])
 def test_a_full_read_in_place_of_changes_deletes_no_shift_outside_of_its_dates(
     run: Callable[..., Any],

@@ -380,6 +380,7 @@ def test_idle_browser_connection_does_not_block_the_login() -> None:
         assert wait(5)["code"] == "a"
 
 
+@pytest.mark.slow
 def test_login_times_out_if_nobody_agrees(login: Login) -> None:
     login.browser = lambda url: None
     assert login("--timeout", "1") == 1
