@@ -1,4 +1,4 @@
-"""Refuses invalid declarations when the class of a stream or a tap, or the tap itself, is created.
+"""Checks the declarations of streams and taps when their classes, or the tap itself, are created.
 
 Each message names the stream or tap and the attribute to set.
 """
@@ -69,7 +69,7 @@ def check_tap(tap: type[Any], base: type[Any]) -> None:
 
 
 def check_parents(stream_types: Iterable[type[Any]]) -> None:
-    """Checks the streams of a tap, apart from those whose slices are a property.
+    """Checks the parents of a tap's streams, except for streams whose slices are a property.
 
     Raises:
         TypeError: If a stream's parent is no stream of the tap.
@@ -81,7 +81,7 @@ def check_parents(stream_types: Iterable[type[Any]]) -> None:
 
 
 def unknown_parent(stream: str, parent: str | None, names: Collection[str]) -> str | None:
-    """Returns what is wrong if a stream's parent is no stream of the tap."""
+    """Returns an error message if a stream's parent is no stream of the tap."""
     if parent is None or parent in names:
         return None
     return f"{stream}: `slices` name the parent {parent}, which is none of the tap's `stream_types`."

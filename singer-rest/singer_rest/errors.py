@@ -16,11 +16,11 @@ class TapError(Exception):
 
 
 class UnansweredError(TapError):
-    """A request got no usable answer, even after retries."""
+    """A request got no usable response, even after retries."""
 
 
 class TimedOutError(UnansweredError):
-    """A request got no answer in time, even after retries."""
+    """A request got no response in time, even after retries."""
 
 
 class RateLimitError(TapError):
@@ -40,7 +40,7 @@ class AccessDeniedError(TapError):
 
     Args:
         message: The message.
-        status: The HTTP status that says so. None: there is no single one.
+        status: The HTTP status that means this. None: there is no single one.
         not_licensed: Whether the company has not licensed the endpoint, or the vendor has switched it off.
     """
 
@@ -57,8 +57,8 @@ class RetryableError(Exception):
         reason: What happened, in a few words without any value.
         after: Seconds that the vendor asked to wait, if it did.
         throttled: Whether the vendor said that requests come too fast.
-        slow: Whether the answer took too long, so that a smaller request may succeed.
-        broken: Whether the answer was unusable.
+        slow: Whether the response took too long, so that a smaller request may succeed.
+        broken: Whether the response was unusable.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class RetryableError(Exception):
 
 
 def describe_error(error: BaseException) -> str:
-    """Describes an error in a sentence. For unexpected ones only type and location: their text may hold a record."""
+    """Describes an error in a sentence. Unexpected ones give only type and location: their text may hold data."""
     if isinstance(error, TapError):
         return str(error)
     if isinstance(error, MappingError):

@@ -118,26 +118,26 @@ class FetchingStream(SdkStream):
         """
         began = time.monotonic()
         try:
-            return self._fetched(request, part)
+            return self._fetch_page(request, part)
         except RetryableError as retry:
             retry.took = time.monotonic() - began
             smaller = self.split_request(request, retry)
             if not smaller:
                 raise
-            return self._placeholder(smaller, request, part, datetime.now(timezone.utc))
+            return self._make_placeholder(smaller, request, part, datetime.now(timezone.utc))
         except TapError as error:
             if type(error) is TapError and self.slices.parent is not None:
                 raise UnansweredError(str(error)) from None
             raise
 
-    def _fetched(self, request: Request, part: Slice) -> Page:
+    def _fetch_page(self, request: Request, part: Slice) -> Page:
         try:
             reply = self.transport.send(request, self.authenticator)
         except AccessDeniedError as error:
             raise AccessDeniedError(f"{self.name}: {error}") from None
         meaning = self.classify(reply, request)
         if isinstance(meaning, Request):
-            return self._placeholder([meaning], request, part, reply.received)
+            return self._make_placeholder([meaning], request, part, reply.received)
         if meaning is Meaning.RECORDS:
             return self._page_of_records(reply, request, part)
         if meaning is Meaning.PARENT_REFUSED and self.verify_filter and self._is_filtered_first_request(request):
@@ -159,7 +159,7 @@ class FetchingStream(SdkStream):
             )
         if meaning is Meaning.RETRY:
             raise RetryableError(f"status {reply.status}")
-        raise self._refusal(meaning, reply.status, request)
+        raise self._rejection_error(meaning, reply.status, request)
 
     def _page_of_records(self, reply: Reply, request: Request, part: Slice) -> Page:
         try:
@@ -186,7 +186,7 @@ class FetchingStream(SdkStream):
             note=parsed.note,
         )
 
-    def _refusal(self, meaning: Meaning, status: int, request: Request) -> TapError:
+    def _rejection_error(self, meaning: Meaning, status: int, request: Request) -> TapError:
         is_of_parent = meaning in OF_PARENT - {Meaning.PARENT_REFUSED} and request.is_first
         if meaning in NO_ACCESS or is_of_parent:
             reason = no_access_reason(meaning, self.permission, status, request.endpoint)
@@ -202,7 +202,7 @@ class FetchingStream(SdkStream):
         param = self.changed_since.param if self.changed_since else None
         return request.is_first and param in dict(request.params)
 
-    def _placeholder(self, others: Sequence[Request], request: Request, part: Slice, received: datetime) -> Page:
+    def _make_placeholder(self, others: Sequence[Request], request: Request, part: Slice, received: datetime) -> Page:
         following = chain_requests([*others, *request.remaining])
         if (
             len(others) == 1 and others[0].restart_count == request.restart_count
@@ -218,7 +218,7 @@ class FetchingStream(SdkStream):
         if len(parents) > 1:
             # It may apply to only one of them, so the children of the others are requested without it.
             halves = halve_parents(request, param) if request.is_first and named else []
-            return self._placeholder(halves, request, part, reply.received) if halves else None
+            return self._make_placeholder(halves, request, part, reply.received) if halves else None
         return Page(
             [],
             self._window_splitter.next_requests(request, ()),
@@ -228,5 +228,5 @@ class FetchingStream(SdkStream):
             meaning,
             parent=parents[0] if param else None,
             is_first=request.is_first,
-            why=str(self._refusal(meaning, reply.status, request)) if meaning is Meaning.PARENT_REFUSED else "",
+            why=str(self._rejection_error(meaning, reply.status, request)) if meaning is Meaning.PARENT_REFUSED else "",
         )

@@ -10,7 +10,7 @@ from typing_extensions import override
 from singer_rest.errors import RunError
 from singer_rest.fetch.meanings import Meaning
 from singer_rest.http.paginators import SinglePage
-from singer_rest.settings import requested_ids
+from singer_rest.settings import parse_requested_ids
 from singer_rest.slices.ids import RecordIds, RecordPath
 from singer_rest.stream import RestStream
 
@@ -23,7 +23,7 @@ NOT_FOUND = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 
 
 class SingleRecordStream(RestStream):
-    """A stream whose records are requested one by one, each the body of a response or a member of it."""
+    """A stream whose records are requested one by one, each as the response body or the object at `records_path`."""
 
     @override
     def find_items(self, body: Any) -> Any:
@@ -46,20 +46,20 @@ class RequestedRecords:
     """The records to read again.
 
     Args:
-        text: The setting `only`. None: none.
+        text: The setting `only`. None: everything is read.
         tap: Name of the tap.
     """
 
     def __init__(self, text: str | None, tap: str) -> None:
-        self._ids: Mapping[str, Sequence[str]] = requested_ids(text) if text else {}
+        self._ids: Mapping[str, Sequence[str]] = parse_requested_ids(text) if text else {}
         self._tap = tap
 
     def __bool__(self) -> bool:
-        """Whether only these are read."""
+        """Whether only given records are read."""
         return bool(self._ids)
 
     def select_class(self, stream_type: type[RestStream]) -> type[RestStream]:
-        """Returns the class that reads a stream: one for the given ids if there are some and it can be read by id.
+        """Returns the class that reads a stream: a subclass for the given ids if the stream can be read by id.
 
         Raises:
             RunError: If an id cannot be one of the stream.
@@ -78,7 +78,7 @@ class RequestedRecords:
         return type(stream_type.__name__, bases, {"__doc__": stream_type.__doc__, **attributes})
 
     def mark_streams(self, streams: Sequence[RestStream]) -> None:
-        """Marks the streams that are read: the named ones, and those that iterate over their records."""
+        """Marks the streams that are read: the named streams, and the streams that iterate over their records."""
         parents = {stream.name: stream.slices.parent for stream in streams} if self._ids else {}
         for stream in streams:
             name: str | None = stream.name
@@ -93,11 +93,11 @@ class RequestedRecords:
 
         Args:
             streams: The available streams.
-            selected: The names of the selected ones.
+            selected: The names of the selected streams.
             may_have: Whether the tap can have a stream of a name.
 
         Raises:
-            RunError: If one cannot.
+            RunError: If a named stream cannot be read by id, is not available, or is not selected.
         """
         for name in self._ids:
             if name not in streams:
@@ -113,7 +113,7 @@ class RequestedRecords:
 
 
 def _suggest_parent_ids(streams: Mapping[str, RestStream], name: str) -> str:
-    """Says which ids read a stream's records, if those of a parent do."""
+    """Returns a sentence that suggests to give the ids of a parent, or to read without `only`."""
     parent = streams[name].slices.parent
     while parent and parent in streams:
         if streams[parent].by_id:

@@ -83,8 +83,8 @@ class ReplicatedStream(DiagnosableStream):
     @property
     def since(self) -> datetime | None:
         """The lower bound of the incremental filter. None for a full read."""
-        asks = self.changed_since and self._is_incremental and self._uses_filter and not self.rereads
-        return self.replication.since if asks else None
+        uses_filter = self.changed_since and self._is_incremental and self._uses_filter and not self.rereads
+        return self.replication.since if uses_filter else None
 
     def window(self, since: datetime | None) -> Window:
         """Returns the time window to read, for the slices."""
@@ -99,8 +99,8 @@ class ReplicatedStream(DiagnosableStream):
     def slices_start(self) -> datetime | None:
         """The earliest timestamp that the slices must reach back to. None for their default."""
         # A record that changed lately may be dated long ago, so the incremental filter does not narrow the slices.
-        asks_for_changes = self.since and not self.replication.whole
-        return self.replication.start_date if asks_for_changes else self.replication.since
+        has_filter = self.since and not self.replication.whole
+        return self.replication.start_date if has_filter else self.replication.since
 
     @property
     def covered_interval(self) -> tuple[datetime | None, datetime | None]:
@@ -146,11 +146,11 @@ class ReplicatedStream(DiagnosableStream):
         return self.verify_filter and is_narrowed and not self.slices.changed
 
     def filter_honoured(self, page: Page) -> bool:
-        """Whether a page contains nothing older than the incremental filter asks for."""
+        """Whether a page contains no record older than the lower bound of the incremental filter."""
         if self.changed_since is None or self.since is None:
             return True
-        asked = self.changed_since.earliest_timestamp(self.since)
-        return not any(is_before(self.changed_at(record), asked) for record in page.records)
+        lower_bound = self.changed_since.earliest_timestamp(self.since)
+        return not any(is_before(self.changed_at(record), lower_bound) for record in page.records)
 
     def fall_back_to_full(self, outcome: str) -> None:
         """Falls back to a full read in this run. The next run uses the incremental filter again.
@@ -168,7 +168,7 @@ class ReplicatedStream(DiagnosableStream):
         self.reset_read()
 
     def recovers_by_full_read(self, error: TapError, *, is_first: bool) -> bool:  # noqa: ARG002
-        """Whether an error is answered with a full read instead of a failure.
+        """Whether an error leads to a full read instead of a failure.
 
         For streams that continue where an earlier run stopped. Called by the main thread after the read has ended.
 

@@ -121,7 +121,7 @@ def common_settings(api_url: str | None, request_timeout: int = 60) -> list[th.P
     ]
 
 
-def sentence(error: ValidationError, name: str) -> str:
+def describe_invalid_setting(error: ValidationError, name: str) -> str:
     """Describes an invalid setting without showing its value.
 
     Args:
@@ -147,7 +147,7 @@ def describe_missing_setting(settings: Iterable[str], name: str) -> str:
     """Says which settings are missing and where to set them."""
     return " ".join(
         f"Set `{setting}`: {variable} is set in the environment, but is read only with --config=ENV."
-        if os.environ.get(variable := _variable(name, setting))
+        if os.environ.get(variable := _variable_name(name, setting))
         else f"Set `{setting}` (in the config, or as {variable} in the environment)."
         for setting in settings
     )
@@ -158,16 +158,16 @@ def wrong_variables(properties: Mapping[str, Any], name: str, environment: Mappi
     return [
         f"Set `{setting}` ({variable} in the environment) to a value of type {kind}."
         for setting, definition in properties.items()
-        if (variable := _variable(name, setting)) in environment
+        if (variable := _variable_name(name, setting)) in environment
         for kind, reads in (("integer", int), ("object", json.loads))
-        if kind in definition.get("type", ()) and not _can(reads, environment[variable])
+        if kind in definition.get("type", ()) and not _can_parse(reads, environment[variable])
     ]
 
 
 def unknown_settings(
     config: Mapping[str, Any], known: Iterable[str], name: str, environment: Mapping[str, str]
 ) -> list[str]:
-    """Returns a sentence for each unknown setting, such as a misspelt one.
+    """Returns a sentence for each unknown setting, which may be misspelt.
 
     Args:
         config: The given settings.
@@ -176,8 +176,8 @@ def unknown_settings(
         environment: The variables that settings are read from. Empty: settings are not read from the environment.
     """
     names = sorted(known)
-    by_variable = {_variable(name, setting): setting for setting in names}
-    prefix = _variable(name, "")
+    by_variable = {_variable_name(name, setting): setting for setting in names}
+    prefix = _variable_name(name, "")
     # Names that start with an underscore are Meltano's own.
     unknowns = [setting for setting in config if setting not in names and not setting.startswith("_")]
     unknowns += [
@@ -195,12 +195,12 @@ def unknown_settings(
     return sentences
 
 
-def _variable(name: str, setting: str) -> str:
-    """The environment variable of a plugin's setting."""
+def _variable_name(name: str, setting: str) -> str:
+    """Returns the environment variable of a plugin's setting."""
     return f"{name}_{setting}".upper().replace("-", "_")
 
 
-def _can(read: Callable[[str], Any], text: str) -> bool:
+def _can_parse(read: Callable[[str], Any], text: str) -> bool:
     try:
         read(text)
     except ValueError:
@@ -217,11 +217,11 @@ def check_addresses(config: Mapping[str, Any], *names: str) -> list[str]:
     ]
 
 
-def requested_ids(text: str) -> dict[str, list[str]]:
-    """Parses the setting `only`: streams and ids, such as ``persons=1,2 absence_periods=3``.
+def parse_requested_ids(text: str) -> dict[str, list[str]]:
+    """Parses the setting `only`, which holds streams and ids: ``persons=1,2 absence_periods=3``.
 
     Raises:
-        RunError: If it is no such text.
+        RunError: If the text has another form.
     """
     found: dict[str, dict[str, None]] = {}
     for part in filter(None, re.split(r"[\s;]+", text)):

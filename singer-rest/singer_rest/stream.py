@@ -70,7 +70,7 @@ class RestStream(ReplicatedStream):
     method: ClassVar[str] = "GET"
     """The HTTP method. Failed requests are retried, so use POST only for searches."""
     body: ClassVar[Mapping[str, Any]] = {}
-    """The JSON body. `pagination` may add members to it; slices and `changed_since` add to the query."""
+    """The JSON body. `pagination` may add properties to it; slices and `changed_since` add to the query."""
     records_path: ClassVar[str] = "data"
     """Where the list of records is in the body, such as ``result.items``. Empty if the body itself is the list."""
     row_shape: ClassVar[RowShape] = RowShape()
@@ -92,14 +92,14 @@ class RestStream(ReplicatedStream):
     in_connection_test: ClassVar[bool] = True
     """Whether the connection test reads the stream. False if even one request is expensive."""
     by_id: ClassVar[ById | None] = None
-    """How single records are requested, for `--only`. None: they cannot be."""
+    """How single records are requested, for `--only`. None: they cannot be requested."""
     optional: ClassVar[bool] = False
     """Whether the stream is in the catalog only if `optional_streams` names it."""
     setting: ClassVar[str | None] = None
     """The setting that the stream needs to be in the catalog."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Refuses a declaration that cannot work.
+        """Checks the stream's declaration.
 
         Raises:
             TypeError: If an attribute is missing, or no slice fills a placeholder of the path.
@@ -178,7 +178,7 @@ class RestStream(ReplicatedStream):
         """
         items = self.find_items(body)
         if not isinstance(items, list):
-            raise TapError(f"{self.name}: the answer of {self.path} holds no list of records. Check `api_url`.")
+            raise TapError(f"{self.name}: the response of {self.path} contains no list of records. Check `api_url`.")
         if self.pagination.is_repeated(request, items):
             return ParsedBody([])
         records = items.records if isinstance(items, StructRows) else self._records_in(items)
@@ -265,7 +265,7 @@ class RestStream(ReplicatedStream):
         return chain_requests(self._window_splitter.split_known(self.page_request(part, since)))
 
     def parent_id(self, record: Record) -> str | None:
-        """Returns the id of a record as the parent of others. None if it has none, and so no children."""
+        """Returns the id by which a record is the parent of others. None if it has no id, and so no children."""
         parent_id = record.get(type(self).primary_keys[0])  # not the keys that a catalog may override
         is_id = isinstance(parent_id, (str, int)) and not isinstance(parent_id, bool)
         return (str(parent_id) or None) if is_id else None
@@ -275,13 +275,13 @@ class RestStream(ReplicatedStream):
         return record.get(self.replication_key or "")
 
     def position_after(self, page: Page) -> str | None:  # noqa: ARG002
-        """Returns where a later run may continue a list without slices after a page. None if it may not."""
+        """Returns where a later run may continue a list without slices after a page, or None if it may not."""
         return None
 
     def prepared_records(self, page: Page) -> list[Record]:
         """Returns the page's records as they are emitted: with the slice's columns, fitted to the schema.
 
-        Pages of other slices may come in between. What has to be known of the slice's earlier ones is in `page.memory`.
+        Pages of other slices may come in between. `page.memory` keeps what matters of the slice's earlier pages.
         """
         self.conformer.start_page(page.memory)
         if page.slice.columns:
@@ -293,7 +293,7 @@ class RestStream(ReplicatedStream):
         return records
 
     def process_records(self, records: list[Record]) -> list[Record]:
-        """Returns a page's records, changed or left out as the stream needs it: by default by `post_process`."""
+        """Changes or leaves out records of a page. By default `post_process` is applied to each record."""
         if type(self).post_process is Stream.post_process:
             return records
         processed = (self.post_process(record) for record in records)

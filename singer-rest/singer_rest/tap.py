@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from singer_rest.aliases import Record
     from singer_rest.http.auth import Authenticator
     from singer_rest.http.transport import Observer
-    from singer_rest.record.names import Vocabulary
+    from singer_rest.record.names import KnownNames
     from singer_rest.singer.sync import SyncedStream
     from singer_rest.state.account import Account
 
@@ -122,21 +122,21 @@ class RestTap(SdkTap):
         """What is called with each response, for each HTTP client of the tap. None: responses are not recorded."""
         if self.recorder is None:
             return None
-        self.recorder.describe(self._read_vocabulary, self.api_url)
+        self.recorder.set_vendor(self._read_known_names, self.api_url)
         return self.recorder.record
 
     @property
     def shipped_streams(self) -> Sequence[type[RestStream]]:
-        """The streams whose names and paths are the vendor's rather than a company's."""
+        """The streams whose names and paths are the same for all companies."""
         return self.stream_types
 
-    def _read_vocabulary(self) -> Vocabulary:
-        from singer_rest.record.names import vocabulary  # noqa: PLC0415 - few runs need it
+    def _read_known_names(self) -> KnownNames:
+        from singer_rest.record.names import read_known_names  # noqa: PLC0415 - few runs need it
 
-        return vocabulary(type(self).__module__.partition(".")[0], self.shipped_streams, self.envelope_names)
+        return read_known_names(type(self).__module__.partition(".")[0], self.shipped_streams, self.envelope_names)
 
     def discover_streams(self) -> Sequence[RestStream]:
-        """The available streams: all but those that a setting has to enable."""
+        """Returns the available streams: all except the streams that a setting has to enable."""
         stream_types = self.stream_types
         check_parents(stream_types)
         streams = [self.only.select_class(offered)(self) for offered in stream_types if self._is_offered(offered)]
@@ -149,10 +149,10 @@ class RestTap(SdkTap):
         return RequestedRecords(self.config.get("only"), self.name)
 
     def selected_streams(self) -> list[Any]:
-        """The streams that a run reads.
+        """Returns the streams that a run reads.
 
         Raises:
-            RunError: If there are none, or one cannot be read by the given ids.
+            RunError: If no stream is selected, or one cannot be read by the given ids.
         """
         selected = super().selected_streams()
         if not self.only:

@@ -87,11 +87,11 @@ class Host:
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def queries(self, path: str) -> list[dict[str, str]]:
-        """The queries of the requests for a path, in order."""
+        """Returns the queries of the requests for a path, in order."""
         return [asked.query for asked in self.asked if asked.path == path]
 
     def paths(self) -> dict[str, int]:
-        """The number of requests by path."""
+        """Returns the number of requests by path."""
         counts: defaultdict[str, int] = defaultdict(int)
         for asked in self.asked:
             counts[asked.path] += 1
@@ -196,7 +196,7 @@ class Output:
         self.messages: list[dict[str, Any]] = [json.loads(line) for line in raw.splitlines()]
 
     def of(self, kind: str, stream: str | None = None) -> list[dict[str, Any]]:
-        """The messages of a type, of one stream or of all."""
+        """Returns the messages of a type, of one stream or of all."""
         return list(self._of[kind, stream])
 
     @cached_property
@@ -209,18 +209,18 @@ class Output:
         return found
 
     def records(self, stream: str) -> list[dict[str, Any]]:
-        """A stream's records, in order."""
+        """Returns a stream's records, in order."""
         return [message["record"] for message in self.of("RECORD", stream)]
 
     def ids(self) -> dict[str, list[str]]:
-        """The records' ids by stream, in order."""
+        """Returns the records' ids by stream, in order."""
         found: defaultdict[str, list[str]] = defaultdict(list)
         for message in self.of("RECORD"):
             found[message["stream"]].append(message["record"]["id"])
         return dict(found)
 
     def counts(self) -> dict[str, int]:
-        """Number of records by stream."""
+        """Returns the number of records by stream."""
         return dict(Counter(message["stream"] for message in self.of("RECORD")))
 
     @property
@@ -355,7 +355,7 @@ TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
 
 
 def differs(row: Mapping[str, Any], record: Mapping[str, Any]) -> set[str]:
-    """Names of the fields that differ from the vendor's row.
+    """Returns the names of the fields that differ from the vendor's row.
 
     Args:
         row: The vendor's row, with the record's field names.
@@ -366,7 +366,7 @@ def differs(row: Mapping[str, Any], record: Mapping[str, Any]) -> set[str]:
 
 
 def meaning(value: Any) -> Any:  # noqa: ANN401
-    """What a value means, whatever its form: numbers, booleans and timestamps as text."""
+    """Returns what a value means, whatever its form: numbers, booleans and timestamps as text."""
     if isinstance(value, dict):
         return {name: meaning(inner) for name, inner in value.items()}
     if isinstance(value, list):

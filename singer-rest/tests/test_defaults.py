@@ -131,7 +131,7 @@ def test_response_body_can_be_the_list_itself(stream: Callable[..., Plants]) -> 
 
 @pytest.mark.parametrize("body", [None, [], "text", {}, {"data": None}, {"data": {"id": "1"}}])
 def test_body_without_a_list_of_records_raises_an_error(stream: Callable[..., Plants], body: object) -> None:
-    with pytest.raises(TapError, match="plants: the answer of /plants holds no list of records"):
+    with pytest.raises(TapError, match="plants: the response of /plants contains no list of records"):
         stream().parse(body, Request("/plants", (), "/plants"))
 
 

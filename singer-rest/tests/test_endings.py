@@ -135,7 +135,7 @@ def test_run_continues_with_fewer_threads(
 
 def test_silently_ended_workers_are_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("singer_rest.fetch.scheduler.CHECK_SECONDS", 0.01)
-    monkeypatch.setattr(Scheduler, "_work", lambda self: None)
+    monkeypatch.setattr(Scheduler, "_run_tasks", lambda self: None)
     scheduler = Scheduler(2, RateLimiter({}))
     reading = StreamFetch(
         "kinds", iter((Slice(),)), lambda _: Request("/kinds", (), "/kinds"), failing(TapError("x")), "/kinds"

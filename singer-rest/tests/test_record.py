@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from singer_rest.record import recorder as recording
 from singer_rest.record.__main__ import main
 from singer_rest.record.leaks import Raw, find_leak
-from singer_rest.record.names import is_vendors, vocabulary
+from singer_rest.record.names import is_likely_vendor_field, read_known_names
 from singer_rest.record.pseudonyms import Pseudonyms
 from singer_rest.record.shapes import Shapes
 from singer_rest.testing import Answer
@@ -39,7 +39,7 @@ class Pets:
 
 
 def shapes(api_url: str = "https://api.pets.example") -> Shapes:
-    return Shapes(Pseudonyms(b"key"), vocabulary("none", [Pets]), api_url)
+    return Shapes(Pseudonyms(b"key"), read_known_names("none", [Pets]), api_url)
 
 
 @pytest.mark.parametrize(
@@ -63,15 +63,15 @@ def shapes(api_url: str = "https://api.pets.example") -> Shapes:
 )
 def test_a_pseudonym_has_the_format_of_its_original(original: str, pattern: str) -> None:
     pseudonyms = Pseudonyms(b"key")
-    found = pseudonyms.text(original)
+    found = pseudonyms.replace_text(original)
     assert re.fullmatch(pattern, found), found
-    assert pseudonyms.text(original) == found
+    assert pseudonyms.replace_text(original) == found
     if original != "0001-01-01":
         assert found != original
 
 
 def test_another_key_gives_other_pseudonyms() -> None:
-    assert Pseudonyms(b"one").text("Mieze Müller") != Pseudonyms(b"two").text("Mieze Müller")
+    assert Pseudonyms(b"one").replace_text("Mieze Müller") != Pseudonyms(b"two").replace_text("Mieze Müller")
 
 
 def test_all_texts_of_a_recording_have_pseudonyms_of_their_own() -> None:
@@ -79,25 +79,25 @@ def test_all_texts_of_a_recording_have_pseudonyms_of_their_own() -> None:
     originals = [
         f"{letter}{other}" for letter in "abcdefghij" for other in "abcdefghij"
     ]  # more than there are of two letters
-    assert len({pseudonyms.text(original) for original in originals}) == len(originals)
+    assert len({pseudonyms.replace_text(original) for original in originals}) == len(originals)
 
 
 def test_dates_keep_their_distance() -> None:
     pseudonyms = Pseudonyms(b"key")
-    first, second = (pseudonyms.text(day) for day in ("2024-02-28", "2024-03-01"))
+    first, second = (pseudonyms.replace_text(day) for day in ("2024-02-28", "2024-03-01"))
     assert (date.fromisoformat(second) - date.fromisoformat(first)).days == 2
 
 
 def test_a_number_avoids_those_of_the_response() -> None:
     pseudonyms = Pseudonyms(b"key")
     pseudonyms.taken = {str(number) for number in range(1000, 9990)}
-    assert pseudonyms.number("5000") not in pseudonyms.taken
+    assert pseudonyms.replace_number("5000") not in pseudonyms.taken
 
 
 def test_references_links_and_cursors_still_join() -> None:
     made = shapes()
-    path = made.path("/owners/9604/pets", "/owners/{owner_id}/pets")
-    body = made.json(
+    path = made.replace_path("/owners/9604/pets", "/owners/{owner_id}/pets")
+    body = made.replace_json(
         {
             "data": [{"id": "9604", "name": "Ada", "updated_at": "2024-05-06"}],
             "next": "https://api.pets.example/owners?cursor=c%2Fabc&limit=2",
@@ -107,12 +107,12 @@ def test_references_links_and_cursors_still_join() -> None:
     identifier, cursor = body["data"][0]["id"], body["meta"]["end_cursor"]
     assert path == f"/owners/{identifier}/pets"
     assert body["next"] == f"https://recorded.invalid/owners?cursor={cursor}&limit=2"
-    assert made.params([("cursor", "c/abc"), ("limit", "2")]) == [["cursor", cursor], ["limit", "2"]]
+    assert made.replace_params([("cursor", "c/abc"), ("limit", "2")]) == [["cursor", cursor], ["limit", "2"]]
     assert body["meta"] == {"end_cursor": cursor, "total": 12345, "has_next_page": True}
 
 
 def test_numbers_of_people_are_no_numbers_of_paging() -> None:
-    body = shapes().json({"data": [{"id": 9604, "total": 65432, "limit": 4321}], "meta": {"total": 65432}})
+    body = shapes().replace_json({"data": [{"id": 9604, "total": 65432, "limit": 4321}], "meta": {"total": 65432}})
     row = body["data"][0]
     assert (row["total"], row["limit"]) != (65432, 4321)
     assert len(str(row["total"])) == 5
@@ -120,7 +120,7 @@ def test_numbers_of_people_are_no_numbers_of_paging() -> None:
 
 
 def test_names_that_a_company_defines_are_replaced() -> None:
-    body = shapes().json(
+    body = shapes().replace_json(
         {"data": [{"id": "1", "name": "Ada", "dynamic_12": 1, "anna@acme.example": 2, "2024-05-06": 3}]}
     )
     names = [*body["data"][0]]
@@ -131,11 +131,11 @@ def test_names_that_a_company_defines_are_replaced() -> None:
 
 def test_a_field_that_the_vendor_has_added_is_shown() -> None:
     known = frozenset("abcdefgh")
-    assert is_vendors("pronouns", [*known, "pronouns"], ("data",), known)
-    assert not is_vendors("pronouns", [*known, "pronouns"], ("data", "custom_attributes"), known)
-    assert not is_vendors("Anna Müller", [*known, "Anna Müller"], ("data",), known)
-    assert not is_vendors("anna", ["anna", "berta", "a", "b", "c", "d"], ("data",), known)
-    assert not is_vendors("dynamic", [*known, "dynamic"], ("data",), known)
+    assert is_likely_vendor_field("pronouns", [*known, "pronouns"], ("data",), known)
+    assert not is_likely_vendor_field("pronouns", [*known, "pronouns"], ("data", "custom_attributes"), known)
+    assert not is_likely_vendor_field("Anna Müller", [*known, "Anna Müller"], ("data",), known)
+    assert not is_likely_vendor_field("anna", ["anna", "berta", "a", "b", "c", "d"], ("data",), known)
+    assert not is_likely_vendor_field("dynamic", [*known, "dynamic"], ("data",), known)
 
 
 def test_documented_values_are_shown_and_others_are_not() -> None:
@@ -143,8 +143,8 @@ def test_documented_values_are_shown_and_others_are_not() -> None:
         path = "/x"
         schema = {"properties": {"status": {"description": "Status: ACTIVE, on leave or INACTIVE. Else: OTHER"}}}  # noqa: RUF012
 
-    made = Shapes(Pseudonyms(b"key"), vocabulary("none", [Documented]), "https://api.example")
-    body = made.json([{"status": "ACTIVE"}, {"status": "SECRET"}, {"name": "ACTIVE"}])
+    made = Shapes(Pseudonyms(b"key"), read_known_names("none", [Documented]), "https://api.example")
+    body = made.replace_json([{"status": "ACTIVE"}, {"status": "SECRET"}, {"name": "ACTIVE"}])
     assert body[0] == {"status": "ACTIVE"}
     assert body[1]["status"] != "SECRET"
     assert "ACTIVE" not in body[2].values()
@@ -234,7 +234,7 @@ def test_a_throttled_response_is_recorded_without_its_body(
 def test_a_response_that_fails_the_check_is_not_written(
     record: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(Pseudonyms, "text", lambda _self, original: original)
+    monkeypatch.setattr(Pseudonyms, "replace_text", lambda _self, original: original)
     _, _, log = record()
     assert not [file for file in (tmp_path / "shapes").glob("0*.json") if "Rex" in file.read_text()]
     assert "were left out of the recording: a " in log
@@ -272,6 +272,6 @@ def test_a_recording_can_be_reviewed(record: Callable[..., Any], tmp_path: Path)
     folder.chmod(0o755)
     bad = CliRunner().invoke(main, ["check", str(folder)])
     assert bad.exit_code == 1
-    assert "look like none that were replaced" in bad.output
+    assert "that do not look like replaced values" in bad.output
     assert "Other users can read the folder" in bad.output
     assert "Anna" not in bad.output

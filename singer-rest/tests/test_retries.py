@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 from singer_rest.errors import RetryableError
-from singer_rest.http.retries import MAX_UNANSWERED_SECONDS, Attempts, RetriesExhaustedError, RetryPolicy, duration_text
+from singer_rest.http.retries import (
+    MAX_UNANSWERED_SECONDS,
+    Attempts,
+    RetriesExhaustedError,
+    RetryPolicy,
+    format_duration,
+)
 
 BROKE = RetryableError("the connection broke")
 TOO_MANY = RetryableError("too many requests", throttled=True)
@@ -50,7 +56,7 @@ def waited(
 def test_wait_beyond_max_wait_is_not_started(policy: RetryPolicy, seconds: float) -> None:
     with pytest.raises(
         RetriesExhaustedError,
-        match=rf"asks to wait {duration_text(seconds)}, longer than `max_wait` allows \(15 minutes\)",
+        match=rf"asks to wait {format_duration(seconds)}, longer than `max_wait` allows \(15 minutes\)",
     ):
         policy.next_delay(Attempts(), asking(seconds), 0.1, 8)
 
@@ -131,4 +137,4 @@ def test_pause_before_a_request_counts_as_rate_limited(policy: RetryPolicy, cloc
     ],
 )
 def test_durations_in_words(seconds: float, words: str) -> None:
-    assert duration_text(seconds) == words
+    assert format_duration(seconds) == words

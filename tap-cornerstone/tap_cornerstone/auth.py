@@ -94,7 +94,8 @@ class GivenAuthenticator(Authenticator):
     def renew_token(self, endpoint: str, refused: Token) -> Token | None:
         with self._lock:
             known = sorted(
-                (path for path in self._answered if "{" not in path), key=lambda path: path.endswith(METADATA)
+                (path for path in self._accepting_endpoints if "{" not in path),
+                key=lambda path: path.endswith(METADATA),
             )
             is_due = bool(known) and self._clock() >= self._asked_at + RENEW_INTERVAL
             self._asked_at = self._clock() if is_due else self._asked_at

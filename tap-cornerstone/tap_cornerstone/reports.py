@@ -181,7 +181,7 @@ class Downloads:
         """Number of consecutive reports, up to the last one, that timed out."""
 
     def before(self, key: Key) -> int | None:
-        """How often earlier runs downloaded a listed report. None: it is not to be read any more."""
+        """Returns how often earlier runs downloaded a listed report. None: it is not to be read any more."""
         self.listed.add(key)
         known = self._before.get(key) or SavedReport(self._today)
         if known.is_read:
@@ -212,7 +212,7 @@ class Downloads:
         self.write(state)
 
     def with_outcome(self, outcome: Outcome) -> Sequence[str]:
-        """The reports of this run with an outcome."""
+        """Returns the reports of this run with an outcome."""
         return self._outcomes[outcome]
 
     def write(self, state: dict[str, Any]) -> None:
@@ -309,7 +309,7 @@ def is_finished(row: Mapping[str, Any]) -> bool:
 
 
 def _min_lines(name: str, row: Mapping[str, Any]) -> int | None:
-    """The minimum number of lines of a report, from the other counts of its import, or None if unknown."""
+    """Returns the minimum number of lines of a report, from the other counts of its import, or None if unknown."""
     counts = {other: parse_count(row.get(other)) for other in (*COUNTS, "total_records") if other != name}
     known = [count for count in counts.values() if count is not None]
     if name == "total_records":

@@ -125,7 +125,7 @@ class RestList(CornerstoneStream):
         items = [found] if isinstance(found, dict) else found
         if not isinstance(items, list):
             raise TapError(
-                f"{self.name}: the answer of {self.path} holds no list of records. {self.advice_for_status(200)}"
+                f"{self.name}: the response of {self.path} contains no list of records. {self.advice_for_status(200)}"
             )
         return items
 

@@ -299,7 +299,7 @@ class TapCornerstone(RestTap):
         )
 
     def _replication_key(self, entity_set: EntitySet) -> str | None:
-        """The column that tells when a row was touched. None: there is none, or rows have no key."""
+        """Returns the column that tells when a row was touched. None: there is none, or rows have no key."""
         configured = (self.config.get("replication_keys") or {}).get(entity_set.name)
         if configured and not (entity_set.key and is_timestamp_column(entity_set, configured)):
             self.logger.warning("`replication_keys` cannot be used for %s: %s.", entity_set.name, NO_TIMESTAMP_COLUMN)

@@ -17,7 +17,7 @@ BY_DEFAULT = set(TapCornerstone(validate_config=False).streams)
 
 
 def key_of(key: Sequence[str], record: dict[str, Any]) -> tuple[str, ...]:
-    """The key of a record, from the tap or from the loader. Without a key, the whole record.
+    """Returns the key of a record, from the tap or from the loader. Without a key, the whole record.
 
     Args:
         key: The stream's primary key.

@@ -7,7 +7,7 @@ import sys
 
 
 def main() -> None:
-    """The executable: `tap-factorial login` logs in, anything else runs the tap.
+    """Returns the executable: `tap-factorial login` logs in, anything else runs the tap.
 
     Looking for garbage among what the imports create takes time and finds none.
     """

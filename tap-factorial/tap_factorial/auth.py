@@ -252,13 +252,13 @@ def check_bare(config: Mapping[str, Any], names: Iterable[str]) -> list[str]:
 
 
 def token_path(config: Mapping[str, Any]) -> Path:
-    """The path of the token file: in the Meltano project, if there is one."""
+    """Returns the path of the token file: in the Meltano project, if there is one."""
     folder = Path(os.environ.get("MELTANO_PROJECT_ROOT") or ".")
     return folder / Path(config.get("token_file") or TOKEN_FILE).expanduser()
 
 
 def issuer(transport: Transport, config: Mapping[str, Any]) -> str:
-    """The host and the application that a login belongs to."""
+    """Returns the host and the application that a login belongs to."""
     return f"{transport.api_url} {config['client_id']}"
 
 

@@ -109,7 +109,7 @@ class FactorialStream(RestStream):
         meta = (body.get("meta") or {}) if isinstance(body, dict) else None
         records = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
         if not (isinstance(meta, dict) and isinstance(rows, list)):
-            raise TapError(f"{self.name}: the answer of {self.path} holds no list of records. Check `api_url`.")
+            raise TapError(f"{self.name}: the response of {self.path} contains no list of records. Check `api_url`.")
         total = parse_count(meta.get("total"))
         # If the total counts something else, a page has at most as many items as its size.
         items = len(rows) if self.row.total == "rows" else PAGE_SIZE

@@ -57,7 +57,7 @@ class ChangedDays(Slices):
 
 
 def slices_of(row: Row, days: int | None) -> Slices:
-    """The slices of a list: the product of parents, parameter values and date windows.
+    """Returns the slices of a list: the product of parents, parameter values and date windows.
 
     Args:
         row: The list.

@@ -104,11 +104,11 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lists: dict[str, dict[str, Row]]
 
     def served(self, version: str) -> str:
-        """The version that answers a request for a given one: the oldest described one answers for retired ones."""
+        """Returns the version that serves requests for another one. The oldest described one serves retired ones."""
         return max(version, self.versions[0])
 
     def rows(self, version: str) -> dict[str, Row]:
-        """The lists of a version, by module and name such as ``posts/comments``."""
+        """Returns the lists of a version, by module and name such as ``posts/comments``."""
         served = self.served(version)
         return {
             f"{module}/{name}": row
@@ -119,7 +119,7 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def stream_name(path: str) -> str:
-    """The stream name of a list."""
+    """Returns the stream name of a list."""
     return path.replace("/", "_").replace("-", "_")
 
 
@@ -130,5 +130,5 @@ def read(text: str) -> Table:
 
 @cache
 def table() -> Table:
-    """The table of this package."""
+    """Returns the table of this package."""
     return read((files(__package__ or "") / "lists.toml").read_text("utf-8"))

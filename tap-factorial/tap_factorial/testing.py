@@ -22,12 +22,12 @@ def emitted(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def key_of(stream: str, record: dict[str, Any]) -> tuple[str, ...]:
-    """The key of a record, from the tap or from the loader. Without a key, the whole record."""
+    """Returns the key of a record, from the tap or from the loader. Without a key, the whole record."""
     names = KEYS[stream] or sorted(name for name in record if not name.startswith("_"))
     return tuple(str(meaning(record.get(name))) for name in names)
 
 
 def by_key(stream: str, bodies: list[dict[str, Any]]) -> dict[tuple[str, ...], dict[str, Any]]:
-    """The vendor's bodies, as rows, by the key of their records."""
+    """Returns the vendor's bodies, as rows, by the key of their records."""
     rows = [emitted(body) for body in bodies]
     return {key_of(stream, row): row for row in rows}

@@ -31,7 +31,7 @@ NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
 
 
 def differs(stream: str, row: dict[str, Any], record: dict[str, Any]) -> set[str]:
-    """Names of the fields that differ from the vendor's body.
+    """Returns the names of the fields that differ from the vendor's body.
 
     Args:
         stream: Name of the stream.
@@ -43,12 +43,12 @@ def differs(stream: str, row: dict[str, Any], record: dict[str, Any]) -> set[str
 
 
 def key_of(stream: str, record: dict[str, Any]) -> tuple[str, ...]:
-    """The key of a record, from the tap or from the loader."""
+    """Returns the key of a record, from the tap or from the loader."""
     return tuple(str(_plain(record.get(name))) for name in KEYS[stream])
 
 
 def by_key(stream: str, bodies: list[dict[str, Any]]) -> dict[tuple[str, ...], dict[str, Any]]:
-    """The vendor's bodies by the key of their records."""
+    """Returns the vendor's bodies by the key of their records."""
     found = {}
     rows = Counter[tuple[str, int]]()
     for body in bodies:

@@ -224,7 +224,7 @@ def test_body_without_a_list_of_records_fails_its_stream(
     fails: list[Exception] = []
     run(personio(lambda asked: Answer(body)).url, "absence_types", fails=fails)
     assert "absence_types" in str(fails[0])
-    assert "holds no list of records" in caplog.text
+    assert "contains no list of records" in caplog.text
 
 
 @pytest.mark.parametrize(

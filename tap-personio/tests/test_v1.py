@@ -199,7 +199,7 @@ def test_attributes_are_kept_in_extra_without_permission_for_the_dictionary(
 def test_unreadable_dictionary_raises_an_error_instead_of_losing_columns(
     run: Callable[..., Any], personio: Any
 ) -> None:
-    with pytest.raises(TapError, match="holds no list of records"):
+    with pytest.raises(TapError, match="contains no list of records"):
         run(personio(lambda asked: v1("no list")).url, "employees", discover=True)
 
 

@@ -10,7 +10,7 @@ from requests.utils import get_environ_proxies, select_proxy
 
 from singer_rest import times
 from singer_rest.errors import TapError, describe_error
-from singer_rest.http.retries import duration_text
+from singer_rest.http.retries import format_duration
 
 if TYPE_CHECKING:
     from singer_rest.diagnose.diagnosable_tap import DiagnosableTap
@@ -94,4 +94,4 @@ def _check_clock(tap: DiagnosableTap) -> Check:
     if abs(skew) <= MAX_SKEW:
         return Check("ok", f"agrees with the host's (difference {abs(skew):.0f} s)")
     side = "ahead of" if skew > 0 else "behind"
-    return Check("warning", f"{duration_text(abs(skew))} {side} the host's: set this machine's clock")
+    return Check("warning", f"{format_duration(abs(skew))} {side} the host's: set this machine's clock")

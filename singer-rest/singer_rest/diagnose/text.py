@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from singer_rest.http.retries import duration_text
+from singer_rest.http.retries import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -61,7 +61,7 @@ def _stream_row(finding: dict[str, Any]) -> tuple[str, ...]:
     by = finding["incremental_by"]
     bookmark = ""
     if finding["bookmark"]:
-        age = duration_text(max(finding["bookmark_age_seconds"], 0))
+        age = format_duration(max(finding["bookmark_age_seconds"], 0))
         bookmark = f"bookmark {finding['bookmark']}, {age} old"
     details = [finding["detail"]]
     if finding["verdict"] != "readable" and finding["permission"]:

@@ -21,7 +21,7 @@ MANY_REFUSED = 15
 SAMPLED = 10
 """How many of them are taken from the whole list. Those before them may be adjacent and prove nothing."""
 MANY_PARENTS = 100
-"""The same if some were not found: some vendors answer "not found" for parents that have no children."""
+"""The same if some were not found: some vendors respond "not found" for parents that have no children."""
 MAX_NO_CONTENT = 100
 """Up to this many slices without a body are requested again, however few others have one."""
 FEW_NO_CONTENT = 3
@@ -33,9 +33,9 @@ MOST_NAMED = 20
 class Coverage:
     """Tracks the coverage of one read of a stream, page by page. Pages of a slice come in order, slices in any.
 
-    Answers that may lack records are requested once more after the rest has been read: parents that were not found or
-    refused while others were read, and lists with fewer items than the vendor reports. What is still missing then is
-    counted, and no row is treated as deleted.
+    What may lack records is requested once more after the rest has been read: parents that were not found or refused
+    while others were read, and lists with fewer items than the vendor reports. What is still missing then is counted,
+    and no row is treated as deleted.
 
     Args:
         stream: Name of the stream, for messages.
@@ -162,11 +162,11 @@ class Coverage:
         return replace(page.slice)
 
     def is_read(self, part: Slice) -> bool:
-        """Whether all answers for the slice of the last page were complete."""
+        """Whether all responses for the slice of the last page were complete."""
         return part is not self._current.slice or not (self._current.is_incomplete or self._current.is_unread)
 
     def slices_to_retry(self) -> list[Slice]:
-        """The slices to request again after the rest has been read. Whatever they lack then is missing."""
+        """Returns the slices to request again after the rest has been read. What is not found then is missing."""
         if self._is_retry or (self._not_found and self._nothing_read and self._enough_tried):
             return []
         self._is_retry = True
@@ -192,7 +192,7 @@ class Coverage:
 
     @property
     def not_found(self) -> set[str]:
-        """Parents that were not found, even on the second request."""
+        """Parents that the vendor did not find, even on the second request."""
         return set(self._not_found)
 
     def confirm_gone(self, present: set[str] | None) -> None:
@@ -250,7 +250,7 @@ class Coverage:
         return self._parents_tried >= MANY_REFUSED and self._slices_refused > SAMPLED
 
     def raise_if_nothing_read(self) -> None:
-        """Fails, at the end of the read, if the vendor returned nothing readable.
+        """Raises an error, at the end of the read, if the vendor returned nothing readable.
 
         Raises:
             AccessDeniedError: If all parents are forbidden, or not found although they are listed.
@@ -267,10 +267,10 @@ class Coverage:
             )
 
     def raise_if_no_parent_read(self, *, at_end: bool = False) -> None:
-        """Fails with a missing permission if all parents are forbidden, or not found although they are listed.
+        """Raises an error if no parent could be read.
 
         Raises:
-            AccessDeniedError: If so.
+            AccessDeniedError: If all parents are forbidden, or not found although they are listed.
             TapError: If no parent could be read and the vendor rejected the requests for some of them as invalid.
         """
         missing = self._not_found or self._forbidden or self._refused
@@ -343,7 +343,7 @@ def _slice_name(part: Slice) -> str:
 
 
 def parent_ids_of(part: Slice, param: str | None) -> Sequence[str]:
-    """The ids that requests for the children of a slice's parents use.
+    """Returns the ids by which a slice requests the children of its parents.
 
     Args:
         part: The slice.

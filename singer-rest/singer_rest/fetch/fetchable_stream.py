@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class FetchableStream(Protocol):
-    """A stream as the fetcher sees it; `RestStream` documents each member."""
+    """The part of a stream that the fetcher uses. `RestStream` documents each attribute and method."""
 
     name: str
     path: str
@@ -54,7 +54,7 @@ class FetchableStream(Protocol):
 
     @property
     def primary_keys(self) -> Sequence[str]:
-        """The columns of its records' key."""
+        """The columns of the records' primary key."""
 
     @property
     def has_key(self) -> bool:
@@ -81,31 +81,31 @@ class FetchableStream(Protocol):
         """Whether the records go to BATCH files."""
 
     def window(self, since: datetime | None) -> Window:
-        """The time window to read."""
+        """Returns the time window to read."""
 
     def first_request(self, part: Slice, since: datetime | None) -> Request:
-        """The request for the first page of a slice."""
+        """Returns the request for the first page of a slice."""
 
     def fetch(self, request: Request, part: Slice) -> Page:
-        """Fetch one page; runs in a worker thread."""
+        """Fetches one page. Runs in a worker thread."""
 
     def parent_id(self, record: Record) -> str | None:
-        """The id of a record as the parent of others."""
+        """Returns the id of a record as the parent of others."""
 
     def changed_at(self, record: Record) -> str | None:
-        """When a record last changed."""
+        """Returns when a record last changed."""
 
     def filter_honoured(self, page: Page) -> bool:
-        """Whether a page holds nothing older than the incremental filter asks for."""
+        """Whether a page holds no record older than the lower bound of the incremental filter."""
 
     def fall_back_to_full(self, outcome: str) -> None:
-        """Fall back to a full read."""
+        """Falls back to a full read."""
 
     def recovers_by_full_read(self, error: TapError, *, is_first: bool) -> bool:
-        """Whether an error is answered with another read instead of a failure."""
+        """Whether an error leads to a full read instead of a failure."""
 
     def reset_read(self) -> None:
-        """Discard what has been read so far."""
+        """Discards what has been read so far."""
 
     def new_coverage(self) -> Coverage:
-        """Empty coverage of another read of the stream."""
+        """Returns the empty coverage of another read of the stream."""

@@ -89,7 +89,7 @@ class Fetcher:
         """Starts the requests.
 
         Returns:
-            The reads of the ids that no selected stream provides, for `read_all`.
+            The reads of parents whose ids no selected stream provides, for `read_all`.
         """
         id_fetches = [
             (
@@ -139,7 +139,7 @@ class Fetcher:
             due = {*unfinished, *self._scheduler.wait_for_pages(blocks=not unfinished)} if left else ()
 
     def read_blocking(self, read: Iterable[T | None]) -> Iterator[T]:
-        """Yields what a single read yields, and waits for its pages."""
+        """Yields what a single read yields, and waits for the read's pages."""
         return self._scheduler.read_blocking(read)
 
     def pages(self, name: str) -> Iterator[Page | None]:
@@ -155,11 +155,11 @@ class Fetcher:
         return pages
 
     def request_count(self, name: str) -> int:
-        """Number of requests sent for a stream."""
+        """Returns the number of requests sent for a stream."""
         return self._fetches[name][1].requests
 
     def fraction_done(self, name: str) -> float | None:
-        """Fraction of a stream that has been yielded, from its slices and pages. None: not known."""
+        """Returns the fraction of a stream that has been yielded, from its slices and pages. None: not known."""
         stream, stream_fetch = self._fetches[name]
         parent_index = self._parent_indexes.get(stream.slices.parent or "")
         if not stream_fetch.slices_done or (parent_index and (parent_index.error or not parent_index.complete)):
@@ -171,7 +171,7 @@ class Fetcher:
         return min(stream_fetch.slices_done / slices, 1.0)
 
     def close(self) -> None:
-        """Starts no further requests."""
+        """Stops the scheduler. No further request is sent."""
         self._scheduler.close()
 
     def _plan_parent_index(
@@ -211,20 +211,20 @@ class Fetcher:
             self._fetched_for_ids.append(parent_index.parent)
 
     def _can_resume(self, stream: FetchableStream) -> bool:
-        """Whether a stream may skip slices that an earlier run finished, and record those that it finishes.
+        """Whether a stream may skip slices that an earlier run finished, and record the slices that it finishes.
 
-        Not if its own read provides the ids for its children, which need all of them. Not with BATCH files, whose
-        records carry no version and may be written after the STATE message. Not if only given records are read again.
+        It may not if its own read provides the ids for its children, which need all ids. It may not write BATCH files,
+        whose records carry no version and may be written after the STATE message. It may not read given records again.
         """
         gives_ids = stream.name in self._parent_indexes and stream not in self._fetched_for_ids
         return not (self._connection_test or gives_ids or stream.writes_batches or stream.rereads)
 
     def _slices_to_read(self, stream: FetchableStream) -> Iterator[Slice | None]:
-        """The slices of a stream that this run reads."""
+        """Returns the slices of a stream that this run reads."""
         if not self._is_read(stream):
             return iter(())
         window = stream.window(stream.slices_start)
-        return stream.backfill.unfinished(self._slices_of(stream, window))
+        return stream.backfill.skip_finished(self._slices_of(stream, window))
 
     def _is_read(self, stream: FetchableStream) -> bool:
         return stream.in_connection_test or not self._connection_test
@@ -267,7 +267,7 @@ class Fetcher:
         )
 
     def _verify_filter(self, stream: FetchableStream, stream_fetch: StreamFetch) -> Generator[Page | None]:
-        """Yields the pages of a read, and those of a full read if the vendor does not honour the incremental filter."""
+        """Yields the pages of a read, and then of a full read if the vendor does not honour the incremental filter."""
         can_fall_back_to_full, is_first = self._can_fall_back(stream), True
         try:
             with closing(self._scheduler.pages(stream_fetch)) as pages:
@@ -312,7 +312,7 @@ class Fetcher:
         own_since: datetime | None = None,
         reader: str | None = None,
     ) -> Generator[Page | None]:
-        """Yields the pages of a read, then those of the slices to retry.
+        """Yields the pages of a read, then the pages of the slices to retry.
 
         Args:
             stream: The stream.
@@ -391,7 +391,7 @@ class Fetcher:
 
 
 def _advance_read(read: Iterator[object]) -> bool | None:
-    """Advances a read by a few pages. None: it waits for the next one. False: it has ended."""
+    """Advances a read by a few pages. Returns None if the read waits for its next page, and False if it has ended."""
     for _ in range(PAGES_PER_TURN):
         progress = next(read, _END)
         if progress is None or progress is _END:

@@ -1,4 +1,4 @@
-"""Detects lists that never end, such as links that lead in a circle."""
+"""Detects lists that never end, for example because links lead in a circle."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_SAMPLE = 100
 
 
 def fingerprint_records(records: Sequence[Record], *, has_key: bool) -> int | None:
-    """Returns a hash that distinguishes a page's records from those of other pages. None for an empty page.
+    """Returns a hash that distinguishes the records of a page from other pages. None for an empty page.
 
     Args:
         records: The records.
@@ -46,28 +46,28 @@ class LoopGuard:
 
     def __init__(self, first: Request, *, has_key: bool) -> None:
         self._has_key = has_key
-        self._asked = {hash(first)}
-        self._came: set[int] = set()
-        self._alike = self._empty = 0
+        self._sent_requests = {hash(first)}
+        self._seen_pages: set[int] = set()
+        self._repeated_pages = self._empty_pages = 0
 
     def reset_read(self) -> None:
         """Forgets everything: another part of the slice begins, or the slice starts over, and links may repeat."""
-        self._asked.clear()
-        self._came.clear()
-        self._alike = self._empty = 0
+        self._sent_requests.clear()
+        self._seen_pages.clear()
+        self._repeated_pages = self._empty_pages = 0
 
     def is_repeated_request(self, request: Request) -> bool:
         """Whether a request was sent before. Also adds it to the sent ones."""
-        known = hash(request) in self._asked
-        self._asked.add(hash(request))
+        known = hash(request) in self._sent_requests
+        self._sent_requests.add(hash(request))
         return known
 
     def is_looping(self, page: Page) -> bool:
         """Whether too many pages were repeated that link to a next page. Their links may differ each time."""
         if page.fingerprint is None:
-            self._empty += 1
-            return self._empty > MAX_EMPTY_PAGES
-        self._empty = 0
-        self._alike += page.fingerprint in self._came
-        self._came.add(page.fingerprint)
-        return self._alike >= (MAX_REPEATED_PAGES if self._has_key else MAX_EMPTY_PAGES)
+            self._empty_pages += 1
+            return self._empty_pages > MAX_EMPTY_PAGES
+        self._empty_pages = 0
+        self._repeated_pages += page.fingerprint in self._seen_pages
+        self._seen_pages.add(page.fingerprint)
+        return self._repeated_pages >= (MAX_REPEATED_PAGES if self._has_key else MAX_EMPTY_PAGES)

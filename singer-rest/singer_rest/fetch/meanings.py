@@ -51,18 +51,18 @@ SINGLE_PARENT: dict[int, Meaning] = {
     **dict.fromkeys(NOT_LICENSED, Meaning.PARENT_FORBIDDEN),
     HTTPStatus.GONE: Meaning.PARENT_GONE,
 }
-"""Meanings of statuses in answer to requests for the children of one parent."""
+"""Meanings of the statuses of responses to requests for the children of one parent."""
 
 TRANSIENT = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
 """Transient statuses: the request may succeed a little later."""
 
 
 def default_meaning(status: int, *, of_parent: bool) -> Meaning:
-    """The meaning of a status with most vendors.
+    """Returns what a status means in the APIs of most vendors.
 
     Args:
         status: The HTTP status.
-        of_parent: Whether the children of one parent were requested, so that other parents may be answered differently.
+        of_parent: Whether the children of one parent were requested, so that others may have another status.
     """
     if status == HTTPStatus.OK:
         return Meaning.RECORDS
@@ -78,7 +78,7 @@ def default_meaning(status: int, *, of_parent: bool) -> Meaning:
 
 
 def default_advice(status: int) -> str:
-    """What the user can do about a failed request."""
+    """Returns what the user can do about a failed request."""
     if status in BAD_REQUESTS:
         return "Check `start_date` and `end_date`; if they are right, report it with this tap's version."
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
@@ -110,7 +110,7 @@ def forbidden_reason(permission: str | None) -> str:
 
 
 def filter_failure(error: UnansweredError | FilterRejectedError) -> str:
-    """What the vendor did with the incremental filter."""
+    """Returns what the vendor did with the incremental filter, as the verb of a sentence."""
     if isinstance(error, FilterRejectedError):
         return "refused"
     return "gave no answer in time to" if isinstance(error, TimedOutError) else "gave no usable answer to"

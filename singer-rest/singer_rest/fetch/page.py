@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class FittedRecords(Sequence["Record"]):
-    """The records of a page that are already fitted to their schema and encoded. They are read anew if used as such.
+    """The records of a page, fitted to their schema and encoded. Access to single records parses the page again.
 
     Args:
         count: Number of records.
@@ -47,7 +47,7 @@ class FittedRecords(Sequence["Record"]):
         return self._load()
 
     def __len__(self) -> int:
-        """Number of records."""
+        """Returns the number of records."""
         return self._count
 
     @overload
@@ -57,7 +57,7 @@ class FittedRecords(Sequence["Record"]):
     def __getitem__(self, place: slice) -> Sequence[Record]: ...
 
     def __getitem__(self, place: int | slice) -> Record | Sequence[Record]:
-        """A record, or some."""
+        """Returns a record, or a sequence of records for a slice object."""
         return self._loaded[place]
 
 

@@ -1,4 +1,4 @@
-"""Collects the parents whose children are read, while their list is fetched; orders streams by it."""
+"""Collects the parents whose children are read, while the list of parents is fetched. Orders streams by parent."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ParentIndex:
         return None if None in lower_bounds else min(since for since in lower_bounds if since)
 
     def add_parents(self, records: Iterable[Record]) -> None:
-        """Adds parents, ignoring those already added."""
+        """Adds parents. Ignores parents that were added before."""
         for record in records:
             parent_id = self.parent.parent_id(record)
             self.without_id += parent_id is None
@@ -53,7 +53,7 @@ class ParentIndex:
                 self.parents.append((parent_id, self._fields_for_children(record)))
 
     def _fields_for_children(self, record: Record) -> Mapping[str, Any]:
-        """The fields of a parent that the children need. Most need none, and there may be many parents."""
+        """Returns the fields of a parent that the children need. Most need none, and there may be many parents."""
         fields: dict[str, Any] = {}
         for child in self.children:
             fields |= child.slices.parent_fields(record)
@@ -106,13 +106,13 @@ def parents_first(streams: Mapping[str, FetchableStream]) -> list[FetchableStrea
     """Orders streams so that ids are known early: parents, after their own parents, then the rest by name."""
     ordered: dict[str, FetchableStream] = {}
 
-    def place(name: str) -> None:
+    def place_after_parent(name: str) -> None:
         if name in streams:
-            place(streams[name].slices.parent or "")
+            place_after_parent(streams[name].slices.parent or "")
             ordered.setdefault(name, streams[name])
 
     for name in sorted(stream.slices.parent for stream in streams.values() if stream.slices.parent):
-        place(name)
+        place_after_parent(name)
     for name in sorted(streams):
-        place(name)
+        place_after_parent(name)
     return list(ordered.values())

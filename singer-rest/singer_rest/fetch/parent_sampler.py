@@ -58,7 +58,7 @@ class ParentSampler:
         return self
 
     def __next__(self) -> Slice | None:
-        """The next slice. None: it is not known yet.
+        """Returns the next slice, or None if it is not known yet.
 
         Raises:
             AccessDeniedError: If all sampled parents are forbidden.
@@ -101,7 +101,7 @@ class ParentSampler:
         first: list[Slice] = []
         rest: list[Slice] = []
         for part in self._remaining:
-            alone, others = self._divided(part, taken.get(id(part), []))
+            alone, others = self._divide_slice(part, taken.get(id(part), []))
             first += alone
             rest += others
         self._remaining = deque([*first, *rest])
@@ -109,7 +109,7 @@ class ParentSampler:
         self._is_spread = True
         return True
 
-    def _divided(self, part: Slice, sampled: list[str]) -> tuple[list[Slice], list[Slice]]:
+    def _divide_slice(self, part: Slice, sampled: list[str]) -> tuple[list[Slice], list[Slice]]:
         """Divides a slice into one for each sampled parent and one for its others."""
         param, parents = self._ids_param, parent_ids_of(part, self._ids_param)
         if not sampled:

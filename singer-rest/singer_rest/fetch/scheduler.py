@@ -46,14 +46,14 @@ MAX_BUFFERED_BYTES = 16 * 1024 * 1024
 only while the main thread has none to take. Bytes are those of the bodies; decoded they take about five times as much.
 """
 PREFETCH_SHARE = 0.5
-"""The share of them that streams may use of which no page has been asked for yet."""
+"""The share of these limits that streams may use before the main thread has asked for their first page."""
 
 MAX_ATTEMPTS_SLOW = 2
 """With a fallback, or parts to read instead: each attempt may take as long as the time-out."""
 MAX_ATTEMPTS_BROKEN = 3
-"""With a fallback, if the answer to the first request of a slice is unusable."""
+"""With a fallback, if the response to the first request of a slice is unusable."""
 MAX_ATTEMPTS_UNANSWERED = 3
-"""While the host has not answered any request yet."""
+"""While the host has not responded to any request yet."""
 CLOSING_SECONDS = 1.0
 CHECK_SECONDS = 5.0
 """How often waiting threads check that the workers are alive, in case one ends without a notification."""
@@ -65,7 +65,7 @@ class Scheduler:
     Args:
         workers: Number of concurrent requests.
         rate_limiter: Decides when a request to an endpoint may be sent.
-        answered: Whether the host has answered any request yet. Until then fewer attempts are made.
+        answered: Whether the host has responded to any request yet. Until then fewer attempts are made.
         first_delay: Seconds before the first retry. Each further one doubles it, with full jitter.
         max_wait: Maximum number of seconds that the vendor's rate limit may delay one request.
 
@@ -99,7 +99,7 @@ class Scheduler:
     def _start_threads(self, workers: int) -> list[threading.Thread]:
         threads: list[threading.Thread] = []
         for _ in range(workers):
-            thread = threading.Thread(target=self._work, daemon=True)
+            thread = threading.Thread(target=self._run_tasks, daemon=True)
             try:
                 thread.start()
             except RuntimeError:
@@ -119,13 +119,13 @@ class Scheduler:
         stream_fetch.budget = self._budget
         stream_fetch.max_open = SLICES_PER_WORKER * len(self._threads) if stream_fetch.prefetches else 1
         with self._lock:
-            self._append(stream_fetch)
+            self._queue_after_others(stream_fetch)
             self._tasks.notify()
 
-    def _append(self, stream_fetch: StreamFetch) -> None:
-        """Gives a stream its turn after the others, but those that are not prefetched before all that are.
+    def _queue_after_others(self, stream_fetch: StreamFetch) -> None:
+        """Gives a stream its turn after the others. Streams that are not prefetched come before all others.
 
-        They have one request at a time, and their links to the next page may expire soon.
+        Streams without prefetching have one request at a time, and their links to the next page may expire soon.
         """
         self._fetches.append(stream_fetch)
         self._fetches.sort(key=lambda other: other.prefetches)
@@ -133,7 +133,7 @@ class Scheduler:
     def pages(self, stream_fetch: StreamFetch) -> Generator[Page | None]:
         """Yields a stream's pages: in order within a slice, and None while there is no page to yield.
 
-        Slices without an answer are skipped, and their error is raised at the end.
+        Slices without a usable response are skipped, and their error is raised at the end.
 
         Raises:
             Exception: Why the read ended early. The pages before it have been yielded.
@@ -161,10 +161,10 @@ class Scheduler:
                 self._tasks.notify()
 
     def wait_for_pages(self, *, blocks: bool = True) -> set[str]:
-        """Waits until a stream that is awaited has a page, or has ended. Returns the readers of such streams.
+        """Waits until a stream with a waiting reader has a page or has ended. Returns the readers of all such streams.
 
         Args:
-            blocks: Whether to wait if there is none yet.
+            blocks: Whether to wait if no such stream has a page yet.
 
         Raises:
             RunError: If a worker failed.
@@ -205,7 +205,7 @@ class Scheduler:
             self._tasks.notify()
 
     def close(self) -> None:
-        """Starts no further requests and abandons those in flight."""
+        """Starts no further requests and abandons the requests in flight."""
         with self._lock:
             if self._stopped:
                 return
@@ -216,12 +216,12 @@ class Scheduler:
             thread.join(timeout=max(0.0, deadline - time.monotonic()))
 
     def _check_workers(self) -> None:
-        """Raises the error of a failed worker, whose tasks would never finish."""
+        """Raises the error of a failed worker, because the worker's tasks would never finish."""
         if self._worker_error:
             raise RunError(describe_error(self._worker_error))
 
     @contextmanager
-    def _guarded(self) -> Iterator[None]:
+    def _hold_lock(self) -> Iterator[None]:
         """Holds the lock. An error inside ends the run before other threads see inconsistent data."""
         with self._lock:
             try:
@@ -232,7 +232,7 @@ class Scheduler:
                 self._results.notify_all()
                 raise
 
-    def _work(self) -> None:
+    def _run_tasks(self) -> None:
         try:
             while (found := self._next_task()) is not None:
                 self._run_task(*found)
@@ -262,13 +262,13 @@ class Scheduler:
             result = raised
         if not isinstance(result, RateLimitError):
             self._rate_limiter.count_response(stream_fetch.endpoint)
-        with self._guarded():
+        with self._hold_lock():
             stream_fetch.finish_task(task, result)
             self._results.notify_all()
 
     def _next_task(self) -> tuple[StreamFetch, Task] | None:
         """Waits for a task that may run. None: the scheduler is closed."""
-        with self._guarded():
+        with self._hold_lock():
             while not self._stopped and not self._worker_error:
                 min_wait, is_limited = CHECK_SECONDS, False
                 is_closed = self._is_full() and not self._is_starving
@@ -284,7 +284,7 @@ class Scheduler:
                         if not seconds:
                             stream_fetch.start_task(task)
                             self._fetches.remove(stream_fetch)
-                            self._append(stream_fetch)
+                            self._queue_after_others(stream_fetch)
                             self._tasks.notify()
                             return stream_fetch, task
                         is_limited = True
@@ -347,7 +347,7 @@ class Scheduler:
         self._rate_limiter.activity.add_retry(stream_fetch.name, retry.reason, delay)
         if retry.throttled or retry.after is not None:
             self._rate_limiter.pause(stream_fetch.endpoint, delay)
-        with self._guarded():
+        with self._hold_lock():
             task.not_before = time.monotonic() + delay
             stream_fetch.requeue_task(task)
             self._results.notify_all()

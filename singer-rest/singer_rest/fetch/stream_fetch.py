@@ -1,4 +1,4 @@
-"""The pages of one stream that the scheduler fetches: those still to request and those received."""
+"""The pages of one stream that the scheduler fetches: pages to request and pages received."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ MIN_PAGES_AHEAD = 32
 """Number of pages of a slice that are requested beyond one that has not arrived, so that the others stay under way."""
 MAX_FAILED_IN_A_ROW = 3
 MAX_FAILED = 20
-"""Number of consecutive slices without an answer after which the stream fails: the vendor or the network is down."""
+"""Number of slices without a response, consecutive or in total, after which the stream fails: the vendor or the network
+is down."""
 
 
 class StreamFetch:
@@ -123,12 +124,12 @@ class StreamFetch:
 
     @property
     def slices_done(self) -> float:
-        """Number of slices taken, with the fraction of those that are being taken and have a known number of pages."""
+        """Number of slices taken. A slice that is being taken counts as a fraction if its number of pages is known."""
         counted = (opened for opened in self._begun if opened.is_counted and not opened.error)
         return self._slices_taken + sum(opened.taken / opened.pages for opened in counted)
 
     def next_ready_task(self, now: float, *, next_only: bool = False) -> tuple[Task | None, float]:
-        """The first task that may run now; it stays queued. If there is none, the seconds to wait.
+        """Returns the first task that may run now, which stays queued. If there is none, returns the seconds to wait.
 
         Args:
             now: The time by the monotonic clock.
@@ -150,11 +151,11 @@ class StreamFetch:
         return None, min_wait
 
     def look_ahead(self) -> bool:
-        """Opens the next slice if no page is queued, in flight or available. Returns whether there is one."""
+        """Opens the next slice if no page is queued, in flight or available. Returns whether there is such a slice."""
         return self.is_idle and not self._pages and self._open_slice()
 
     def start_task(self, task: Task) -> None:
-        """Takes a task off the queue to run it."""
+        """Removes a task from the queue to run it."""
         self._queue.remove(task)
         self._in_flight.add(task)
         task.expected = int(self._row_bytes * task.request.expected_rows)
@@ -168,7 +169,7 @@ class StreamFetch:
             self._queue.appendleft(task)
 
     def drop_task(self, task: Task, error: TapError) -> None:
-        """Takes a task off the queue that will not run, and stores the error."""
+        """Removes a task from the queue without running it, and stores the error."""
         self._queue.remove(task)
         self._store_result(task, error)
 
@@ -299,7 +300,7 @@ class StreamFetch:
         return True
 
     def take_page(self) -> Page | None:
-        """Removes and returns the next page. None: there is none yet."""
+        """Removes and returns the next page. Returns None if no page has arrived yet."""
         if not self._pages:
             return None
         opened, page = self._pages.popleft()

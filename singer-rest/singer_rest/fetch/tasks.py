@@ -1,4 +1,4 @@
-"""What the scheduler keeps of the slices that are being read: the pages to request, and those that have arrived."""
+"""What the scheduler stores about the slices that are being read: pages to request and pages that have arrived."""
 
 from __future__ import annotations
 

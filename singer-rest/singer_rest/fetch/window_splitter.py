@@ -23,7 +23,7 @@ def chain_requests(parts: Sequence[Request]) -> Request:
 
 
 def requested_parents(request: Request, param: str | None) -> list[str]:
-    """The parents whose children a request asks for, as they appear in it. A link to a later page may name none.
+    """Returns the ids of the requested parents as they are in the request. A link to a later page may have none.
 
     Args:
         request: The request.
@@ -61,10 +61,10 @@ class WindowSplitter:
     def split_known(self, request: Request) -> list[Request]:
         """Splits a request into windows of at most the known limit."""
         size = self._size
-        return self._parts(request, size) if size and size < len(self._days_of(request)) else [request]
+        return self._split_into_windows(request, size) if size and size < len(self._days_of(request)) else [request]
 
     def split(self, request: Request) -> list[Request]:
-        """Splits a request that timed out into windows of half as many days. Returns none for a single day.
+        """Splits a request that timed out into windows of half as many days. Returns an empty list for a single day.
 
         Later requests are split the same way before they are sent, and so are those sent before the limit was known.
         """
@@ -76,10 +76,10 @@ class WindowSplitter:
                 self._size = -(-days // 2)
                 parts = "one day" if self._size == 1 else f"{self._size} days"
                 logger.info("%s: a date window takes too long; reading windows of %s from now on.", self._stream, parts)
-            return self._parts(request, self._size)
+            return self._split_into_windows(request, self._size)
 
     def next_requests(self, request: Request, page_requests: Sequence[Request]) -> list[Request]:
-        """The requests after a page.
+        """Returns the requests that follow a page.
 
         Args:
             request: The request for the page.
@@ -96,14 +96,14 @@ class WindowSplitter:
         return []
 
     def _days_of(self, request: Request) -> list[str]:
-        """The days that a request covers, as far as it names them."""
+        """Returns the days that a request covers, as far as it names them."""
         params = dict(request.params)
         if self._params is None or not all(name in params for name in self._params):
             return []
         first, last = (date.fromisoformat(params[name]).toordinal() for name in self._params)
         return [date.fromordinal(day).isoformat() for day in range(first, last + 1)]
 
-    def _parts(self, request: Request, size: int) -> list[Request]:
+    def _split_into_windows(self, request: Request, size: int) -> list[Request]:
         days = self._days_of(request)
         return [self._with_days(request, days[number : number + size]) for number in range(0, len(days), size)]
 

@@ -36,18 +36,18 @@ class Token:
 class Authenticator(ABC):
     """Keeps a valid access token.
 
-    A 401 does not always mean that the token has expired: vendors also answer it for missing permissions. So a 401
-    renews the token if the endpoint has answered before, or if the token has expired. For endpoints that have never
-    answered, this is tried until one of them rejects a fresh token too; from then on their 401 means a missing
-    permission. An endpoint that has answered and still rejected a fresh token serves only some requests: the token is
-    renewed for it at most once a minute.
+    A 401 does not always mean that the token has expired: vendors also send it for missing permissions. So a 401 renews
+    the token if the endpoint has accepted a token before, or if the token has expired. For endpoints that have never
+    accepted a token, renewing is tried until one of them rejects a fresh token too. From then on their 401 means a
+    missing permission. An endpoint that has accepted a token and then rejects a fresh one serves only some requests:
+    the token is renewed for it at most once a minute.
 
     Args:
         clock: A monotonic clock, in seconds.
     """
 
     rejection_statuses: frozenset[int] = frozenset({HTTPStatus.UNAUTHORIZED})
-    """Statuses with which the vendor answers an expired token."""
+    """Statuses with which the vendor rejects an expired token."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -56,8 +56,8 @@ class Authenticator(ABC):
         self._renew_at = 0.0
         self._renewed_at = 0.0
         self._error: Exception | None = None
-        self._answered: set[str] = set()
-        self._fresh_token_refused = False
+        self._accepting_endpoints: set[str] = set()
+        self._fresh_token_rejected = False
         self._partially_forbidden: set[str] = set()
 
     @abstractmethod
@@ -69,29 +69,29 @@ class Authenticator(ABC):
         """
 
     def headers(self, token: Token) -> dict[str, str]:
-        """The headers for a token."""
+        """Returns the request headers that carry the access token."""
         return {"Authorization": f"Bearer {token.value}"}
 
     def token(self) -> Token:
         """Returns a valid token, renewed if it is about to expire.
 
         Raises:
-            RunError: If there is none. Every later call raises the same error, so that no worker tries again.
+            RunError: If there is no token. Every later call raises the same error, so that no worker tries again.
         """
         with self._lock:
             return self._valid_token()
 
     def renew_token(self, endpoint: str, refused: Token) -> Token | None:
-        """Returns the token to retry with after a 401. None: the 401 means a missing permission."""
+        """Returns the token to retry with after a 401, or None if the 401 means a missing permission."""
         with self._lock:
             if refused is not self._token:  # another worker has renewed it
                 return self._valid_token()
-            if endpoint in self._answered:
+            if endpoint in self._accepting_endpoints:
                 may_help = (
                     endpoint not in self._partially_forbidden or self._clock() >= self._renewed_at + RENEW_INTERVAL
                 )
             else:
-                may_help = not self._fresh_token_refused
+                may_help = not self._fresh_token_rejected
             if not (may_help or self._clock() >= self._renew_at):
                 return None
             self._token = None
@@ -99,14 +99,14 @@ class Authenticator(ABC):
 
     def record_accepted(self, endpoint: str) -> None:
         """Records that an endpoint accepted the token."""
-        self._answered.add(endpoint)
+        self._accepting_endpoints.add(endpoint)
 
     def record_fresh_token_rejected(self, endpoint: str) -> None:
         """Records that an endpoint rejected a token that was just renewed."""
-        if endpoint in self._answered:
+        if endpoint in self._accepting_endpoints:
             self._partially_forbidden.add(endpoint)
         else:
-            self._fresh_token_refused = True
+            self._fresh_token_rejected = True
 
     def _valid_token(self) -> Token:
         if self._error:
@@ -136,15 +136,15 @@ class ApiKey(Authenticator):
         self._header = header
 
     def request_token(self) -> Token:
-        """The API key."""
+        """Returns the API key as a token that does not expire."""
         return Token(self._key, math.inf)
 
     def headers(self, token: Token) -> dict[str, str]:
-        """The header with the API key."""
+        """Returns the request header that carries the API key."""
         return {self._header: token.value}
 
     def renew_token(self, endpoint: str, refused: Token) -> Token | None:  # noqa: ARG002
-        """None: there is no other key, so a 401 means a missing permission."""
+        """Returns None, because there is no other key: a 401 means a missing permission."""
         return None
 
 

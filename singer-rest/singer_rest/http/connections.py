@@ -42,15 +42,15 @@ def limit_reads(deadline: float) -> Iterator[None]:
 
 
 class Adapter(HTTPAdapter):
-    """The transport adapter that uses these connections."""
+    """The transport adapter whose connections obey the deadline."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Creates the pools."""
+        """Creates the connection pools."""
         super().init_poolmanager(*args, **kwargs)
         _use_own_pools(self.poolmanager)
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> ProxyManager:
-        """Creates the pools of a proxy. Those of a SOCKS proxy are unchanged."""
+        """Creates the connection pools of a proxy. A SOCKS proxy keeps its own pools, without the deadline."""
         manager: ProxyManager = super().proxy_manager_for(*args, **kwargs)
         if type(manager) is ProxyManager:
             _use_own_pools(manager)
@@ -58,7 +58,7 @@ class Adapter(HTTPAdapter):
 
 
 class HostAdapter(Adapter):
-    """The adapter for a single host, whose pool it looks up once. It returns urllib3's responses."""
+    """The adapter for a single host. It looks up the host's pool once, and returns urllib3's responses."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class HostAdapter(Adapter):
             self._is_verified = True
 
     def request_url(self, request: PreparedRequest, proxies: Mapping[str, str] | None) -> str:
-        """Returns what is requested: a proxy may need the whole URL."""
+        """Returns the request target: the path, or the whole URL if a proxy needs it."""
         return super().request_url(request, proxies) if proxies else request.path_url
 
     def build_response(self, req: PreparedRequest, resp: BaseHTTPResponse) -> BaseHTTPResponse:  # type: ignore[override]  # noqa: ARG002

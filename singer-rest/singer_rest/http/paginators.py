@@ -27,19 +27,19 @@ MAX_TOTAL = 1_000_000_000
 MAX_PAGES_AHEAD = 20_000
 """Pages of one list that are requested at a time; the last of them leads to the next ones."""
 EXPIRED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
-"""Statuses with which vendors answer a page token that has expired."""
+"""Statuses with which vendors reject a page token that has expired."""
 
 Location = Literal["query", "json"]
-"""Where a parameter is sent: in the query, or as a member of the JSON body."""
+"""Where a parameter is sent: in the query, or as a property of the JSON body."""
 
 
 @dataclass(frozen=True)
 class PageContents:
-    """What a paginator has to know of a page.
+    """The contents of a page that a paginator needs.
 
     Args:
         body: The decoded body.
-        items: The items of the list in it, those that are no records included.
+        items: The items of the list in the body, including items that are not records.
         total: How many items the whole list holds; None if the vendor does not say.
         api_url: The tap's `api_url`.
     """
@@ -58,12 +58,12 @@ class Paginator(ABC):
     """The parameter for the number of items on a page, if the paginator sends it."""
 
     def first_params(self) -> Mapping[str, str | int]:
-        """The parameters that request the first page."""
+        """Returns the parameters that request the first page."""
         return {}
 
     @abstractmethod
     def next_requests(self, request: Request, contents: PageContents) -> list[Request]:
-        """The requests for the pages after one: none after the last; several where the number of pages is known.
+        """Returns the requests for the pages that follow: none after the last page, several if their number is known.
 
         Args:
             request: The request for the page.
@@ -74,23 +74,23 @@ class Paginator(ABC):
         """
 
     def is_repeated(self, request: Request, items: Sequence[Any]) -> bool:  # noqa: ARG002
-        """Whether a page is the one before it again, because the vendor ignores the parameter."""
+        """Whether a page repeats the one before it because the vendor ignores the parameter."""
         return False
 
     def is_announced(self, request: Request) -> bool:  # noqa: ARG002
-        """Whether the page before said that this one exists, so that an answer without content cannot be right."""
+        """Whether the previous page said that this page exists, so that a response without content cannot be right."""
         return False
 
     def restart_request(self, request: Request, status: int) -> Request | None:  # noqa: ARG002
-        """The request that restarts the list. None if the status does not mean that the request has expired."""
+        """Returns the request that restarts the list. None if the status does not mean an expired page token."""
         return None
 
 
 class SinglePage(Paginator):
-    """The endpoint answers everything at once."""
+    """The endpoint returns the whole list in one response."""
 
     def next_requests(self, request: Request, contents: PageContents) -> list[Request]:  # noqa: ARG002
-        """None: there is only one page."""
+        """Returns no request, because there is only one page."""
         return []
 
 
@@ -119,11 +119,11 @@ class PageNumber(Paginator):
     counts_items: ClassVar[bool] = False
 
     def first_params(self) -> Mapping[str, str | int]:
-        """The number of the first page, and the size of a page."""
+        """Returns the number of the first page, and the size of a page."""
         return {self.param: self.first, **({self.size_param: self.size} if self.size_param else {})}
 
     def next_requests(self, request: Request, contents: PageContents) -> list[Request]:
-        """The requests for the pages after one: all of them if the total is known, else the next one."""
+        """Returns the requests for the pages that follow: all of them if the total is known, else the next one."""
         items = contents.items
         if request.total_known or not items:
             return []
@@ -137,7 +137,7 @@ class PageNumber(Paginator):
         pages = min(max(pages, 1 if not total or len(items) >= size else 0), MAX_PAGES_AHEAD)
         step = size if self.counts_items else 1
         sizes = {self.size_param: size} if self.size_param else {}
-        last = replace(request, previous_page=_beginning(items), is_first=False, remaining=())
+        last = replace(request, previous_page=_hash_first_record(items), is_first=False, remaining=())
         other = replace(last, total_known=True)
         return [
             with_params(
@@ -150,7 +150,7 @@ class PageNumber(Paginator):
 
     def is_repeated(self, request: Request, items: Sequence[Any]) -> bool:
         """Whether a page begins like the one before it."""
-        return request.previous_page is not None and request.previous_page == _beginning(items)
+        return request.previous_page is not None and request.previous_page == _hash_first_record(items)
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ class CursorParam(Paginator):
     location: Location = "query"
 
     def next_requests(self, request: Request, contents: PageContents) -> list[Request]:
-        """The request for the next page, if the page says that there is one."""
+        """Returns the request for the next page, if the page says that there is one."""
         more = value_at_path(contents.body, self.has_more) if self.has_more else None
         if self.has_more and (not more or more == "false"):
             return []
@@ -212,7 +212,7 @@ class PageToken(CursorParam):
         path: Where the token is in the body.
         has_more: Where the body says whether another page follows. None: one follows if there is a token.
         location: Where the token is sent.
-        expired: Statuses with which the vendor answers an expired token.
+        expired: Statuses with which the vendor rejects an expired token.
         max_restarts: How often a list may be restarted.
     """
 
@@ -220,7 +220,7 @@ class PageToken(CursorParam):
     max_restarts: int = 5
 
     def restart_request(self, request: Request, status: int) -> Request | None:
-        """The request without its token, if that has expired."""
+        """Returns the request without its page token, if the token has expired."""
         if status not in self.expired or request.restart_count >= self.max_restarts or not self.is_announced(request):
             return None
         return replace(with_params(request, {self.param: None}, self.location), restart_count=request.restart_count + 1)
@@ -248,7 +248,7 @@ class NextLink(Paginator):
     only: str | None = None
 
     def next_requests(self, request: Request, contents: PageContents) -> list[Request]:
-        """The request for the next page, if the page has a link to it."""
+        """Returns the request for the next page, if the page has a link to it."""
         href = value_at_path(contents.body, self.path)
         href = href.get("href") if isinstance(href, dict) else href
         if not href:
@@ -276,12 +276,12 @@ class NextLink(Paginator):
 
 
 def with_params(request: Request, values: Mapping[str, str | int | None], location: Location) -> Request:
-    """A request with some parameters set, each in the place of the one that it replaces; None removes one."""
+    """Returns a request with some parameters set. A parameter keeps its place. The value None removes a parameter."""
     if location == "json":
-        members = decode_json_body(request.body)
+        properties = decode_json_body(request.body)
         for name, value in values.items():
-            members = with_property(members, name, value)
-        return replace(request, body=encode_json_body(members))
+            properties = with_property(properties, name, value)
+        return replace(request, body=encode_json_body(properties))
     texts = {name: str(value) for name, value in values.items() if value is not None}
     params = [
         (name, texts.pop(name) if name in texts else value)
@@ -292,7 +292,7 @@ def with_params(request: Request, values: Mapping[str, str | int | None], locati
 
 
 def param_value(request: Request, param: str | None, location: Location) -> Any:  # noqa: ANN401 - as the vendor wants it
-    """The value of a request's parameter. None if it has none."""
+    """Returns the value of a request's parameter, or None if the request does not have it."""
     if param is None:
         return None
     return (
@@ -300,7 +300,7 @@ def param_value(request: Request, param: str | None, location: Location) -> Any:
     )
 
 
-def _beginning(items: Sequence[Any]) -> int | None:
-    """A hash of the first item that is a record: others, such as null, are alike on any page. None if there is none."""
+def _hash_first_record(items: Sequence[Any]) -> int | None:
+    """Returns a hash of the first item that is a record, or None. Other items, such as null, are alike on any page."""
     first = next((item for item in items if item and isinstance(item, (dict, Struct))), None)
     return None if first is None else hash(repr(first))

@@ -27,7 +27,7 @@ LONG_WAIT = 10.0
 MAX_WAIT = 900.0
 """Default of `max_wait`: seconds that a rate limit may make a stream wait."""
 YEAR = 366 * 86_400.0
-"""Seconds. Headers that ask for a longer wait are ignored."""
+"""Seconds. Headers that demand a longer wait are ignored."""
 EPOCH = 1e8
 EPOCH_MILLISECONDS = 1e12
 """From here on a number is not a wait but a timestamp, in seconds or milliseconds since 1970."""
@@ -68,7 +68,7 @@ class Bucket:
         self.response_count = 0
 
     def seconds_to_wait(self, now: float) -> float:
-        """Seconds until a request may be sent; 0 if it may be sent now. Takes no token."""
+        """Returns the seconds until a request may be sent; 0 if it may be sent now. Takes no token."""
         if now > self.filled_at:
             self.tokens = min(self.capacity, self.tokens + (now - self.filled_at) * self.per_second)
             self.filled_at = now
@@ -152,7 +152,7 @@ class RateLimiter:
         """Acquires permission for one request to an endpoint.
 
         Returns:
-            0 if it may be sent now (it is counted); otherwise the seconds to wait before asking again.
+            0 if it may be sent now (it is counted); otherwise the seconds to wait before calling again.
         """
         with self._lock:
             now = self._clock()
@@ -164,10 +164,11 @@ class RateLimiter:
             return wait
 
     def limits(self, endpoint: str) -> dict[str, tuple[float, float]]:
-        """The limits that apply to an endpoint: requests per second, and how many may be sent at once.
+        """Returns the limits that apply to an endpoint.
 
         Returns:
-            Both numbers by what shares the limit: the endpoint itself, a pattern of endpoints, or "" for all.
+            For each limit, the requests per second and how many may be sent at once. The key says what shares the
+            limit: the endpoint itself, a pattern of endpoints, or "" for all.
         """
         with self._lock:
             own = self._endpoint_bucket(endpoint, self._clock())
@@ -186,19 +187,19 @@ class RateLimiter:
             logger.info("%s: the vendor's rate limit is used up; continuing in %.0f s", endpoint, pause)
 
     def pause_left(self, endpoint: str) -> float:
-        """Seconds until the vendor accepts requests to an endpoint again; 0 if it does."""
+        """Returns the seconds until the vendor accepts requests to an endpoint again; 0 if it does."""
         with self._lock:
             now = self._clock()
             return max((0.0, *(bucket.paused_until - now for bucket in self._buckets_for(endpoint, now))))
 
     def count_response(self, endpoint: str) -> None:
-        """Counts a request to an endpoint that has been answered, and was not throttled."""
+        """Counts a response of an endpoint that was not throttled."""
         with self._lock:
             for bucket in self._buckets_for(endpoint, self._clock()):
                 bucket.response_count += 1
 
     def response_count(self, endpoint: str) -> int:
-        """Number of requests that have been answered under the limits that pause an endpoint."""
+        """Returns the number of responses received under the limits that pause an endpoint."""
         with self._lock:
             now = self._clock()
             return sum(
@@ -206,7 +207,7 @@ class RateLimiter:
             )
 
     def pause(self, endpoint: str, seconds: float) -> None:
-        """Pauses an endpoint, and those that share its limit, because the vendor asked for it."""
+        """Pauses an endpoint and the endpoints that share its limit, because the vendor demands a wait."""
         with self._lock:
             now = self._clock()
             if not self._learning_buckets(endpoint, now):
@@ -221,7 +222,7 @@ class RateLimiter:
         return [bucket for bucket in (own, *self._shared_by(endpoint), self._overall) if bucket]
 
     def _learning_buckets(self, endpoint: str, now: float) -> list[Bucket]:
-        """The limits that a response of the endpoint describes: its own, otherwise the shared ones."""
+        """Returns the limits that an endpoint's response headers describe: its own, otherwise the shared ones."""
         own = self._endpoint_bucket(endpoint, now)
         return [own] if own else self._shared_by(endpoint)
 
@@ -238,12 +239,12 @@ class RateLimiter:
 
 
 def full_jitter(first_delay: float, tries: int) -> float:
-    """Seconds to wait after some attempts: random, with a bound that doubles each time up to a minute."""
+    """Returns the seconds to wait after some attempts: random, with a bound that doubles each time up to a minute."""
     return random.uniform(0, min(MAX_DELAY, first_delay * 2.0 ** min(tries, 10)))  # noqa: S311 - no secret
 
 
 def retry_after(headers: Mapping[str, str], now: Callable[[], float] = time.time) -> float | None:
-    """The seconds to wait from a ``Retry-After`` header, given in seconds or as a date.
+    """Returns the seconds to wait from a ``Retry-After`` header, given in seconds or as a date.
 
     Returns:
         The seconds. None if there is no header, or its value is negative or more than a year.
@@ -261,7 +262,7 @@ def retry_after(headers: Mapping[str, str], now: Callable[[], float] = time.time
 
 
 def reset_after(headers: Mapping[str, str], now: Callable[[], float] = time.time) -> float | None:
-    """Seconds until the time in a ``RateLimit-Reset`` header. None as for `retry_after`."""
+    """Returns the seconds until the time in a ``RateLimit-Reset`` header. None as for `retry_after`."""
     number = _parse_number(headers.get("RateLimit-Reset"), maximum=math.inf)
     return None if number is None else _parse_seconds(number, now)
 

@@ -37,7 +37,7 @@ class Request:
         is_first: Whether it is the first of a slice, or of a part of one, so that it may be split.
         headers: Additional headers.
         restart_count: How often the list was restarted because a page token had expired.
-        expected_rows: The number of records that it requests, if the pages of a list differ in size.
+        expected_rows: The number of records that the request is for, if the pages of a list differ in size.
         unanswered_seconds: Seconds spent on failed requests for the same records in another form.
         note: Data that the stream itself attaches.
         method: The HTTP method. Failed requests are retried, so use POST only for searches.
@@ -68,34 +68,34 @@ def merge_params(*params: Params) -> tuple[tuple[str, str], ...]:
     )
 
 
-def encode_json_body(members: Mapping[str, Any]) -> bytes:
-    """Encodes a JSON body. Equal members give equal bytes, so that equal requests compare equal."""
-    return json.dumps(members, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+def encode_json_body(properties: Mapping[str, Any]) -> bytes:
+    """Encodes a JSON body. Equal properties give equal bytes, so that equal requests compare equal."""
+    return json.dumps(properties, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
 
 
 def decode_json_body(body: bytes | None) -> dict[str, Any]:
-    """Decodes the members of a request's JSON body."""
+    """Parses a request's JSON body and returns its top-level properties."""
     return dict(json.loads(body)) if body else {}
 
 
-def with_property(members: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:  # noqa: ANN401
-    """Returns members with one of them set. None removes it.
+def with_property(properties: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Returns a JSON object with one property set. The value None removes the property.
 
     Args:
-        members: The members of a JSON object.
-        path: The member's name, or its path such as ``variables.after``.
-        value: The member's value.
+        properties: The properties of the object.
+        path: The property's name, or its path such as ``variables.after``.
+        value: The property's value.
     """
     name, _, rest = path.partition(".")
     if rest:
-        inner = members.get(name)
-        return {**members, name: with_property(inner if isinstance(inner, dict) else {}, rest, value)}
-    others = {other: kept for other, kept in members.items() if other != name}
+        inner = properties.get(name)
+        return {**properties, name: with_property(inner if isinstance(inner, dict) else {}, rest, value)}
+    others = {other: kept for other, kept in properties.items() if other != name}
     return others if value is None else {**others, name: value}
 
 
 def value_at_path(body: Any, path: str) -> Any:  # noqa: ANN401 - whatever the vendor sent
-    """Returns the value at a path such as ``meta.end_cursor``. An empty path returns the body, a missing one None."""
+    """Returns the value at a path such as ``meta.end_cursor``. An empty path gives the body, a missing one None."""
     if not path:
         return body
     if isinstance(body, dict) and path in body:  # a name may contain a dot

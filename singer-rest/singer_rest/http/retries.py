@@ -1,4 +1,4 @@
-"""Decides when a request is retried and when it fails: by attempts, by time without an answer, by rate limits."""
+"""Decides when a request is retried and when it fails: by attempts, by time without a response, by rate limits."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _allowance: ContextVar[float] = ContextVar("allowance", default=math.inf)
 
 
 class RetriesExhaustedError(Exception):
-    """A request is not retried any more. The text follows a name: "/persons", "gave no answer in 8 tries".
+    """A request is not retried any more. The text continues a sentence that begins with the name of the endpoint.
 
     Args:
-        what: The text.
+        text: The text, such as "gave no answer in 8 tries".
         limited: Whether a rate limit of the vendor delayed it for too long.
     """
 
@@ -110,13 +110,13 @@ class RetryPolicy:
         attempts.unanswered_seconds += delay
         if attempts.unanswered_seconds >= MAX_UNANSWERED_SECONDS:
             raise RetriesExhaustedError(
-                f"gave no answer in {duration_text(MAX_UNANSWERED_SECONDS)}, the maximum for one request "
+                f"gave no answer in {format_duration(MAX_UNANSWERED_SECONDS)}, the maximum for one request "
                 f"({attempts.sent} tries; {retry.reason})"
             )
         return delay
 
     def record_limit_delay(self, attempts: Attempts, seconds: float) -> None:
-        """Records that a pause asked for by the vendor delays a request before it is sent.
+        """Records that a pause demanded by the vendor delays a request before it is sent.
 
         Args:
             attempts: The request's attempts.
@@ -142,23 +142,23 @@ class RetryPolicy:
         return max(seconds, min(delay, seconds_left))
 
     def _seconds_left(self, attempts: Attempts) -> float:
-        """Seconds that a rate limit may still delay a request."""
+        """Returns the seconds that a rate limit may still delay a request."""
         now = self._clock()
         if attempts.limited_since is None:
             attempts.limited_since = now
         return self._max_wait - (now - attempts.limited_since)
 
     def _limit_exceeded(self, seconds: float, seconds_left: float) -> RetriesExhaustedError:
-        allowed, waited = duration_text(self._max_wait), self._max_wait - seconds_left
+        allowed, waited = format_duration(self._max_wait), self._max_wait - seconds_left
         if seconds > self._max_wait:
-            text = f"asks to wait {duration_text(seconds)}, longer than `max_wait` allows ({allowed})"
+            text = f"asks to wait {format_duration(seconds)}, longer than `max_wait` allows ({allowed})"
         elif seconds > seconds_left > 0:
             text = (
-                f"is rate-limited: after {duration_text(waited)} it asks to wait {duration_text(seconds)} more, "
+                f"is rate-limited: after {format_duration(waited)} it asks to wait {format_duration(seconds)} more, "
                 f"and `max_wait` allows {allowed} in total"
             )
         else:
-            text = f"was rate-limited for {duration_text(waited)}, as long as `max_wait` allows"
+            text = f"was rate-limited for {format_duration(waited)}, as long as `max_wait` allows"
         return RetriesExhaustedError(text, limited=True)
 
 
@@ -173,12 +173,12 @@ def time_budget(seconds: float) -> Iterator[None]:
 
 
 def remaining_budget() -> float:
-    """Seconds that a request of this thread may take; infinite without a limit."""
+    """Returns the seconds that a request of this thread may take; infinite without a limit."""
     return _allowance.get()
 
 
-def duration_text(seconds: float) -> str:
-    """A duration in words, in the largest unit of which there are at least two."""
+def format_duration(seconds: float) -> str:
+    """Formats a duration in the largest unit of which there are at least two, such as "90 seconds"."""
     unit, size = next((unit, size) for unit, size in _UNITS if seconds >= 2 * size or size == 1)
     count = round(seconds / size)
     return f"{count} {unit}{'' if count == 1 else 's'}"

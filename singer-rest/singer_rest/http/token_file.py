@@ -116,7 +116,7 @@ class TokenFile:
             lock.release()
 
     def read(self) -> TokenChain | None:
-        """Returns the chain. None: there is none yet.
+        """Returns the chain, or None if there is none yet.
 
         Raises:
             RunError: If the file cannot be read.
@@ -293,7 +293,7 @@ class RefreshingAuthenticator(Authenticator):
 
     @abstractmethod
     def login_error(self) -> RunError:
-        """The error if there is no token or no valid one."""
+        """Returns the error to raise if no valid token is left, which says how to log in."""
 
     def confirm_access_token(self, token: Token) -> Token:
         """Confirms an access token without a refresh token. It cannot be renewed, so a 401 ends the run.

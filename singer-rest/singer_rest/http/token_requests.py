@@ -33,7 +33,7 @@ def parse_lifetime(seconds: Any) -> float:  # noqa: ANN401 - a number, a text, o
 
 
 def post_for_token(transport: Transport, path: str, first_delay: float, **kwargs: Any) -> Reply:
-    """Sends a token request until it is answered.
+    """Sends a token request, with retries until there is a response.
 
     Args:
         transport: The HTTP client.
@@ -45,24 +45,24 @@ def post_for_token(transport: Transport, path: str, first_delay: float, **kwargs
         The response, of any status except 429 and those from 500 on.
 
     Raises:
-        RunError: If there is none.
+        RunError: If there is no response.
     """
     return request_token_with_retries(lambda: transport.post(path, **kwargs), first_delay, transport.max_wait)
 
 
-def request_token_with_retries(ask: Callable[[], T], first_delay: float, max_wait: float = MAX_WAIT) -> T:
-    """Requests a token until there is an answer.
+def request_token_with_retries(request_once: Callable[[], T], first_delay: float, max_wait: float = MAX_WAIT) -> T:
+    """Requests a token, with retries until there is a response.
 
     Args:
-        ask: Requests it once.
+        request_once: Requests the token once.
         first_delay: Seconds before the first retry. Each further one doubles it, with full jitter.
         max_wait: Maximum number of seconds that a rate limit may delay the request.
 
     Raises:
-        RunError: If there is no answer.
+        RunError: If there is no response.
     """
     try:
-        return send_with_retries(ask, first_delay, max_wait)
+        return send_with_retries(request_once, first_delay, max_wait)
     except RetryableError as retry:
         advice = (
             "Run again later, or raise `max_wait`."
@@ -73,25 +73,25 @@ def request_token_with_retries(ask: Callable[[], T], first_delay: float, max_wai
 
 
 def send_with_retries(
-    send: Callable[[], T], first_delay: float, max_wait: float = MAX_WAIT, what: str = "the token request"
+    send_once: Callable[[], T], first_delay: float, max_wait: float = MAX_WAIT, what: str = "the token request"
 ) -> T:
-    """Sends a request of the authenticator until it is answered. The scheduler does not retry these.
+    """Sends a token request, with retries until there is a response. The scheduler does not retry token requests.
 
     Args:
-        send: Sends it once.
+        send_once: Sends the request once.
         first_delay: Seconds before the first retry. Each further one doubles it, with full jitter.
         max_wait: Maximum number of seconds that a rate limit may delay it.
-        what: What it is, for the log.
+        what: What the request is, for the log.
 
     Raises:
-        RetryableError: The last error, if there is no answer.
+        RetryableError: The last error, if there is no response.
     """
     policy, attempts = RetryPolicy(first_delay, max_wait), Attempts()
     while True:
         started = time.monotonic()
         try:
             with time_budget(MAX_UNANSWERED_SECONDS - attempts.unanswered_seconds):
-                return send()
+                return send_once()
         except RetryableError as retry:
             try:
                 delay = policy.next_delay(attempts, retry, time.monotonic() - started, MAX_TOKEN_ATTEMPTS)

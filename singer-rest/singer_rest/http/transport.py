@@ -55,7 +55,7 @@ INVALID_RESPONSES = (
 
 
 class _RetryableStatusError(RetryableError):
-    """A response whose status means that the request may be sent again. Its body is not kept."""
+    """A response whose status means that the request may be sent again. The response's body is dropped."""
 
     reply: Reply
 
@@ -100,7 +100,7 @@ class Transport:
         """Sends a request, and once more with a renewed token after a 401 that may mean an expired token.
 
         Returns:
-            The response, with any status below 500 except 429.
+            The response, whose status is below 500 and not 429.
 
         Raises:
             RetryableError: If the request may be retried.
@@ -149,7 +149,7 @@ class Transport:
             self._observer(request, reply)
 
     def post(self, path: str, **kwargs: Any) -> Reply:
-        """Sends a POST without a token, for token endpoints. `kwargs` are those of requests.
+        """Sends a POST without a token, for token endpoints. `kwargs` are the arguments of `requests.Session.request`.
 
         Raises:
             RetryableError: If the request may be retried.
@@ -255,7 +255,7 @@ def _check_empty_body(response: BaseHTTPResponse) -> bytes:
     """Returns an empty body.
 
     Raises:
-        InvalidBodyError: If the headers do not say that it is empty. They may have been cut off, too.
+        InvalidBodyError: If the headers do not say that the body is empty, so that it may have been cut off.
     """
     declared_empty = response.headers.get("Content-Length") == "0" or (
         "Transfer-Encoding" in response.headers and "Content-Encoding" not in response.headers

@@ -48,7 +48,7 @@ def decompress_body(body: bytes, encoding: str) -> bytes:
 
 
 def _gunzip(body: bytes) -> bytes:
-    """Decompresses all members of a gzip body and ignores what follows the last one."""
+    """Decompresses all members of a gzip body and ignores what follows the last member."""
     parts: list[bytes] = []
     remaining = body
     while not parts or remaining.startswith(MEMBER):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from singer_rest.record.review import review
+from singer_rest.record.review import review_recording
 
 
 @click.group(help="Recordings of a vendor's responses, which `--record` of a tap writes.")
@@ -18,7 +18,7 @@ def main() -> None:
 @click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
 def check(folder: Path) -> None:
     """Prints a review. The exit code is 1 if there is a problem."""
-    found = review(folder)
+    found = review_recording(folder)
     for problem in found.problems:
         click.echo(problem)
     if not found.files:

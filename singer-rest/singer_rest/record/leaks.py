@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
 LEAST = 4
-"""The least characters of a text, and digits of a number, that are looked for."""
+"""The minimum length of a text or number that is looked for."""
 ADDED = re.compile(r"https://recorded\.invalid|https://host\.invalid/|@example\.invalid")
 """What every recording has."""
 TOKEN = re.compile(r"[^\W\d_]{4,}")
@@ -144,7 +144,7 @@ def find_leak(
     known = frozenset(name.casefold() for name in names)
     file = json.loads(written, parse_float=str, parse_int=str)
     values, keys = _values_of(raw, known, documented)
-    kept, shown_keys = _shown(file, known, documented)
+    kept, shown_keys = _shown_values(file, known, documented)
     shown = ADDED.sub(" ", "\n".join(kept))
     parts = {part for value in values for part in PART.findall(value.casefold()) if not OPAQUE.fullmatch(part)}
     words = {word for part in parts for word in TOKEN.findall(part)}
@@ -164,10 +164,10 @@ def find_leak(
         return "a number"
     if not words.isdisjoint(shown_words):
         return "a word"
-    return "a text" if _contains(shown.casefold(), plain) else None
+    return "a text" if _contains_any(shown.casefold(), plain) else None
 
 
-def _contains(shown: str, texts: Collection[str]) -> bool:
+def _contains_any(shown: str, texts: Collection[str]) -> bool:
     """Whether one of the texts occurs anywhere."""
     by_start: dict[str, list[str]] = {}
     for text in texts:
@@ -190,7 +190,7 @@ def _values_of(raw: Raw, known: frozenset[str], documented: Mapping[str, Collect
         body = json.loads(raw.body, parse_float=str, parse_int=str)
     except (ValueError, RecursionError):
         return values | _values_of_text(raw.body, known), keys
-    for parents, value, is_row in _walk(body):
+    for parents, value, is_row in _walk_body(body):
         if isinstance(value, dict):
             keys |= {key for key in value if key.casefold() not in known}
         elif not _is_shown(parents, value, is_row, documented):
@@ -211,34 +211,34 @@ def _values_of_text(body: bytes, known: frozenset[str]) -> set[str]:
     return {value.strip() for value in found if not value.startswith("http://docs.oasis-open.org/")}
 
 
-def _shown(
+def _shown_values(
     file: dict[str, Any], known: frozenset[str], documented: Mapping[str, Collection[str]]
 ) -> tuple[list[str], set[str]]:
-    """Returns the values that are written, and the names."""
+    """Returns the values and the names that are written to the file."""
     sent = (*file["query"], *file["members"])
     values = [value for name, value in sent if name.lower() not in COUNTS and value not in FLAGS]
     template = set(file["endpoint"].split("/"))
     values += [part for part in file["path"].split("/") if part not in template]
     values += [part for part in template if "{" not in part and part.casefold() not in known]
     keys = set[str]()
-    for parents, value, is_row in _walk(file.get("body")):
+    for parents, value, is_row in _walk_body(file.get("body")):
         if isinstance(value, dict):
             keys |= value.keys()
         elif not _is_shown(parents, value, is_row, documented):
-            values.append(_unknown(value, known) if LINK.fullmatch(value) else value)
-    for parents, value, _ in _walk(file.get("xml")):
+            values.append(_without_known_words(value, known) if LINK.fullmatch(value) else value)
+    for parents, value, _ in _walk_body(file.get("xml")):
         if isinstance(value, dict):
             keys |= value.get("attributes", {}).keys()
         elif parents[-1] == "tag":
             keys.add(value)
         else:
-            values.append(_unknown(value, known))
+            values.append(_without_known_words(value, known))
     return values, {
         key for key in keys if not (key.startswith("{http://docs.oasis-open.org/") or key.casefold() in known)
     }
 
 
-def _unknown(text: str, known: frozenset[str]) -> str:
+def _without_known_words(text: str, known: frozenset[str]) -> str:
     """Returns a link or a name of metadata without the words that may be shown."""
     text = PARAM.sub(" ", unquote_plus(ADDED.sub(" ", text.replace("http://docs.oasis-open.org/", ""))))
     parts = re.split(r"[./()?&=# ]", text)
@@ -258,8 +258,8 @@ def _is_shown(
     return value in FLAGS or value in documented.get(field, ())
 
 
-def _walk(body: Any) -> Iterator[tuple[tuple[str, ...], Any, bool]]:  # noqa: ANN401 - JSON
-    """Yields the objects and texts of a body, with the names of what they are in and whether that is a list."""
+def _walk_body(body: Any) -> Iterator[tuple[tuple[str, ...], Any, bool]]:  # noqa: ANN401 - JSON
+    """Yields the objects and texts of a body, each with the names that lead to it and whether it is inside a list."""
     left: list[tuple[tuple[str, ...], Any, bool]] = [((), body, False)]
     while left:
         parents, value, is_row = left.pop()

@@ -115,8 +115,8 @@ CODE = re.compile(r"[A-Za-z][A-Za-z]*(_[A-Za-z]+)*")
 
 
 @dataclass(frozen=True)
-class Vocabulary:
-    """What a tap's shipped files say about the vendor's API.
+class KnownNames:
+    """The names and documented values of the vendor's API, from the tap's packaged files.
 
     Args:
         names: Names of fields, views, objects and segments of paths.
@@ -127,33 +127,33 @@ class Vocabulary:
     values: Mapping[str, frozenset[str]]
 
     def is_documented(self, field: str, value: str) -> bool:
-        """Whether a value is one of those that the field's description lists."""
+        """Whether the field's description lists a value."""
         return value in self.values.get(field, ())
 
 
-def vocabulary(package: str, stream_types: Iterable[Any], envelope: Iterable[str] = ()) -> Vocabulary:
-    """Reads the vocabulary of a tap: the JSON files of its package, and the streams that it declares.
+def read_known_names(package: str, stream_types: Iterable[Any], envelope: Iterable[str] = ()) -> KnownNames:
+    """Reads the names that a tap defines, and documented values, from its packaged JSON files and stream declarations.
 
     Args:
         package: The tap's package or module.
-        stream_types: Its declared streams.
-        envelope: Further names of the vendor's.
+        stream_types: The tap's declared streams.
+        envelope: Further names of the vendor's API.
     """
     names, values = {*COMMON, *PAGING, *envelope}, dict[str, set[str]]()
-    for name, content in _documents(package):
+    for name, content in _read_documents(package):
         names.add(name)
-        _collect(content, names, values)
+        _collect_names(content, names, values)
     for stream in stream_types:
         if isinstance(schema := getattr(stream, "schema", None), dict):
-            _collect(schema, names, values)
+            _collect_names(schema, names, values)
         names.update(part for part in stream.path.split("/") if part and "{" not in part)
-    return Vocabulary(frozenset(names), {name: frozenset(found) for name, found in values.items()})
+    return KnownNames(frozenset(names), {name: frozenset(found) for name, found in values.items()})
 
 
-def is_vendors(key: str, siblings: Iterable[str], parents: tuple[str, ...], known: frozenset[str]) -> bool:
-    """Whether a field that the vocabulary lacks is likely the vendor's, such as one that it has added since.
+def is_likely_vendor_field(key: str, siblings: Iterable[str], parents: tuple[str, ...], known: frozenset[str]) -> bool:
+    """Whether an unknown field is probably one of the vendor's, added since the tap was released.
 
-    Among many known fields an unknown one is. Where keys are data, such as in a map of names, most are unknown.
+    It probably is among many known fields. Where keys are data, as in a map of names, most keys are unknown.
     """
     others = {other for other in siblings if other != key}
     unknown = [other for other in others if other not in known]
@@ -165,7 +165,7 @@ def is_vendors(key: str, siblings: Iterable[str], parents: tuple[str, ...], know
     )
 
 
-def _documents(package: str) -> Iterator[tuple[str, Any]]:
+def _read_documents(package: str) -> Iterator[tuple[str, Any]]:
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         return  # a tap in a single file, whose folder may hold anything
@@ -178,22 +178,22 @@ def _documents(package: str) -> Iterator[tuple[str, Any]]:
                 yield Path(entry.name).stem, json.loads(entry.read_bytes())
 
 
-def _collect(content: Any, names: set[str], values: dict[str, set[str]]) -> None:  # noqa: ANN401 - JSON
+def _collect_names(content: Any, names: set[str], values: dict[str, set[str]]) -> None:  # noqa: ANN401 - JSON
     if isinstance(content, list):
         for part in content:
-            _collect(part, names, values)
+            _collect_names(part, names, values)
     elif isinstance(content, dict):
         names.update(content)
         if isinstance(content.get("name"), str):
             names.add(content["name"])
         for name, part in content.items():
             if isinstance(part, dict) and isinstance(part.get("description"), str):
-                values.setdefault(name, set()).update(_listed(part["description"]))
-            _collect(part, names, values)
+                values.setdefault(name, set()).update(_parse_listed_values(part["description"]))
+            _collect_names(part, names, values)
 
 
-def _listed(description: str) -> Iterator[str]:
-    """Yields the values in a description such as "Status of the person: ACTIVE, INACTIVE or UNSPECIFIED."."""
+def _parse_listed_values(description: str) -> Iterator[str]:
+    """Yields the values that a description lists, as in "Status of the person: ACTIVE, INACTIVE or UNSPECIFIED."."""
     _, _, rest = REMARK.sub("", description).partition(": ")
     listed = LISTED.split(re.split(r"[;.]", rest)[0])
     if len(listed) > 1:

@@ -1,4 +1,4 @@
-"""Replaces values: the same one by the same pseudonym within a recording, in the same format."""
+"""Replaces values by pseudonyms of the same format. Equal values get equal pseudonyms within a recording."""
 
 from __future__ import annotations
 
@@ -45,126 +45,143 @@ class Pseudonyms:
         self.taken: Collection[str] = ()
         """Sequences of digits that no number may contain: those of the response."""
         # Whole weeks, and two centuries: no date of the recording is one of the company's.
-        self._shift = timedelta(weeks=self._random("shift").randrange(10_000, 13_000))
+        self._shift = timedelta(weeks=self._seeded_random("shift").randrange(10_000, 13_000))
 
-    def text(self, original: str) -> str:
+    def replace_text(self, original: str) -> str:
         """Returns the pseudonym of a text, in its format: date, time, UUID, number, e-mail address, URL or text."""
         if not original or original in {"true", "false"}:
             return original
         if DECIMAL.fullmatch(original):
-            return self.number(original)
+            return self.replace_number(original)
         if original not in self._given:
-            pseudonym = self._new(original)
+            pseudonym = self._make_pseudonym(original)
             self._given[original] = pseudonym
             self._used.add(pseudonym)
         return self._given[original]
 
-    def number(self, original: str) -> str:
-        """Returns another number with as many digits before and after the point, such as an amount."""
+    def replace_number(self, original: str) -> str:
+        """Returns another number with as many digits before and after the point."""
         sign, digits, exponent = re.fullmatch(r"(-?)([\d.]+)(.*)", original).groups()  # type: ignore[union-attr]
         whole, point, fraction = digits.partition(".")
         for attempt in range(TRIES):
-            luck = self._random("number", original, str(attempt))
-            extra = "" if attempt < TRIES // 2 else _digits(luck, 1, first="123456789")
-            new_whole = whole if whole == "0" else extra + _digits(luck, len(whole), first="123456789")
-            new_fraction = fraction if not fraction.strip("0") else _digits(luck, len(fraction), last="123456789")
+            random_source = self._seeded_random("number", original, str(attempt))
+            extra = "" if attempt < TRIES // 2 else _random_digits(random_source, 1, first="123456789")
+            new_whole = whole if whole == "0" else extra + _random_digits(random_source, len(whole), first="123456789")
+            new_fraction = (
+                fraction if not fraction.strip("0") else _random_digits(random_source, len(fraction), last="123456789")
+            )
             if new_whole not in self.taken and new_fraction not in self.taken:
                 break
         return sign + new_whole + point + new_fraction + exponent
 
-    def flag(self, *place: str) -> bool:
+    def random_flag(self, *place: str) -> bool:
         """Returns true or false at random."""
-        return bool(self._random("flag", *place).randrange(2))
+        return bool(self._seeded_random("flag", *place).randrange(2))
 
-    def _new(self, original: str) -> str:
-        for pattern, create in self._formats():
+    def _make_pseudonym(self, original: str) -> str:
+        for pattern, make in self._makers_by_format():
             if pattern.fullmatch(original):
-                return create(original)
+                return make(original)
         length = min(len(original), MAX_TEXT)
-        return self._unused(original, lambda luck, extra: _letters(luck, length + extra))
+        return self._make_unused(original, lambda random_source, extra: _random_letters(random_source, length + extra))
 
-    def _formats(self) -> list[tuple[re.Pattern[str], Callable[[str], str]]]:
+    def _makers_by_format(self) -> list[tuple[re.Pattern[str], Callable[[str], str]]]:
         return [
-            (DATE, self._date),
-            (DATE_TIME, self._date_time),
-            (TIME, self._time),
-            (UUID, self._uuid),
-            (WHOLE, self._id),
+            (DATE, self._replace_date),
+            (DATE_TIME, self._replace_date_time),
+            (TIME, self._replace_time),
+            (UUID, self._replace_uuid),
+            (WHOLE, self._replace_id),
             (
                 EMAIL,
-                lambda text: self._unused(text, lambda luck, extra: f"{_letters(luck, 8 + extra)}@example.invalid"),
+                lambda text: self._make_unused(
+                    text, lambda random_source, extra: f"{_random_letters(random_source, 8 + extra)}@example.invalid"
+                ),
             ),
             (
                 URL,
-                lambda text: self._unused(
-                    text, lambda luck, extra: f"https://host.invalid/{_letters(luck, max(8, len(text) - 21) + extra)}"
+                lambda text: self._make_unused(
+                    text,
+                    lambda random_source, extra: (
+                        f"https://host.invalid/{_random_letters(random_source, max(8, len(text) - 21) + extra)}"
+                    ),
                 ),
             ),
         ]
 
-    def _unused(self, original: str, create: Callable[[random.Random, int], str]) -> str:
-        """Returns a new pseudonym. It gets longer if there are no others of its length."""
+    def _make_unused(self, original: str, make: Callable[[random.Random, int], str]) -> str:
+        """Returns a pseudonym that is not used yet. It gets longer if all pseudonyms of its length are used."""
         attempt = 0
-        while (found := create(self._random("text", original, str(attempt)), attempt // 20)) in self._used:
+        while (found := make(self._seeded_random("text", original, str(attempt)), attempt // 20)) in self._used:
             attempt += 1
         return found
 
-    def _date(self, text: str) -> str:
+    def _replace_date(self, text: str) -> str:
         try:
             return (date.fromisoformat(text) - self._shift).isoformat()
         except (ValueError, OverflowError):
             return "0001-01-01"  # no date, or the first one
 
-    def _date_time(self, text: str) -> str:
+    def _replace_date_time(self, text: str) -> str:
         day, between, time, fraction, space, zone = DATE_TIME.fullmatch(text).groups()  # type: ignore[union-attr]
-        return "".join((self._date(day), between, self._time(time + (fraction or "")), space, _zone(zone or "")))
+        return "".join(
+            (
+                self._replace_date(day),
+                between,
+                self._replace_time(time + (fraction or "")),
+                space,
+                _replace_zone(zone or ""),
+            )
+        )
 
-    def _time(self, text: str) -> str:
+    def _replace_time(self, text: str) -> str:
         clock, point, fraction = re.fullmatch(r"([\d:]+)([.,]?)(\d*)", text).groups()  # type: ignore[union-attr]
-        luck = self._random("time", text)
+        random_source = self._seeded_random("time", text)
         if clock not in ENDS_OF_DAY:
-            parts = (luck.randrange(24), *(luck.randrange(60) for _ in range(clock.count(":"))))
+            parts = (random_source.randrange(24), *(random_source.randrange(60) for _ in range(clock.count(":"))))
             clock = ":".join(f"{part:02}" for part in parts)
-        return clock + point + (_digits(luck, len(fraction)) if fraction.strip("0") else fraction)
+        return clock + point + (_random_digits(random_source, len(fraction)) if fraction.strip("0") else fraction)
 
-    def _uuid(self, text: str) -> str:
+    def _replace_uuid(self, text: str) -> str:
         version = UUID.fullmatch(text)[3]  # type: ignore[index]
 
-        def create(luck: random.Random, _extra: int) -> str:
-            letters = _letters(luck, 31, HEX_LETTERS)
+        def make(random_source: random.Random, _extra: int) -> str:
+            letters = _random_letters(random_source, 31, HEX_LETTERS)
             parts = letters[:8], letters[8:12], version + letters[12:15], letters[15:19], letters[19:]
             found = "-".join(parts)
             return found if text == text.lower() else found.upper()
 
-        return self._unused(text, create)
+        return self._make_unused(text, make)
 
-    def _id(self, text: str) -> str:
+    def _replace_id(self, text: str) -> str:
         if not text.strip("-0"):
             return text
         sign, digits = ("-", text[1:]) if text[0] == "-" else ("", text)
         first, count = ("01" if digits[0] == "0" else "1"), max(len(digits), ID_DIGITS)
-        return self._unused(text, lambda luck, extra: sign + first + _digits(luck, count - len(first) + extra))
+        return self._make_unused(
+            text, lambda random_source, extra: sign + first + _random_digits(random_source, count - len(first) + extra)
+        )
 
-    def _random(self, *words: str) -> random.Random:
+    def _seeded_random(self, *words: str) -> random.Random:
         message = "\0".join(words).encode("utf-8", "surrogatepass")
         digest = hashlib.blake2b(message, key=self._key, digest_size=64).digest()
         return random.Random(digest)  # noqa: S311 - seeded by a keyed hash
 
 
-def _letters(luck: random.Random, count: int, alphabet: str = LETTERS) -> str:
-    return "".join(luck.choices(alphabet, k=count))
+def _random_letters(random_source: random.Random, count: int, alphabet: str = LETTERS) -> str:
+    return "".join(random_source.choices(alphabet, k=count))
 
 
-def _digits(luck: random.Random, count: int, *, first: str = "", last: str = "") -> str:
-    digits = [luck.choice("0123456789") for _ in range(count)]
+def _random_digits(random_source: random.Random, count: int, *, first: str = "", last: str = "") -> str:
+    digits = [random_source.choice("0123456789") for _ in range(count)]
     if last and digits:
-        digits[-1] = luck.choice(last)
+        digits[-1] = random_source.choice(last)
     if first and digits:
-        digits[0] = luck.choice(first)
+        digits[0] = random_source.choice(first)
     return "".join(digits)
 
 
-def _zone(zone: str) -> str:
+def _replace_zone(zone: str) -> str:
     """Returns a time zone in the same style: UTC as it is, any other as two hours."""
     return (
         zone

@@ -16,9 +16,9 @@ import msgspec
 
 from singer_rest.errors import RunError
 from singer_rest.record.leaks import Raw, find_leak
-from singer_rest.record.names import Vocabulary
+from singer_rest.record.names import KnownNames
 from singer_rest.record.pseudonyms import Pseudonyms
-from singer_rest.record.shapes import Shapes, members
+from singer_rest.record.shapes import Shapes, flatten_properties
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -54,7 +54,7 @@ class Recorder:
 
     def __init__(self, folder: Path, tap: str) -> None:
         self._folder = folder
-        self._vocabulary_of: Callable[[], Vocabulary] | None = None
+        self._read_known_names: Callable[[], KnownNames] | None = None
         self._api_url = ""
         self._lock = threading.Lock()
         self._shapes: Shapes | None = None
@@ -72,26 +72,26 @@ class Recorder:
                 f"The folder given with --record cannot be written ({error.strerror}). Name another one."
             ) from None
 
-    def describe(self, vocabulary: Callable[[], Vocabulary], api_url: str) -> None:
-        """Sets what is known about the vendor.
+    def set_vendor(self, known_names: Callable[[], KnownNames], api_url: str) -> None:
+        """Sets the vendor's address, and the names and values that may be shown.
 
         Args:
-            vocabulary: Returns what may be shown. Called with the first response.
+            known_names: Returns the names and values that may be shown. Called with the first response.
             api_url: The vendor's base URL.
         """
-        self._vocabulary_of = vocabulary
+        self._read_known_names = known_names
         self._api_url = api_url
 
     def record(self, request: Request, reply: Reply) -> None:
         """Records a response. It never fails: what cannot be recorded is left out, with a warning at the end."""
         with self._lock:
             try:
-                self._record(request, reply)
+                self._write_recording(request, reply)
             except Exception as error:  # noqa: BLE001 - the run goes on without
                 self._left_out[f"{type(error).__name__} while it was recorded"] += 1
 
     def close(self) -> None:
-        """Says what was recorded."""
+        """Logs how many responses were recorded, and why others were left out."""
         for reason, count in self._left_out.items():
             logger.warning("%d responses were left out of the recording: %s.", count, reason)
         logger.info(
@@ -100,27 +100,29 @@ class Recorder:
             self._number,
         )
 
-    def _record(self, request: Request, reply: Reply) -> None:
+    def _write_recording(self, request: Request, reply: Reply) -> None:
         if self._shapes is None:
-            self._vocabulary = self._vocabulary_of() if self._vocabulary_of else Vocabulary(frozenset(), {})
-            self._shapes = Shapes(self._pseudonyms, self._vocabulary, self._api_url)
-        pairs = _query(request)
+            self._known_names = self._read_known_names() if self._read_known_names else KnownNames(frozenset(), {})
+            self._shapes = Shapes(self._pseudonyms, self._known_names, self._api_url)
+        pairs = _query_params(request)
         sent = json.loads(request.body) if request.body else None
         self._pseudonyms.taken = {found.decode() for found in DIGITS.findall(reply.body)}
-        path = self._shapes.path(request.path, request.endpoint)  # first: it tells which words of links are the tap's
+        path = self._shapes.replace_path(
+            request.path, request.endpoint
+        )  # first: it tells which words of links are the tap's
         shape = {
             "method": request.method,
-            "endpoint": self._shapes.endpoint(request.endpoint),
+            "endpoint": self._shapes.replace_endpoint(request.endpoint),
             "path": path,
-            "query": self._shapes.params(pairs),
-            "members": self._shapes.params(members(sent)),
+            "query": self._shapes.replace_params(pairs),
+            "members": self._shapes.replace_params(flatten_properties(sent)),
             "status": reply.status,
-            "headers": _headers(reply.headers),
-            **self._body(self._shapes, reply),
+            "headers": _shown_headers(reply.headers),
+            **self._replace_body(self._shapes, reply),
         }
         written = msgspec.json.format(msgspec.json.Encoder(decimal_format="number").encode(shape), indent=1)
-        raw = Raw(request.path, request.endpoint, pairs, list(members(sent)), reply.body)
-        if leak := find_leak(raw, written, self._shapes.known, self._vocabulary.values):
+        raw = Raw(request.path, request.endpoint, pairs, list(flatten_properties(sent)), reply.body)
+        if leak := find_leak(raw, written, self._shapes.known, self._known_names.values):
             self._left_out[f"{leak} of the original would have been left"] += 1
             return
         self._number += 1
@@ -131,15 +133,15 @@ class Recorder:
         self._append_to_index({"file": name, **about, "params": [pair[0] for pair in shape["query"]]})
 
     @staticmethod
-    def _body(shapes: Shapes, reply: Reply) -> dict[str, Any]:
+    def _replace_body(shapes: Shapes, reply: Reply) -> dict[str, Any]:
         if not reply.body:
             return {}
         try:
-            return {"body": shapes.json(reply.json())}
+            return {"body": shapes.replace_json(reply.json())}
         except ValueError:
             pass
         try:
-            return {"xml": shapes.xml(reply.body)}
+            return {"xml": shapes.replace_xml(reply.body)}
         except ValueError:
             return {"length": len(reply.body)}
 
@@ -148,12 +150,12 @@ class Recorder:
             file.write(json.dumps(line).encode() + b"\n")
 
 
-def _query(request: Request) -> list[tuple[str, str]]:
+def _query_params(request: Request) -> list[tuple[str, str]]:
     in_path = parse_qsl(urlsplit(request.path).query, keep_blank_values=True)
     return [*in_path, *request.params]
 
 
-def _headers(headers: Mapping[str, str]) -> dict[str, str | None]:
+def _shown_headers(headers: Mapping[str, str]) -> dict[str, str | None]:
     """Returns the media type and the rate limits, and the names of some other headers."""
     shown: dict[str, str | None] = {}
     for name, text in headers.items():

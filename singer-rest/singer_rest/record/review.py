@@ -51,7 +51,7 @@ class Review(NamedTuple):
     values: Counter[str]
 
 
-def review(folder: Path) -> Review:
+def review_recording(folder: Path) -> Review:
     """Reviews a recording.
 
     Raises:
@@ -69,14 +69,16 @@ def review(folder: Path) -> Review:
             problems.append(f"{file.name} is damaged.")
             continue
         if unknown:
-            problems.append(f"{file.name} has members or headers that no recording has.")
-        if strange := _count(shape.get("body"), names, values):
-            problems.append(f"{file.name} has {strange} values that look like none that were replaced. Do not send it.")
+            problems.append(f"{file.name} has properties or headers that no recording has.")
+        if suspicious := _count_shown(shape.get("body"), names, values):
+            problems.append(
+                f"{file.name} has {suspicious} values that do not look like replaced values. Do not send it."
+            )
     return Review(len(files), problems, names, values)
 
 
-def _texts(body: Any) -> Iterator[tuple[bool, str]]:  # noqa: ANN401 - JSON
-    """Yields the names and texts of a body, and which of both each is."""
+def _iterate_texts(body: Any) -> Iterator[tuple[bool, str]]:  # noqa: ANN401 - JSON
+    """Yields the names and texts of a body, each with whether it is a name."""
     left = [body]
     while left:
         value = left.pop()
@@ -89,10 +91,10 @@ def _texts(body: Any) -> Iterator[tuple[bool, str]]:  # noqa: ANN401 - JSON
             yield False, value
 
 
-def _count(body: Any, names: Counter[str], values: Counter[str]) -> int:  # noqa: ANN401 - JSON
-    """Counts the names and values that can be read. Returns how many values look like none of a recording."""
-    strange = 0
-    for is_name, text in _texts(body):
+def _count_shown(body: Any, names: Counter[str], values: Counter[str]) -> int:  # noqa: ANN401 - JSON
+    """Counts the names and values that can be read. Returns how many values do not look like replaced values."""
+    suspicious = 0
+    for is_name, text in _iterate_texts(body):
         if REPLACED.fullmatch(text):
             continue
         if is_name:
@@ -100,5 +102,5 @@ def _count(body: Any, names: Counter[str], values: Counter[str]) -> int:  # noqa
         elif WORD.fullmatch(text) or not re.search(r"\w{4}", text):
             values[text] += 1
         elif not re.fullmatch(r"[^\s:]*[/?][^\s:]*", text):  # a relative link
-            strange += 1
-    return strange
+            suspicious += 1
+    return suspicious

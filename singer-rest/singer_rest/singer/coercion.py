@@ -157,13 +157,13 @@ def make_coercer(schema: Schema) -> Coercer:
 
 
 def types_of(schema: Schema) -> list[str]:
-    """The types that a schema names."""
+    """Returns the types that a schema names."""
     field_names = schema.get("type") or []
     return [field_names] if isinstance(field_names, str) else list(field_names)
 
 
 def plain_type(schema: Schema) -> type | None:
-    """The type whose values a schema accepts unchanged. None: each value has to be checked."""
+    """Returns the type whose values a schema accepts unchanged. None: each value has to be checked."""
     kinds = types_of(schema)
     if "string" in kinds and schema.get("format") not in TIMES:
         return str
@@ -171,7 +171,7 @@ def plain_type(schema: Schema) -> type | None:
 
 
 def _time(schema: Schema) -> Coercer | None:
-    """The coercer for a date or timestamp. None: the schema is neither."""
+    """Returns the coercer for a date or timestamp. None: the schema is neither."""
     if schema.get("format") == "date-time":
         return local_time if "x-sql-datatype" in schema else timestamp
     return date if schema.get("format") == "date" else None

@@ -83,7 +83,7 @@ class CommandTap(Tap):
 
     @classmethod
     def get_singer_command(cls) -> click.Command:
-        """The tap's command line."""
+        """Returns the tap's command line."""
         command = super().get_singer_command()
         for option in command.params:
             if option.name == "about_format" and isinstance(option, click.Option):

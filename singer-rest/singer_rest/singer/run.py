@@ -75,7 +75,7 @@ class SyncingTap(StreamTap):
         self.fail_where_all_is_skipped(len(selected))
 
     def selected_streams(self) -> list[Any]:
-        """The streams that a run reads.
+        """Returns the streams that a run reads.
 
         Raises:
             RunError: If there are none.
@@ -124,7 +124,7 @@ class SyncingTap(StreamTap):
             )
 
     def fetcher_of(self, stream: SyncedStream) -> Fetcher:
-        """The fetcher for a stream: that of `sync_all`, or a separate one for a connection test."""
+        """Returns the fetcher for a stream: that of `sync_all`, or a separate one for a connection test."""
         if self._fetcher:
             return self._fetcher
         fetcher = self.fetcher_for([stream], connection_test=True)

@@ -21,7 +21,7 @@ Schema = dict[str, Any]
 
 
 def extra_schema() -> Schema:
-    """The schema of `_extra`."""
+    """Returns the schema of `_extra`."""
     return {
         "type": ["object", "null"],
         "description": "Fields that this schema does not list, and values of another type than their columns.",
@@ -107,7 +107,7 @@ class CompletedSchema:
         self._declared = declared
 
     def __get__(self, stream: CompletedStream | None, owner: type[CompletedStream]) -> Any:  # noqa: ANN401
-        """The completed schema, cached on the stream. On the class, the declared one."""
+        """Returns the completed schema, cached on the stream. On the class, the declared one."""
         if stream is None:
             return self._declared
         find = getattr(self._declared, "__get__", None)

@@ -16,7 +16,7 @@ from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.plugin_base import JSONSchemaValidator, PluginBase
 from singer_sdk.singerlib import Catalog
 
-from singer_rest.settings import sentence, unknown_settings, wrong_variables
+from singer_rest.settings import describe_invalid_setting, unknown_settings, wrong_variables
 from singer_rest.singer.messages import MessageWriter
 from singer_rest.singer.run import SyncingTap
 from singer_rest.singer.sync import SyncedStream
@@ -111,7 +111,7 @@ class SdkTap(SyncingTap):
             del self._config[name]  # a null setting takes its default
         self._warn_of_unknown_settings()
         validator = JSONSchemaValidator(self.config_jsonschema)
-        errors = [sentence(error, self.name) for error in validator.iter_errors(self._config)]
+        errors = [describe_invalid_setting(error, self.name) for error in validator.iter_errors(self._config)]
         errors = errors or self.check_config()
         if errors and raise_errors:
             raise ConfigValidationError("The settings are invalid", errors=errors)

@@ -66,7 +66,7 @@ class StreamTap(CommandTap):
 
     @abstractmethod
     def fetcher_of(self, stream: SyncedStream) -> Fetcher:
-        """The fetcher for a stream."""
+        """Returns the fetcher for a stream."""
 
     @abstractmethod
     def release(self, fetcher: Fetcher) -> None:
@@ -129,7 +129,7 @@ class SyncedStream(CompletedStream):
 
     @abstractmethod
     def position_after(self, page: Page) -> str | None:
-        """Where an unsliced list continues after a page, if a later run may resume there."""
+        """Returns where an unsliced list continues after a page, if a later run may resume there."""
 
     def remember(self, page: Page, state: dict[str, Any]) -> bool:  # noqa: ARG002
         """Records in the stream's state what later runs have to know of an emitted page.
@@ -146,7 +146,7 @@ class SyncedStream(CompletedStream):
 
     @abstractmethod
     def prepared_records(self, page: Page) -> list[Record]:
-        """The page's records as they are emitted."""
+        """Returns the page's records as they are emitted."""
 
     def steps(self, fetcher: Fetcher) -> Generator[bool | None]:
         """Reads the stream and writes its messages: SCHEMA, RECORDs, ACTIVATE_VERSION, STATE.

@@ -1,4 +1,8 @@
-"""Slices: parts of a stream that are paged independently and fetched concurrently."""
+"""Slices: parts of a stream that are read on their own, each with its own pages, and fetched concurrently.
+
+A slice is for example a month, a window of some days, the records of one parent, or one value of a query parameter. A
+stream that is not divided has one slice.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Slice:
-    """One part of a stream.
+    """One part of a stream that is read on its own.
 
     Args:
         params: Query parameters that select this part. One with several values is sent once for each.
@@ -84,21 +88,21 @@ class Slices(ABC):
 
     @abstractmethod
     def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:
-        """Yields the slices of a window. They are read concurrently, and their records come in any order.
+        """Yields the slices of a window. Slices are read concurrently, so that their records come in any order.
 
-        A None in between means that the next slice is not known yet; the caller asks again later.
+        None in place of a slice means that the next slice is not known yet. The caller then tries again later.
         """
 
     def first_timestamp(self, window: Window) -> datetime | None:  # noqa: ARG002
-        """The earliest timestamp that the slices of a window cover. None: unbounded."""
+        """Returns the earliest timestamp that the slices of a window cover. None: unbounded."""
         return None
 
     def last_timestamp(self, window: Window) -> datetime | None:  # noqa: ARG002
-        """The latest timestamp that the slices of a window cover. None: unbounded."""
+        """Returns the latest timestamp that the slices of a window cover. None: unbounded."""
         return None
 
     def parent_fields(self, parent: Record) -> Record:  # noqa: ARG002
-        """The fields of a parent, beside its id, that the slices need. They stay in memory for all parents."""
+        """Returns the fields of a parent, besides its id, that the slices need. They stay in memory for all parents."""
         return {}
 
 

@@ -28,7 +28,7 @@ class ById(ABC):
 
     @abstractmethod
     def make_slice(self, ids: Sequence[str]) -> Slice:
-        """Returns the slice with the records of some ids.
+        """Returns the slice that reads the records with some ids.
 
         Raises:
             ValueError: If an id cannot be one of the stream.

@@ -32,7 +32,7 @@ class ParamSets(Slices):
 
 
 class ParamValues(ParamSets):
-    """One slice per value of a parameter that the vendor requires, such as ``type=team``.
+    """One slice per value of a parameter that the vendor requires, for example ``type=team``.
 
     Args:
         param: The query parameter.
@@ -46,7 +46,7 @@ class ParamValues(ParamSets):
 
 
 class Product(Slices):
-    """Combines two ways to divide a stream, such as batches of parents with date windows.
+    """Combines two ways to divide a stream, for example batches of parents with date windows.
 
     These slices have no names, so an interrupted read starts over: an outer slice is finished only when all of its
     inner ones are, and there may be too many for the state.
@@ -70,15 +70,15 @@ class Product(Slices):
         self.changes_of_all_dates = outer.changes_of_all_dates or inner.changes_of_all_dates
 
     def parent_fields(self, parent: Record) -> Record:
-        """The fields that either of them needs."""
+        """Returns the fields that the outer or the inner slices need."""
         return {**self.outer.parent_fields(parent), **self.inner.parent_fields(parent)}
 
     def first_timestamp(self, window: Window) -> datetime | None:
-        """The earliest timestamp that the slices of a window cover."""
+        """Returns the earliest timestamp that the slices of a window cover."""
         return self.outer.first_timestamp(window) or self.inner.first_timestamp(window)
 
     def last_timestamp(self, window: Window) -> datetime | None:
-        """The latest timestamp that the slices of a window cover."""
+        """Returns the latest timestamp that the slices of a window cover."""
         return self.outer.last_timestamp(window) or self.inner.last_timestamp(window)
 
     def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:
@@ -88,16 +88,16 @@ class Product(Slices):
                 yield None
                 continue
             for inner in self.inner.plan(window, parents):
-                yield inner and _combined(outer, inner)
+                yield inner and _combine_slices(outer, inner)
 
 
-def _combined(outer: Slice, inner: Slice) -> Slice:
+def _combine_slices(outer: Slice, inner: Slice) -> Slice:
     return Slice(
         params={**outer.params, **inner.params},
         path={**outer.path, **inner.path},
         columns={**outer.columns, **inner.columns},
         parts=(
-            *(_combined(part, inner) for part in outer.parts),
-            *(_combined(outer, part) for part in inner.parts if not outer.parts),
+            *(_combine_slices(part, inner) for part in outer.parts),
+            *(_combine_slices(outer, part) for part in inner.parts if not outer.parts),
         ),
     )

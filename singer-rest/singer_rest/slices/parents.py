@@ -45,7 +45,7 @@ class PerParent(Slices):
         self.where = where
 
     def parent_fields(self, parent: Record) -> Record:
-        """The fields that `where` needs."""
+        """Returns all fields of a parent if `where` needs them."""
         return parent if self.where else {}
 
     def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:
@@ -54,7 +54,7 @@ class PerParent(Slices):
             if known is None:
                 yield None
             elif self._is_included(known[1], window.since):
-                yield self._slice(*known)
+                yield self._make_slice(*known)
 
     def _is_included(self, fields: Mapping[str, Any], since: datetime | None) -> bool:
         if self.where and not self.where(fields):
@@ -65,7 +65,7 @@ class PerParent(Slices):
         except (ValueError, AttributeError):
             return True  # an unreadable timestamp may be any
 
-    def _slice(self, parent_id: str, fields: Mapping[str, Any]) -> Slice:
+    def _make_slice(self, parent_id: str, fields: Mapping[str, Any]) -> Slice:
         return Slice(
             params={self.param: parent_id} if self.param else {},
             path={} if self.param else {self.column: quote(parent_id, safe="")},
@@ -96,7 +96,7 @@ class ParentBatches(Slices):
         self.column = column
 
     def parent_fields(self, parent: Record) -> Record:
-        """The fields that requests use."""
+        """Returns the field that requests use in place of the id."""
         return {self.key: parent.get(self.key)} if self.key else {}
 
     def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:  # noqa: ARG002
@@ -114,12 +114,12 @@ class ParentBatches(Slices):
             requested.add(str(value))
             batch.append(str(value))
             if len(batch) == self.size:
-                yield self._slice(batch)
+                yield self._make_slice(batch)
                 batch = []
         if batch:
-            yield self._slice(batch)
+            yield self._make_slice(batch)
 
-    def _slice(self, batch: list[str]) -> Slice:
+    def _make_slice(self, batch: list[str]) -> Slice:
         return Slice(params={self.param: tuple(batch)}, columns={self.column: batch[0]} if self.column else {})
 
 

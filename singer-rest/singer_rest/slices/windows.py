@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from singer_rest.slices.base import ParentIds, Window
 
 
-def _start(window: Window, years_back: int, days_back: int | None = None) -> pendulum.DateTime:
-    """The lower bound of a window. Default: January `years_back` years ago, or the day `days_back` days ago."""
+def _lower_bound(window: Window, years_back: int, days_back: int | None = None) -> pendulum.DateTime:
+    """Returns the lower bound of a window. Default: January `years_back` years ago, or the day `days_back` days ago."""
     if window.since:
         return pendulum.instance(window.since)
     default = pendulum.datetime(window.now.year - years_back, 1, 1)
@@ -47,11 +47,11 @@ class Months(Slices):
         self.years_back = years_back
 
     def first_timestamp(self, window: Window) -> datetime:
-        """The first day of the first month."""
-        return _start(window, self.years_back).start_of("month")
+        """Returns the first day of the first month."""
+        return _lower_bound(window, self.years_back).start_of("month")
 
     def last_timestamp(self, window: Window) -> datetime:
-        """The end of the last month."""
+        """Returns the end of the last month."""
         return pendulum.instance(window.until or window.now).end_of("month")
 
     def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:  # noqa: ARG002
@@ -71,7 +71,7 @@ class Months(Slices):
 
 
 class DateWindows(Slices):
-    """One slice per number of days, for lists that require a first and a last day and answer short windows faster.
+    """One slice per number of days, for lists that require a first and a last day and return short windows faster.
 
     No day lies in two slices. The slices are the same in every run, whatever the lower bound is.
 
@@ -103,11 +103,11 @@ class DateWindows(Slices):
         self.days_back = days_back
 
     def first_timestamp(self, window: Window) -> datetime:
-        """The first day of the first slice."""
-        return _start(window, self.years_back, self.days_back).start_of("day")
+        """Returns the first day of the first slice."""
+        return _lower_bound(window, self.years_back, self.days_back).start_of("day")
 
     def last_timestamp(self, window: Window) -> datetime:
-        """The end of the last day."""
+        """Returns the end of the last day."""
         now = pendulum.instance(window.now)
         return (pendulum.instance(window.until) if window.until else now.add(years=self.years_ahead)).end_of("day")
 
@@ -143,11 +143,11 @@ class DayWindows(Slices):
         self.days_back = days_back
 
     def first_timestamp(self, window: Window) -> datetime:
-        """The first timestamp of the first slice."""
-        return _start(window, 0, self.days_back).set(microsecond=0)
+        """Returns the first timestamp of the first slice."""
+        return _lower_bound(window, 0, self.days_back).set(microsecond=0)
 
     def last_timestamp(self, window: Window) -> datetime:
-        """The last timestamp of the last slice."""
+        """Returns the last timestamp of the last slice."""
         end = pendulum.instance(window.now).set(microsecond=0).add(seconds=1)
         return min(end, pendulum.instance(window.until).start_of("day").add(days=1)) if window.until else end
 
@@ -189,26 +189,28 @@ class MonthlyBackfill(Slices):
     def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:  # noqa: ARG002
         """Yields the slice."""
         now = pendulum.instance(window.now)
-        whole = self._slice(None, None, now)
-        yield replace(whole, parts=tuple(self._years(now))) if window.whole else whole
+        whole = self._make_slice(None, None, now)
+        yield replace(whole, parts=tuple(self._yearly_slices(now))) if window.whole else whole
 
-    def _years(self, now: pendulum.DateTime) -> Iterator[Slice]:
-        """The time before the first year, each year, and the current one with all that follows."""
+    def _yearly_slices(self, now: pendulum.DateTime) -> Iterator[Slice]:
+        """Yields a slice for the time before the first year, per year, and for the current year and what follows."""
         starts = [pendulum.datetime(now.year - back, 1, 1) for back in range(self.years_back, -1, -1)]
-        yield self._slice(None, starts[0], now)
+        yield self._make_slice(None, starts[0], now)
         for start, end in zip(starts, [*starts[1:], None], strict=True):
-            yield replace(self._slice(start, end, now), parts=tuple(self._months(start, end, now)))
+            yield replace(self._make_slice(start, end, now), parts=tuple(self._monthly_slices(start, end, now)))
 
-    def _months(
+    def _monthly_slices(
         self, start: pendulum.DateTime, end: pendulum.DateTime | None, now: pendulum.DateTime
     ) -> Iterator[Slice]:
         last = end or now.start_of("month").add(months=1)
         while start < last:
-            yield self._slice(start, start := start.add(months=1), now)
+            yield self._make_slice(start, start := start.add(months=1), now)
         if end is None:
-            yield self._slice(start, None, now)
+            yield self._make_slice(start, None, now)
 
-    def _slice(self, first: pendulum.DateTime | None, last: pendulum.DateTime | None, now: pendulum.DateTime) -> Slice:
+    def _make_slice(
+        self, first: pendulum.DateTime | None, last: pendulum.DateTime | None, now: pendulum.DateTime
+    ) -> Slice:
         # A slice that has not ended yet has no name: later runs must read records added to it.
         name = (
             f"{times.format_date(first) if first else '..'}/{times.format_date(last)}" if last and last <= now else None

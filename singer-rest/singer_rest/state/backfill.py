@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from singer_rest.state.checkpoint import KEY, POSITION_PREFIX, Checkpoint, read
+from singer_rest.state.checkpoint import KEY, POSITION_PREFIX, Checkpoint, read_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,11 +56,11 @@ class Backfill:
         if not self._replication.whole:
             return
         self._names = []
-        found = read(self._state)
+        found = read_checkpoint(self._state)
         if found and self._is_valid(found[0]):
             checkpoint, self._names = found
             self.finished = frozenset(self._names)
-            self._finished_days = [days for name in self._names if (days := _days(name))]
+            self._finished_days = [days for name in self._names if (days := _parse_days(name))]
             self._replication.resume(checkpoint)
         elif self._state.get(KEY) is not None:
             self._state[KEY] = None
@@ -69,13 +69,13 @@ class Backfill:
                 self._stream,
             )
 
-    def unfinished(self, plan: Iterator[Slice | None]) -> Iterator[Slice | None]:
-        """Skips the slices that an earlier run finished. One of which it finished parts is replaced by the others."""
+    def skip_finished(self, plan: Iterator[Slice | None]) -> Iterator[Slice | None]:
+        """Yields the slices that no earlier run finished. A partly finished slice is replaced by its other parts."""
         for part in plan:
             if part is None or not self._is_begun(part):
                 yield part
             elif not self._is_finished(part.name):
-                yield from self.unfinished(iter(part.parts))
+                yield from self.skip_finished(iter(part.parts))
 
     def _is_begun(self, part: Slice) -> bool:
         return self._is_finished(part.name) or any(self._is_begun(inner) for inner in part.parts)
@@ -84,8 +84,11 @@ class Backfill:
         """Records a finished slice in the state. Returns whether to write a STATE message."""
         if self._names is None or part.name is None:
             return False
-        _add(self._names, part.name)
-        self._state[KEY] = [msgspec.to_builtins(self._replication.checkpoint(self._config_fingerprint)), *self._names]
+        _add_merged(self._names, part.name)
+        self._state[KEY] = [
+            msgspec.to_builtins(self._replication.make_checkpoint(self._config_fingerprint)),
+            *self._names,
+        ]
         return True
 
     def save_position(self, position: str) -> bool:
@@ -93,7 +96,10 @@ class Backfill:
         if self._names is None:
             return False
         self._names[:] = [f"{POSITION_PREFIX}{position}"]
-        self._state[KEY] = [msgspec.to_builtins(self._replication.checkpoint(self._config_fingerprint)), *self._names]
+        self._state[KEY] = [
+            msgspec.to_builtins(self._replication.make_checkpoint(self._config_fingerprint)),
+            *self._names,
+        ]
         return True
 
     def reset(self) -> None:
@@ -116,15 +122,15 @@ class Backfill:
         if name in self.finished:
             return True
         # Windows may have had another size: each day lies in exactly one.
-        days = _days(name)
+        days = _parse_days(name)
         return days is not None and any(first <= days[0] and days[1] <= last for first, last in self._finished_days)
 
     def _is_valid(self, checkpoint: Checkpoint) -> bool:
         return checkpoint.config_fingerprint == self._config_fingerprint and self._replication.can_resume(checkpoint)
 
 
-def _days(name: str) -> Days | None:
-    """The first and last day in a slice's name, if it consists of dates."""
+def _parse_days(name: str) -> Days | None:
+    """Returns the first and last day in a slice's name, if it consists of dates."""
     first, _, last = name.partition("/")
     try:
         return date.fromisoformat(first), date.fromisoformat(last)
@@ -132,18 +138,18 @@ def _days(name: str) -> Days | None:
         return None
 
 
-def _add(names: list[str], name: str) -> None:
-    """Records a finished slice, merged with adjacent ones: single days would be too many."""
-    days = _days(name)
+def _add_merged(names: list[str], name: str) -> None:
+    """Adds the name of a finished slice, merged with adjacent slices because single days would be too many."""
+    days = _parse_days(name)
     if days:
         for other in [*names]:
-            known = _days(other)
-            if known and (_follows(known, days) or _follows(days, known)):
+            known = _parse_days(other)
+            if known and (_is_day_after(known, days) or _is_day_after(days, known)):
                 names.remove(other)
                 days = min(days[0], known[0]), max(days[1], known[1])
         name = f"{days[0]}/{days[1]}"
     names.append(name)
 
 
-def _follows(earlier: Days, later: Days) -> bool:
+def _is_day_after(earlier: Days, later: Days) -> bool:
     return earlier[1] + timedelta(days=1) == later[0]

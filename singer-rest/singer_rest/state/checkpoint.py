@@ -39,8 +39,8 @@ class Checkpoint(msgspec.Struct, frozen=True, rename={"config_fingerprint": "mad
     unidentified_rows: Count = 0
 
 
-def read(state: Mapping[str, Any]) -> tuple[Checkpoint, list[str]] | None:
-    """Reads the checkpoint and the finished slices from a stream's state. None: there are none, or they are invalid.
+def read_checkpoint(state: Mapping[str, Any]) -> tuple[Checkpoint, list[str]] | None:
+    """Reads the checkpoint and the finished slices from a stream's state. Returns None if they are missing or invalid.
 
     An invalid checkpoint causes a full read, which takes longer but loses nothing.
     """

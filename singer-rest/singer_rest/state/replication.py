@@ -90,18 +90,18 @@ class Replication:
 
         version = state.get("version")
         if version is not None and (not isinstance(version, int) or version < 0):
-            raise self._unreadable("version")
+            raise self._unreadable_error("version")
         self._old_version: int | None = version
-        self.table_since = self._timestamp("window_start")
+        self.table_since = self._read_timestamp("window_start")
         """The earliest timestamp that the table covers. None: unbounded, or there is no table yet."""
-        self.table_until = self._timestamp("window_end")
+        self.table_until = self._read_timestamp("window_end")
         """The latest timestamp that the table covers. None: as far as slices reach by default."""
         self.resumed_since = self._resumed_since()
         """The lower bound of a resumed read that an earlier run began without a start date."""
-        self.other_key = None if by_run_start else _other_key(state, key)
+        self.other_key = None if by_run_start else _former_key(state, key)
         """The replication key of the bookmark, if it is not the stream's. The bookmark is not used then."""
         is_usable = by_run_start or (key is not None and self.other_key is None)
-        bookmark = self._timestamp("replication_key_value") if is_usable else None
+        bookmark = self._read_timestamp("replication_key_value") if is_usable else None
         self._bookmark = bookmark if bookmark and bookmark.year >= FIRST_YEAR else None
         self.has_bookmark = key is not None or by_run_start
         """Whether later runs are incremental."""
@@ -127,7 +127,7 @@ class Replication:
         self.rows = self.keyless_rows = self.earlier_rows = self.unidentified_rows = 0
         self._run_start = self._now
         if self._versioned:
-            found = checkpoint.read(self._state)
+            found = checkpoint.read_checkpoint(self._state)
             versions_seen = (self._old_version or 0, (found and found[0].version) or 0, self.version or 0)
             self.version = max(int(self._now.timestamp() * 1000), max(versions_seen) + 1)
 
@@ -138,7 +138,7 @@ class Replication:
         self.since = self.start_date
         if self._versioned:
             # A full read that was interrupted goes on under its own version.
-            found = checkpoint.read(self._state)
+            found = checkpoint.read_checkpoint(self._state)
             self.version = (found and found[0].version) or self._old_version
 
     def mark_full_read_due(self) -> None:
@@ -151,7 +151,7 @@ class Replication:
             self._state[FULL_READ_DUE] = True
 
     def _is_due(self) -> bool:
-        return self._state.get(FULL_READ_DUE) is True or checkpoint.read(self._state) is not None
+        return self._state.get(FULL_READ_DUE) is True or checkpoint.read_checkpoint(self._state) is not None
 
     def can_resume(self, saved: Checkpoint) -> bool:
         """Whether a full read that an earlier run began can be continued."""
@@ -169,8 +169,8 @@ class Replication:
         self.earlier_rows = saved.rows
         self.unidentified_rows = saved.unidentified_rows
 
-    def checkpoint(self, config_fingerprint: dict[str, str | None]) -> Checkpoint:
-        """The progress of this read, for a later run to resume."""
+    def make_checkpoint(self, config_fingerprint: dict[str, str | None]) -> Checkpoint:
+        """Returns the progress of this read, for a later run to resume."""
         return Checkpoint(
             version=self.version,
             began=times.format_utc(self._vendor_run_start),
@@ -189,7 +189,7 @@ class Replication:
 
     @property
     def total_rows(self) -> int:
-        """Number of records of this read, including those of an earlier run."""
+        """Number of records of this read, including the records that an earlier run emitted."""
         return self.earlier_rows + self.rows
 
     @property
@@ -218,7 +218,7 @@ class Replication:
             self._latest = max(self._latest or timestamp, timestamp)
 
     def observe_page(self, count: int, latest: datetime | None, unidentified: int = 0) -> None:
-        """Does what `observe` does for a page whose records all have a replication key, if there is one.
+        """Does the same as `observe` for a page whose records all have the replication key, if the stream has one.
 
         Args:
             count: Number of records.
@@ -309,7 +309,7 @@ class Replication:
         return starts_early and ends_late
 
     def _resumed_since(self) -> datetime | None:
-        found = checkpoint.read(self._state)
+        found = checkpoint.read_checkpoint(self._state)
         config_fingerprint = found[0].config_fingerprint if found else {}
         try:
             return (
@@ -320,16 +320,16 @@ class Replication:
         except ValueError:
             return None
 
-    def _timestamp(self, key: str) -> datetime | None:
+    def _read_timestamp(self, key: str) -> datetime | None:
         value = self._state.get(key)
         if value is None:
             return None
         try:
             return times.parse(value)
         except (ValueError, AttributeError, TypeError):
-            raise self._unreadable(key) from None
+            raise self._unreadable_error(key) from None
 
-    def _unreadable(self, key: str) -> RunError:
+    def _unreadable_error(self, key: str) -> RunError:
         return RunError(
             f"The state's `{key}` of {self._stream} cannot be read. Run with another state, or with a full refresh."
         )
@@ -346,7 +346,7 @@ def _latest_of(values: list[Any]) -> datetime | None:
     return latest if is_exact else None
 
 
-def _other_key(state: Mapping[str, Any], key: str | None) -> str | None:
-    """The replication key of a stream's bookmark, if it is another one than the stream has now."""
+def _former_key(state: Mapping[str, Any], key: str | None) -> str | None:
+    """Returns the replication key of the bookmark in the state, if the stream has a different replication key now."""
     found = state.get("replication_key", key)
     return str(found) if key and found != key and state.get("replication_key_value") is not None else None

@@ -206,7 +206,7 @@ def _key(element: etree._Element) -> Iterator[str]:
 
 
 def _value(annotation: etree._Element) -> str:
-    """The value of an annotation, an attribute or text. Empty: it has none."""
+    """Returns the value of an annotation, an attribute or text. Empty: it has none."""
     for name in ("Bool", "String", "Int"):
         if value := annotation.get(name):
             return str(value)
@@ -215,7 +215,7 @@ def _value(annotation: etree._Element) -> str:
 
 
 def _short(name: str) -> str:
-    """A name without its namespace."""
+    """Returns a name without its namespace."""
     return name.rpartition(".")[2]
 
 

@@ -79,7 +79,7 @@ def parts_of(described: object, resolve: Callable[[object], Json]) -> list[Json]
 
 
 def properties_of(parts: list[Json]) -> Json:
-    """The fields of all parts of a description. Fields that differ between parts allow any value."""
+    """Returns the fields of all parts of a description. Fields that differ between parts allow any value."""
     found: Json = {}
     for part in parts:
         for name, described in (part.get("properties") or {}).items():
@@ -89,12 +89,12 @@ def properties_of(parts: list[Json]) -> Json:
 
 
 def items_of(parts: list[Json]) -> object:
-    """The parts' descriptions of an array's items. None: there is none."""
+    """Returns the parts' descriptions of an array's items. None: there is none."""
     return next((part["items"] for part in parts if "items" in part), None)
 
 
 def _kinds(parts: list[Json]) -> list[str]:
-    """The types of all parts of a description. Empty if one of them is not a JSON type."""
+    """Returns the types of all parts of a description. Empty if one of them is not a JSON type."""
     kinds = []
     for part in parts:
         own = part.get("type")
@@ -104,7 +104,7 @@ def _kinds(parts: list[Json]) -> list[str]:
 
 
 def _implied(part: Json) -> list[str]:
-    """The types implied by the other keywords of a description."""
+    """Returns the types implied by the other keywords of a description."""
     kinds = [kind for word, kind in IMPLIED if word in part]
     kinds += ["string"] if part.get("format") in FORMATS else []
     return kinds + [NAMED[type(value)] for value in part.get("enum") or () if type(value) in NAMED]

@@ -59,6 +59,6 @@ def _of_parameters(path: str, row: Row, parameters: Iterable[Json]) -> list[str]
 
 
 def _at_once(row: Row, name: str) -> int:
-    """Number of values of a parameter that the row sends in one request."""
+    """Returns the number of values of a parameter that the row sends in one request."""
     sent = row.send.get(name)
     return row.at_once if name == row.by else len(sent) if isinstance(sent, list) else 0

@@ -75,7 +75,7 @@ class Described:
                     draft.unlink(missing_ok=True)
 
     def _text(self, file: Path) -> str:
-        """The present or pending content of a file."""
+        """Returns the present or pending content of a file."""
         return self._new[file] if file in self._new else file.read_text("utf-8")
 
     def _take_lists(self, document: Document, table: Table) -> list[str]:
@@ -162,7 +162,7 @@ def _key(schema: Json) -> Json:
 
 
 def _text(properties: Json) -> str:
-    """A schema as JSON, one line per field, also if it is nested."""
+    """Returns a schema as JSON, one line per field, also if it is nested."""
     head = '  "$schema": "http://json-schema.org/draft-07/schema#",\n  "type": "object",'
     return f'{{\n{head}\n  "properties": {_fields(properties, "  ")}\n}}\n'
 

@@ -74,7 +74,7 @@ class Document:
         self.lists = sorted(self._lists)
 
     def fields(self, name: str) -> Json:
-        """The schema of each field of a list's records, with references resolved. Empty: not described."""
+        """Returns the schema of each field of a list's records, with references resolved. Empty: not described."""
         answer = self._answer(name)
         data = properties_of(answer).get("data")
         rows = items_of(answer if data is None else parts_of(data, self.resolve))
@@ -91,7 +91,7 @@ class Document:
         return parts_of(described.get("schema", {}), self.resolve)
 
     def parameters(self, name: str) -> list[Json]:
-        """The query parameters of a list, each with its schema resolved."""
+        """Returns the query parameters of a list, each with its schema resolved."""
         found = (self.resolve(parameter) for parameter in self._lists[name]["parameters"])
         return [
             {**parameter, "schema": self.resolve(parameter.get("schema", {}))}

@@ -106,7 +106,7 @@ def is_flag(parameter: Json) -> bool:
 
 
 def _parent(parameter: str, module: str, lists: Iterable[str]) -> str | None:
-    """The list whose ids a parameter takes, by its name, preferably in the same module."""
+    """Returns the list whose ids a parameter takes, by its name, preferably in the same module."""
     match = re.fullmatch(r"(\w+?)_(?:uu)?ids?(\[\])?", parameter)
     if not match:
         return None

@@ -22,7 +22,7 @@ LANGUAGES = ("de", "en", "fr", "es", "nl", "it", "pt", "sv", "fi", "pl", "cs")
 
 
 def site_addresses(setting: str | list[str] | None) -> list[str]:
-    """The addresses in `careers_url`: a list, or text that separates them by commas."""
+    """Returns the addresses in `careers_url`: a list, or text that separates them by commas."""
     texts = setting.split(",") if isinstance(setting, str) else setting or []
     return list(dict.fromkeys(text.strip().rstrip("/").removesuffix("/xml") for text in texts if text.strip()))
 
