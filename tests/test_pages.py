@@ -218,7 +218,7 @@ def test_pages_read_at_once_hold_the_same_records(streams: list[RestStream], mon
             stream.replication.observe_page(len(fitted), fitted.latest)
             result = counts(stream.conformer), stream.replication.rows, stream.replication._latest
             stream.reset_read()
-            exact = stream.conformer.conform_page(stream.process([*fitted]))
+            exact = stream.conformer.conform_page(stream.process_records([*fitted]))
             stream.replication.observe(exact)
             assert result == (counts(stream.conformer), stream.replication.rows, stream.replication._latest)
 
