@@ -303,14 +303,16 @@ def _parse_double(text: str) -> float | str:
 
 
 def _equals_double(text: str, value: float) -> bool:
-    """Whether a double equals the decimal number that it was parsed from."""
+    """Whether a double holds the decimal number that it was parsed from: exactly, such as 2**63, or as its shortest text,
+    such as 0.1. Large integers must be held exactly.
+    """
     if not math.isfinite(value):
         return False
     if _is_integer_text(text) and abs(value) >= _MAX_EXACT_INTEGER and int(value) != int(text):
         return False
     shortest = repr(value)
     try:
-        return shortest == text or Decimal(shortest) == Decimal(text)
+        return shortest == text or Decimal(text) in (Decimal(shortest), Decimal(value))
     except InvalidOperation:
         return False
 

@@ -152,7 +152,7 @@ def test_loading_twice_keeps_text_unchanged(duck: Any, schema: Any, record: Any)
 def test_numbers_that_a_double_cannot_hold_are_kept_as_text(
     duck: Any, schema: Any, caplog: pytest.LogCaptureFixture, key: str
 ) -> None:
-    texts = ["9007199254740993", "-9007199254740993", "9223372036854775808", "12345678901234567.89", "1" * 40]
+    texts = ["9007199254740993", "-9007199254740993", "9223372036854775809", "12345678901234567.89", "1" * 40]
     texts += ["0.1000000000000000055", "1E-400", "1e-999999999999999999999", "1e999999999999999999999"]
     texts += ["1.2345678901234e-320"]
     messages = []
@@ -181,6 +181,10 @@ def test_numbers_that_a_double_holds_stay_numbers(duck: Any, schema: Any) -> Non
         "5e-324",
         "0.14285714285714285",
         "1.0000000000000000",
+        "9223372036854775808",
+        "-9223372036854775808.0",
+        "9223372036854777856",
+        "340282366920938463463374607431768211456",
     ]
     raw = [f'{{"type": "RECORD", "stream": "s", "record": {{"id": {n}, "v": {v}}}}}' for n, v in enumerate(texts)]
     duck.load(schema("s", {"id": INTEGER, "v": NUMBER}, ["id"]), *raw)
