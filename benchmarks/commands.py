@@ -132,7 +132,7 @@ class Commands:
         }
         if self.case.batches:
             settings["batch_config"] = {
-                "encoding": {"format": "jsonl", "compression": "gzip"},
+                "encoding": {"format": "jsonl", "compression": "none"},
                 "storage": {"root": (self.folder / "batches").absolute().as_uri(), "prefix": ""},
             }
             (self.folder / "batches").mkdir(exist_ok=True)

@@ -212,7 +212,8 @@ class RestStream(ReplicatedStream):
         """Reads whole pages. None: the stream changes records itself, or not all of what it reads is written."""
         declaring = next(base for base in type(self).__mro__ if "row_shape" in vars(base))
         changes = any(getattr(type(self), name) is not getattr(declaring, name) for name in RECORD_METHODS)
-        if changes or self.writes_batches or not self._writes_whole_pages:
+        batches = self.get_batch_config(self.config)
+        if changes or not self._writes_whole_pages or (batches and batches.encoding.format == "parquet"):
             return None
         names = Coercion(self.look_alikes)
         return PageReader(

@@ -207,16 +207,25 @@ class MessageReader(GenericSingerReader[bytes]):
         return counts
 
     def _process_block(self, block: bytes, callbacks: dict[str, Callable[[Any], None]], counts: Counter[str]) -> None:
-        for stream, run, count in _group_runs(block):
-            rest, left = run, count
-            while stream and left and (taken := self.add_run(stream, rest, left)):
-                self.line_number += taken
-                counts["RECORD"] += taken
-                left -= taken
-                rest = rest.split(b"\n", taken)[-1] if left else b""
-            for line in rest.split(b"\n") if left else ():
+        left = self._add_run(block, block.count(b"\n") + 1, counts)  # most blocks hold records of one stream only
+        for run, count in _group_runs(left) if left is not None else ():
+            rest = self._add_run(run, count, counts)
+            for line in rest.split(b"\n") if rest is not None else ():
                 self.line_number += 1
                 self._process_line(line, callbacks, counts)
+
+    def _add_run(self, lines: bytes, count: int, counts: Counter[str]) -> bytes | None:
+        """Loads lines together if they are RECORD lines of one stream. Returns those left, None if there are none."""
+        match = _RECORD_START.match(lines) if count >= _MIN_RUN_LENGTH else None
+        stream = str(match[1], "utf-8", "replace") if match else ""
+        while stream and (taken := self.add_run(stream, lines, count)):
+            self.line_number += taken
+            counts["RECORD"] += taken
+            count -= taken
+            if not count:
+                return None
+            lines = lines.split(b"\n", taken)[-1]
+        return lines
 
     def _process_line(self, line: bytes, callbacks: dict[str, Callable[[Any], None]], counts: Counter[str]) -> None:
         if not line or line.isspace():
@@ -255,18 +264,10 @@ def read_blocks(source: IO[Any]) -> Iterator[bytes]:
     yield b"".join(parts)
 
 
-def _group_runs(block: bytes) -> Iterator[tuple[str, bytes, int]]:
-    """Groups consecutive RECORD lines of one stream.
-
-    Yields the stream's name, empty if the lines must be loaded one by one, the lines and their number.
-    """
-    match = _RECORD_START.match(block)
-    count = block.count(b"\n") + 1
-    if match and count >= _MIN_RUN_LENGTH and block.count(b"\n" + match[0]) == count - 1:
-        yield str(match[1], "utf-8", "replace"), block, count
-        return
+def _group_runs(block: bytes) -> Iterator[tuple[bytes, int]]:
+    """Groups consecutive RECORD lines of one stream. Yields the lines and their number."""
     lines = block.split(b"\n")
-    start = 0
+    start, count = 0, len(lines)
     while start < count:
         end = start + 1
         match = _RECORD_START.match(lines[start])
@@ -274,6 +275,5 @@ def _group_runs(block: bytes) -> Iterator[tuple[str, bytes, int]]:
             head = match[0]
             while end < count and lines[end].startswith(head):
                 end += 1
-        stream = str(match[1], "utf-8", "replace") if match and end - start >= _MIN_RUN_LENGTH else ""
-        yield stream, b"\n".join(lines[start:end]), end - start
+        yield b"\n".join(lines[start:end]), end - start
         start = end

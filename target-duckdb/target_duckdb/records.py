@@ -303,8 +303,9 @@ def _parse_double(text: str) -> float | str:
 
 
 def _equals_double(text: str, value: float) -> bool:
-    """Whether a double holds the decimal number that it was parsed from: exactly, such as 2**63, or as its shortest text,
-    such as 0.1. Large integers must be held exactly.
+    """Whether a double holds the number that it was parsed from: exactly, or as its shortest text, such as 0.1.
+
+    Large integers must be held exactly.
     """
     if not math.isfinite(value):
         return False

@@ -36,8 +36,6 @@ _GLOB = re.compile(r"[*?\[]")  # characters of paths that DuckDB would expand
 #: Bytes that DuckDB's JSON reader allows for one line. Longer lines take more memory.
 MIN_OBJECT_SIZE = 1 << 20
 _CHUNK_BYTES = 1 << 18
-#: Fields that often have the same value in all rows of a line.
-SHARED_FIELDS = frozenset({"received", "version", "extracted", "present", "part"})
 _SHARED = "all_"  # before the name of a field whose value is written once
 
 _encode_lines = msgspec.json.Encoder().encode_lines
@@ -114,6 +112,8 @@ class SpoolFile:
         self._rows_bytes = 0
         self._lines: list[bytes] = []
         self._lines_bytes = 0
+        self._listed: set[str] = set()
+        self._shared: set[str] = set()
         self.path = directory.new_file()
         self.max_line_bytes = 0
 
@@ -128,7 +128,7 @@ class SpoolFile:
             self._end_line()
 
     def add_columns(self, fields: Iterable[str], columns: Sequence[Any]) -> None:
-        """Adds rows given as columns: lists of values, or for one of `SHARED_FIELDS` the value of all rows."""
+        """Adds rows given as columns: lists of values, or the one value of all rows."""
         self._end_line()
         self._add_lines(fields, columns)
 
@@ -142,6 +142,7 @@ class SpoolFile:
         items: list[dict[str, Any]]
         rows = max(len(values) for values in columns if isinstance(values, (list, tuple)))
         if self._wide:
+            self._listed.update(fields)
             lists = [values if isinstance(values, (list, tuple)) else [values] * rows for values in columns]
             names = [*fields]
             items = [
@@ -152,10 +153,13 @@ class SpoolFile:
             shared: dict[str, Any] = {}
             own: list[tuple[str, Sequence[Any]]] = []
             for field, values in zip(fields, columns, strict=True):
-                if not isinstance(values, (list, tuple)):
+                if isinstance(values, (list, tuple)):
+                    if values[0] is not None or values.count(None) < rows:
+                        own.append((field, values))
+                elif values is not None:
                     shared[_SHARED + field] = values
-                elif values[0] is not None or values.count(None) < rows:
-                    own.append((field, values))
+                    self._shared.add(field)
+            self._listed.update(field for field, _ in own)
             items = [
                 shared | {field: values[start : start + _LINE_ROWS] for field, values in own}
                 for start in range(0, rows, _LINE_ROWS)
@@ -182,14 +186,20 @@ class SpoolFile:
             fields: The DuckDB types of the fields to read, by name.
         """
         suffix = "" if self._wide else "[]"
-        shared = () if self._wide else tuple(name for name in fields if name in SHARED_FIELDS)
+        # Fields that no row has are not read.
+        listed = [name for name in fields if name in self._listed]
+        shared = [name for name in fields if name in self._shared]
         types = ", ".join(
-            [f"{name}: '{type_}{suffix}'" for name, type_ in fields.items()]
+            [f"{name}: '{fields[name]}{suffix}'" for name in listed]
             + [f"{_SHARED}{name}: '{fields[name]}'" for name in shared]
         )
         # DuckDB fills fields that are missing or shorter than others with NULL.
-        values = {name: name if self._wide else f"unnest({name})" for name in fields}
-        values |= {name: f"coalesce({values[name]}, {_SHARED}{name})" for name in shared}
+        values = {name: f"CAST(NULL AS {type_})" for name, type_ in fields.items()}
+        values |= {name: name if self._wide else f"unnest({name})" for name in listed}
+        values |= {
+            name: f"coalesce({values[name]}, {_SHARED}{name})" if name in self._listed else f"{_SHARED}{name}"
+            for name in shared
+        }
         rows = ", ".join(f"{value} AS {name}" for name, value in values.items())
         path = literal(_GLOB.sub(r"[\g<0>]", str(self.path)))
         size = max(MIN_OBJECT_SIZE, self.max_line_bytes + 16)

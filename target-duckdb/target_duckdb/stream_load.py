@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger("target-duckdb")
 
 _RECEIVED_AT = "make_timestamptz(s.received)"
+_EXTRACTED_AT = "_sdc_extracted_at"
 _METADATA_SQL = {
-    "_sdc_extracted_at": timestamp_sql("s.extracted"),
+    _EXTRACTED_AT: timestamp_sql("s.extracted"),
     "_sdc_received_at": _RECEIVED_AT,
     "_sdc_batched_at": "now()",
     "_sdc_sequence": "s.received // 1000",  # milliseconds, as the SDK counts
@@ -255,6 +256,8 @@ class StreamLoad:
 
     def _read(self, segment: Segment) -> None:
         fields = ROW_FIELDS | {f"c{position}": column.spool_type for position, column in enumerate(segment.columns)}
+        if _EXTRACTED_AT not in self._metadata:
+            del fields["extracted"]
         self._connection.execute(f"CREATE OR REPLACE TEMP TABLE _spool AS {segment.file.select(fields)}")
 
     def _activate(self, step: ActivateVersion) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import uuid
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from singer_sdk.contrib.batch_encoder_parquet import ParquetBatcher
 
@@ -13,11 +13,13 @@ from singer_rest.errors import RunError, output_sentence
 from singer_rest.singer.messages import encode_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
     from singer_sdk.helpers._batch import BatchConfig
 
     from singer_rest.aliases import Record
+
+T = TypeVar("T")
 
 _GZIP_LEVEL = 1  # a third of the time of the default, for files that are a tenth larger
 
@@ -49,14 +51,35 @@ class BatchFiles:
         self._name = f"{name}-{uuid.uuid4()}"
         self._files = 0
         self._written = written
+        self._is_parquet = encoding.format == "parquet"
         self._records: list[Record] = []
+        """The records of the next file, if it is Parquet."""
+        self._lines: list[bytes] = []
+        """The encoded records of the next file, if it is not."""
+        self._count = 0
 
-    def add(self, records: Iterable[Record]) -> None:
-        """Adds records. Writes a file once there are enough."""
+    def add(self, records: Sequence[Record]) -> None:
+        """Adds the records of a page. Writes a file once there are enough."""
+        if not self._is_parquet:
+            self.add_lines(encode_lines(records), len(records))
+            return
         self._records += records
         while len(self._records) >= self._config.batch_size:
-            self._write(self._records[: self._config.batch_size])
+            self._write(self._write_parquet, self._records[: self._config.batch_size])
             del self._records[: self._config.batch_size]
+
+    def add_lines(self, lines: bytes, count: int) -> None:
+        """Adds encoded records, a line each, to files that are not Parquet."""
+        while self._count + count >= self._config.batch_size:
+            room = self._config.batch_size - self._count
+            rest = lines.split(b"\n", room)[-1]
+            self._lines.append(lines[: len(lines) - len(rest)])
+            self._write(self._write_lines, b"".join(self._lines))
+            self._lines, self._count = [], 0
+            lines, count = rest, count - room
+        if count:
+            self._lines.append(lines)
+            self._count += count
 
     def flush(self) -> None:
         """Writes the remaining records.
@@ -65,25 +88,22 @@ class BatchFiles:
             RunError: If the file cannot be written. No state may follow.
         """
         if self._records:
-            self._write(self._records)
-            self._records = []
+            self._write(self._write_parquet, self._records)
+        if self._count:
+            self._write(self._write_lines, b"".join(self._lines))
+        self._records, self._lines, self._count = [], [], 0
 
-    def _write(self, records: list[Record]) -> None:
+    def _write(self, write: Callable[[T], list[str]], content: T) -> None:
         self._files += 1
         try:
-            manifest = (
-                self._write_parquet(records)
-                if self._config.encoding.format == "parquet"
-                else self._write_lines(records)
-            )
+            manifest = write(content)
         except OSError as error:
             raise RunError(output_sentence(error)) from None
         self._written(manifest)
 
-    def _write_lines(self, records: list[Record]) -> list[str]:
+    def _write_lines(self, lines: bytes) -> list[str]:
         storage = self._config.storage
         is_compressed = self._config.encoding.compression == "gzip"
-        lines = encode_lines(records)
         name = f"{storage.prefix or ''}{self._name}-{self._files}.{'json.gz' if is_compressed else 'json'}"
         with storage.open(name, "wb") as file:
             file.write(gzip.compress(lines, _GZIP_LEVEL) if is_compressed else lines)

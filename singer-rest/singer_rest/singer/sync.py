@@ -22,7 +22,7 @@ from singer_rest.singer.schemas import CompletedStream
 from singer_rest.singer.warnings import field_names, stream_warnings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Generator, Iterator
     from datetime import datetime
 
     from singer_sdk.helpers._batch import BatchConfig
@@ -204,25 +204,23 @@ class SyncedStream(CompletedStream):
         """Writes the records to files, and a BATCH message for each."""
         name = f"{self.tap_name}--{self.name}"
         files = BatchFiles(name, config, lambda manifest: self._write_batch_message(config.encoding, manifest))
-        for records in self._read_pages(fetcher, write_messages=False, flush=files.flush):
-            if records is None:
-                yield None
-                continue
-            files.add(records)
-            yield True
+        for records in self._read_pages(fetcher, write_messages=False, files=files):
+            if records is not None:
+                files.add([*records])
+            yield None if records is None else True
 
     def _read_pages(
-        self, fetcher: Fetcher, *, write_messages: bool, flush: Callable[[], None] | None = None
+        self, fetcher: Fetcher, *, write_messages: bool, files: BatchFiles | None = None
     ) -> Generator[Iterator[Record] | None]:
         """Yields the records of each page, which have to be iterated over, and None while it waits for one.
 
         Args:
             fetcher: The fetcher of the stream.
             write_messages: Whether to write the messages of all records, too.
-            flush: Completes the BATCH files. It is called before the state is that of a complete read.
+            files: The BATCH files, which are completed before the state is that of a complete read. Pages that are
+                already encoded are added to them.
         """
-        schema_due = write_messages or flush is not None
-        flush = flush or (lambda: None)
+        schema_due = write_messages or files is not None
         try:
             for page in fetcher.pages(self.name):
                 if page is None:
@@ -239,7 +237,7 @@ class SyncedStream(CompletedStream):
                     self._write_schema_message()
                     schema_due = False
                 self._pages += 1
-                yield self._emit(page, write_messages=write_messages)
+                yield self._emit(page, files, write_messages=write_messages)
                 if self.rereads:
                     continue
                 if self._save_progress(page, self.stream_state if write_messages else {}) and write_messages:
@@ -247,8 +245,7 @@ class SyncedStream(CompletedStream):
             self.coverage.raise_if_nothing_read()
             if schema_due:
                 self._write_schema_message()
-            flush()
-            self._finish(write_messages=write_messages)
+            self._finish(files, write_messages=write_messages)
         finally:
             self._requests = fetcher.request_count(self.name)
             self._tap.release(fetcher)
@@ -263,9 +260,9 @@ class SyncedStream(CompletedStream):
         position = self.position_after(page)
         return (position is not None and self.backfill.save_position(position)) or remembered
 
-    def _emit(self, page: Page, *, write_messages: bool) -> Iterator[Record]:
-        if write_messages and isinstance(page.records, FittedRecords):
-            self._emit_fitted(page, page.records)
+    def _emit(self, page: Page, files: BatchFiles | None, *, write_messages: bool) -> Iterator[Record]:
+        if (write_messages or files) and isinstance(page.records, FittedRecords):
+            self._emit_fitted(page, page.records, files)
             return
         repeated, keyless = self.conformer.repeated, self.conformer.keyless
         records = self.prepared_records(page)
@@ -290,7 +287,7 @@ class SyncedStream(CompletedStream):
                     self._tap.write_message(message)
             yield record
 
-    def _emit_fitted(self, page: Page, records: FittedRecords) -> None:
+    def _emit_fitted(self, page: Page, records: FittedRecords, files: BatchFiles | None) -> None:
         conformer, replication = self.conformer, self.replication
         repeated, keyless = conformer.repeated, conformer.keyless
         conformer.start_page(page.memory)
@@ -299,8 +296,11 @@ class SyncedStream(CompletedStream):
             conformer.end_slice(page.memory)
         self.coverage.add_repeated(page, conformer.repeated - repeated)
         replication.observe_page(len(records), records.latest, conformer.keyless - keyless)
-        lines = message_lines(self.name, records.lines, replication.version, page.received)
-        self._tap.message_writer.write_lines(lines)
+        if files:
+            files.add_lines(records.lines, len(records))
+        else:
+            lines = message_lines(self.name, records.lines, replication.version, page.received)
+            self._tap.message_writer.write_lines(lines)
         self.rows_written += len(records)
 
     @cached_property
@@ -312,7 +312,9 @@ class SyncedStream(CompletedStream):
             and all(type(item) is SameRecordTransform and not item.flattening_enabled for item in self.stream_maps)
         )
 
-    def _finish(self, *, write_messages: bool) -> None:
+    def _finish(self, files: BatchFiles | None, *, write_messages: bool) -> None:
+        if files:
+            files.flush()
         if not self.rereads:
             self._finish_replication(write_messages=write_messages)
         for warning in stream_warnings(self):
