@@ -38,7 +38,7 @@ setup: .venv/.ready .meltano/.ready ## Create .venv from uv.lock, and install Me
 # Meltano does not notice when a plugin's dependencies change.
 .meltano/.ready: .venv/.ready meltano.yml
 	@echo "Installing Meltano's plugins into .meltano ..."
-	@$(BIN)/meltano --log-level=warning install --clean
+	@UV_COMPILE_BYTECODE=1 $(BIN)/meltano --log-level=warning install --clean
 	@touch $@
 
 demo: setup ## Load an invented company through Meltano into DuckDB, and show the row counts

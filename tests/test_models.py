@@ -142,7 +142,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
         for vendor in SETTINGS:
             load(sandbox, vendor, database, folder)
         # Groups of any size, to compare all of them.
-        built = dbt(database, folder, "build", min_group=0)
+        built = dbt(database, folder, "build", min_group=0, bradford_factor=True)
         assert built.returncode == 0, built.stdout
         yield Warehouse(database, sandbox, built.stdout)
 
@@ -177,6 +177,32 @@ def spells(company: Company, source: str) -> dict[int, list[list[date]]]:
 
 
 SOURCES = ("personio", "factorial", "cornerstone")
+
+
+@pytest.mark.parametrize("source", ["personio", "factorial"])
+def test_every_employment_of_a_person_is_kept(warehouse: Warehouse, company: Company, source: str) -> None:
+    expected = [
+        (company.people[row.person_id].email.lower(), row.start_date, row.end_date) for row in company.employments
+    ]
+    found = warehouse.query(
+        "SELECT person_key, starts_on, ends_on FROM hr.employment JOIN hr.employee USING (source, employee_id)"
+        " WHERE source = ?",
+        source,
+    )
+    assert Counter(found) == Counter(expected)
+    assert max(Counter(person for person, _, _ in found).values()) > 1  # somebody came back, or got another contract
+    assert any(end and end < TODAY for _, _, end in found)
+
+
+def test_types_of_employment_are_those_of_the_company(warehouse: Warehouse, company: Company) -> None:
+    found = warehouse.query(
+        "SELECT employment_type, count(*) FROM hr.employment WHERE source = 'personio' GROUP BY ALL ORDER BY ALL"
+    )
+    internal = sum(row.type == "INTERNAL" for row in company.employments)
+    assert dict(found) == {"employee": internal, "external": len(company.employments) - internal}
+    names = {name for (name,) in warehouse.query("SELECT name FROM tap_factorial.contracts_german_contract_types")}
+    words = warehouse.query("SELECT DISTINCT employment_word FROM hr.employment WHERE source = 'factorial'")
+    assert names & {word for (word,) in words if word}
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -252,6 +278,34 @@ def test_absence_days_are_those_of_the_company(warehouse: Warehouse, company: Co
     assert {month: amount for month, amount, _ in found} == pytest.approx({day: n for day, n in days.items() if n})
     sick = {month: amount for (month, category), amount in expected.items() if category == "SICK_LEAVE" and amount}
     assert {month: amount for month, _, amount in found if amount} == pytest.approx(sick)
+
+
+@pytest.mark.parametrize("source", ["personio", "factorial"])
+def test_bradford_factors_are_those_of_the_company(warehouse: Warehouse, company: Company, source: str) -> None:
+    sick: dict[int, dict[date, float]] = defaultdict(lambda: defaultdict(float))
+    for row in company.absences:
+        if row.approval == "APPROVED" and company.absence_types[row.type_id].category == "SICK_LEAVE":
+            for part in absences.split_into_days(row, TODAY):
+                if TODAY - timedelta(364) < part.day <= TODAY:
+                    sick[row.person_id][part.day] += part.amount if row.start_half else part.amount / 8
+    known = spells(company, source)
+    expected = {}
+    for person, amounts in sick.items():
+        days = sorted(day for day, amount in amounts.items() if amount)
+        if not days or not any(first <= TODAY <= last for first, last in known[person]):
+            continue
+        count = 1 + sum(
+            any((earlier + timedelta(n)).weekday() < 5 for n in range(1, (later - earlier).days))
+            for earlier, later in pairwise(days)
+        )
+        expected[company.people[person].email.lower()] = pytest.approx((count, count**2 * sum(amounts.values())))
+    found = warehouse.query(
+        "SELECT person_key, spells, bradford_factor FROM hr_metrics.bradford_factor"
+        " JOIN hr.employee USING (source, employee_id) WHERE source = ?",
+        source,
+    )
+    assert {person: (count, factor) for person, count, factor in found} == expected
+    assert expected
 
 
 @pytest.mark.parametrize("source", ["personio", "factorial"])
@@ -457,6 +511,9 @@ def test_models_are_built_over_what_is_loaded(warehouse: Warehouse, tmp_path: Pa
     assert built.returncode == 0, built.stdout
     part = Warehouse(database, warehouse.sandbox, built.stdout)
     assert {source for (source,) in part.query("SELECT DISTINCT source FROM hr.employee")} == set(loaded)
+    tables = part.query("SELECT table_name FROM information_schema.tables WHERE table_schema = 'hr_metrics'")
+    assert ("headcount",) in tables
+    assert ("bradford_factor",) not in tables  # is about single persons, and off by default
 
 
 def build(database: Path) -> str:

@@ -17,3 +17,6 @@ where employment.end_word is not null and mapped.end_type is null group by all
 union all
 select 'training status', source, status_word, count(*)
 from {{ ref('learning_record') }} where status = 'other' group by all
+union all
+select 'employment type', source, employment_word, count(*)
+from {{ ref('employment') }} where employment_type = 'other' group by all

@@ -1,4 +1,14 @@
-with found as (
+with factorial_type as (
+  select 'de' as country, id, name from {{ ref('stg_factorial__contracts_german_contract_types') }}
+  union all
+  select 'es', id, name from {{ ref('stg_factorial__contracts_spanish_contract_types') }}
+  union all
+  select 'fr', id, name from {{ ref('stg_factorial__contracts_french_contract_types') }}
+  union all
+  select 'pt', id, name from {{ ref('stg_factorial__contracts_portuguese_contract_types') }}
+),
+
+found as (
   select
     'personio' as source,
     id as employment_id,
@@ -8,7 +18,7 @@ with found as (
     try_cast(termination ->> 'last_working_date' as date) as last_working_day,
     termination ->> 'type' as end_word,
     termination ->> 'reason' as end_reason,
-    case upper(type) when 'INTERNAL' then 'employee' when 'EXTERNAL' then 'external' end as employment_type,
+    type as employment_word,
     contract_end_date as fixed_term_until,
     probation_end_date as probation_until,
     legal_entity ->> 'id' as legal_entity_id
@@ -24,7 +34,7 @@ with found as (
     null,
     case when contract.is_last and employee.terminated_on is not null then employee.termination_reason_type end,
     case when contract.is_last and employee.terminated_on is not null then employee.termination_reason end,
-    null,
+    version.type_name,
     contract.ends_on,
     version.probation_until,
     contract.legal_entity_id
@@ -35,9 +45,17 @@ with found as (
   ) as contract
   left join {{ ref('stg_factorial__employees_employees') }} as employee on employee.id = contract.employee_id
   left join (
-    select contracts_contract_id, max(trial_period_ends_on) as probation_until
-    from {{ ref('stg_factorial__contracts_contract_versions') }}
-    group by contracts_contract_id
+    select
+      version.contracts_contract_id,
+      max(version.trial_period_ends_on) as probation_until,
+      max_by(type.name, (version.effective_on, version.id)) as type_name
+    from {{ ref('stg_factorial__contracts_contract_versions') }} as version
+    left join factorial_type as type
+      on type.id = version.de_contract_type_id and type.country = 'de'
+      or type.id = version.es_contract_type_id and type.country = 'es'
+      or type.id = version.fr_contract_type_id and type.country = 'fr'
+      or type.id = version.pt_contract_type_id and type.country = 'pt'
+    group by version.contracts_contract_id
   ) as version on version.contracts_contract_id = contract.id
 
   union all
@@ -50,12 +68,13 @@ with found as (
     null,
     case when users.user_termination_dt is not null then reason.title end,
     case when users.user_termination_dt is not null then reason.title end,
-    null,
+    status.title,
     null,
     null,
     cast(entity.ou_id as varchar)
   from {{ ref('stg_cornerstone__users_core') }} as users
   left join {{ ref('stg_cornerstone__termination_reasons') }} as reason on reason.id = users.user_termination_reason_id
+  left join {{ ref('stg_cornerstone__employment_statuses') }} as status on status.id = users.user_employment_status_id
   left join (
     select assigned.user_id, min(assigned.ou_id) as ou_id
     from {{ ref('stg_cornerstone__user_ou_core') }} as assigned
@@ -68,14 +87,17 @@ with found as (
 )
 
 select
-  found.* exclude (end_word, end_reason, employment_type, fixed_term_until, probation_until, legal_entity_id),
+  found.* exclude (end_word, end_reason, employment_word, fixed_term_until, probation_until, legal_entity_id),
   case when found.end_word is not null then coalesce(mapped.end_type, 'other') end as end_type,
   found.end_word,
   found.end_reason,
-  found.employment_type,
+  case when found.employment_word is not null then coalesce(kind.employment_type, 'other') end as employment_type,
+  found.employment_word,
   found.fixed_term_until,
   found.probation_until,
   found.legal_entity_id
 from found
 left join {{ ref('hr_end_type') }} as mapped
   on mapped.source = found.source and lower(mapped.reason) = lower(found.end_word)
+left join {{ ref('hr_employment_type') }} as kind
+  on kind.source = found.source and lower(kind.word) = lower(found.employment_word)

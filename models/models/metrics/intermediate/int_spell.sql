@@ -1,7 +1,7 @@
 with employment as (
   select source, employee_id, employment_id, starts_on, coalesce(ends_on, date '9999-12-31') as ends_on, end_type
   from {{ ref('employment') }}
-  where coalesce(employment_type, 'employee') = 'employee' and starts_on is not null
+  where employment_type is distinct from 'external' and starts_on is not null
     and starts_on <= coalesce(ends_on, date '9999-12-31')
 ),
 

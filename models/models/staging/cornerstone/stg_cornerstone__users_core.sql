@@ -12,6 +12,7 @@
   user_termination_reason_id bigint
   user_status_id bigint
   user_absent boolean
+  user_employment_status_id bigint
   user_mgr_id bigint
   user_create_dt timestamptz
   user_modify_date timestamptz

@@ -13,4 +13,8 @@
   working_hours_frequency varchar
   working_time_percentage_in_cents bigint
   working_week_days varchar
+  de_contract_type_id varchar
+  es_contract_type_id varchar
+  fr_contract_type_id varchar
+  pt_contract_type_id varchar
 ') }}

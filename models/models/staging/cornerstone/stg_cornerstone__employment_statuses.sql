@@ -1,0 +1,4 @@
+{{ hr_models.staged('cornerstone', 'employment_statuses', '
+  id bigint
+  title varchar
+') }}
