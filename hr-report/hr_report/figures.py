@@ -109,6 +109,7 @@ class Figure:
         empty: Why there is nothing to be seen; an empty text if there is.
         draw: Draws the chart from the rows for a width in pixels.
         note: What else has to be known.
+        colors: What the colours mean: `source`, or another column.
     """
 
     name: str
@@ -121,17 +122,19 @@ class Figure:
     empty: str
     draw: Callable[[Rows, int], alt.TopLevelMixin] = field(repr=False)
     note: str = ""
+    colors: str = "source"
 
     @property
     def title(self) -> str:
         """What it shows, with its main figures."""
-        figures = "; ".join(f"{NAMES[source]} {part}" for source, part in self.parts.items())
+        figures = "; ".join(f"{NAMES[source]} {part}" for source, part in self.parts.items() if part)
         return f"{self.lead}: {figures}" if figures else self.lead
 
-    def chart(self, width: int = WIDE) -> alt.TopLevelMixin:
+    def chart(self, width: int = WIDE, *, legend: bool = True) -> alt.TopLevelMixin:
         """The Altair chart.
 
         Args:
+            legend: Whether it has a legend of its colours.
             width: The width of the whole chart in pixels; below 600 it is laid out for a phone.
 
         Raises:
@@ -139,7 +142,7 @@ class Figure:
         """
         if self.empty:
             raise ValueError(self.empty)
-        return styled(self.draw([dict(row) for row in self.rows], width))
+        return styled(self.draw([dict(row) for row in self.rows], width), legend=legend)
 
 
 def figure(
@@ -154,6 +157,7 @@ def figure(
     draw: Callable[[Rows, int], alt.TopLevelMixin],
     why_empty: str,
     note: Callable[[Rows], str] = lambda _: "",
+    colors: str = "source",
 ) -> Figure:
     """Runs a query and describes its chart."""
     rows = query(connection, sql)
@@ -169,6 +173,7 @@ def figure(
         empty="" if rows else why_empty if filters == Filters() else "Nothing is left with these filters.",
         draw=draw,
         note=note(rows) if rows else "",
+        colors=colors,
     )
 
 
@@ -284,6 +289,7 @@ WHERE dimension = (
   AND {filters.of_months(table, 48)}{filters.of_source()}{chosen}
 ORDER BY source, member, month""",
         lead=lead,
+        part=lambda _: "",
         draw=draw,
         why_empty="No department or team is large enough to be shown, or none is known.",
         note=note,
@@ -437,6 +443,7 @@ ORDER BY source, month, category""",
         draw=draw,
         why_empty="No absences were loaded: read absences from Personio or Factorial (Cornerstone has none).",
         note=lambda _: "In days. Categories that few people have in a month are shown together as small groups.",
+        colors="category",
     )
 
 
@@ -654,6 +661,7 @@ ORDER BY source, month, progress""",
         why_empty="No mandatory training with a due date was loaded: read training from Cornerstone or Factorial"
         " (Personio has none).",
         note=lambda _: "By the month in which the training is due.",
+        colors="progress",
     )
 
 

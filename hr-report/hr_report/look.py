@@ -62,7 +62,7 @@ def data(rows: Rows) -> pl.DataFrame:
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
-def styled(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
+def styled(chart: alt.TopLevelMixin, *, legend: bool = True) -> alt.TopLevelMixin:
     """A chart with the common look."""
     return chart.properties(
         config=alt.Config(
@@ -82,6 +82,7 @@ def styled(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
             axisX=alt.AxisConfig(grid=False),
             title=alt.TitleConfig(fontSize=13, fontWeight="bold", color=INK, anchor="start", offset=8),
             legend=alt.LegendConfig(
+                disable=not legend,
                 orient="top",
                 title=None,
                 labelFontSize=12,
@@ -139,11 +140,11 @@ def month_axis(rows: Rows, width: int, **options: Any) -> alt.X:
     room = max(2, width // 34)
     step = next((step for step in (1, 2, 3, 6, 12) if len(months) / step <= room), 24)
     shown = [month for month in months if (int(month[:4]) * 12 + int(month[5:]) - 1) % step == 0] or months[-1:]
-    label = (
-        f"slice(datum.value, 5) == '01' || datum.value == '{shown[0]}'"
-        f" ? [{MONTH_NAMES}[+slice(datum.value, 5) - 1], slice(datum.value, 0, 4)]"
-        f" : {MONTH_NAMES}[+slice(datum.value, 5) - 1]"
-    )
+    name = f"{MONTH_NAMES}[+slice(datum.value, 5) - 1]"
+    year = "slice(datum.value, 0, 4)"
+    label = f"slice(datum.value, 5) == '01' || datum.value == '{shown[0]}' ? [{name}, {year}] : {name}"
+    if step >= len(MONTH_NAMES.split(",")):
+        label = year
     axis = alt.Axis(title=None, values=shown, labelExpr=label, labelAngle=0, labelOverlap=False, **options)
     return alt.X("month:O", scale=alt.Scale(domain=months), axis=axis)
 
