@@ -20,7 +20,7 @@ MERMAID := 11.17.2
 TWO_AT_A_TIME := --numprocesses=2 --dist=loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-deep test-oldest lint format build publish bench faults test-faults hub docs site clean
+.PHONY: help setup demo report test test-deep test-oldest lint format build publish bench faults test-faults hub docs site clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,13 +41,21 @@ setup: .venv/.ready .meltano/.ready ## Create .venv from uv.lock, and install Me
 	@UV_COMPILE_BYTECODE=1 $(BIN)/meltano --log-level=warning install --clean
 	@touch $@
 
-demo: setup ## Load an invented company through Meltano into DuckDB, and show the row counts
+.venv/.report: .venv/.ready
+	@echo 'Installing what the report needs ...'
+	@$(BIN)/uv sync --locked --quiet --inexact --group report
+	@touch $@
+
+demo: setup .venv/.report ## Load an invented company through Meltano into DuckDB, build the models, and write the report
 	@$(BIN)/python demo.py
 
-test: setup ## Run all tests but those of the models, the site and recordings (make test-deep)
+report: setup .venv/.report ## Write a page about the models in output/warehouse.duckdb (DATABASE=file.duckdb OUT=page.html)
+	@$(BIN)/hr-report $(if $(DATABASE),--database $(DATABASE)) $(if $(OUT),--out $(OUT))
+
+test: setup .venv/.report ## Run all tests but those of the models, the site and recordings (make test-deep)
 	$(BIN)/pytest $(TWO_AT_A_TIME) -m 'not deep'
 
-test-deep: setup .venv/.site ## Run the tests that take minutes: dbt models, site, recordings, every stream by id
+test-deep: setup .venv/.site .venv/.report ## Run the tests that take minutes: dbt models, site, recordings, every stream by id
 	$(BIN)/pytest $(TWO_AT_A_TIME) -m deep tests tap-*/tests
 
 test-fast: setup ## Run tests for a minute: without the loader's, the sandbox's, and those marked slow (see CONTRIBUTING.md)
@@ -77,7 +85,7 @@ build: setup ## Build the packages into dist/, and check that each one starts
 	$(BIN)/uv build --all-packages --no-build-isolation --quiet --out-dir dist
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python dist/.venv
 	$(BIN)/uv pip install --quiet --python dist/.venv dist/*.whl
-	@for name in tap-personio tap-factorial tap-cornerstone target-duckdb hr-sandbox; do \
+	@for name in tap-personio tap-factorial tap-cornerstone target-duckdb hr-sandbox hr-report; do \
 	  dist/.venv/bin/$$name --help > /dev/null || exit 1; done
 	rm -rf dist/.venv
 

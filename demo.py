@@ -1,4 +1,4 @@
-"""Loads an invented company from the sandbox through Meltano into DuckDB and compares the row counts.
+"""Loads an invented company from the sandbox through Meltano into DuckDB, compares the row counts, and writes a report.
 
 Everything that it writes is in `output/demo`; the user's `.env`, state and runs are not touched.
 """
@@ -39,6 +39,9 @@ BIN = Path(sys.executable).parent
 FOLDER = ROOT / "output" / "demo"
 DATABASE = FOLDER / "demo.duckdb"
 LOG = FOLDER / "meltano.log"
+REPORT = FOLDER / "report.html"
+DBT = ROOT / ".meltano" / "transformers" / "dbt-duckdb" / "venv" / "bin" / "python"
+DBT_LOG = FOLDER / "dbt.log"
 SYSTEM = FOLDER / "meltano"
 """What Meltano keeps in `.meltano` otherwise: its database of states and runs, catalogs and configurations."""
 
@@ -277,6 +280,29 @@ def show_totals(taps: list[Progress], counts: dict[str, dict[str, int]], limits:
     return not differing
 
 
+def build_models() -> None:
+    """Builds the models in the loaded file. Their tests are left to `make test-deep`."""
+    settings = {
+        "HR_DATABASE": str(DATABASE),
+        "DBT_TARGET_PATH": str(FOLDER / "dbt"),
+        "DBT_LOG_PATH": str(FOLDER / "dbt"),
+    }
+    command = [str(DBT), str(ROOT / "models" / "build.py"), "--exclude-resource-type", "test"]
+    with DBT_LOG.open("w") as log:
+        built = subprocess.run(
+            command, env={**os.environ, **settings}, stdout=log, stderr=subprocess.STDOUT, check=False
+        )
+    if built.returncode:
+        sys.exit(f"\nThe models could not be built; dbt's log is {DBT_LOG.relative_to(ROOT)}.")
+
+
+def write_report() -> None:
+    """Writes the report about the models."""
+    command = [str(BIN / "hr-report"), "--database", str(DATABASE), "--out", str(REPORT)]
+    if subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode:
+        sys.exit("\nThe report could not be written; see the message above.")
+
+
 def main() -> None:
     """Runs the demo."""
     started = time.monotonic()
@@ -301,6 +327,12 @@ Query it:        .venv/bin/python -c "import duckdb; duckdb.connect('{file}').sq
 Your own data:   put {needed}
                  into a file named .env, then
                  .venv/bin/meltano run tap-personio target-duckdb""")
+    started = time.monotonic()
+    build_models()
+    write_report()
+    print(f"""
+The models were built in the schemas hr and hr_metrics, and a report was written, in {time.monotonic() - started:.0f} s.
+Open it:         {REPORT.relative_to(ROOT)}""")
 
 
 if __name__ == "__main__":

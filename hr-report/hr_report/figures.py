@@ -19,6 +19,7 @@ from hr_report.look import (
     WIDE,
     Rows,
     amount_axis,
+    bar_width,
     data,
     in_panels,
     is_narrow,
@@ -130,11 +131,10 @@ class Figure:
         figures = "; ".join(f"{NAMES[source]} {part}" for source, part in self.parts.items() if part)
         return f"{self.lead}: {figures}" if figures else self.lead
 
-    def chart(self, width: int = WIDE, *, legend: bool = True) -> alt.TopLevelMixin:
+    def chart(self, width: int = WIDE) -> alt.TopLevelMixin:
         """The Altair chart.
 
         Args:
-            legend: Whether it has a legend of its colours.
             width: The width of the whole chart in pixels; below 600 it is laid out for a phone.
 
         Raises:
@@ -142,7 +142,7 @@ class Figure:
         """
         if self.empty:
             raise ValueError(self.empty)
-        return styled(self.draw([dict(row) for row in self.rows], width), legend=legend)
+        return styled(self.draw([dict(row) for row in self.rows], width))
 
 
 def figure(
@@ -314,8 +314,12 @@ def movements(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters(
             positive = {"labelExpr": "format(abs(datum.value), ',.0f')"}
             color = source_color(present(rows), legend=False)
             return alt.layer(
-                base.mark_bar().encode(y=amount_axis("joiners", up, bottom=down, **positive), color=color),
-                base.mark_bar(opacity=0.45).encode(y=amount_axis("minus", up, bottom=down, **positive), color=color),
+                base.mark_bar(width=bar_width(rows, plot)).encode(
+                    y=amount_axis("joiners", up, bottom=down, **positive), color=color
+                ),
+                base.mark_bar(width=bar_width(rows, plot), opacity=0.45).encode(
+                    y=amount_axis("minus", up, bottom=down, **positive), color=color
+                ),
                 alt.Chart(data([{"zero": 0}])).mark_rule(color=MUTED).encode(y=alt.datum(0)),
             ).properties(title=NAMES[name], width=plot, height=150)
 
@@ -370,10 +374,8 @@ def attrition(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters(
 FROM {table}
 WHERE {filters.where(table, 36)}
 ORDER BY source, month""",
-        lead=lambda rows: f"Lost in the twelve months to {month_name(rows)}",
-        part=lambda rows: (
-            f"{rows[-1]['attrition']:.1%} of its people, {rows[-1]['voluntary_attrition']:.1%} of their own accord"
-        ),
+        lead=lambda rows: f"Share of the people who left in the twelve months to {month_name(rows)}",
+        part=lambda rows: f"{rows[-1]['attrition']:.1%}, of that {rows[-1]['voluntary_attrition']:.1%} voluntary",
         draw=draw,
         why_empty="No source has the thirteen month ends that attrition needs.",
     )
@@ -405,7 +407,7 @@ def absence_types(connection: duckdb.DuckDBPyConnection, filters: Filters = Filt
         def panel(name: str, plot: int) -> alt.Chart:
             return (
                 alt.Chart(data([row for row in rows if row["source"] == name]))
-                .mark_bar()
+                .mark_bar(width=bar_width(rows, plot))
                 .encode(
                     x=month_axis(rows, plot),
                     y=amount_axis("days", max(totals.values())).title(None),
@@ -438,7 +440,7 @@ FROM shown
 GROUP BY source, month_end
 HAVING bool_or(dimension = 'total') AND sum(CASE dimension WHEN 'total' THEN days ELSE -days END) > 0.001
 ORDER BY source, month, category""",
-        lead=lambda _: "Days of absence by month; most of them",
+        lead=lambda _: "Days of absence by month",
         part=describe,
         draw=draw,
         why_empty="No absences were loaded: read absences from Personio or Factorial (Cornerstone has none).",
@@ -492,15 +494,22 @@ def hours(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters()) -
             x = month_axis(rows, plot)
             color = source_color(sources, legend=False)
             if value == "overtime":
-                chart = base.mark_bar(opacity=0.75).encode(
+                chart = base.mark_bar(width=bar_width(rows, plot)).encode(
                     x=x, y=amount_axis(value, high, bottom=low, minExtent=42, maxExtent=42), color=color
                 )
                 title = f"{NAMES[name]}: overtime per person"
             else:
-                shared: dict[str, Any] = {"format": "~s", "minExtent": 42, "maxExtent": 42}
+                shared: dict[str, Any] = {
+                    "format": "~s",
+                    "labelExpr": "datum.value == 0 ? '0' : datum.label",
+                    "minExtent": 42,
+                    "maxExtent": 42,
+                }
                 chart = alt.layer(
-                    base.mark_bar(opacity=0.75).encode(x=x, y=amount_axis("worked_hours", top, **shared), color=color),
-                    base.mark_tick(color=INK, thickness=2, orient="horizontal").encode(
+                    base.mark_bar(width=bar_width(rows, plot)).encode(
+                        x=x, y=amount_axis("worked_hours", top, **shared), color=color
+                    ),
+                    base.mark_tick(color=INK, thickness=2, orient="horizontal", width=bar_width(rows, plot) + 8).encode(
                         x=x, y=amount_axis("planned_hours", top, **shared)
                     ),
                 )
@@ -542,6 +551,7 @@ def open_positions(connection: duckdb.DuckDBPyConnection, filters: Filters = Fil
 
         for row in rows:
             days = row["days"]
+            row["department"] = "not known" if row["department"] == "unknown" else row["department"]
             row["label"] = f"{row['positions']}" + (f", open for {days:,.0f} days" if days is not None else "")
         return in_panels(present(rows), panel, width, 1 if is_narrow(width) else 2, axis=8)
 
@@ -571,7 +581,7 @@ def funnel(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters()) 
             before = None
             for index, (column, label) in enumerate(STAGES.items()):
                 count = row[column]
-                share = f"  {count / before:.0%}" if before else ""
+                share = f" ({count / before:.0%})" if before else ""
                 item = {"source": row["source"], "stage": label, "index": index, "count": count}
                 found.append({**item, "label": f"{count:,}{share}"})
                 before = count
@@ -627,7 +637,7 @@ def training(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters()
         def panel(name: str, plot: int) -> alt.Chart:
             return (
                 alt.Chart(data([row for row in rows if row["source"] == name]))
-                .mark_bar()
+                .mark_bar(width=bar_width(rows, plot))
                 .encode(
                     x=month_axis(rows, plot),
                     y=amount_axis("registrations", max(totals.values())),
@@ -688,7 +698,16 @@ def pay_gap(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters())
             found = [row for row in rows if row["currency"] == currency]
             return alt.layer(
                 alt.Chart(data([{"zero": 0}])).mark_rule(color=MUTED).encode(y=alt.datum(0)),
-                lines(found, "median_gap", plot, high, bottom=low, scale=rows, format="+.0%"),
+                lines(
+                    found,
+                    "median_gap",
+                    plot,
+                    high,
+                    bottom=low,
+                    scale=rows,
+                    format="+.0%",
+                    labelExpr="datum.value == 0 ? '0%' : datum.label",
+                ),
             ).properties(title=f"Paid in {currency}", width=plot, height=150)
 
         return in_panels(currencies(rows)[:6], panel, width, 1 if is_narrow(width) else 3)
@@ -753,7 +772,7 @@ def bars(rows: Rows, name: str, value: str, plot: int, top: float, *, label: str
         y=alt.Y(f"{name}:N", sort=None, axis=None, scale=alt.Scale(paddingInner=0, paddingOuter=0)),
     )
     # The labels need some room on the right.
-    x = alt.X(f"{value}:Q", scale=alt.Scale(domain=[0, (top or 1) * (1 + 120 / plot)], nice=False), axis=None)
+    x = alt.X(f"{value}:Q", scale=alt.Scale(domain=[0, (top or 1) * plot / (plot - 135)], nice=False), axis=None)
     return alt.layer(
         base.mark_bar(height=12, yOffset=9).encode(x=x, color=source_color(SOURCES, legend=False)),
         base.mark_text(align="left", yOffset=-5, limit=plot).encode(x=alt.value(0), text=f"{name}:N"),

@@ -11,7 +11,7 @@ import polars as pl
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-WIDE, PHONE = 940, 350
+WIDE, PHONE = 934, 338
 """Widths of a chart in pixels."""
 NARROW = 600
 """Below this width, charts stack their parts and show fewer labels."""
@@ -62,7 +62,7 @@ def data(rows: Rows) -> pl.DataFrame:
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
-def styled(chart: alt.TopLevelMixin, *, legend: bool = True) -> alt.TopLevelMixin:
+def styled(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
     """A chart with the common look."""
     return chart.properties(
         config=alt.Config(
@@ -82,14 +82,13 @@ def styled(chart: alt.TopLevelMixin, *, legend: bool = True) -> alt.TopLevelMixi
             axisX=alt.AxisConfig(grid=False),
             title=alt.TitleConfig(fontSize=13, fontWeight="bold", color=INK, anchor="start", offset=8),
             legend=alt.LegendConfig(
-                disable=not legend,
                 orient="top",
                 title=None,
                 labelFontSize=12,
                 labelColor=INK,
                 labelLimit=0,
                 symbolSize=90,
-                columnPadding=16,
+                columnPadding=28,
                 offset=10,
             ),
             text=alt.MarkConfig(fontSize=12, color=INK),
@@ -150,10 +149,43 @@ def month_axis(rows: Rows, width: int, **options: Any) -> alt.X:
 
 
 def amount_axis(field: str, top: float, *, format: str = ",.0f", bottom: float = 0, **options: Any) -> alt.Y:  # noqa: A002
-    """The vertical axis of a quantity, with a domain that all panels share."""
-    defaults = {"title": None, "format": format, "tickCount": 4, "minExtent": 34, "maxExtent": 34}
-    scale = alt.Scale(domain=[bottom, top or 1], nice=True)
+    """The vertical axis of a quantity, with a domain that all panels share.
+
+    Args:
+        field: The field.
+        top: The largest value.
+        format: The format of the labels.
+        bottom: The smallest value, if it is below zero.
+        options: Further options of the axis.
+    """
+    ticks = round_steps(bottom, top, whole=format == ",.0f")
+    defaults = {"title": None, "format": format, "values": ticks, "minExtent": 34, "maxExtent": 34}
+    scale = alt.Scale(domain=[ticks[0], ticks[-1]], nice=False)
     return alt.Y(f"{field}:Q", scale=scale, axis=alt.Axis(**{**defaults, **options}))
+
+
+def round_steps(low: float, high: float, *, whole: bool) -> list[float]:
+    """Four or so round values that enclose others, and zero.
+
+    Args:
+        low: The smallest value.
+        high: The largest value.
+        whole: Whether only whole numbers make sense.
+    """
+    low, high = min(low, 0), max(high, 0)
+    rough = (high - low or 1) / 4
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough * 0.9)
+    if whole:
+        step = max(1, math.ceil(step))
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(index * step, 10) for index in range(first, max(last, first + 1) + 1)]
+
+
+def bar_width(rows: Rows, width: int) -> float:
+    """The width of a bar on a `month_axis` in pixels."""
+    present = sorted({row["month"] for row in rows})
+    return min(36, width / len(months_between(present[0], present[-1])) * 0.88)
 
 
 def largest(rows: Rows, *fields: str) -> float:
@@ -162,7 +194,7 @@ def largest(rows: Rows, *fields: str) -> float:
 
 
 def in_panels(
-    keys: Sequence[Any], draw: Callable[[Any, int], alt.Chart], width: int, columns: int, *, axis: int = 46
+    keys: Sequence[Any], draw: Callable[[Any, int], alt.Chart], width: int, columns: int, *, axis: int = 42
 ) -> alt.TopLevelMixin:
     """Charts side by side, and below each other when there is no more room.
 

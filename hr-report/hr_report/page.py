@@ -20,10 +20,11 @@ from hr_report.figures import FIGURES, Figure
 from hr_report.look import DARK, NAMES, PHONE, SOURCES, WIDE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     import duckdb
 
+    from hr_report.look import Rows
     from hr_report.tables import Table
 
 SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -140,7 +141,7 @@ def styles() -> str:
 
 def tiles(figures: dict[str, Figure]) -> str:
     """The tiles with the main figures, by source."""
-    chosen = {
+    chosen: dict[str, tuple[str, Callable[[Rows], str]]] = {
         "headcount": ("Headcount", lambda rows: f"{rows[-1]['headcount']:,}"),
         "movements": (
             "Joined and left in 12 months",
@@ -190,12 +191,24 @@ def drawn(figure: Figure) -> str:
 
 def svg(figure: Figure, kind: str, width: int) -> str:
     """A chart as SVG."""
-    text = str(vl_convert.vegalite_to_svg(figure.chart(width, legend=figure.colors != "source").to_dict()))
+    spec = figure.chart(width).to_dict(validate=False)  # which would take most of the time
+    if figure.colors == "source" and figure.parts:
+        leave_out_legends(spec)
+    text = str(vl_convert.vegalite_to_svg(spec))
     # Ids are unique in a page.
     prefix = f"{figure.name}-{kind}-"
     text = re.sub(r'\bid="', f'id="{prefix}', text)
     text = re.sub(r"url\(#", f"url(#{prefix}", text)
     return text.replace("<svg ", f'<svg role="img" aria-label="{escape(figure.title)}" data-width="{kind}" ', 1)
+
+
+def leave_out_legends(spec: object) -> None:
+    """Removes the legends of the colours: the list of the sources is one."""
+    for key, value in spec.items() if isinstance(spec, dict) else enumerate(spec) if isinstance(spec, list) else ():
+        if key == "color" and isinstance(value, dict):
+            value["legend"] = None
+        elif key != "datasets":
+            leave_out_legends(value)
 
 
 def tabulated(table: Table) -> str:
