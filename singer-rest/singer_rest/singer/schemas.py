@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 EXTRA = "_extra"
 Schema = dict[str, Any]
 
+LISTS_OF_SCHEMAS = frozenset({"anyOf", "oneOf", "allOf", "items", "prefixItems"})
+"""Keywords whose values may be lists of schemas. Other lists, such as `type` and `enum`, hold none."""
+
 
 def extra_schema() -> Schema:
     """Returns the schema of `_extra`."""
@@ -54,7 +57,11 @@ def _public(schema: Any, look_alikes: Collection[str]) -> Any:  # noqa: ANN401 -
         return [_public(part, look_alikes) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    found = {name: _public(part, look_alikes) for name, part in schema.items() if name != "properties"}
+    found = {
+        name: _public(part, look_alikes) if part.__class__ is dict or name in LISTS_OF_SCHEMAS else part
+        for name, part in schema.items()
+        if name != "properties"
+    }
     if "properties" in schema:
         found["properties"] = {
             name: _public(part, look_alikes)
