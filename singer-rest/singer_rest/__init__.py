@@ -34,7 +34,7 @@ from singer_rest.http.transport import Transport
 from singer_rest.settings import check_addresses, common_settings, describe_missing_setting
 from singer_rest.singer.coercion import make_coercer
 from singer_rest.singer.command import Command
-from singer_rest.singer.page_reader import RowShape
+from singer_rest.singer.page_rows import RowShape
 from singer_rest.singer.scalars import parse_count
 from singer_rest.singer.schemas import is_reserved
 from singer_rest.singer.secret_names import is_secret

@@ -20,7 +20,8 @@ from singer_rest.http.paginators import PageContents, Paginator, SinglePage
 from singer_rest.http.request import Request, encode_json_body, merge_params, value_at_path, with_property
 from singer_rest.replicated import ReplicatedStream
 from singer_rest.singer.coercion import Coercion
-from singer_rest.singer.page_reader import PageReader, RowShape
+from singer_rest.singer.page_reader import PageReader
+from singer_rest.singer.page_rows import RowShape
 from singer_rest.singer.records import RecordConformer
 from singer_rest.singer.schemas import EXTRA
 from singer_rest.slices.base import SingleSlice, Slices

@@ -15,7 +15,8 @@ from singer_rest.fetch.page import FittedRecords
 from singer_rest.singer import page_reader
 from singer_rest.singer.coercion import Coercion
 from singer_rest.singer.messages import encode_lines
-from singer_rest.singer.page_reader import PageReader, RowShape
+from singer_rest.singer.page_reader import PageReader
+from singer_rest.singer.page_rows import RowShape
 from singer_rest.singer.records import RecordConformer
 
 if TYPE_CHECKING:

@@ -7,22 +7,19 @@ encoded again. Timestamps are coerced column by column. Any other page is read t
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
-from itertools import repeat
-from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import Raw, UnsetType
 
 from singer_rest.fetch.page import FittedRecords, StructRows
 from singer_rest.http.request import DECODER
 from singer_rest.singer.coercion import Coercion, types_of
 from singer_rest.singer.messages import encode_lines
 from singer_rest.singer.page_fit import are_in_range, are_local_times, utc_times
+from singer_rest.singer.page_rows import ID, PageRows, RowShape, wrapper
 from singer_rest.singer.row_types import FLAT, INTEGER, NUMBER, is_free_object, row_type
 from singer_rest.singer.scalars import local_time, timestamp
 
@@ -39,25 +36,9 @@ MAX_MISFITS = 5
 """Number of consecutive pages that do not fit, after which no further page is tried."""
 TEXT = Annotated[str, msgspec.Meta(min_length=1)]
 NUMBERS = frozenset({int, Decimal, type(None)})
-ID = "id"
 
 _members = msgspec.json.Decoder(dict[str, Raw])
 _first = msgspec.json.Decoder(list[dict[str, Raw]])
-
-
-@dataclass(frozen=True)
-class RowShape:
-    """How a vendor's records differ from the rows that are made of them.
-
-    Args:
-        attributes: The member that holds the fields of a record or object, except its id. None: they are not wrapped.
-        ignored: The member beside it that is dropped.
-        has_empty_values: Whether empty texts, and null in place of a list, are kept as they are.
-    """
-
-    attributes: str | None = None
-    ignored: str = "type"
-    has_empty_values: bool = True
 
 
 class PageReader:
@@ -103,7 +84,7 @@ class PageReader:
             and (replication_key is None or replication_key in self._timestamps)
         )
         self._misfits = 0
-        self._rows: _Rows | None = None
+        self._rows: PageRows | None = None
 
     def read(self, body: bytes, load: Callable[[], Sequence[Record]]) -> dict[str, Any] | None:
         """Reads a page.
@@ -133,7 +114,7 @@ class PageReader:
         read[self._records_path] = StructRows(structs, records)
         return read
 
-    def _fitted(self, rows: _Rows, structs: list[Any], load: Callable[[], Sequence[Record]]) -> FittedRecords:
+    def _fitted(self, rows: PageRows, structs: list[Any], load: Callable[[], Sequence[Record]]) -> FittedRecords:
         """Coerces the columns that are coerced on their own, and encodes the rows.
 
         Raises:
@@ -164,12 +145,12 @@ class PageReader:
         keys = [rows.column(name, structs) for name in self._keys]
         return FittedRecords(len(structs), encode_lines(structs), keys, latest, load)
 
-    def _rows_like(self, page: bytes) -> _Rows:
+    def _rows_like(self, page: bytes) -> PageRows:
         """Returns rows whose fields are in the order of a page's first record, as they would be in its line."""
         first = _first.decode(page)[0]
         inner = first.get(self._shape.attributes or "")
         names = [*first, *(_members.decode(inner) if inner else ()), *self._properties]
-        return _Rows({name: self._field_type(name) for name in names if name in self._properties}, self._shape)
+        return PageRows({name: self._field_type(name) for name in names if name in self._properties}, self._shape)
 
     def _row_type(self, name: str, part: Schema) -> Any:  # noqa: ANN401 - a type
         return row_type(part, partial(self._is_public, name))
@@ -181,79 +162,12 @@ class PageReader:
             return Any
         kind = str if name in (*self._timestamps, *self._local_times) else self._row_type(name, part)
         if name in self._objects:
-            kind = _wrapper(self._shape, FLAT, Any) if self._shape.attributes else FLAT
+            kind = wrapper(self._shape, FLAT, Any) if self._shape.attributes else FLAT
         elif not _keeps_order(part, is_wrapped=self._shape.attributes is not None):
             kind = None
         if is_strict and "array" in types_of(part):
             return UnsetType if kind is None else kind | UnsetType
         return (TEXT if is_strict and kind is str else kind) | UnsetType | None
-
-
-class _Rows:
-    """The structs of a page's rows.
-
-    Args:
-        types: The types of their fields, in order.
-        shape: How the vendor's records differ from them.
-    """
-
-    def __init__(self, types: Mapping[str, Any], shape: RowShape) -> None:
-        # The fields have other names than the columns: a column may be called `class` or `first name`.
-        self._names = {name: f"field_{place}" for place, name in enumerate(types)}
-        self._getters = {name: attrgetter(field) for name, field in self._names.items()}
-        fields = [(field, types[name], UNSET) for name, field in self._names.items()]
-        rename = {field: name for name, field in self._names.items()}
-        row = msgspec.defstruct("Row", fields, rename=rename, forbid_unknown_fields=True, gc=False)
-        self._is_wrapped = shape.attributes is not None
-        kind: Any = _wrapper(shape, row, types[ID]) if self._is_wrapped else row
-        self._decoder: msgspec.json.Decoder[list[Any]] = msgspec.json.Decoder(list[kind], float_hook=Decimal)
-
-    def decode(self, page: bytes) -> list[Any]:
-        """Decodes the records of a page."""
-        records = self._decoder.decode(page)
-        if not self._is_wrapped:
-            return records
-        rows = [record.fields for record in records]
-        if {*self._values(ID, rows)} == {UNSET}:
-            self._set(ID, rows, [record.id for record in records])
-            return rows
-        for row, record in zip(rows, records, strict=True):
-            if getattr(row, self._names[ID]) is UNSET:
-                setattr(row, self._names[ID], record.id)
-        return rows
-
-    def column(self, name: str, rows: list[Any]) -> list[Any]:
-        """Returns the values of a column. Those that are missing are None."""
-        values = self._values(name, rows)
-        return [None if value is UNSET else value for value in values] if UNSET in values else values
-
-    def replace(self, name: str, rows: list[Any], values: list[Any]) -> None:
-        """Replaces the values of a column, except those that are null or missing."""
-        if None not in values:
-            self._set(name, rows, values)
-            return
-        for row, value in zip(rows, values, strict=True):
-            if value is not None:
-                setattr(row, self._names[name], value)
-
-    def _values(self, name: str, rows: list[Any]) -> list[Any]:
-        return [*map(self._getters[name], rows)]
-
-    def _set(self, name: str, rows: list[Any], values: list[Any]) -> None:
-        """Sets a column in a loop that is not Python's."""
-        deque(map(setattr, rows, repeat(self._names[name]), values), maxlen=0)
-
-
-def _wrapper(shape: RowShape, kind: Any, id_type: Any) -> Any:  # noqa: ANN401 - types
-    """Returns the struct of a wrapped record or object."""
-    return msgspec.defstruct(
-        "Wrapped",
-        [("fields", kind), ("id", id_type, UNSET), ("ignored", Any, UNSET)],
-        rename={"fields": shape.attributes or "", "id": ID, "ignored": shape.ignored},
-        namespace={"unwrapped": lambda self: self.fields if self.id is UNSET else {ID: self.id, **self.fields}},
-        forbid_unknown_fields=True,
-        gc=False,
-    )
 
 
 def _keeps_order(part: Schema, *, is_wrapped: bool) -> bool:
