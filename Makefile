@@ -15,6 +15,7 @@ export MELTANO_CLI_DISABLE_VERSION_CHECK := 1
 
 # The newest release of the version that the theme supports.
 MERMAID := 11.17.2
+MERMAID_FILE := output/mermaid/package/dist/mermaid.min.js
 
 # A file stays with one process: some share a server, or depend on the order of their tests.
 TWO_AT_A_TIME := --numprocesses=2 --dist=loadfile
@@ -46,7 +47,7 @@ setup: .venv/.ready .meltano/.ready ## Create .venv from uv.lock, and install Me
 	@$(BIN)/uv sync --locked --quiet --inexact --group report
 	@touch $@
 
-demo: setup .venv/.report ## Load an invented company through Meltano into DuckDB, build the models, and write the report
+demo: setup .venv/.report ## Load a fictitious company through Meltano into DuckDB, build the models, and write the report
 	@$(BIN)/python demo.py
 
 report: setup .venv/.report ## Write a page about the models in output/warehouse.duckdb (DATABASE=file.duckdb OUT=page.html)
@@ -112,13 +113,13 @@ docs: setup ## Generate the tables and counts in the Markdown pages
 	@$(BIN)/uv sync --locked --quiet --inexact --group docs
 	@touch $@
 
-# Without npm, the diagrams are shown as text.
-output/mermaid:
-	@mkdir -p $@
-	@! command -v npm > /dev/null || \
-	  { cd $@ && npm pack --silent mermaid@$(MERMAID) > /dev/null && tar -xzf mermaid-*.tgz package/dist/mermaid.min.js && rm mermaid-*.tgz; }
+$(MERMAID_FILE):
+	@mkdir -p output/mermaid
+	@{ cd output/mermaid && npm pack --silent mermaid@$(MERMAID) > /dev/null && \
+	  tar -xzf mermaid-*.tgz package/dist/mermaid.min.js && rm mermaid-*.tgz; } 2> /dev/null || \
+	  echo 'The site will show diagrams as text: npm is not installed, or could not download mermaid.'
 
-site: setup .venv/.site output/mermaid ## Build the documentation into output/site (SERVE=1: serve it at http://127.0.0.1:8000)
+site: setup .venv/.site $(MERMAID_FILE) ## Build the documentation into output/site (SERVE=1: serve it at http://127.0.0.1:8000)
 	$(BIN)/python -m mkdocs $(if $(SERVE),serve,build --strict --quiet)
 
 clean: ## Remove environments and caches; loaded data and Meltano's state only after a question

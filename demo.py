@@ -1,4 +1,4 @@
-"""Loads an invented company from the sandbox through Meltano into DuckDB, compares the row counts, and writes a report.
+"""Loads a fictitious company from the sandbox through Meltano into DuckDB, compares the row counts, and writes a report.
 
 Everything that it writes is in `output/demo`; the user's `.env`, state and runs are not touched.
 """
@@ -308,7 +308,7 @@ def main() -> None:
     started = time.monotonic()
     clear_folder()
     os.environ["XDG_CACHE_HOME"] = str(FOLDER / "cache")  # metadata of the sandbox, useless to other portals
-    print("Reading an invented company of 250 employees from the sandbox through Meltano into DuckDB:")
+    print("Reading a fictitious company of 250 employees from the sandbox through Meltano into DuckDB:")
     with sandbox() as url:
         taps = run_meltano(url)
         with urlopen(f"{url}/_control/counts") as reply:  # noqa: S310 - the sandbox's URL

@@ -1,4 +1,4 @@
-"""The dbt project `models` over the sandbox's loads gives the figures of the invented company."""
+"""The dbt project `models` over the sandbox's loads gives the figures of the fictitious company."""
 
 from __future__ import annotations
 
