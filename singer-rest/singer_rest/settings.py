@@ -110,6 +110,38 @@ def common_settings(api_url: str | None, request_timeout: int = 60) -> list[th.P
             description='Streams to enable that are off by default, as glob patterns; `["*"]` enables all.',
         ),
         th.Property(
+            "privacy",
+            th.StringType,
+            default="everything",
+            title="Privacy profile",
+            description=(
+                "What may be loaded: `everything`, `no-pay`, `pseudonymous`, `minimal`, or the path of a YAML file "
+                "with a profile of your own."
+            ),
+        ),
+        th.Property(
+            "privacy_key",
+            th.StringType,
+            secret=True,
+            title="Privacy key",
+            description="The key of the pseudonyms, at least 32 characters. Better: `privacy_key_file`.",
+        ),
+        th.Property(
+            "privacy_key_file",
+            th.StringType,
+            title="Privacy key file",
+            description="A file with the key of the pseudonyms, which only its owner may read.",
+        ),
+        th.Property(
+            "privacy_space",
+            th.StringType,
+            title="Privacy space",
+            description=(
+                "The name of the company in pseudonyms of ids, for several companies that share a key: equal ids of "
+                "two companies then have different pseudonyms."
+            ),
+        ),
+        th.Property(
             "only",
             th.StringType,
             title="Only these records",

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from singer_rest.changes import ChangedSince
     from singer_rest.fetch.page import Page
     from singer_rest.http.request import Reply
+    from singer_rest.privacy.stream_privacy import StreamPrivacy
     from singer_rest.slices.base import Slice
     from singer_rest.slices.ids import ById
 
@@ -141,6 +142,13 @@ class RestStream(ReplicatedStream):
         names = {"look_alikes": self.look_alikes, "free_names": self.free_names}
         return RecordConformer(self.effective_schema, self.primary_keys, **names, mask=self.mask)
 
+    @override
+    def privacy_of(self, schema: Mapping[str, Any]) -> StreamPrivacy | None:
+        privacy = self._tap.privacy
+        if not privacy.is_active:
+            return None
+        return privacy.compiler.compile(self.name, schema, self.primary_keys, self.replication_key)
+
     def page_request(self, part: Slice, since: datetime | None) -> Request:
         """Returns the request for the first page of a slice. `since` is None for a full read.
 
@@ -214,7 +222,7 @@ class RestStream(ReplicatedStream):
         declaring = next(base for base in type(self).__mro__ if "row_shape" in vars(base))
         changes = any(getattr(type(self), name) is not getattr(declaring, name) for name in RECORD_METHODS)
         batches = self.get_batch_config(self.config)
-        if changes or not self._writes_whole_pages or (batches and batches.encoding.format == "parquet"):
+        if changes or self.privacy or not self._writes_whole_pages or (batches and batches.encoding.format == "parquet"):
             return None
         names = Coercion(self.look_alikes)
         return PageReader(

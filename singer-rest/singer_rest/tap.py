@@ -16,6 +16,7 @@ from singer_rest.http.rate_limits import RateLimit, RateLimiter
 from singer_rest.http.retries import FIRST_DELAY
 from singer_rest.http.transport import Transport
 from singer_rest.only import RequestedRecords
+from singer_rest.privacy.tap_privacy import TapPrivacy
 from singer_rest.settings import check_addresses, check_common, check_headers, describe_missing_setting
 from singer_rest.singer.command import Report, ReportKind
 from singer_rest.singer.sdk import SdkTap
@@ -141,7 +142,39 @@ class RestTap(SdkTap):
         check_parents(stream_types)
         streams = [self.only.select_class(offered)(self) for offered in stream_types if self._is_offered(offered)]
         self.only.mark_streams(streams)
-        return streams
+        return self._without_lost_keys(streams)
+
+    def _without_lost_keys(self, streams: list[RestStream]) -> list[RestStream]:
+        """Leaves out the streams whose rows cannot be told apart without columns that the privacy profile drops."""
+        if not self.privacy.is_active:
+            return streams
+        compiler = self.privacy.compiler
+        lost = [stream.name for stream in streams if compiler.lost_keys(stream.name, stream.primary_keys)]
+        if lost:
+            self.logger.info(
+                "The privacy profile %s drops a part of their keys, so these streams are not offered: %s.",
+                self.privacy.profile.name,
+                ", ".join(lost),
+            )
+        return [stream for stream in streams if stream.name not in lost]
+
+    @cached_property
+    def privacy(self) -> TapPrivacy:
+        """The privacy profile."""
+        return TapPrivacy(self.config, self.name.removeprefix("tap-"), type(self).__module__.partition(".")[0])
+
+    def annotated(self, stream: str, schema: dict[str, Any]) -> dict[str, Any]:
+        """Returns a stream's schema with the protection classes of its fields, and the profile if any is withheld."""
+        found = self.privacy.classification.annotated(stream, schema)
+        return {**found, "x-privacy": self.privacy.fingerprint} if self.privacy.is_active else found
+
+    @property
+    def catalog_dict(self) -> dict[str, Any]:
+        """The catalog, with the protection class of each field."""
+        found = super().catalog_dict
+        for entry in found["streams"]:
+            entry["schema"] = self.privacy.classification.annotated(entry["stream"], entry["schema"])
+        return found
 
     @cached_property
     def only(self) -> RequestedRecords:
@@ -245,6 +278,12 @@ class RestTap(SdkTap):
         Raises:
             RunError: If it is of another account, or the account is not known.
         """
+        account = self.account
+        states = [stream.stream_state for stream in streams]
+        is_changed = self.privacy.claim_state(states, [account.kind] if account else [])
+        return self._claim_account(streams) or is_changed
+
+    def _claim_account(self, streams: Sequence[SyncedStream]) -> bool:
         account = self.account
         if account is None:
             return False

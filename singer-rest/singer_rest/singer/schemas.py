@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Stream, singerlib
@@ -14,7 +15,9 @@ from singer_rest.singer.secret_names import is_secret
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from singer_sdk.singerlib import Catalog
+    from singer_sdk.singerlib import Catalog, CatalogEntry
+
+    from singer_rest.privacy.stream_privacy import StreamPrivacy
 
 EXTRA = "_extra"
 Schema = dict[str, Any]
@@ -79,6 +82,10 @@ class CompletedStream(Stream):
     free_names: ClassVar[Collection[str]] = ()
     """Columns in which the customer names the fields. They are emitted whatever their names are."""
 
+    _unprotected_schema: Schema
+    _privacy: StreamPrivacy | None = None
+    _has_privacy = False
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Completes the schema that a class declares."""
         super().__init_subclass__(**kwargs)
@@ -91,16 +98,67 @@ class CompletedStream(Stream):
         first = (type(self).__doc__ or "").partition("\n")[0]
         return {**found, "description": first} if first.startswith("One row per ") else found
 
+    @property
+    def privacy(self) -> StreamPrivacy | None:
+        """The stream under the privacy profile. None: all values are loaded."""
+        # Not a cached_property: other threads would wait for its lock while a schema is requested.
+        if not self._has_privacy:
+            _ = self.schema
+        return self._privacy
+
+    def set_schema(self, completed: Schema) -> Schema:
+        """Returns the schema of what is emitted, and remembers it and that of what is read."""
+        self._unprotected_schema = completed
+        self._privacy = self.privacy_of(completed)
+        self._has_privacy = True
+        found = self._privacy.schema if self._privacy else completed
+        vars(self)["schema"] = found
+        return found
+
+    @abstractmethod
+    def privacy_of(self, schema: Schema) -> StreamPrivacy | None:
+        """Returns the stream under the privacy profile, with another schema than its own."""
+
+    @property
+    def unprotected_schema(self) -> Schema:
+        """The schema of what is read, of which the privacy profile may drop columns."""
+        _ = self.schema
+        return self._unprotected_schema
+
+    @property
+    def effective_schema(self) -> Schema:
+        """The schema that records are fitted to, before the privacy profile is applied."""
+        return self.unprotected_schema if self._input_schema is None else self._input_schema
+
     def apply_catalog(self, catalog: Catalog) -> None:
         """Applies the user's catalog and completes its schema, which may be older than some fields."""
         entry = catalog.get_stream(self.name)
         if entry:
             entry.schema = singerlib.Schema.from_dict(self.complete_schema(entry.schema.to_dict()))
         super().apply_catalog(catalog)
+        if entry and self.privacy:
+            self._apply_protected_catalog(entry)
         # The SDK prefers the method that discovery wrote to the one that the user sets.
         root = entry.metadata.get(()) if entry else None
         if isinstance(root, StreamMetadata) and root.forced_replication_method:
             self.forced_replication_method = root.forced_replication_method
+
+    def _apply_protected_catalog(self, entry: CatalogEntry) -> None:
+        """Reads with the stream's own columns: the catalog may lack those that the privacy profile drops."""
+        given, own = entry.schema.to_dict(), self.unprotected_schema["properties"]
+        listed = given["properties"]
+        replaced = {name: part for name, part in listed.items() if name not in own or self.keeps_values(name)}
+        self._input_schema = {**given, "properties": {**own, **replaced}}
+        if privacy := self.privacy_of(self._input_schema):
+            privacy.schema["properties"] = {
+                name: part for name, part in privacy.schema["properties"].items() if name in listed
+            }
+            self._privacy = privacy
+            entry.schema = singerlib.Schema.from_dict(privacy.schema)
+
+    def keeps_values(self, column: str) -> bool:
+        """Whether the privacy profile leaves the values of a column as they are."""
+        return self.privacy is None or self.privacy.keeps(column)
 
 
 class CompletedSchema:
@@ -124,6 +182,4 @@ class CompletedSchema:
             raise TapError(
                 f"{stream.name}: its schema cannot be read. Check {stream.name}.json in the tap's folder schemas."
             ) from error
-        found = stream.complete_schema(declared)
-        vars(stream)["schema"] = found
-        return found
+        return stream.set_schema(stream.complete_schema(declared))

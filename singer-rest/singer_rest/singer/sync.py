@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from singer_sdk.helpers._batch import BatchConfig
+    from singer_sdk.singerlib import SchemaMessage
 
     from singer_rest.aliases import Record
     from singer_rest.fetch.coverage import Coverage
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from singer_rest.fetch.page import Page
     from singer_rest.http.auth import Authenticator
     from singer_rest.http.transport import Transport
+    from singer_rest.privacy.tap_privacy import TapPrivacy
     from singer_rest.singer.messages import MessageWriter
     from singer_rest.singer.records import RecordConformer
     from singer_rest.slices.base import Slices
@@ -48,6 +50,15 @@ class StreamTap(CommandTap):
     message_writer: MessageWriter
     skipped: list[str]
     """The streams that the credential may not read."""
+
+    @property
+    @abstractmethod
+    def privacy(self) -> TapPrivacy:
+        """The privacy profile."""
+
+    @abstractmethod
+    def annotated(self, stream: str, schema: dict[str, Any]) -> dict[str, Any]:
+        """Returns a stream's schema with the protection classes of its fields."""
 
     @property
     @abstractmethod
@@ -85,6 +96,8 @@ class SyncedStream(CompletedStream):
     """Whether only given records are read again, which leaves the state as it is."""
     rows_written = 0
     """Number of records emitted."""
+    withheld_values = 0
+    """Number of values that were not emitted because the privacy profile does not know their columns."""
     _requests = 0
 
     @property
@@ -268,6 +281,8 @@ class SyncedStream(CompletedStream):
         records = self.prepared_records(page)
         self.coverage.add_repeated(page, self.conformer.repeated - repeated)
         self.replication.observe(records, self.conformer.keyless - keyless)
+        if self.privacy:
+            self.withheld_values += self.privacy.apply(records)
         if write_messages and self._writes_whole_pages:
             # In parts, so that the lines of a large page are not in memory all at once.
             for start in range(0, len(records), RECORDS_PER_WRITE):
@@ -303,6 +318,13 @@ class SyncedStream(CompletedStream):
             self._tap.message_writer.write_lines(lines)
         self.rows_written += len(records)
 
+    def _generate_schema_messages(self) -> Generator[SchemaMessage]:
+        for message in super()._generate_schema_messages():
+            message.schema = self._tap.annotated(self.name, message.schema)
+            columns = message.schema["properties"]
+            message.bookmark_properties = [name for name in message.bookmark_properties or () if name in columns]
+            yield message
+
     @cached_property
     def _writes_whole_pages(self) -> bool:
         """Whether records are emitted unchanged, so that a page can be written at once."""
@@ -319,7 +341,8 @@ class SyncedStream(CompletedStream):
             self._finish_replication(write_messages=write_messages)
         for warning in stream_warnings(self):
             self.logger.warning("%s: %s", self.name, warning)
-        if dropped := field_names(self.conformer.secrets):
+        dropped = field_names(self.conformer.secrets)
+        if dropped and not self.privacy:
             self.logger.info("%s: dropped fields that are secrets by their names: %s", self.name, dropped)
 
     def _finish_replication(self, *, write_messages: bool) -> None:

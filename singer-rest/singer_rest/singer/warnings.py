@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from singer_rest.fetch.coverage import Coverage
+    from singer_rest.privacy.stream_privacy import StreamPrivacy
     from singer_rest.singer.records import RecordConformer
     from singer_rest.slices.base import Slices
     from singer_rest.state.replication import Replication
@@ -29,6 +30,11 @@ class ReadStream(Protocol):
     keyless_advice: ClassVar[str]
     rereads: bool
     rows_written: int
+    withheld_values: int
+
+    @property
+    def privacy(self) -> StreamPrivacy | None:
+        """The stream under the privacy profile."""
 
     @property
     def replication(self) -> Replication:
@@ -84,6 +90,23 @@ def stream_warnings(stream: ReadStream) -> Iterator[str]:
             f"{replication.keyless_rows} of {replication.total_rows} records have no {stream.replication_key}, so "
             f"the next run is a full read again. {stream.keyless_advice}"
         ).rstrip()
+    yield from _withheld_values(stream) if stream.privacy else _extra_values(conformer)
+    if conformer.repeated:
+        at_least = "" if conformer.tracks_all_keys else "at least "
+        yield (
+            f"{at_least}{conformer.repeated} records repeat the key of an earlier one in the same list; a loader "
+            "that upserts keeps the later one."
+        )
+    if replication.unidentified_rows:
+        not_deleted = ", and no row is marked as deleted in this run" if whole else ""
+        yield (
+            f"{replication.unidentified_rows} records lack a part of their key ({', '.join(stream.primary_keys)}); "
+            f"target-duckdb sets them aside, another loader may reject them{not_deleted}."
+        )
+
+
+def _extra_values(conformer: RecordConformer) -> Iterator[str]:
+    """Yields the warnings about values that have no column."""
     where = (
         f"are kept in `{EXTRA}`"
         if conformer.keeps_extra
@@ -96,17 +119,14 @@ def stream_warnings(stream: ReadStream) -> Iterator[str]:
             f"values that do not fit their column's type {where}, and the columns are null: "
             f"{field_names(conformer.misfits)}"
         )
-    if conformer.repeated:
-        at_least = "" if conformer.tracks_all_keys else "at least "
+
+
+def _withheld_values(stream: ReadStream) -> Iterator[str]:
+    """Yields the warning about values that the privacy profile withholds. A field's name may be personal data, too."""
+    if stream.withheld_values:
         yield (
-            f"{at_least}{conformer.repeated} records repeat the key of an earlier one in the same list; a loader "
-            "that upserts keeps the later one."
-        )
-    if replication.unidentified_rows:
-        not_deleted = ", and no row is marked as deleted in this run" if whole else ""
-        yield (
-            f"{replication.unidentified_rows} records lack a part of their key ({', '.join(stream.primary_keys)}); "
-            f"target-duckdb sets them aside, another loader may reject them{not_deleted}."
+            f"{stream.withheld_values} values were not loaded: the privacy profile does not know their fields, or "
+            "their columns have another type."
         )
 
 

@@ -1,0 +1,1 @@
+"""What may leave the tap: protection classes of columns, profiles, and pseudonyms."""

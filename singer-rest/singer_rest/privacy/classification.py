@@ -1,0 +1,203 @@
+"""The protection class of each path of a tap: from its file `protection.tsv`, from patterns, and from the user."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fnmatch import translate
+from functools import cache, cached_property
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from singer_rest.privacy.classes import CLASSES, PERSON_SPACES, UNCLASSIFIED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+FILE = "protection.tsv"
+ANY_KEY = "*"
+"""The last name of a path whose keys are dates or the like, and not names that a company chose."""
+
+
+EACH_STREAM = "*"
+"""In place of a stream's name: the path is a regular expression for the names of columns that the tap does not know."""
+
+
+@dataclass(frozen=True)
+class Protection:
+    """How a path is protected.
+
+    Args:
+        name: The protection class.
+        space: The kind of id, if the values are ids of people. Empty: they are not.
+        condition: The column and the value that say so, if the ids may be of something else. None: they are always.
+    """
+
+    name: str
+    space: str = ""
+    condition: tuple[str, str] | None = None
+
+    @cached_property
+    def keywords(self) -> dict[str, object]:
+        """The keywords of the JSON Schema: `x-protection` and `x-refers-to`."""
+        found: dict[str, object] = {"x-protection": self.name}
+        if self.space or self.name.startswith("direct_id."):
+            refers = {"space": self.space or None, "form": self.name.rpartition(".")[2]}
+            if self.condition:
+                refers["when"] = {self.condition[0]: self.condition[1]}  # type: ignore[assignment]
+            found["x-refers-to"] = {name: value for name, value in refers.items() if value}
+        return found
+
+
+Pattern = tuple[Protection, "re.Pattern[str]"]
+
+NOT_CLASSIFIED = Protection(UNCLASSIFIED)
+TECHNICAL = Protection("technical")
+
+_NAMES = (
+    ("special.origin", r"ethnic|(^|_)race($|_)|eeo_|veteran"),
+    ("special.health", r"disab|health|krank|sick|medical|pregnan"),
+    ("special.belief", r"religi|denominat|konfession|church|kirche|belief|union_member"),
+    ("special.absence", r"leave_reason|absence_(type|reason)"),
+    ("national_id", r"(^|_)(ssn|nino|national_?id|passport|tax_?(id|number)|vat_number|social_?security)|steuer_?id"),
+    ("bank", r"(^|_)(bank|iban|bic|swift|credit_?card|card_number)"),
+    ("pay", r"salar|compensation|range_?(low|high)|bonus|wage|pay_?(rate|grade|roll)|merit|gehalt|lohn|(^|_)grade"),
+    ("evaluation", r"rating|potential|readiness|eligible_for_rehire|num_attempts|attempt_number|(^|_)(score|pass)$"),
+    ("file", r"thumb|attachment|resume|(^|_)cv($|_)|photo|picture|signature|download|url$"),
+    ("free_text", r"comment|(^|_)notes?$|feedback|_reason$|instruction$|response|answer(?!_id)|descr(iption)?$"),
+    ("demographic.gender", r"gender|(^|_)sex$|geschlecht"),
+    ("demographic.birth", r"birth|(^|_)(dob|age)$|geburt"),
+    ("demographic.family", r"marital|(^|_)(children|spouse|partner)($|_)"),
+    ("demographic.nationality", r"nationality|citizenship"),
+    ("contact", r"personal_?e?mail|private_?e?mail|phone|(^|_)(fax|mobile|emergency)|(^|_)(address\w*|mailstop)$"),
+    ("contact.postcode", r"(^|_)(zip(_?code)?|postal_?code|postcode)$"),
+    (
+        "direct_id.name",
+        r"(first|last|middle|full|user|owner)_?names?$|name_(first|last|middle|prefix|suffix)|_fullname",
+    ),
+    ("direct_id.email", r"(^|_)(primary_?)?e?mail$"),
+    ("conduct.login", r"last_?(login|access|action)|session_time|logout"),
+    ("conduct", r"minutes_participated|pct_complete"),
+)
+PATTERNS = tuple((Protection(name), re.compile(pattern, re.IGNORECASE)) for name, pattern in _NAMES)
+"""Names of columns that reveal a class, for columns that a company or its portal defines. They only raise a class."""
+
+
+def pattern_class(name: str, patterns: Iterable[Pattern] = PATTERNS) -> Protection:
+    """Returns the most harmful class that the name of an unknown column matches. No match: it is not classified."""
+    return next((found for found, pattern in patterns if pattern.search(_snake_case(name))), NOT_CLASSIFIED)
+
+
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[\s.\-]+", "_", name).lower()
+
+
+class Classification:
+    """The classes of a tap's paths.
+
+    A path joins the names of nested fields by dots. `[]` follows the name of a list, such as `shifts[].start_at`.
+
+    Args:
+        shipped: The classes that the tap ships, by stream and path.
+        own: The user's classes, by `stream.path`, which may hold `*`.
+
+    Raises:
+        ValueError: If a class does not exist.
+    """
+
+    def __init__(self, shipped: Mapping[str, Mapping[str, Protection]], own: Mapping[str, str] | None = None) -> None:
+        self._shipped = shipped
+        for name in (own or {}).values():
+            if name not in CLASSES:
+                raise ValueError(f"`{name}` is no protection class. There are: {', '.join(CLASSES)}.")
+        own_patterns = [
+            (protection, re.compile(pattern, re.IGNORECASE))
+            for pattern, protection in shipped.get(EACH_STREAM, {}).items()
+        ]
+        order = list(CLASSES)
+        self._patterns = sorted((*own_patterns, *PATTERNS), key=lambda found: order.index(found[0].name))
+        self._own = [(re.compile(translate(pattern)), Protection(name)) for pattern, name in (own or {}).items()]
+
+    def of(self, stream: str, path: str) -> Protection:
+        """Returns the class of a path: the user's, the tap's, or that of a pattern."""
+        own = next((found for pattern, found in self._own if pattern.match(f"{stream}.{path}")), None)
+        shipped = self.shipped(stream, path)
+        if own is None:
+            return shipped or pattern_class(path.rpartition(".")[2].removesuffix("[]"), self._patterns)
+        return Protection(own.name, shipped.space, shipped.condition) if shipped else own
+
+    def of_key(self, stream: str, path: str) -> Protection:
+        """Returns the class of a key or bookmark. An unknown one is technical, unless it is a person's id."""
+        found = self.of(stream, path)
+        return found if self.shipped(stream, path) or found.name.startswith("direct_id") else TECHNICAL
+
+    def shipped(self, stream: str, path: str) -> Protection | None:
+        """Returns the class that the tap ships. None: the tap does not know the path."""
+        paths = self._shipped.get(stream, {})
+        return paths.get(path) or paths.get(f"{path.rpartition('.')[0]}.{ANY_KEY}")
+
+    def annotated(self, stream: str, schema: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+        """Returns a schema whose fields say their class and, if they identify people, what they refer to."""
+        found = dict(schema)
+        if properties := schema.get("properties"):
+            prefix = f"{path}." if path else ""
+            found["properties"] = {
+                name: self.annotated(stream, part, f"{prefix}{name}") for name, part in properties.items()
+            }
+            return found
+        items = schema.get("items")
+        if isinstance(items, dict) and (items.get("properties") or items.get("items")):
+            found["items"] = self.annotated(stream, items, f"{path}[]")
+            return found
+        return {**found, **self.of(stream, path).keywords}
+
+    def names_below(self, stream: str, path: str) -> list[str]:
+        """Returns the names of the fields directly below a path of which the tap ships classes."""
+        prefix = f"{path}."
+        paths = self._shipped.get(stream, {})
+        return list(dict.fromkeys(_first_name(name[len(prefix) :]) for name in paths if name.startswith(prefix)))
+
+    @cached_property
+    def streams(self) -> list[str]:
+        """The streams whose paths are classified."""
+        return [name for name in self._shipped if name != EACH_STREAM]
+
+
+def _first_name(path: str) -> str:
+    return path.partition(".")[0].removesuffix("[]")
+
+
+@cache
+def shipped_classes(package: str) -> Mapping[str, Mapping[str, Protection]]:
+    """Reads the classes that a tap's package ships.
+
+    Args:
+        package: The package, which holds `protection.tsv`: stream, path, class, and the kind of id if it is a person's,
+            such as `employee` or `employee if valuable_type=Employee`.
+
+    Returns:
+        The classes by stream and path. Empty if the package ships none.
+
+    Raises:
+        ValueError: If a line is not valid.
+    """
+    file = files(package).joinpath(FILE)
+    if not file.is_file():
+        return {}
+    found: dict[str, dict[str, Protection]] = {}
+    known: dict[tuple[str, ...], Protection] = {}
+    for line in file.read_text(encoding="utf-8").splitlines()[1:]:
+        stream, path, *rest = line.split("\t")
+        key = tuple(rest)
+        if key not in known:
+            known[key] = _parsed(line, *rest)
+        found.setdefault(stream, {})[path] = known[key]
+    return found
+
+
+def _parsed(line: str, name: str, person: str = "") -> Protection:
+    space, _, condition = person.partition(" if ")
+    if name not in CLASSES or (space and space not in PERSON_SPACES):
+        raise ValueError(f"{FILE}: the class or the kind of id is unknown: {line}")
+    column, _, value = condition.partition("=")
+    return Protection(name, space, (column, value) if condition else None)

@@ -1,0 +1,454 @@
+"""Applies a privacy profile to a stream: to its schema once, and to the records of each page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from singer_rest.privacy.classes import UNCLASSIFIED
+from singer_rest.privacy.classification import ANY_KEY, NOT_CLASSIFIED
+from singer_rest.privacy.coarsening import COARSENING, rebased
+from singer_rest.privacy.pseudonyms import EMAIL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from singer_rest.aliases import Record
+    from singer_rest.privacy.classification import Classification, Protection
+    from singer_rest.privacy.profiles import Action, Profile
+    from singer_rest.privacy.pseudonyms import Pseudonyms
+
+    Schema = Mapping[str, Any]
+    Transform = Callable[[Any], Any]
+
+OTHER_SPACE = "other"
+"""The space of ids that are not of people, in a column that also holds ids of people."""
+EXTRA = "_extra"
+SCALARS = (str, int, float, bool, Decimal)
+START, END = "conduct.clock.start", "conduct.clock.end"
+
+
+@dataclass
+class Part:
+    """What is left of a part of a schema.
+
+    Args:
+        schema: Its schema.
+        transform: Changes its values. None: they stay.
+    """
+
+    schema: dict[str, Any]
+    transform: Transform | None = None
+
+
+@dataclass(frozen=True)
+class Conditional:
+    """What changes a column in which another one says whether its ids are of people.
+
+    Args:
+        column: The other column.
+        value: Its value if the ids are of people.
+        person: Changes ids of people.
+        other: Changes all others, which may still be of people if the vendor adds a value.
+    """
+
+    column: str
+    value: str
+    person: Transform
+    other: Transform
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The start and the end of an interval.
+
+    Args:
+        list_path: The names that lead to the list of objects that hold it. Empty: the record holds it.
+        start: The names that lead to its start from there.
+        end: Those to its end.
+    """
+
+    list_path: tuple[str, ...]
+    start: tuple[str, ...]
+    end: tuple[str, ...]
+
+    @property
+    def columns(self) -> set[str]:
+        """The columns in which it is."""
+        return {self.list_path[0]} if self.list_path else {self.start[0], self.end[0]}
+
+    def rebase(self, record: Record) -> None:
+        """Moves the interval of a record, or those in its list, to midnight."""
+        for item in _items(record, self.list_path):
+            start, end = _holder(item, self.start), _holder(item, self.end)
+            moved = rebased(
+                start.get(self.start[-1]) if start else None,
+                end.get(self.end[-1]) if end else None,
+            )
+            for holder, name, value in zip((start, end), (self.start[-1], self.end[-1]), moved, strict=True):
+                if holder and name in holder:
+                    holder[name] = value
+
+
+def _items(record: Record, path: Sequence[str]) -> list[Any]:
+    found: list[Any] = [record]
+    for name in path:
+        lists = [item.get(name) for item in found if isinstance(item, dict)]
+        found = [item for part in lists for item in (part if isinstance(part, list) else [part])]
+    return found
+
+
+def _holder(item: Any, path: Sequence[str]) -> dict[str, Any] | None:  # noqa: ANN401 - a value of a record
+    """Returns the object that holds the last name of a path."""
+    for name in path[:-1]:
+        item = item.get(name) if isinstance(item, dict) else None
+    return item if isinstance(item, dict) else None
+
+
+@dataclass
+class Loaded:
+    """A path, and what happens to it.
+
+    Args:
+        path: The path.
+        protection: Its class.
+        action: What happens to it.
+    """
+
+    path: str
+    protection: Protection
+    action: Action
+
+
+@dataclass
+class StreamPrivacy:
+    """A stream under a privacy profile.
+
+    Args:
+        schema: Its schema without what is dropped.
+        transforms: The columns whose values change, with what changes them.
+        conditional: The columns with ids of which another column says whether they are of people.
+        intervals: The intervals that are rebased.
+        paths: All paths, and what happens to them.
+    """
+
+    schema: dict[str, Any]
+    transforms: dict[str, Transform]
+    conditional: dict[str, Conditional] = field(default_factory=dict)
+    paths: list[Loaded] = field(default_factory=list)
+    intervals: Sequence[Interval] = ()
+
+    def keeps(self, column: str) -> bool:
+        """Whether the values of a column stay as they are."""
+        return column in self.schema["properties"] and not (
+            column in self.transforms
+            or column in self.conditional
+            or any(column in item.columns for item in self.intervals)
+        )
+
+    def apply(self, records: Sequence[Record]) -> int:
+        """Changes records in place.
+
+        Returns:
+            The number of values that were dropped although the profile does not know their columns.
+        """
+        kept = self.schema["properties"].keys()
+        unknown = 0
+        for record in records:
+            for name, ids in self.conditional.items():  # before the column that they depend on is dropped
+                if (value := record.get(name)) is not None:
+                    is_person = record.get(ids.column) == ids.value
+                    record[name] = (ids.person if is_person else ids.other)(value)
+            if not record.keys() <= kept:
+                for name in record.keys() - kept:
+                    value = record.pop(name)
+                    unknown += len(value) if name == EXTRA and value else 0
+            for interval in self.intervals:
+                interval.rebase(record)
+        for name, transform in self.transforms.items():
+            for record in records:
+                if (value := record.get(name)) is not None:
+                    record[name] = transform(value)
+        return unknown
+
+
+class PrivacyCompiler:
+    """Compiles a privacy profile for the streams of a tap.
+
+    Args:
+        profile: The profile.
+        classification: The classes of the tap's paths.
+        pseudonyms: Returns what computes pseudonyms. It is called for the first value only: discovery needs no key.
+    """
+
+    def __init__(self, profile: Profile, classification: Classification, pseudonyms: Callable[[], Pseudonyms]) -> None:
+        self._profile = profile
+        self._classification = classification
+        self._pseudonyms = pseudonyms
+
+    def compile(
+        self, stream: str, schema: Schema, keys: Sequence[str] = (), replication_key: str | None = None
+    ) -> StreamPrivacy:
+        """Returns a stream under the profile.
+
+        Args:
+            stream: The stream's name.
+            schema: Its JSON Schema.
+            keys: The primary keys.
+            replication_key: The column of the bookmark, if any.
+        """
+        schema = {**schema, "properties": schema.get("properties") or {}}
+        compiler = _StreamCompiler(self, stream, schema, frozenset({*keys, replication_key or ""}))
+        found = compiler.compile_object("", schema)
+        paths = compiler.paths
+        columns: dict[str, Any] = found.schema["properties"] if found else {}
+        transforms = {name: compiler.transforms[name] for name in columns if name in compiler.transforms}
+        conditional = {name: compiler.conditional[name] for name in columns if name in compiler.conditional}
+        kept = {**schema, "properties": columns}
+        return StreamPrivacy(kept, transforms, conditional, paths, compiler.intervals)
+
+    def lost_keys(self, stream: str, keys: Sequence[str]) -> list[str]:
+        """Returns the keys of a stream that cannot stay, so that the stream cannot be offered."""
+        return [
+            key
+            for key in keys
+            if self.action(stream, key, self.key_protection(stream, key)) not in {"keep", "pseudonym"}
+        ]
+
+    def key_protection(self, stream: str, path: str) -> Protection:
+        """Returns the class of a key or bookmark."""
+        return self._classification.of_key(stream, path)
+
+    def action(self, stream: str, path: str, protection: Protection) -> Action:
+        """Returns what happens to the values of a path."""
+        return self._profile.action(stream, path, protection.name)
+
+    def protection(self, stream: str, path: str) -> Protection:
+        """Returns the class of a path."""
+        return self._classification.of(stream, path)
+
+    def names_below(self, stream: str, path: str) -> list[str]:
+        """Returns the fields that are known of an object whose schema lists none."""
+        return self._classification.names_below(stream, path)
+
+    def pseudonym_of(self, protection: Protection) -> Transform:
+        """Returns what computes the pseudonyms of a path."""
+        return self._in_space(EMAIL if protection.name == "direct_id.email" else protection.space or OTHER_SPACE)
+
+    def other_ids(self) -> Transform:
+        """Returns what computes the pseudonyms of ids that are not of people, in a column that has both."""
+        return self._in_space(OTHER_SPACE)
+
+    def _in_space(self, name: str) -> Transform:
+        def pseudonym(value: Any) -> Any:  # noqa: ANN401 - a value of a record
+            return self._pseudonyms().space(name).of(value)
+
+        return pseudonym
+
+
+class _StreamCompiler:
+    """Compiles the schema of one stream."""
+
+    def __init__(self, tap: PrivacyCompiler, stream: str, schema: Schema, own_columns: frozenset[str]) -> None:
+        self._tap = tap
+        self._stream = stream
+        self._own_columns = own_columns
+        self.paths: list[Loaded] = []
+        self.transforms: dict[str, Transform] = {}
+        """The transforms of the columns."""
+        self.conditional: dict[str, Conditional] = {}
+        clocks = [
+            (protection.name, path)
+            for path in _scalar_paths("", schema)
+            if tap.action(stream, path, protection := self._protection(path)) == "rebase"
+        ]
+        self.intervals = list(_intervals(clocks))
+        self._clocks = {
+            ".".join((*(f"{name}[]" for name in item.list_path), *end))
+            for item in self.intervals
+            for end in (item.start, item.end)
+        }
+
+    def compile_object(self, path: str, schema: Schema) -> Part | None:
+        """Compiles an object whose schema lists its fields. None: nothing of it is left."""
+        prefix = f"{path}." if path else ""
+        parts: dict[str, Part] = {}
+        for name, part in schema["properties"].items():
+            if found := self._compile(f"{prefix}{name}", part):
+                parts[name] = found
+        if not parts:
+            return None
+        kept = {name: part.schema for name, part in parts.items()}
+        required = [name for name in schema.get("required") or () if name in kept]
+        transforms = {name: part.transform for name, part in parts.items() if part.transform}
+        if not path:
+            self.transforms = transforms
+        result = {**schema, "properties": kept, **({"required": required} if "required" in schema else {})}
+        return Part(result, _ObjectTransform(frozenset(kept), transforms))
+
+    def _compile(self, path: str, part: Schema) -> Part | None:
+        types = _types(part)
+        if part.get("properties"):
+            return self.compile_object(path, part)
+        items = part.get("items")
+        if "array" in types or items is not None:
+            return self._compile_list(path, part, items if isinstance(items, dict) else {})
+        if "object" in types or not types:
+            return self._compile_free(path, part)
+        return self._compile_scalar(path, part)
+
+    def _compile_list(self, path: str, part: Schema, items: Schema) -> Part | None:
+        types = _types(items)
+        if types and "object" not in types and "array" not in types:
+            found = self._compile_scalar(path, items, is_list=True)
+        else:
+            found = self._compile(f"{path}[]", items)
+        if found is None:
+            return None
+        return Part({**part, "items": found.schema}, found.transform and _ListTransform(found.transform))
+
+    def _compile_free(self, path: str, part: Schema) -> Part | None:
+        """Compiles an object whose schema lists no fields: only those with a class that the tap ships stay."""
+        protection = self._protection(path.removesuffix("[]"))
+        if self._tap.action(self._stream, path, NOT_CLASSIFIED) == "keep":
+            action = self._add(path, protection)
+            return None if action != "keep" else Part(dict(part))
+        names = self._tap.names_below(self._stream, path)
+        if not names:
+            self._add(path, NOT_CLASSIFIED if protection.name != UNCLASSIFIED else protection)
+            return None
+        fields: dict[str, Part] = {}
+        for name in names:
+            below = self._tap.names_below(self._stream, f"{path}.{name}")
+            scalar = {"type": ["string", "number", "boolean", "null"]}
+            found = (
+                self._compile_free(f"{path}.{name}", {"type": ["object", "null"]})
+                if below
+                else self._compile_scalar(f"{path}.{name}", scalar)
+            )
+            if found:
+                fields[name] = found
+        if not fields:
+            return None
+        kept = frozenset(fields)
+        transforms: dict[str, Transform] = {name: _of_scalars(found.transform) for name, found in fields.items()}
+        if kept == {ANY_KEY}:
+            return Part(dict(part), _MapTransform(transforms[ANY_KEY]))
+        return Part(dict(part), _ObjectTransform(kept, transforms))
+
+    def _compile_scalar(self, path: str, part: Schema, *, is_list: bool = False) -> Part | None:
+        protection = self._protection(path)
+        action = self._add(f"{path}[]" if is_list else path, protection)
+        if action == "drop":
+            return None
+        if action == "keep":
+            return Part(dict(part))
+        if action == "rebase":
+            # A time without its counterpart is not a duration.
+            return Part(dict(part)) if path in self._clocks else None
+        if action == "pseudonym":
+            described = {name: value for name, value in part.items() if name == "description"}
+            null = ["null"] if "null" in _types(part) else []
+            kept = {"type": ["string", *null], **described}
+            person = self._tap.pseudonym_of(protection)
+            if protection.condition and not is_list:
+                self.conditional[path] = Conditional(*protection.condition, person, self._tap.other_ids())
+                return Part(kept)
+            return Part(kept, person)
+        return Part(dict(part), COARSENING[action]) if "string" in _types(part) else None
+
+    def _protection(self, path: str) -> Protection:
+        if path in self._own_columns:
+            return self._tap.key_protection(self._stream, path)
+        return self._tap.protection(self._stream, path)
+
+    def _add(self, path: str, protection: Protection) -> Action:
+        action = self._tap.action(self._stream, path.removesuffix("[]"), protection)
+        self.paths.append(Loaded(path, protection, action))
+        return action
+
+
+def _scalar_paths(path: str, schema: Schema) -> Iterator[str]:
+    """Yields the paths of the texts below a part of a schema."""
+    for name, part in (schema.get("properties") or {}).items():
+        inner = f"{path}.{name}" if path else name
+        items = part.get("items")
+        if part.get("properties"):
+            yield from _scalar_paths(inner, part)
+        elif isinstance(items, dict) and items.get("properties"):
+            yield from _scalar_paths(f"{inner}[]", items)
+        elif "string" in _types(part):
+            yield inner
+
+
+def _intervals(clocks: Sequence[tuple[str, str]]) -> Iterator[Interval]:
+    """Pairs the starts and ends of a stream, in the order of its schema.
+
+    Args:
+        clocks: The class and the path of each.
+    """
+    by_list: dict[str, tuple[list[str], list[str]]] = {}
+    for name, path in clocks:
+        list_path, separator, _ = path.rpartition("[].")
+        starts, ends = by_list.setdefault(list_path + separator, ([], []))
+        (starts if name == START else ends).append(path)
+    for list_path, (starts, ends) in by_list.items():
+        names = tuple(name.removesuffix("[]") for name in list_path.split(".") if name)
+        for start, end in zip(starts, ends, strict=False):
+            yield Interval(names, tuple(start[len(list_path) :].split(".")), tuple(end[len(list_path) :].split(".")))
+
+
+def _types(schema: Schema) -> list[str]:
+    found = schema.get("type") or []
+    return [found] if isinstance(found, str) else list(found)
+
+
+def _of_scalars(transform: Transform | None) -> Transform:
+    """Returns a transform of fields without a schema: an object or a list, which may hold anything, becomes null."""
+
+    def changed(value: Any) -> Any:  # noqa: ANN401 - a value of a record
+        if isinstance(transform, _ObjectTransform | _MapTransform):
+            return transform(value)
+        if not isinstance(value, SCALARS):
+            return None
+        return transform(value) if transform else value
+
+    return changed
+
+
+@dataclass(frozen=True)
+class _ObjectTransform:
+    """Keeps the known fields of an object."""
+
+    kept: frozenset[str]
+    transforms: Mapping[str, Transform]
+
+    def __call__(self, value: Any) -> Any:  # noqa: ANN401 - a value of a record
+        if not isinstance(value, dict):
+            return None
+        found = {name: inner for name, inner in value.items() if name in self.kept}
+        for name, transform in self.transforms.items():
+            if found.get(name) is not None:
+                found[name] = transform(found[name])
+        return found
+
+
+@dataclass(frozen=True)
+class _MapTransform:
+    """Keeps the fields of an object whose names are no personal data, such as dates."""
+
+    transform: Transform
+
+    def __call__(self, value: Any) -> Any:  # noqa: ANN401 - a value of a record
+        return {name: self.transform(inner) for name, inner in value.items()} if isinstance(value, dict) else None
+
+
+@dataclass(frozen=True)
+class _ListTransform:
+    """Changes the items of a list."""
+
+    transform: Transform
+
+    def __call__(self, value: Any) -> Any:  # noqa: ANN401 - a value of a record
+        return [None if item is None else self.transform(item) for item in value] if isinstance(value, list) else None

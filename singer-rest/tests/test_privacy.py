@@ -1,0 +1,308 @@
+"""Privacy profiles: what leaves the tap."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_rest.errors import RunError
+from singer_rest.privacy.classification import Classification, Protection, pattern_class
+from singer_rest.privacy.coarsening import area, end_of_month, first_of_month, first_of_year, rebased
+from singer_rest.privacy.profiles import PROFILES, load_profile
+from singer_rest.privacy.pseudonyms import EMAIL, Pseudonyms, load_key, normalized_email
+from singer_rest.privacy.stream_privacy import PrivacyCompiler, StreamPrivacy
+from singer_rest.privacy.tap_privacy import STATE_KEY, TapPrivacy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEY = b"k" * 32
+TEXT = {"type": ["string", "null"]}
+NUMBER = {"type": ["integer", "null"]}
+FREE = {"type": ["object", "null"]}
+
+
+def compiled(profile: str, schema: dict[str, Any], classes: dict[str, Any], **kwargs: Any) -> StreamPrivacy:
+    shipped = {
+        "s": {path: found if isinstance(found, Protection) else Protection(found) for path, found in classes.items()}
+    }
+    compiler = PrivacyCompiler(load_profile(profile), Classification(shipped), lambda: Pseudonyms(KEY, "vendor/"))
+    return compiler.compile("s", {"type": "object", "properties": schema}, **kwargs)
+
+
+def applied(privacy: StreamPrivacy, record: dict[str, Any]) -> dict[str, Any]:
+    privacy.apply([record])
+    return record
+
+
+def pseudonym(value: str, space: str = "vendor//person") -> Any:
+    name = space.rpartition("/")[2]
+    return Pseudonyms(KEY, "vendor/").space(name).of(value)
+
+
+def test_dropped_columns_leave_the_schema_and_the_records() -> None:
+    privacy = compiled(
+        "minimal", {"id": NUMBER, "salary": NUMBER, "_extra": FREE}, {"id": "technical", "salary": "pay"}
+    )
+    assert list(privacy.schema["properties"]) == ["id"]
+    record = {"id": 1, "salary": 2, "_extra": {"nickname": "x", "shoe": 4}}
+    assert privacy.apply([record]) == 2
+    assert record == {"id": 1}
+
+
+def test_ids_become_pseudonyms_of_type_text() -> None:
+    person = Protection("direct_id.id", "person")
+    columns = {
+        "id": {**NUMBER, "description": "Id."},
+        "managers": {"type": ["array", "null"], "items": {"type": "integer"}},
+    }
+    privacy = compiled("minimal", columns, {"id": person, "managers": person})
+    assert privacy.schema["properties"]["id"] == {"type": ["string", "null"], "description": "Id."}
+    assert privacy.schema["properties"]["managers"]["items"] == {"type": ["string"]}
+    one, two = pseudonym("1"), pseudonym("2")
+    assert applied(privacy, {"id": 1, "managers": [2, 1, None]}) == {"id": one, "managers": [two, one, None]}
+    assert applied(privacy, {"id": None, "managers": None}) == {"id": None, "managers": None}
+
+
+def test_nested_fields_are_kept_only_if_they_are_known() -> None:
+    classes = {"who": "unclassified", "who.id": Protection("direct_id.id", "person"), "who.name": "direct_id.name"}
+    privacy = compiled("minimal", {"who": FREE}, classes)
+    assert applied(privacy, {"who": {"id": "7", "name": "Ada", "phone": "1"}}) == {"who": {"id": pseudonym("7")}}
+    assert applied(privacy, {"who": {"id": {"deep": "Ada"}}})["who"]["id"] != {"deep": "Ada"}
+
+
+def test_unlisted_fields_of_a_listed_object_are_dropped() -> None:
+    schema = {"team": {"type": "object", "properties": {"id": TEXT, "lead": TEXT}}}
+    privacy = compiled("minimal", schema, {"team.id": "organisational", "team.lead": "direct_id.name"})
+    assert applied(privacy, {"team": {"id": "1", "lead": "Ada", "new": "Ada"}}) == {"team": {"id": "1"}}
+
+
+def test_objects_without_known_fields_are_dropped() -> None:
+    assert (
+        "map"
+        not in compiled("no-pay", {"id": TEXT, "map": FREE}, {"id": "technical", "map": "organisational"}).schema[
+            "properties"
+        ]
+    )
+
+
+def test_map_by_date_keeps_its_scalars() -> None:
+    privacy = compiled("minimal", {"days": FREE}, {"days": "unclassified", "days.*": "personal"})
+    assert applied(privacy, {"days": {"2026-01-01": Decimal("0.5"), "2026-01-02": {"a": 1}}}) == {
+        "days": {"2026-01-01": Decimal("0.5"), "2026-01-02": None}
+    }
+
+
+def test_ids_of_other_things_differ_from_those_of_people() -> None:
+    person = Protection("direct_id.id", "employee", ("type", "Employee"))
+    privacy = compiled("minimal", {"of": NUMBER, "type": TEXT}, {"of": person, "type": "technical"})
+    employee, team = (applied(privacy, {"of": 5, "type": kind})["of"] for kind in ("Employee", "Team"))
+    assert employee == pseudonym("5", "vendor//employee")
+    assert team != employee
+
+
+def test_intervals_are_rebased_wherever_they_are() -> None:
+    clock = {
+        "start": {"type": "object", "properties": {"at": TEXT}},
+        "end": {"type": "object", "properties": {"at": TEXT}},
+    }
+    shift = {"shifts": {"type": "array", "items": {"type": "object", "properties": {"from": TEXT, "to": TEXT}}}}
+    start, end = "conduct.clock.start", "conduct.clock.end"
+    classes = {"start.at": start, "end.at": end, "shifts[].from": start, "shifts[].to": end, "alone": start}
+    privacy = compiled("minimal", {**clock, **shift, "alone": TEXT}, classes)
+    assert "alone" not in privacy.schema["properties"]
+    record = {
+        "start": {"at": "2026-11-22T08:30:00"},
+        "end": {"at": "2026-11-22T17:00:00"},
+        "shifts": [{"from": "22:00", "to": "06:30"}],
+        "alone": "08:00",
+    }
+    assert applied(privacy, record) == {
+        "start": {"at": "2026-11-22T00:00:00"},
+        "end": {"at": "2026-11-22T08:30:00"},
+        "shifts": [{"from": "00:00", "to": "08:30"}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        ("08:30", "17:00", ("00:00", "08:30")),
+        ("08:30:15", "17:00:00", ("00:00:00", "08:29:45")),
+        (
+            "2026-11-22T22:00:00+01:00",
+            "2026-11-23T06:00:00+01:00",
+            ("2026-11-22T00:00:00+01:00", "2026-11-22T08:00:00+01:00"),
+        ),
+        ("2026-11-22T08:00:00.5Z", "2026-11-22T09:00:00.5Z", ("2026-11-22T00:00:00Z", "2026-11-22T01:00:00Z")),
+        ("2026-11-22T08:00:00Z", None, ("2026-11-22T00:00:00Z", None)),
+        ("08:00", None, ("00:00", None)),
+        (None, "17:00", (None, None)),
+        ("soon", "17:00", (None, None)),
+        ("99:99", "17:00", (None, None)),
+    ],
+)
+def test_rebased_interval_has_its_duration_only(start: object, end: object, expected: tuple[object, object]) -> None:
+    assert rebased(start, end) == expected
+
+
+def test_coarse_dates() -> None:
+    assert first_of_year("1990-05-17") == "1990-01-01"
+    assert first_of_month("2026-02-17") == "2026-02-01"
+    assert first_of_month("2026-02-17T08:00:00Z") == "2026-02-01T00:00:00Z"
+    assert first_of_month("2026-02-17T08:00:00+01:00") == "2026-02-01T00:00:00+01:00"
+    assert end_of_month("2026-02-28") == "2026-02-28"
+    assert end_of_month("2024-02-28") == "2024-02-01"
+    assert area("80331") == "80"
+    assert [first_of_month(value) for value in ("soon", 17, "")] == [None, None, None]
+
+
+def test_headcounts_at_the_ends_of_months_stay_right() -> None:
+    """Counts who is there on the last day of each month, by exact and by coarse dates."""
+    spells = [
+        (f"2026-{month:02}-{day:02}", end)
+        for month in range(1, 13)
+        for day in (1, 9, 28)
+        for end in ("2026-09-30", "2026-09-29", None)
+    ]
+    coarse = [(first_of_month(start), end and end_of_month(end)) for start, end in spells]
+    for last in ("2026-01-31", "2026-08-31", "2026-09-30", "2026-10-31"):
+        exact, rough = (
+            sum(str(start) <= last and (end is None or str(end) >= last) for start, end in part)
+            for part in (spells, coarse)
+        )
+        assert rough == exact, last
+
+
+def test_pseudonym_is_a_keyed_hash_with_the_fingerprint_of_the_key() -> None:
+    found = Pseudonyms(KEY, "vendor/").space("person").of(12)
+    assert len(found) == 30
+    assert found == Pseudonyms(KEY, "vendor/").space("person").of("12")
+    others = [Pseudonyms(b"x" * 32, "vendor/"), Pseudonyms(KEY, "vendor/acme")]
+    assert found not in [other.space("person").of(12) for other in others]
+    assert found[:4] == Pseudonyms(KEY, "other/").fingerprint != Pseudonyms(b"x" * 32, "vendor/").fingerprint
+    prk = hmac.digest(bytes(32), KEY, hashlib.sha256)
+    key = hmac.digest(prk, b"hr-taps/v1/vendor//person\x01", hashlib.sha256)
+    assert (
+        hmac.digest(key, b"12", hashlib.sha256)[:16].hex()
+        == __import__("base64").b32decode(found[4:].upper() + "======").hex()
+    )
+
+
+@pytest.mark.parametrize("value", [None, "", 0, -1, "-3"])
+def test_ids_of_nobody_stay(value: object) -> None:
+    assert Pseudonyms(KEY, "v/").space("person").of(value) == (None if value is None else str(value))
+
+
+def test_equal_addresses_have_equal_pseudonyms_at_all_vendors() -> None:
+    one, other = (Pseudonyms(KEY, account).space(EMAIL) for account in ("personio/", "factorial/"))
+    assert one.of(" Ada@Example.COM ") == other.of("ada@example.com")
+    assert normalized_email("Zoë@MÜNCHEN.example") == "zoë@xn--mnchen-3ya.example"
+    assert normalized_email("a@b@..") == "a@b@.."
+    assert one.of("ada+hr@example.com") != one.of("ada@example.com")
+
+
+def test_own_profile_extends_another_one(tmp_path: Path) -> None:
+    path = tmp_path / "council.yml"
+    path.write_text(
+        "extends: minimal\n"
+        "actions: {evaluation: keep, special: keep, s.note: drop}\n"
+        "classes: {s.dynamic_*: pay.amount}\n"
+    )
+    columns = {"score": NUMBER, "leave": TEXT, "note": TEXT, "dynamic_1": NUMBER, "level": TEXT}
+    shipped = {"score": "evaluation", "leave": "special.absence", "note": "technical", "level": "technical"}
+    profile = load_profile(str(path))
+    classes = {"s": {name: Protection(found) for name, found in shipped.items()}}
+    compiler = PrivacyCompiler(profile, Classification(classes, profile.classes), lambda: Pseudonyms(KEY, ""))
+    privacy = compiler.compile("s", {"properties": columns})
+    assert list(privacy.schema["properties"]) == ["score", "leave", "level"]
+    assert profile.fingerprint.startswith("council-")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("- a", "must be a mapping"),
+        ("extends: none", "`extends`"),
+        ("actions: {pay: hide}", "the action must be one of"),
+        ("actions: {salary: drop}", "neither a protection class nor"),
+        ("classes: {s.x: paid}", "the class must be one of"),
+        ("actions: [drop]", "must be mappings"),
+        ("a: {", "not valid YAML"),
+    ],
+)
+def test_invalid_profile_is_explained(tmp_path: Path, content: str, expected: str) -> None:
+    path = tmp_path / "own.yml"
+    path.write_text(content)
+    with pytest.raises(RunError, match=expected):
+        load_profile(str(path))
+
+
+@pytest.mark.parametrize("setting", ["minimum", "nowhere.yml"])
+def test_unknown_profile_is_refused(setting: str) -> None:
+    with pytest.raises(RunError, match="privacy"):
+        load_profile(setting)
+
+
+def test_key_must_be_long_and_private(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text("k" * 40 + "\n")
+    path.chmod(0o600)
+    assert load_key({"privacy_key_file": str(path)}) == b"k" * 40
+    path.chmod(0o644)
+    if os.name == "posix":
+        with pytest.raises(RunError, match="chmod 600"):
+            load_key({"privacy_key_file": str(path)})
+    for config, expected in [
+        ({}, "needs a key"),
+        ({"privacy_key": "short"}, "too short"),
+        ({"privacy_key_file": "no"}, "cannot be read"),
+    ]:
+        with pytest.raises(RunError, match=expected):
+            load_key(config)
+
+
+def test_another_profile_or_key_is_refused_for_a_state() -> None:
+    def claim(state: dict[str, Any], **config: str) -> bool:
+        return TapPrivacy({"privacy_key": "k" * 32, **config}, "vendor", "singer_rest").claim_state(
+            [state], ["company"]
+        )
+
+    state = {"company": 1}
+    assert claim(state, privacy="minimal")
+    assert claim(state, privacy="minimal") is False
+    state["bookmark"] = 1
+    for other in ({"privacy": "no-pay"}, {"privacy": "minimal", "privacy_key": "x" * 32}, {}):
+        with pytest.raises(RunError, match="another privacy profile or key"):
+            claim(state, **other)
+    with pytest.raises(RunError, match="another privacy profile or key"):
+        claim({"bookmark": 1}, privacy="minimal")
+    untouched: dict[str, Any] = {"bookmark": 1}
+    assert claim(untouched) is False
+    assert STATE_KEY not in untouched
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("BaseSalary", "pay"),
+        ("dynamic_IBAN", "bank"),
+        ("user_ethnicity", "special.origin"),
+        ("Gehalt brutto", "pay"),
+        ("firstName", "direct_id.name"),
+        ("zipCode", "contact.postcode"),
+        ("team", "unclassified"),
+        ("language", "unclassified"),
+    ],
+)
+def test_names_of_unknown_columns_raise_the_class(name: str, expected: str) -> None:
+    assert pattern_class(name).name == expected
+
+
+def test_every_profile_names_known_classes_only() -> None:
+    for profile in PROFILES:
+        assert load_profile(profile).fingerprint

@@ -1,0 +1,122 @@
+"""Every path of every stream has a protection class, and no class is left of a path that is gone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_rest.privacy.classes import CLASSES, PERSON_SPACES, lookup_class
+from singer_rest.privacy.classification import EACH_STREAM, shipped_classes
+from singer_rest.privacy.profiles import PROFILES
+
+from docsite.catalog import EVERYTHING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from singer_rest import RestTap
+
+EXTRA = "_extra"
+TAPS = ["tap-personio", "tap-factorial", "tap-cornerstone"]
+
+
+def make_tap(name: str, **settings: Any) -> RestTap:
+    tap_class, config = EVERYTHING[name]
+    return tap_class(config={**config, **settings}, validate_config=False)
+
+
+def package(tap: str) -> str:
+    return tap.replace("-", "_")
+
+
+def leaf_paths(schema: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    """Yields the paths of a schema that have no paths below them."""
+    items = schema.get("items")
+    if properties := schema.get("properties"):
+        for name, part in properties.items():
+            yield from leaf_paths(part, f"{path}.{name}" if path else name)
+    elif isinstance(items, dict) and (items.get("properties") or items.get("items")):
+        yield from leaf_paths(items, f"{path}[]")
+    elif path != EXTRA:
+        yield path
+
+
+@pytest.mark.parametrize("name", TAPS)
+def test_every_path_has_a_class(name: str) -> None:
+    shipped = shipped_classes(package(name))
+    missing = [
+        f"{stream.name}\t{path}"
+        for stream in make_tap(name).streams.values()
+        for path in leaf_paths(stream.schema)
+        if path not in shipped.get(stream.name, {})
+    ]
+    assert not missing, f"Add a line with the class to {package(name)}/protection.tsv:\n" + "\n".join(missing)
+
+
+@pytest.mark.parametrize("name", TAPS)
+def test_every_class_is_of_a_path(name: str) -> None:
+    streams = make_tap(name).streams
+    paths = {stream.name: list(leaf_paths(stream.schema)) for stream in streams.values()}
+    stale = [
+        f"{stream}\t{path}"
+        for stream, classes in shipped_classes(package(name)).items()
+        if stream != EACH_STREAM
+        for path in classes
+        if not any(path == known or path.startswith((f"{known}.", f"{known}[].")) for known in paths.get(stream, ()))
+    ]
+    assert not stale, f"Remove these lines from {package(name)}/protection.tsv:\n" + "\n".join(stale)
+
+
+@pytest.mark.parametrize("name", TAPS)
+def test_ids_of_people_say_of_which_kind_they_are(name: str) -> None:
+    wrong = [
+        f"{stream}.{path}"
+        for stream, classes in shipped_classes(package(name)).items()
+        for path, protection in classes.items()
+        if (protection.name in {"direct_id.id", "direct_id.number"}) != (protection.space in PERSON_SPACES)
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("name", TAPS)
+def test_catalog_shows_the_class_of_each_field(name: str) -> None:
+    tap = make_tap(name)
+    without = [
+        f"{entry['stream']}.{path}"
+        for entry in tap.catalog_dict["streams"]
+        for path, part in _leaves(entry["schema"])
+        if part.get("x-protection") not in CLASSES
+    ]
+    assert not without
+
+
+@pytest.mark.parametrize("profile", sorted({*PROFILES} - {"everything"}))
+@pytest.mark.parametrize("name", TAPS)
+def test_dropped_classes_are_absent_from_the_schema(name: str, profile: str) -> None:
+    tap = make_tap(name, privacy=profile)
+    for entry in tap.catalog_dict["streams"]:
+        for path, part in _leaves(entry["schema"]):
+            found = part["x-protection"]
+            if found == "unclassified":  # a container of which the allowed fields stay, or the key of a portal's view
+                continue
+            assert lookup_class(found, PROFILES[profile]) != "drop", path
+
+
+@pytest.mark.parametrize("name", TAPS)
+def test_streams_without_key_are_not_offered(name: str) -> None:
+    everything, least = make_tap(name).streams, make_tap(name, privacy="minimal").streams
+    assert least.keys() <= everything.keys()
+    assert not least.keys() & {"compensations", "salary_bands"}
+    for stream in least.values():
+        assert {*stream.primary_keys} <= stream.schema["properties"].keys(), stream.name
+
+
+def _leaves(schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    items = schema.get("items")
+    if properties := schema.get("properties"):
+        for name, part in properties.items():
+            yield from _leaves(part, f"{path}.{name}" if path else name)
+    elif isinstance(items, dict) and (items.get("properties") or items.get("items")):
+        yield from _leaves(items, f"{path}[]")
+    elif path:
+        yield path, schema
