@@ -23,7 +23,7 @@ from tap_factorial.tap import TapFactorial
 from tap_personio.tap import TapPersonio
 from target_duckdb.settings import SETTINGS
 
-from docsite import permissions, reference
+from docsite import permissions, privacy, reference
 from docsite.catalog import ALL_STREAMS, CAREERS
 from docsite.text import description, escaped, incremental, permission, requests, table_of
 
@@ -71,6 +71,9 @@ def parts() -> dict[str, str]:
         "cornerstone.described": reference.described_views(),
         "cornerstone.undescribed": reference.undescribed_views(),
         **{f"{vendor}.permissions": permissions.of_vendor(vendor) for vendor in permissions.QUESTIONS},
+        "privacy.classes": privacy.classes(),
+        "privacy.profiles": privacy.profiles(),
+        "privacy.actions": privacy.actions(),
         "duckdb.settings": settings(SETTINGS.to_dict()["properties"]),
     }
     return found | _sandbox_counts()

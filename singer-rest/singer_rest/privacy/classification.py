@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from fnmatch import translate
 from functools import cache, cached_property
+from importlib import import_module
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -181,8 +182,9 @@ def shipped_classes(package: str) -> Mapping[str, Mapping[str, Protection]]:
     Raises:
         ValueError: If a line is not valid.
     """
-    file = files(package).joinpath(FILE)
-    if not file.is_file():
+    module = import_module(package)
+    file = files(module).joinpath(FILE) if hasattr(module, "__path__") else None
+    if file is None or not file.is_file():
         return {}
     found: dict[str, dict[str, Protection]] = {}
     known: dict[tuple[str, ...], Protection] = {}

@@ -1,0 +1,45 @@
+"""Tables of protection classes and privacy profiles."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from singer_rest.privacy.classes import CLASSES, TOP_CLASSES, lookup_class
+from singer_rest.privacy.classification import EACH_STREAM, shipped_classes
+from singer_rest.privacy.profiles import ACTIONS, EVERYTHING, PROFILES
+
+from docsite.text import table_of
+
+TAPS = ("tap_personio", "tap_factorial", "tap_cornerstone")
+
+
+def classes() -> str:
+    """Returns the table of protection classes, with the number of paths of each tap."""
+    counts = {
+        tap: Counter(
+            protection.name.partition(".")[0]
+            for stream, paths in shipped_classes(tap).items()
+            if stream != EACH_STREAM
+            for protection in paths.values()
+        )
+        for tap in TAPS
+    }
+    rows = [[f"`{name}`", CLASSES[name], *(str(counts[tap][name]) for tap in TAPS)] for name in TOP_CLASSES]
+    return table_of(["Class", "Values", "Personio", "Factorial", "Cornerstone"], rows)
+
+
+def profiles() -> str:
+    """Returns the table of what each profile does with each class."""
+    names = [name for name in PROFILES if name != EVERYTHING]
+    named = {key for name in names for key in PROFILES[name]}
+    rows = [
+        [f"`{key}`", *(lookup_class(key, PROFILES[name]) or "keep" for name in names)]
+        for key in CLASSES
+        if key in named or "." not in key
+    ]
+    return table_of(["Class", *(f"`{name}`" for name in names)], rows)
+
+
+def actions() -> str:
+    """Returns the list of actions."""
+    return "\n".join(f"- `{name}`: the value {text}." for name, text in ACTIONS.items())
