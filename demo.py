@@ -1,4 +1,4 @@
-"""Loads a fictitious company from the sandbox through Meltano into DuckDB, compares the row counts, and writes a report.
+"""Loads a fictitious company from the sandbox through Meltano into DuckDB, compares row counts, and writes a report.
 
 Everything that it writes is in `output/demo`; the user's `.env`, state and runs are not touched.
 """

@@ -222,7 +222,8 @@ class RestStream(ReplicatedStream):
         declaring = next(base for base in type(self).__mro__ if "row_shape" in vars(base))
         changes = any(getattr(type(self), name) is not getattr(declaring, name) for name in RECORD_METHODS)
         batches = self.get_batch_config(self.config)
-        if changes or self.privacy or not self._writes_whole_pages or (batches and batches.encoding.format == "parquet"):
+        is_parquet = batches is not None and batches.encoding.format == "parquet"
+        if changes or self.privacy or is_parquet or not self._writes_whole_pages:
             return None
         names = Coercion(self.look_alikes)
         return PageReader(
