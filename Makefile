@@ -94,8 +94,8 @@ publish: ## Upload dist/ to the package index, as the release workflow does (TAG
 	@for file in dist/*.whl; do case $$file in *-$(TAG:v%=%)-*) ;; *) echo "$$file is not of $(TAG)"; exit 1;; esac; done
 	$(BIN)/uv publish --trusted-publishing always dist/*
 
-bench: setup ## Run the benchmarks, about an hour, and write docs/performance.md (QUICK=1: minutes, for a look; ROWS=100000)
-	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(ROWS),--rows $(ROWS)) $(if $(REPEAT),--repeat $(REPEAT))
+bench: setup ## Run the benchmarks, about an hour, and write docs/performance.md (QUICK=1: minutes, for a look; ROWS=100000; REPEAT="2 table=5 rows=1")
+	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(ROWS),--rows $(ROWS)) $(foreach number,$(REPEAT),--repeat $(number))
 
 faults: setup ## Run the fault-injection tests, about an hour (PART=proxy: one part; SEED=8: other random choices)
 	$(BIN)/python -m faults $(or $(PART),all) --seed $(or $(SEED),7)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 OURS, TUNED, REST_API, DEFAULT, PUBLISHED = "ours", "dlt_tuned", "dlt_rest_api", "dlt_default", "published"
 PEERS = {
@@ -15,6 +18,8 @@ PEERS = {
 }
 FAST = (OURS, TUNED)
 ALL = (OURS, TUNED, REST_API, DEFAULT, PUBLISHED)
+GROUPS = ("table", "vendors", "rows", "in_flight", "latency", "limits")
+"""The tables and curves."""
 APPEND, UPSERT = "append-only", "upsert"
 
 
@@ -73,7 +78,7 @@ class Plan:
         in_flight: The curve over requests in flight.
         latency: The curve over latencies.
         limits: The runs under a rate limit.
-        repeats: How often the fast peers run.
+        repeats: How often the fast peers run, by the name of the table or curve. Those that are not named run once.
     """
 
     table: list[Case]
@@ -82,7 +87,7 @@ class Plan:
     in_flight: list[Case]
     latency: list[Case]
     limits: list[Case]
-    repeats: int
+    repeats: Mapping[str, int]
 
     @property
     def cases(self) -> list[Case]:
@@ -97,7 +102,9 @@ class Plan:
     def repeats_of(self, case: Case, peer: str) -> int:
         """How often a peer runs: slow ones and very long runs need no more than one."""
         is_slow = peer not in FAST or case.limit or case.rows >= 10 * self.table[0].rows
-        return 1 if is_slow else self.repeats
+        keys = {group: [other.key for other in getattr(self, group) if peer in other.peers] for group in GROUPS}
+        most = max((self.repeats.get(group, 1) for group in GROUPS if case.key in keys[group]), default=0)
+        return min(most, 1) if is_slow else most
 
 
 def short(rows: int) -> str:
@@ -107,12 +114,12 @@ def short(rows: int) -> str:
     return f"{rows // 1_000}k" if rows % 1_000 == 0 else f"{rows:,}"
 
 
-def plan(rows: int, repeats: int, *, quick: bool = False) -> Plan:
+def plan(rows: int, repeats: Mapping[str, int], *, quick: bool = False) -> Plan:
     """Returns what to measure.
 
     Args:
         rows: Rows of the large cases. The others have a tenth, the largest ten times as many.
-        repeats: How often the fast peers run.
+        repeats: How often the fast peers run, by group; 0 leaves a group out.
         quick: Whether to leave out the largest point and the slowest peers, and thin out the curves.
     """
     small = max(rows // 10, 1_000)

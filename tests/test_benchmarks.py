@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
 
+from benchmarks import __main__ as arguments
 from benchmarks import commands, runner, start, tap_cpu
 from benchmarks.cases import OURS, TUNED, Case, plan
 from benchmarks.chart import Chart, ticks
@@ -139,7 +141,7 @@ def result(case: Case, peer: str, seconds: float) -> dict[str, Any]:
 
 def test_the_page_is_written_from_what_there_is(tmp_path: Path) -> None:
     page = tmp_path / "docs" / "performance.md"
-    chosen = plan(10_000, 3)
+    chosen = plan(10_000, {})
     Report(chosen, [], {}, page).write()
     assert "## Into DuckDB" in page.read_text()
     results = [
@@ -149,7 +151,10 @@ def test_the_page_is_written_from_what_there_is(tmp_path: Path) -> None:
     ]
     results.append({**result(chosen.table[3], "published", 9.0), "error": "it broke"})
     begin = {
-        "discovery": {start.SDK: {"seconds": 1.0, "cpu": 0.5}, "tap-x --discover": {"seconds": 1.1, "cpu": 0.6}},
+        "discovery": {
+            start.SDK: {"seconds": 1.0, "cpu": 0.5, "least_cpu": 0.4},
+            "tap-x --discover": {"seconds": 1.1, "cpu": 0.6, "least_cpu": 0.5},
+        },
         "first_request": {"tap": 1.0, "meltano": 3.5},
         "requests": {"tap-x": {"streams": 3, "incremental": 2, "first": 9, "second": 4, "most": [["/a", 3]]}},
     }
@@ -158,7 +163,7 @@ def test_the_page_is_written_from_what_there_is(tmp_path: Path) -> None:
     assert "| 10k attendances, 0 ms, append | tap and target-duckdb | 3.0 |" in text
     assert "|  | dlt, tuned by hand | 6.0 | 2.0 |" in text
     assert "failed: it broke" in text
-    assert "| `tap-x --discover` | 1.10 | 1.10 | 0.60 | 1.20 |" in text
+    assert "| `tap-x --discover` | 1.10 | 1.10 | 0.60 | 1.20 | 0.50 | 1.25 |" in text
     assert "2.5 s are Meltano's own" in text
     assert "| tap-x | 3 | 2 | 9 | 4 | `/a` 3 |" in text
     assert sorted(path.name for path in (tmp_path / "docs" / "performance").iterdir()) == [
@@ -169,10 +174,26 @@ def test_the_page_is_written_from_what_there_is(tmp_path: Path) -> None:
 
 
 def test_equal_cases_are_run_once() -> None:
-    chosen = plan(1_000_000, 3)
+    chosen = plan(1_000_000, {})
     keys = [str(case.key) for case in chosen.cases]
     assert len(keys) == len(set(keys))
     assert {str(case.key) for case in (*chosen.rows, *chosen.latency, *chosen.in_flight)} <= set(keys)
+
+
+def test_groups_of_cases_are_repeated_as_often_as_asked() -> None:
+    number, group = arguments.repeat("2"), arguments.repeat("rows=0")
+    assert (number, group) == (("", 2), ("rows", 0))
+    for text in ("rowz=1", "rows=", "x"):
+        with pytest.raises(ArgumentTypeError, match="in_flight"):
+            arguments.repeat(text)
+    chosen = plan(1_000_000, {"table": 5, "vendors": 2, "rows": 0})
+    in_table, also_in_rows = chosen.table[0], chosen.rows[1]
+    assert chosen.repeats_of(in_table, OURS) == 5
+    assert chosen.repeats_of(also_in_rows, OURS) == 5
+    assert chosen.repeats_of(chosen.vendors[2], OURS) == 2
+    assert chosen.repeats_of(chosen.vendors[2], "published") == 1
+    assert chosen.repeats_of(chosen.rows[0], OURS) == 0
+    assert chosen.repeats_of(chosen.limits[0], OURS) == 1
 
 
 def test_ticks_are_round_and_cover_the_values() -> None:
