@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_rest.privacy.classes import CLASSES, PERSON_SPACES, lookup_class
-from singer_rest.privacy.classification import EACH_STREAM, shipped_classes
+from singer_rest.privacy.classification import EACH_STREAM, pattern_class, shipped_classes
 from singer_rest.privacy.profiles import PROFILES
 
 from docsite.catalog import EVERYTHING
@@ -45,7 +45,7 @@ def leaf_paths(schema: Mapping[str, Any], path: str = "") -> Iterator[str]:
 def test_every_path_has_a_class(name: str) -> None:
     shipped = shipped_classes(package(name))
     missing = [
-        f"{stream.name}\t{path}"
+        f"{stream.name}\t{path}\t{pattern_class(path.rpartition('.')[2]).name} (proposed)"
         for stream in make_tap(name).streams.values()
         for path in leaf_paths(stream.schema)
         if path not in shipped.get(stream.name, {})
