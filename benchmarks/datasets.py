@@ -13,7 +13,7 @@ from datetime import timedelta
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from tap_cornerstone.odata.services import shipped
+from tap_cornerstone.odata.services import load_shipped
 
 from benchmarks.rows import BEGIN, DAYS, END, FIRST_DAY, SEPARATOR, Rows
 
@@ -174,7 +174,7 @@ def _shift_columns() -> tuple[Column, ...]:
 
 
 def _transcript_columns() -> tuple[Column, ...]:
-    (entity_set,) = (one for one in shipped()["objects"] if one.name == "transcript_core")
+    (entity_set,) = (one for one in load_shipped()["objects"] if one.name == "transcript_core")
     kinds = {"Int": "integer", "Byte": "integer", "Boolean": "boolean", "Decimal": "number", "DateTime": "timestamp"}
     return tuple(
         Column(name, name, next((kind for start, kind in kinds.items() if start in column.type), "text"))

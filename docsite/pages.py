@@ -18,7 +18,7 @@ from hr_sandbox.cornerstone.tables import EXPORTER, REPORTING, TOUCHED, list_ent
 from hr_sandbox.factorial.tables import LIVE, load_newest, load_resources
 from tap_cornerstone.streams import STREAMS as CORNERSTONE_REST
 from tap_cornerstone.tap import TapCornerstone
-from tap_factorial.table import Row, stream_name, table
+from tap_factorial.table import Row, load_table, stream_name
 from tap_factorial.tap import TapFactorial
 from tap_personio.tap import TapPersonio
 from target_duckdb.settings import SETTINGS
@@ -58,9 +58,9 @@ def parts() -> dict[str, str]:
         "personio.count_default": str(len(_streams(TapPersonio, **CAREERS))),
         "factorial.settings": settings(_own_settings(TapFactorial)),
         "factorial.streams": factorial_streams(),
-        "factorial.count": str(len(table().rows(table().versions[-1]))),
+        "factorial.count": str(len(load_table().rows_of_version(load_table().versions[-1]))),
         "factorial.count_default": str(len(_streams(TapFactorial))),
-        "factorial.version": table().versions[-1],
+        "factorial.version": load_table().versions[-1],
         "cornerstone.settings": settings(_own_settings(TapCornerstone)),
         "cornerstone.streams": streams(rest),
         "cornerstone.count": str(len(rest)),
@@ -161,10 +161,10 @@ def factorial_streams() -> str:
     rows = [
         (
             module,
-            table().scopes.get(module, ""),
+            load_table().scopes.get(module, ""),
             ", ".join(f"`{stream_name(f'{module}/{name}')}`{_notes(row)}" for name, row in lists.items()),
         )
-        for module, lists in sorted(table().lists.items())
+        for module, lists in sorted(load_table().lists.items())
     ]
     return table_of(("module", "scope", "streams"), rows)
 

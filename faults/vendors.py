@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from singer_rest.testing import differs, meaning
 from tap_cornerstone import testing as cornerstone
 from tap_factorial import testing as factorial
-from tap_factorial.table import stream_name, table
+from tap_factorial.table import load_table, stream_name
 from tap_personio import testing as personio
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _personio(stream: str, bodies: list[Row]) -> list[Row]:
 
 
 def _factorial(stream: str, bodies: list[Row]) -> list[Row]:
-    rows = [factorial.emitted(body) for body in bodies]
+    rows = [factorial.expected_row(body) for body in bodies]
     for row in rows:
         if stream != "documents_documents":  # internal to the sandbox elsewhere
             row.pop("by_trash_bin", None)
@@ -89,7 +89,7 @@ def _factorial(stream: str, bodies: list[Row]) -> list[Row]:
 
 
 def _cornerstone(stream: str, bodies: list[Row]) -> list[Row]:
-    return cornerstone.emitted(stream, bodies)
+    return cornerstone.expected_rows(stream, bodies)
 
 
 PERSONIO = Vendor(
@@ -100,7 +100,9 @@ PERSONIO = Vendor(
     differs=personio.differs,
     unmutated={"project_members": {"person"}},
 )
-PARENT_STREAMS = {stream_name(row.parent) for rows in table().lists.values() for row in rows.values() if row.parent}
+PARENT_STREAMS = {
+    stream_name(row.parent) for rows in load_table().lists.values() for row in rows.values() if row.parent
+}
 FACTORIAL = Vendor(
     name="factorial",
     credentials={"api_key": API_KEY},

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tap_cornerstone.tap import TapCornerstone
-from tap_factorial.table import table
+from tap_factorial.table import load_table
 from tap_factorial.tap import TapFactorial
 from tap_personio.tap import TapPersonio
 
@@ -22,7 +22,8 @@ ALL: Json = {"optional_streams": ["*"]}
 TAPS: dict[str, list[tuple[type[RestTap], Json]]] = {
     "tap-personio": [(TapPersonio, {"legacy_v1_streams": True, "careers_url": "https://a.jobs.personio.com", **ALL})],
     "tap-factorial": [
-        (TapFactorial, {"api_version": version, "integration_uuid": "of-mine", **ALL}) for version in table().versions
+        (TapFactorial, {"api_version": version, "integration_uuid": "of-mine", **ALL})
+        for version in load_table().versions
     ],
     "tap-cornerstone": [(TapCornerstone, {"objects": ["*"], "views": ["*"], **ALL})],
 }

@@ -9,7 +9,7 @@ import pytest
 from tap_cornerstone.rest import RestList
 from tap_cornerstone.streams import STREAMS as CORNERSTONE
 from tap_factorial.streams import streams_of
-from tap_factorial.table import table
+from tap_factorial.table import load_table
 from tap_personio.client import PersonioStream
 from tap_personio.streams import STREAMS as PERSONIO
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from singer_rest import RestStream
 
 ROOT = Path(__file__).parent.parent
-FACTORIAL = {stream.name: stream for version in table().versions for stream in streams_of(version)}
+FACTORIAL = {stream.name: stream for version in load_table().versions for stream in streams_of(version)}
 STREAMS: dict[str, list[type[RestStream]]] = {
     "tap-personio": list(PERSONIO),
     "tap-factorial": list(FACTORIAL.values()),

@@ -114,7 +114,7 @@ class GivenAuthenticator(Authenticator):
             return False
 
 
-def authenticator(config: Mapping[str, Any], transport: Transport, first_delay: float) -> Authenticator:
+def make_authenticator(config: Mapping[str, Any], transport: Transport, first_delay: float) -> Authenticator:
     """Returns the authenticator for the credential in the settings."""
     if token := config.get("access_token"):
         return GivenAuthenticator(transport, token)

@@ -22,8 +22,8 @@ def per_minute(requests: int) -> RateLimit:
     return RateLimit(requests, 61)
 
 
-def is_resting(retry: RetryableError) -> bool:
-    """Whether the portal is unavailable or asks to wait, whatever the request was."""
+def is_unavailable(retry: RetryableError) -> bool:
+    """Whether the portal is unavailable or demands a wait, whatever the request was."""
     return retry.throttled or retry.after is not None or retry.reason == f"status {HTTPStatus.SERVICE_UNAVAILABLE}"
 
 

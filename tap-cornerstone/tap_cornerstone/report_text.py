@@ -40,7 +40,7 @@ class Report:
     is_open: bool
 
 
-def read(reply: Reply) -> Report:
+def parse_report(reply: Reply) -> Report:
     """Parses a report.
 
     Raises:
@@ -48,20 +48,20 @@ def read(reply: Reply) -> Report:
     """
     if reply.body.lstrip()[:1] == b"<" or _is_json(reply):
         raise ValueError("a page instead of a report")
-    text, has_undecodable_bytes = decode(reply.body, reply.headers.get("Content-Type") or "")
-    lines = _lines(text)
+    text, has_undecodable_bytes = decode_report(reply.body, reply.headers.get("Content-Type") or "")
+    lines = _parse_lines(text)
     return Report(lines, has_undecodable_bytes, bool(lines) and not text.endswith(("\n", "\r")))
 
 
 def _is_json(reply: Reply) -> bool:
-    """Whether the body is an object, such as an error."""
+    """Whether the body is a JSON object, which is an error instead of a report."""
     try:
         return reply.body.lstrip()[:1] == b"{" and isinstance(reply.json(), dict)
     except ValueError:
         return False
 
 
-def decode(body: bytes, content_type: str) -> tuple[str, bool]:
+def decode_report(body: bytes, content_type: str) -> tuple[str, bool]:
     r"""Decodes a report. Returns its text, and whether it holds undecodable bytes.
 
     A byte order mark takes precedence, then UTF-8, then the header, since some servers always send the same one. If
@@ -82,18 +82,18 @@ def decode(body: bytes, content_type: str) -> tuple[str, bool]:
     return ESCAPE.sub(rb"\\x5c\1", body).decode("utf-8-sig", "backslashreplace"), True
 
 
-def _lines(text: str) -> list[list[str]]:
+def _parse_lines(text: str) -> list[list[str]]:
     csv.field_size_limit(MAX_CELL)
     try:
-        return _parse(text, strict=True)
+        return _parse_csv(text, strict=True)
     except csv.Error as error:
         if "end of data" in str(error):
             raise ValueError("it ends within quotes") from None
     try:
-        return _parse(text, strict=False)  # cells may contain quotes
+        return _parse_csv(text, strict=False)  # cells may contain quotes
     except csv.Error:
         raise ValueError("it is not a list of cells") from None
 
 
-def _parse(text: str, *, strict: bool) -> list[list[str]]:
+def _parse_csv(text: str, *, strict: bool) -> list[list[str]]:
     return [row for row in csv.reader(io.StringIO(text, newline=""), strict=strict) if row]

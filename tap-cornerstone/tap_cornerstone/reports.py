@@ -94,7 +94,7 @@ class Attempt:
     timed_out: bool = False
     outcome: Outcome | None = None
 
-    def better(self, before: Attempt) -> Attempt:
+    def keep_better(self, before: Attempt) -> Attempt:
         """Returns the more complete of two downloads, counting one more."""
         best = self if len(self.records) >= len(before.records) else before
         return replace(best, downloads=before.downloads + 1, tries=before.tries + 1)
@@ -110,7 +110,7 @@ class Attempt:
         return not may_be_truncated and len(self.records) >= (lines or 0)
 
     def add_failure(self, *, counts: bool, timed_out: bool) -> Attempt:
-        """Counts one more request without an answer.
+        """Counts one more request without a response.
 
         Args:
             counts: Whether it may have counted as a download, of which there are few.
@@ -165,7 +165,7 @@ class Downloads:
     """
 
     def __init__(self, state: Mapping[str, Any], now: datetime) -> None:
-        self._before = dict(_read(state.get(KEY)))
+        self._before = dict(_parse_reports(state.get(KEY)))
         self._reports = {key: replace(known) for key, known in self._before.items()}
         self._now = now
         self._today = now.date()
@@ -180,8 +180,8 @@ class Downloads:
         self.timeouts_in_a_row = 0
         """Number of consecutive reports, up to the last one, that timed out."""
 
-    def before(self, key: Key) -> int | None:
-        """Returns how often earlier runs downloaded a listed report. None: it is not to be read any more."""
+    def earlier_attempt(self, key: Key) -> int | None:
+        """Returns how often earlier runs downloaded a listed report, or None if it must not be read any more."""
         self.listed.add(key)
         known = self._before.get(key) or SavedReport(self._today)
         if known.is_read:
@@ -198,7 +198,7 @@ class Downloads:
         except (ValueError, AttributeError, TypeError, KeyError):
             return False
 
-    def note(self, part: ReportSlice, attempt: Attempt, state: dict[str, Any]) -> None:
+    def record_outcome(self, part: ReportSlice, attempt: Attempt, state: dict[str, Any]) -> None:
         """Records the outcome of a report after its page was emitted."""
         outcome = attempt.outcome or Outcome.READ
         known = self._reports.setdefault(part.key, SavedReport(self._today))
@@ -209,14 +209,14 @@ class Downloads:
         self._outcomes[outcome].append(f"{'/'.join(part.key)}{progress}")
         if attempt.has_undecodable_bytes:
             self.undecodable.append("/".join(part.key))
-        self.write(state)
+        self.write_state(state)
 
     def with_outcome(self, outcome: Outcome) -> Sequence[str]:
         """Returns the reports of this run with an outcome."""
         return self._outcomes[outcome]
 
-    def write(self, state: dict[str, Any]) -> None:
-        """Writes the list to the stream's state, without reports that are no longer listed."""
+    def write_state(self, state: dict[str, Any]) -> None:
+        """Saves the report list in the stream's state. Drops reports that the server no longer lists."""
         for key in self.listed & self._reports.keys():
             self._reports[key].listed = self._today
         state[KEY] = sorted(
@@ -232,7 +232,7 @@ def join_names(names: Sequence[str]) -> str:
     return f"{', '.join(sorted(names)[:MAX_NAMED])}{more}"
 
 
-def _read(texts: Any) -> Iterator[tuple[Key, SavedReport]]:  # noqa: ANN401 - whatever the state holds
+def _parse_reports(texts: Any) -> Iterator[tuple[Key, SavedReport]]:  # noqa: ANN401 - whatever the state holds
     """Reads the reports in a state. Unreadable entries are downloaded again, which loses nothing."""
     for text in texts if isinstance(texts, list) else ():
         with suppress(ValueError):
@@ -284,7 +284,7 @@ class Reports(Slices):
                 lines = _min_lines(name, row)
             if lines == 0:
                 continue  # a report without a count may have lines
-            downloads = self._downloads.before((import_id, kind))
+            downloads = self._downloads.earlier_attempt((import_id, kind))
             if downloads is not None:
                 yield ReportSlice(
                     path={"import_id": quote(import_id, safe=""), "kind": kind},

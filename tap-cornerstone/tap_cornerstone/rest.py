@@ -1,4 +1,4 @@
-"""The base class of the streams of the REST APIs. Each API has an envelope and pagination of its own."""
+"""The base class of the streams of the REST APIs. Each API has its own envelope and pagination."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from typing_extensions import override
 
 from tap_cornerstone import schemas
 from tap_cornerstone.client import NOT_ALLOWED, CornerstoneStream, per_minute
-from tap_cornerstone.odata.links import member
+from tap_cornerstone.odata.links import find_property
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -85,13 +85,13 @@ class RestList(CornerstoneStream):
                     "be read. Report it with this tap's version."
                 )
             return ParsedBody([])  # the number is ignored, so the same page would come for ever
-        if request.note is not None and request.note == _beginning(items):
+        if request.note is not None and request.note == _hash_first_item(items):
             return ParsedBody([])  # after the last page, some lists start over
-        inner = [row for item in items for row in self.rows(item)]
+        inner = [row for item in items for row in self.rows_in_item(item)]
         rows = [self.with_column_names(row) for row in inner if isinstance(row, dict)]
         return ParsedBody(
             rows,
-            self._following(body, found, request, first=_beginning(items)),
+            self._requests_after(body, found, request, first=_hash_first_item(items)),
             total=self.reported_total(body),
             item_count=max(len(found), len(inner)),  # the total may count either
             failed_items=len(found) - len(items) + len(inner) - len(rows),
@@ -100,18 +100,18 @@ class RestList(CornerstoneStream):
 
     def _is_inconclusive(self, body: Any) -> bool:  # noqa: ANN401 - what the portal sends
         """Whether a body has neither a list nor a total of zero."""
-        return isinstance(body, dict) and member(body, "data") is None and self.reported_total(body) is None
+        return isinstance(body, dict) and find_property(body, "data") is None and self.reported_total(body) is None
 
     def reported_total(self, body: Any) -> int | None:  # noqa: ANN401 - what the portal sends
         """Returns the number of items in the list, or on this page, according to the portal. None if it is missing."""
         counts = [
             find_total(body),
             self.find_total(body),
-            parse_count(member(body, "count")) if isinstance(body, dict) else None,
+            parse_count(find_property(body, "count")) if isinstance(body, dict) else None,
         ]
         return max((count for count in counts if count is not None), default=None)
 
-    def rows(self, item: Record) -> list[Any]:
+    def rows_in_item(self, item: Record) -> list[Any]:
         """Returns the records in an item of the list. Anything that is not an object is counted and dropped."""
         return [item]
 
@@ -121,7 +121,7 @@ class RestList(CornerstoneStream):
 
     def _found_items(self, body: Any, *, alone: bool = False) -> list[Any]:  # noqa: ANN401 - what the portal sends
         """Returns the items of a body's list, or the single record in its place. Items need not be records."""
-        found = self._found(body, alone=alone or self.slices.parent is not None or self.rereads)
+        found = self._unwrap_list(body, alone=alone or self.slices.parent is not None or self.rereads)
         items = [found] if isinstance(found, dict) else found
         if not isinstance(items, list):
             raise TapError(
@@ -129,7 +129,7 @@ class RestList(CornerstoneStream):
             )
         return items
 
-    def _found(self, body: Any, *, alone: bool) -> Any:  # noqa: ANN401 - what the portal sends
+    def _unwrap_list(self, body: Any, *, alone: bool) -> Any:  # noqa: ANN401 - what the portal sends
         """Returns the list in a body, or its only record, with or without an envelope.
 
         Args:
@@ -140,11 +140,11 @@ class RestList(CornerstoneStream):
             return body
         names = {name.lower() for name in body}
         inner = next((name for name in self.members if name in names), None)
-        if inner is None and (member(body, "error") or (names & MESSAGES and names <= FRAME | MESSAGES)):
+        if inner is None and (find_property(body, "error") or (names & MESSAGES and names <= FRAME | MESSAGES)):
             raise RetryableError("the portal answered with an error")
         if inner is None and not names <= FRAME:
             return body if alone else None
-        status = str(member(body, "status") or "")  # of the response, or of the employee in it
+        status = str(find_property(body, "status") or "")  # of the response, or of the employee in it
         if PASSING.fullmatch(status):
             raise RetryableError(f"status {status} inside a 200 response")
         if BAD.search(status) or (status.isdigit() and not status.startswith("2")):
@@ -153,12 +153,12 @@ class RestList(CornerstoneStream):
             )
         if inner is None:
             return [] if alone else None
-        found = member(body, inner)
+        found = find_property(body, inner)
         if isinstance(found, dict) and any(name.lower() in self.members for name in found):
-            return self._found(found, alone=True)
+            return self._unwrap_list(found, alone=True)
         return [] if found is None or found == {} else found
 
-    def _following(self, body: Any, items: list[Any], request: Request, *, first: int | None) -> list[Request]:  # noqa: ANN401
+    def _requests_after(self, body: Any, items: list[Any], request: Request, *, first: int | None) -> list[Request]:  # noqa: ANN401
         names = {name.lower(): value for name, value in body.items()} if isinstance(body, dict) else {}
         if names.get(TOKENS.path):
             return TOKENS.next_requests(request, PageContents(names, items))
@@ -199,19 +199,19 @@ class RestList(CornerstoneStream):
         return row
 
 
-def first_of(item: Record, *names: str) -> Any:  # noqa: ANN401 - whatever the portal sent
-    """Returns the first value of some members, given in lower case, that is not null."""
-    return next((value for name in names if (value := member(item, name)) is not None), None)
+def first_value_of(item: Record, *names: str) -> Any:  # noqa: ANN401 - whatever the portal sent
+    """Returns the first value of some properties, given in lower case, that is not null."""
+    return next((value for name in names if (value := find_property(item, name)) is not None), None)
 
 
-def _beginning(items: list[Any]) -> int | None:
+def _hash_first_item(items: list[Any]) -> int | None:
     first = next((item for item in items if item), None)
     return None if first is None else hash(repr(first))
 
 
 def _is_failed(item: Record) -> bool:
     """Whether an item reports that the portal could not return it."""
-    result = member(item, "result")
+    result = find_property(item, "result")
     if not isinstance(result, str) or "reason" not in map(str.lower, item):
         return False
     is_alone = all(value is None for name, value in item.items() if name.lower() not in {"result", "reason"})
@@ -220,4 +220,4 @@ def _is_failed(item: Record) -> bool:
 
 def find_total(body: Any) -> int | None:  # noqa: ANN401 - what the portal sends
     """Returns the total in a body. None if it has none."""
-    return parse_count(first_of(body, *TOTALS)) if isinstance(body, dict) else None
+    return parse_count(first_value_of(body, *TOTALS)) if isinstance(body, dict) else None

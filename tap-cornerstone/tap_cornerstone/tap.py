@@ -11,10 +11,10 @@ from singer_rest import AccessDeniedError, Account, RestTap, TapError, common_se
 from singer_sdk import typing as th
 from typing_extensions import override
 
-from tap_cornerstone.auth import authenticator
+from tap_cornerstone.auth import make_authenticator
 from tap_cornerstone.client import LOOK_BACK_MINUTES, per_minute
 from tap_cornerstone.odata import links
-from tap_cornerstone.odata.services import OBJECTS, VIEWS, MetadataCache, Service, shipped
+from tap_cornerstone.odata.services import OBJECTS, VIEWS, MetadataCache, Service, load_shipped
 from tap_cornerstone.odata.stream import NO_TIMESTAMP_COLUMN, is_timestamp_column, stream_of
 from tap_cornerstone.streams import STREAMS
 from tap_cornerstone.streams.recruiting import STATUSES
@@ -212,7 +212,7 @@ class TapCornerstone(RestTap):
     @override
     @cached_property
     def authenticator(self) -> Authenticator:
-        return authenticator(self.config, self.transport, self.first_delay)
+        return make_authenticator(self.config, self.transport, self.first_delay)
 
     @cached_property
     def stream_types(self) -> Sequence[type[RestStream]]:
@@ -241,12 +241,14 @@ class TapCornerstone(RestTap):
         A service whose metadata the credential cannot read is skipped with a warning, and the other streams are
         read. During discovery it is an error if no service remains.
         """
-        services = [service for service in (OBJECTS, VIEWS) if self._patterns(service) and self._is_selected(service)]
+        services = [
+            service for service in (OBJECTS, VIEWS) if self._name_patterns(service) and self._is_selected(service)
+        ]
         available: dict[Service, Sequence[EntitySet]] = {}
         refusals: dict[Service, str] = {}
         for service in services:
             try:
-                available[service] = self._sets(service)
+                available[service] = self._select_sets(service)
             except AccessDeniedError as error:
                 refusals[service] = str(error)
         is_none_left = len(refusals) == len(services) and self.input_catalog is None
@@ -260,7 +262,7 @@ class TapCornerstone(RestTap):
             self.discovery_problems.append(sentence)
         return available
 
-    def _patterns(self, service: Service) -> Sequence[str]:
+    def _name_patterns(self, service: Service) -> Sequence[str]:
         patterns: Sequence[str] | None = self.config.get(service.name)
         return DEFAULTS[service] if patterns is None else patterns
 
@@ -272,9 +274,9 @@ class TapCornerstone(RestTap):
         others = names - {stream.name for stream in STREAMS}
         return any(not OTHER_NAMES[service].search(name) for name in others)
 
-    def _sets(self, service: Service) -> list[EntitySet]:
-        defaults, patterns = DEFAULTS[service], self._patterns(service)
-        sets = self._metadata.sets(service) if self._has_portal else shipped()[service.name]
+    def _select_sets(self, service: Service) -> list[EntitySet]:
+        defaults, patterns = DEFAULTS[service], self._name_patterns(service)
+        sets = self._metadata.entity_sets(service) if self._has_portal else load_shipped()[service.name]
         for pattern in patterns:
             is_custom = self._has_portal and pattern not in defaults
             if is_custom and not any(fnmatchcase(one.name, pattern) for one in sets):

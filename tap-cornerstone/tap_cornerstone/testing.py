@@ -27,7 +27,7 @@ def key_of(key: Sequence[str], record: dict[str, Any]) -> tuple[str, ...]:
     return tuple(str(meaning(record.get(name))) for name in names)
 
 
-def emitted(stream: str, bodies: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def expected_rows(stream: str, bodies: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Converts bodies of the REST families to rows; others are unchanged.
 
     Values from the URL become columns, and so do those that the tap adds.
@@ -36,7 +36,7 @@ def emitted(stream: str, bodies: Sequence[dict[str, Any]]) -> list[dict[str, Any
         stream: Name of the stream.
         bodies: The bodies as sent, with values from their URLs under names with an underscore.
     """
-    rows = [{_column(name): value for name, value in body.items()} for body in bodies]
+    rows = [{_column_name(name): value for name, value in body.items()} for body in bodies]
     for row in rows:
         if stream == "employee_custom_fields" and isinstance(row["value"], list):
             row["choices"], row["value"] = row["value"], None
@@ -59,5 +59,5 @@ def emitted(stream: str, bodies: Sequence[dict[str, Any]]) -> list[dict[str, Any
     return rows
 
 
-def _column(name: str) -> str:
+def _column_name(name: str) -> str:
     return name if name == TOUCHED else name.removeprefix("_")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tap_cornerstone.odata.descriptions import describe, shipped
+from tap_cornerstone.odata.descriptions import describe_columns, load_shipped
 from tap_cornerstone.odata.metadata import Column, EntitySet
-from tap_cornerstone.odata.services import shipped as shipped_sets
+from tap_cornerstone.odata.services import load_shipped as shipped_sets
 from tap_cornerstone.odata.types import schema_of
 from tap_cornerstone.tap import TapCornerstone
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def test_every_description_belongs_to_a_shipped_or_numbered_column() -> None:
     sets = {found.name: found for group in shipped_sets().values() for found in group}
-    descriptions = shipped()
+    descriptions = load_shipped()
     own = [(name, column) for names, part in descriptions.streams.items() for name in names.split() for column in part]
     assert [(name, column) for name, column in own if column not in sets[name].columns] == []
     assert len(own) == len(set(own))
@@ -28,7 +28,7 @@ def test_every_description_belongs_to_a_shipped_or_numbered_column() -> None:
 
 def test_every_shipped_column_has_a_description() -> None:
     sets = [found for group in shipped_sets().values() for found in group]
-    texts = {(found.name, name): text for found in sets for name, text in describe(found).items()}
+    texts = {(found.name, name): text for found in sets for name, text in describe_columns(found).items()}
     assert [place for place, text in texts.items() if "metadata tells" in text] == []
 
 
@@ -85,7 +85,7 @@ def test_every_shipped_column_has_a_description() -> None:
 def test_column_is_described_by_its_name_or_by_the_portal(
     entity_set: str, name: str, column: Column, text: str
 ) -> None:
-    assert describe(EntitySet(entity_set, {name: column})) == {name: text}
+    assert describe_columns(EntitySet(entity_set, {name: column})) == {name: text}
 
 
 def test_keys_are_described_even_if_missing_from_the_metadata() -> None:

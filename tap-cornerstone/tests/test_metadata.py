@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tap_cornerstone.odata.metadata import Column, EntitySet, MetadataError, parse
-from tap_cornerstone.odata.services import shipped
+from tap_cornerstone.odata.services import load_shipped
 from tap_cornerstone.odata.types import schema_of
 
 if TYPE_CHECKING:
@@ -190,8 +190,8 @@ def test_odata_types_are_converted_to_json_schema() -> None:
 
 
 def test_shipped_catalogue_contains_every_known_name() -> None:
-    assert {service: len(sets) for service, sets in shipped().items()} == {"views": 235, "objects": 140}
-    users = next(found for found in shipped()["objects"] if found.name == "users_core")
+    assert {service: len(sets) for service, sets in load_shipped().items()} == {"views": 235, "objects": 140}
+    users = next(found for found in load_shipped()["objects"] if found.name == "users_core")
     assert users.key == ("user_id",)
     assert "_last_touched_dt_utc" in users.columns
 

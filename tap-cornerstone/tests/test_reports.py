@@ -9,7 +9,7 @@ import pytest
 from singer_rest import Reply
 from singer_rest.testing import Answer, Asked, Host, Output
 from tap_cornerstone import report_text
-from tap_cornerstone.report_text import decode
+from tap_cornerstone.report_text import decode_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,15 +158,15 @@ BYTES = {
 @pytest.mark.parametrize("how", BYTES)
 def test_report_is_decoded_with_its_own_encoding(how: str) -> None:
     body, content_type, text = BYTES[how]
-    assert decode(body, content_type) == (text, False)
+    assert decode_report(body, content_type) == (text, False)
 
 
 def test_undecodable_bytes_are_kept_visibly_and_others_are_unchanged() -> None:
-    text, has_undecodable_bytes = decode("Zoë ".encode() + b"M\xfcller \\xfc C:\\temp", "")
+    text, has_undecodable_bytes = decode_report("Zoë ".encode() + b"M\xfcller \\xfc C:\\temp", "")
     assert (text, has_undecodable_bytes) == ("Zoë M\\xfcller \\x5cxfc C:\\temp", True)
     back = text.encode().replace(b"\\xfc", b"\xfc").replace(b"\\x5c", b"\\")
     assert back == "Zoë ".encode() + b"M\xfcller \\xfc C:\\temp"
-    assert decode("é".encode("utf-16")[:-1], "")[1]
+    assert decode_report("é".encode("utf-16")[:-1], "")[1]
 
 
 def test_report_with_bytes_that_are_not_utf8_is_named(
@@ -211,4 +211,4 @@ def test_truncated_report_is_not_recorded_as_read(
 def test_json_error_is_not_a_report() -> None:
     reply = Reply(200, {}, b'{\n"error": {"message": "later"}\n}', datetime.now(timezone.utc))
     with pytest.raises(ValueError, match="instead of a report"):
-        report_text.read(reply)
+        report_text.parse_report(reply)

@@ -14,7 +14,7 @@ from tap_cornerstone.streams import STREAMS
 from tap_cornerstone.streams.bulk import BulkImportReports
 from tap_cornerstone.streams.people import Employees
 from tap_cornerstone.tap import TapCornerstone
-from tap_cornerstone.testing import emitted, key_of
+from tap_cornerstone.testing import expected_rows, key_of
 
 if TYPE_CHECKING:
     from hr_sandbox.testing import Sandbox
@@ -34,7 +34,7 @@ def asked(sandbox: Sandbox, path: str) -> list[dict[str, Any]]:
 
 def expected(sandbox: Sandbox, stream: str) -> list[dict[str, Any]]:
     """The sandbox's rows as the tap's records should be."""
-    return emitted(stream, sandbox.records("cornerstone", stream))
+    return expected_rows(stream, sandbox.records("cornerstone", stream))
 
 
 def compared(output: Output, sandbox: Sandbox, *streams: str) -> int:

@@ -67,7 +67,7 @@ _BARE = re.compile(r"[\x21-\x7e]+")
 
 
 @dataclass(frozen=True)
-class Check:
+class CredentialCheck:
     """Requests the one list that any credential may read, to tell an invalid credential from a missing permission.
 
     Args:
@@ -80,11 +80,11 @@ class Check:
     version: str
     first_delay: float
 
-    def rejects(self, headers: Mapping[str, str]) -> bool:
-        """Whether Factorial rejects the credential. No other answer counts against it.
+    def is_rejected(self, headers: Mapping[str, str]) -> bool:
+        """Whether Factorial rejects the credential. Any response other than 401 means that it is valid.
 
         Raises:
-            RunError: If there is no answer.
+            RunError: If there is no response.
         """
         path = f"/api/{self.version}/resources/api_public/credentials"
         request = Request(path, (), path)
@@ -120,7 +120,7 @@ class GivenAuthenticator(Authenticator):
     refused: ClassVar[str]
     """The message for an invalid credential."""
 
-    def __init__(self, credential: str, check: Check) -> None:
+    def __init__(self, credential: str, check: CredentialCheck) -> None:
         super().__init__()
         self._credential = credential
         self._check = check
@@ -128,7 +128,7 @@ class GivenAuthenticator(Authenticator):
     @override
     def request_token(self) -> Token:
         token = Token(self._credential, CHECKED)
-        if self._check.rejects(self.headers(token)):
+        if self._check.is_rejected(self.headers(token)):
             raise RunError(self.refused)
         return token
 
@@ -158,12 +158,12 @@ class OAuthAuthenticator(RefreshingAuthenticator):
         now: Returns the seconds since the epoch.
     """
 
-    def __init__(self, config: Mapping[str, Any], check: Check, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, config: Mapping[str, Any], check: CredentialCheck, now: Callable[[], float] = time.time) -> None:
         file = TokenFile(token_path(config))
         super().__init__(
             file,
             config.get("refresh_token"),
-            issuer(check.transport, config),
+            token_issuer(check.transport, config),
             now,
             first_delay=check.first_delay,
             max_wait=check.transport.max_wait,
@@ -175,9 +175,9 @@ class OAuthAuthenticator(RefreshingAuthenticator):
     def exchange_refresh_token(self, chain: TokenChain) -> TokenGrant:
         form = {"grant_type": "refresh_token", "refresh_token": chain.refresh_token, **self._client}
         # If the response was lost, only a retry can help: Factorial may not have received the request.
-        return read_grant(self._check.transport.post(TOKEN_PATH, data=form), self._refused(chain))
+        return read_grant(self._check.transport.post(TOKEN_PATH, data=form), self._rejection_reason(chain))
 
-    def _refused(self, chain: TokenChain) -> str:
+    def _rejection_reason(self, chain: TokenChain) -> str:
         age = self._now() - chain.obtained_at
         if not chain.access_token:  # just configured: its age is unknown
             return (
@@ -196,7 +196,7 @@ class OAuthAuthenticator(RefreshingAuthenticator):
 
     @override
     def confirm_access_token(self, token: Token) -> Token:
-        if self._check.rejects(self.headers(token)):
+        if self._check.is_rejected(self.headers(token)):
             raise RunError(REJECTED_LOGIN)
         return Token(token.value, min(token.lifetime, CHECKED))
 
@@ -205,7 +205,7 @@ class OAuthAuthenticator(RefreshingAuthenticator):
         return RunError(NO_LOGIN)
 
 
-def authenticator(
+def make_authenticator(
     config: Mapping[str, Any], transport: Transport, version: str, first_delay: float
 ) -> KeyAuthenticator | TokenAuthenticator | OAuthAuthenticator:
     """Returns the authenticator for the credential in the settings.
@@ -216,7 +216,7 @@ def authenticator(
         version: The API version.
         first_delay: Seconds before the first retry of its own requests.
     """
-    check = Check(transport, version, first_delay)
+    check = CredentialCheck(transport, version, first_delay)
     if key := config.get("api_key"):
         return KeyAuthenticator(key, check)
     if token := config.get("access_token"):
@@ -257,7 +257,7 @@ def token_path(config: Mapping[str, Any]) -> Path:
     return folder / Path(config.get("token_file") or TOKEN_FILE).expanduser()
 
 
-def issuer(transport: Transport, config: Mapping[str, Any]) -> str:
+def token_issuer(transport: Transport, config: Mapping[str, Any]) -> str:
     """Returns the host and the application that a login belongs to."""
     return f"{transport.api_url} {config['client_id']}"
 
@@ -281,7 +281,7 @@ def read_grant(reply: Reply, refused: str) -> TokenGrant:
     if reply.status < HTTPStatus.BAD_REQUEST and isinstance(value, str) and _BARE.fullmatch(value):
         following = body.get("refresh_token")
         # `created_at` is by Factorial's clock; counting from now ignores only the time in transit.
-        lives = _lifetime(body.get("expires_in"))
+        lives = _parse_lifetime(body.get("expires_in"))
         return TokenGrant(value, lives, following if following and isinstance(following, str) else None)
     problem = str(body.get("error"))
     if problem in {"invalid_client", "unauthorized_client"}:
@@ -291,7 +291,7 @@ def read_grant(reply: Reply, refused: str) -> TokenGrant:
     raise RunError(f"The token request was answered with status {reply.status} and no usable token. Check `api_url`.")
 
 
-def _lifetime(seconds: Any) -> float | None:  # noqa: ANN401 - a number, a text, or nothing
+def _parse_lifetime(seconds: Any) -> float | None:  # noqa: ANN401 - a number, a text, or nothing
     """Returns the lifetime of a token in seconds. None: the response states none, or not a plausible one."""
     if seconds is None:
         return None

@@ -49,8 +49,8 @@ class FactorialTap(RestTap):
     """The part of the tap that its streams use."""
 
     @abstractmethod
-    def check_answered_as(self, path: str, records: Sequence[Record]) -> None:
-        """Warn once if records look like those of another API version than the one requested."""
+    def warn_if_other_version(self, path: str, records: Sequence[Record]) -> None:
+        """Warns once if the records look like records of another API version than the requested one."""
 
 
 class FactorialStream(RestStream):
@@ -86,14 +86,14 @@ class FactorialStream(RestStream):
             since = EARLIEST
         if not self.row.changed_since:
             since = None  # the slices filter by the days of changes
-        return super().page_request(replace(part, params={**self._of_this_run(), **part.params}), since)
+        return super().page_request(replace(part, params={**self._params_of_this_run(), **part.params}), since)
 
     @override
     def changed_at(self, record: Record) -> str | None:
         return record.get("updated_at")  # even if the bookmark is the start of the run, to verify the filter
 
-    def _of_this_run(self) -> Mapping[str, str]:
-        """Returns the parameters whose value is the date of the run, or a setting."""
+    def _params_of_this_run(self) -> Mapping[str, str]:
+        """Returns the parameters whose values are the date of the run or a setting."""
         today = self._tap.started.date().isoformat()
         settings = {param: str(self.config[name]) for param, name in self.row.setting.items()}
         return {**dict.fromkeys(self.row.today, today), **settings}
@@ -136,7 +136,7 @@ class FactorialStream(RestStream):
 
     @override
     def prepared_records(self, page: Page) -> list[Record]:
-        self._tap.check_answered_as(self.path.partition("/resources/")[2], page.records)
+        self._tap.warn_if_other_version(self.path.partition("/resources/")[2], page.records)
         return super().prepared_records(page)
 
     @cached_property

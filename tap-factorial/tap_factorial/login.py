@@ -28,8 +28,8 @@ from singer_rest import (
     save_login,
 )
 
-from tap_factorial.auth import API_URL, NAME, TOKEN_PATH, check_bare, issuer, read_grant, token_path
-from tap_factorial.loopback import belongs, can_serve, listening
+from tap_factorial.auth import API_URL, NAME, TOKEN_PATH, check_bare, read_grant, token_issuer, token_path
+from tap_factorial.loopback import can_serve, has_state, listen_for_redirect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -109,15 +109,20 @@ def login(
     target = redirect_uri or (OUT_OF_BAND if paste else REDIRECT_URI)
     _check_target(target)
     state = secrets.token_urlsafe(32)
-    url = transport.api_url + AUTHORIZE_PATH + "?" + _query(config["client_id"], target, state, scopes, user=user)
+    url = (
+        transport.api_url
+        + AUTHORIZE_PATH
+        + "?"
+        + _authorize_query(config["client_id"], target, state, scopes, user=user)
+    )
 
     click.echo(f"{USER if user else COMPANY}\n")
     if paste or not can_serve(target):
-        code = _pasted(url, target, state, asked_for=paste, browser=not no_browser)
+        code = _ask_for_code(url, target, state, asked_for=paste, browser=not no_browser)
     else:
-        with listening(target, state) as wait:
-            _show(url, browser=not no_browser)
-            code = _code(wait(timeout))
+        with listen_for_redirect(target, state) as wait:
+            _show_address(url, browser=not no_browser)
+            code = _code_of(wait(timeout))
 
     def exchange() -> TokenGrant:
         form = {
@@ -130,11 +135,11 @@ def login(
         return read_grant(transport.post(TOKEN_PATH, data=form), REJECTED_CODE)
 
     path = token_path(config)
-    file, asked = TokenFile(path), issuer(transport, config)
+    file, issuer = TokenFile(path), token_issuer(transport, config)
     chain = request_token_with_retries(
-        lambda: save_login(file, exchange, config.get("refresh_token"), asked), FIRST_DELAY
+        lambda: save_login(file, exchange, config.get("refresh_token"), issuer), FIRST_DELAY
     )
-    click.echo(_stored(chain, path, config))
+    click.echo(_describe_login(chain, path, config))
 
 
 def read_settings(configs: Iterable[str]) -> dict[str, Any]:
@@ -149,7 +154,7 @@ def read_settings(configs: Iterable[str]) -> dict[str, Any]:
     config: dict[str, Any] = {"api_url": API_URL}
     for path in configs:
         if path != "ENV":
-            config |= _read(path)
+            config |= _read_config(path)
     for name in SETTINGS:
         if value := os.environ.get(f"{NAME}_{name}".upper().replace("-", "_")):
             config[name] = value
@@ -162,7 +167,7 @@ def read_settings(configs: Iterable[str]) -> dict[str, Any]:
     return config
 
 
-def _read(path: str) -> dict[str, Any]:
+def _read_config(path: str) -> dict[str, Any]:
     try:
         found = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -182,7 +187,7 @@ def _check_target(target: str) -> None:
         raise RunError("Set --redirect-uri to an address such as http://127.0.0.1:8914/callback.")
 
 
-def _query(client_id: str, target: str, state: str, scopes: Iterable[str], *, user: bool) -> str:
+def _authorize_query(client_id: str, target: str, state: str, scopes: Iterable[str], *, user: bool) -> str:
     query = {"client_id": client_id, "redirect_uri": target, "response_type": "code", "state": state}
     if scope := " ".join(" ".join(scopes).split()):
         query["scope"] = scope
@@ -191,34 +196,34 @@ def _query(client_id: str, target: str, state: str, scopes: Iterable[str], *, us
     return urlencode(query, quote_via=quote)
 
 
-def _show(url: str, *, browser: bool) -> None:
+def _show_address(url: str, *, browser: bool) -> None:
     click.echo(f"Agree in the browser, at this address:\n\n  {url}\n")
     if browser:
         with suppress(webbrowser.Error):  # there is no browser; the address was printed
             webbrowser.open(url)
 
 
-def _pasted(url: str, target: str, state: str, *, asked_for: bool, browser: bool) -> str:
+def _ask_for_code(url: str, target: str, state: str, *, asked_for: bool, browser: bool) -> str:
     if not asked_for and target != OUT_OF_BAND:
         click.echo("The redirect URI does not lead to this machine, so the code has to be pasted.")
-    _show(url, browser=browser)
+    _show_address(url, browser=browser)
     text = click.prompt("The code, or the whole address that the browser ends at").strip()
     if "://" not in text:
         return str(text)
     given = dict(parse_qsl(urlsplit(text).query))
     # The page that shows a code to paste has a URL, too, which may lack the state.
-    if not belongs(given, state) and (target != OUT_OF_BAND or "state" in given):
+    if not has_state(given, state) and (target != OUT_OF_BAND or "state" in given):
         raise RunError(ELSEWHERE)
-    return _code(given)
+    return _code_of(given)
 
 
-def _code(given: Mapping[str, str]) -> str:
+def _code_of(given: Mapping[str, str]) -> str:
     if code := given.get("code"):
         return code
     raise RunError(DENIED.get(given.get("error", ""), ENDED))
 
 
-def _stored(chain: TokenChain, path: Path, config: Mapping[str, Any]) -> str:
+def _describe_login(chain: TokenChain, path: Path, config: Mapping[str, Any]) -> str:
     if chain.expires_at is None:
         kind = "A token that never expires"
     else:

@@ -29,13 +29,13 @@ def can_serve(redirect_uri: str) -> bool:
     return parts.scheme == "http" and parts.hostname in HOSTS
 
 
-def belongs(params: dict[str, str], state: str) -> bool:
+def has_state(params: dict[str, str], state: str) -> bool:
     """Whether the parameters of a response belong to the login with this state."""
     return hmac.compare_digest(params.get("state", "").encode(), state.encode())
 
 
 @contextmanager
-def listening(redirect_uri: str, state: str) -> Iterator[Callable[[float], dict[str, str]]]:
+def listen_for_redirect(redirect_uri: str, state: str) -> Iterator[Callable[[float], dict[str, str]]]:
     """Listens at the address to which the browser will be redirected.
 
     Args:
@@ -48,18 +48,18 @@ def listening(redirect_uri: str, state: str) -> Iterator[Callable[[float], dict[
     Raises:
         RunError: If the port is in use. The function raises it if there is no response.
     """
-    answers: SimpleQueue[dict[str, str]] = SimpleQueue()
+    redirects: SimpleQueue[dict[str, str]] = SimpleQueue()
     try:
-        server = _Server(redirect_uri, state, answers)
+        server = _Server(redirect_uri, state, redirects)
     except OSError:
         raise RunError(
             "The port of the redirect URI is in use. Register another address with the application in "
             "Factorial and pass it as --redirect-uri, or log in with --paste."
         ) from None
 
-    def wait(seconds: float) -> dict[str, str]:
+    def wait_for_redirect(seconds: float) -> dict[str, str]:
         try:
-            return answers.get(timeout=seconds)
+            return redirects.get(timeout=seconds)
         except Empty:
             raise RunError(
                 "Nobody agreed in time. Run the login again, with a longer --timeout, or with --paste if the browser "
@@ -69,7 +69,7 @@ def listening(redirect_uri: str, state: str) -> Iterator[Callable[[float], dict[
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
-        yield wait
+        yield wait_for_redirect
     finally:
         server.shutdown()
         server.server_close()
@@ -79,24 +79,24 @@ def listening(redirect_uri: str, state: str) -> Iterator[Callable[[float], dict[
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, redirect_uri: str, state: str, answers: SimpleQueue[dict[str, str]]) -> None:
+    def __init__(self, redirect_uri: str, state: str, redirects: SimpleQueue[dict[str, str]]) -> None:
         parts = urlsplit(redirect_uri)
         if parts.hostname == "::1":
             self.address_family = socket.AF_INET6
         self.path = parts.path or "/"
         self.state = state
-        self._answers = answers
+        self._redirects = redirects
         self._one = threading.Lock()
         super().__init__(("::1" if parts.hostname == "::1" else "127.0.0.1", parts.port or 80), _Handler)
 
     def is_response(self, path: str, params: dict[str, str]) -> bool:
         """Whether this is the first response of the login."""
-        is_answer = path == self.path and belongs(params, self.state) and bool(params.keys() & {"code", "error"})
+        is_answer = path == self.path and has_state(params, self.state) and bool(params.keys() & {"code", "error"})
         return is_answer and self._one.acquire(blocking=False)
 
     def deliver(self, params: dict[str, str]) -> None:
-        """Passes the response to the waiting thread."""
-        self._answers.put(params)
+        """Passes the parameters of the redirect to the waiting thread."""
+        self._redirects.put(params)
 
     @override
     def handle_error(self, request: object, client_address: object) -> None:
@@ -108,18 +108,18 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        """Handles the response and answers 404 to all other requests."""
+        """Handles the redirect, and responds with 404 to all other requests."""
         url = urlsplit(self.path)
         params = dict(parse_qsl(url.query))
         if self.server.is_response(url.path, params):
             try:
-                self._say(HTTPStatus.OK, "You can close this window and go back to the terminal.")
+                self._respond(HTTPStatus.OK, "You can close this window and go back to the terminal.")
             finally:
                 self.server.deliver(params)
         else:
-            self._say(HTTPStatus.NOT_FOUND, "This does not belong to the current login.")
+            self._respond(HTTPStatus.NOT_FOUND, "This does not belong to the current login.")
 
-    def _say(self, status: HTTPStatus, text: str) -> None:
+    def _respond(self, status: HTTPStatus, text: str) -> None:
         body = f"{text}\n".encode()
         self.send_response(status)
         self.send_header("Content-Type", "text/plain; charset=utf-8")

@@ -10,7 +10,7 @@ from singer_rest import ChangedSince, IdsParam, times
 from typing_extensions import override
 
 from tap_factorial.client import FactorialStream
-from tap_factorial.table import Row, format_value, stream_name, table
+from tap_factorial.table import Row, format_value, load_table, stream_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,10 +37,10 @@ def streams_of(version: str) -> Sequence[type[FactorialStream]]:
     Args:
         version: Such as ``2026-10-01``. For retired versions, the lists of the oldest described one.
     """
-    return tuple(_stream(path, row, version) for path, row in table().rows(version).items())
+    return tuple(_make_stream(path, row, version) for path, row in load_table().rows_of_version(version).items())
 
 
-def _stream(path: str, row: Row, version: str) -> type[FactorialStream]:
+def _make_stream(path: str, row: Row, version: str) -> type[FactorialStream]:
     module, name = path.split("/")
     attributes: dict[str, Any] = {
         "__doc__": f"One row per record of {name.replace('_', ' ')} in the module {module}.",
@@ -49,21 +49,21 @@ def _stream(path: str, row: Row, version: str) -> type[FactorialStream]:
         "permission": permission_of(module),
         "primary_keys": row.key,
         "params": {param: format_value(value) for param, value in row.send.items()},
-        "by_id": IdsParam("ids[]") if name in table().by_id.get(module, ()) else None,
+        "by_id": IdsParam("ids[]") if name in load_table().by_id.get(module, ()) else None,
         "optional": row.optional,
         "setting": next(iter(row.setting.values()), None),
         "row": row,
     }
-    return type(stream_name(path), (FactorialStream,), attributes | _incremental(row))
+    return type(stream_name(path), (FactorialStream,), attributes | _incremental_attributes(row))
 
 
 def permission_of(module: str) -> str:
     """Returns the permission that a credential needs to read the lists of a module."""
-    scope = table().scopes.get(module)
+    scope = load_table().scopes.get(module)
     return f"{f'the scope {scope}' if scope else 'a scope for it'}, and a plan that includes the module {module}"
 
 
-def _incremental(row: Row) -> dict[str, Any]:
+def _incremental_attributes(row: Row) -> dict[str, Any]:
     changed = row.changed_since or row.changed_on
     if not changed:
         return {}

@@ -103,18 +103,18 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     by_id: dict[str, tuple[str, ...]]
     lists: dict[str, dict[str, Row]]
 
-    def served(self, version: str) -> str:
+    def described_version(self, version: str) -> str:
         """Returns the version that serves requests for another one. The oldest described one serves retired ones."""
         return max(version, self.versions[0])
 
-    def rows(self, version: str) -> dict[str, Row]:
-        """Returns the lists of a version, by module and name such as ``posts/comments``."""
-        served = self.served(version)
+    def rows_of_version(self, version: str) -> dict[str, Row]:
+        """Returns the lists of a version. The key is the module and the name, such as ``posts/comments``."""
+        described = self.described_version(version)
         return {
             f"{module}/{name}": row
             for module, rows in self.lists.items()
             for name, row in rows.items()
-            if row.since <= served <= row.until
+            if row.since <= described <= row.until
         }
 
 
@@ -123,12 +123,12 @@ def stream_name(path: str) -> str:
     return path.replace("/", "_").replace("-", "_")
 
 
-def read(text: str) -> Table:
+def parse_table(text: str) -> Table:
     """Parses the text of the table."""
     return msgspec.convert(parse_toml(text), Table)
 
 
 @cache
-def table() -> Table:
+def load_table() -> Table:
     """Returns the table of this package."""
-    return read((files(__package__ or "") / "lists.toml").read_text("utf-8"))
+    return parse_table((files(__package__ or "") / "lists.toml").read_text("utf-8"))

@@ -10,11 +10,11 @@ from singer_rest import Account, RateLimit, RunError, TapError, common_settings
 from singer_sdk import typing as th
 from typing_extensions import override
 
-from tap_factorial.auth import API_URL, authenticator, check_credentials
+from tap_factorial.auth import API_URL, check_credentials, make_authenticator
 from tap_factorial.client import FactorialTap
 from tap_factorial.streams import streams_of
-from tap_factorial.table import table
-from tap_factorial.versions import is_another, may_be_retired
+from tap_factorial.table import load_table
+from tap_factorial.versions import has_ids_of_other_version, may_be_retired
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,7 +115,7 @@ class TapFactorial(FactorialTap):
     @override
     @cached_property
     def authenticator(self) -> Authenticator:
-        return authenticator(self.config, self.transport, self.config["api_version"], self.first_delay)
+        return make_authenticator(self.config, self.transport, self.config["api_version"], self.first_delay)
 
     @property
     @override
@@ -143,7 +143,7 @@ class TapFactorial(FactorialTap):
     @override
     def check_config(self) -> list[str]:
         errors = check_credentials(self.config) + super().check_config()
-        version, known = str(self.config.get("api_version")), table().versions
+        version, known = str(self.config.get("api_version")), load_table().versions
         if not VERSION.fullmatch(version):
             errors.append(f"Set `api_version` to a version of the API, such as {API_VERSION}.")
         elif version > known[-1]:
@@ -158,7 +158,7 @@ class TapFactorial(FactorialTap):
 
     @override
     def discover_streams(self) -> Sequence[RestStream]:
-        version, oldest = str(self.config.get("api_version", API_VERSION)), table().versions[0]
+        version, oldest = str(self.config.get("api_version", API_VERSION)), load_table().versions[0]
         if version < oldest:
             self.logger.warning(
                 "Factorial has retired API version %s and serves %s instead, so that version's endpoints are read.",
@@ -174,10 +174,10 @@ class TapFactorial(FactorialTap):
         return super().discover_streams()
 
     @override
-    def check_answered_as(self, path: str, records: Sequence[Record]) -> None:
-        """Warns once if records look like those of another version than the requested one."""
+    def warn_if_other_version(self, path: str, records: Sequence[Record]) -> None:
+        """Warns once if the records look like records of another API version than the requested one."""
         version = str(self.config["api_version"])
-        if not self._is_answered_otherwise and is_another(version, path, records):
+        if not self._is_answered_otherwise and has_ids_of_other_version(version, path, records):
             self._is_answered_otherwise = True
             self.logger.warning(
                 "Factorial seems to serve a different API version than %s: ids in %s have a different type. "

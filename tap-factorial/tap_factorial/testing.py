@@ -16,7 +16,7 @@ BY_DEFAULT = {name for name, stream in STREAMS.items() if not (stream.optional o
 """Streams that no setting has to enable."""
 
 
-def emitted(body: dict[str, Any]) -> dict[str, Any]:
+def expected_row(body: dict[str, Any]) -> dict[str, Any]:
     """Converts a body to a row: query parameters (names with an underscore) become columns, secrets are dropped."""
     return {name.removeprefix("_"): value for name, value in body.items() if not is_secret(name)}
 
@@ -29,5 +29,5 @@ def key_of(stream: str, record: dict[str, Any]) -> tuple[str, ...]:
 
 def by_key(stream: str, bodies: list[dict[str, Any]]) -> dict[tuple[str, ...], dict[str, Any]]:
     """Returns the vendor's bodies, as rows, by the key of their records."""
-    rows = [emitted(body) for body in bodies]
+    rows = [expected_row(body) for body in bodies]
     return {key_of(stream, row): row for row in rows}

@@ -1,4 +1,4 @@
-"""Detects the API version that Factorial answers as: it answers a retired one as another without saying so."""
+"""Detects the API version of Factorial's responses. A retired version is served as another one without notice."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def may_be_retired(version: str, now: datetime) -> bool:
     return pendulum.parse(version) + SUPPORTED <= pendulum.instance(now)  # type: ignore[operator]
 
 
-def is_another(version: str, path: str, records: Sequence[Record]) -> bool:
-    """Whether records have ids of another version than the requested one.
+def has_ids_of_other_version(version: str, path: str, records: Sequence[Record]) -> bool:
+    """Whether the records have ids in the format of another version than the requested one.
 
     Args:
         version: The version.

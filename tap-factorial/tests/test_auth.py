@@ -18,12 +18,12 @@ from singer_rest.http.token_file import TokenFile
 from singer_rest.http.transport import Transport
 from singer_rest.testing import Answer, Asked, host
 from tap_factorial.auth import (
-    Check,
+    CredentialCheck,
     KeyAuthenticator,
     OAuthAuthenticator,
     TokenAuthenticator,
-    authenticator,
     check_credentials,
+    make_authenticator,
     token_path,
 )
 
@@ -67,7 +67,7 @@ def read(auth: Authenticator, way: Transport, name: str = "teams/teams") -> int:
 
 def run(sandbox: Sandbox, config: dict[str, Any], later: float = 0.0) -> OAuthAuthenticator:
     """The authenticator of a run that begins some seconds from now; the sandbox's clock is the test's business."""
-    check = Check(factorial(sandbox), VERSION, 0.001)
+    check = CredentialCheck(factorial(sandbox), VERSION, 0.001)
     return OAuthAuthenticator(config, check, now=lambda: time.time() + later)
 
 
@@ -86,18 +86,18 @@ def pasted(sandbox: Sandbox, config: dict[str, Any]) -> dict[str, Any]:
 
 def test_api_key_is_sent_in_its_own_header_and_checked_once(sandbox: Sandbox) -> None:
     way = factorial(sandbox)
-    auth = authenticator({"api_key": "sandbox-api-key"}, way, VERSION, 0.001)
+    auth = make_authenticator({"api_key": "sandbox-api-key"}, way, VERSION, 0.001)
     assert [read(auth, way), read(auth, way, "employees/employees")] == [200, 200]
     assert checks(sandbox) == 1
     with host(lambda asked: Answer({})) as vendor:
-        read(authenticator({"api_key": "k3y"}, transport(vendor.url), VERSION, 0.001), transport(vendor.url))
+        read(make_authenticator({"api_key": "k3y"}, transport(vendor.url), VERSION, 0.001), transport(vendor.url))
         assert [asked.headers["x-api-key"] for asked in vendor.asked] == ["k3y", "k3y"]
         assert not any("Authorization" in asked.headers for asked in vendor.asked)
 
 
 def test_wrong_api_key_is_reported_once_for_all_streams(sandbox: Sandbox) -> None:
     way = factorial(sandbox)
-    auth = authenticator({"api_key": "wr0ng-key"}, way, VERSION, 0.001)
+    auth = make_authenticator({"api_key": "wr0ng-key"}, way, VERSION, 0.001)
     for name in ("teams/teams", "employees/employees", "posts/groups"):
         with pytest.raises(RunError, match="Factorial rejects the API key") as error:
             read(auth, way, name)
@@ -109,7 +109,7 @@ def test_wrong_api_key_is_reported_once_for_all_streams(sandbox: Sandbox) -> Non
 def test_given_token_works_until_it_expires_and_is_then_reported(sandbox: Sandbox, company: bool) -> None:  # noqa: FBT001
     way = factorial(sandbox)
     given = {"access_token": sandbox.control("factorial/login", company=company)["access_token"]}
-    auth = authenticator(given, way, VERSION, 0.001)
+    auth = make_authenticator(given, way, VERSION, 0.001)
     assert read(auth, way) == 200
     if company:
         sandbox.control("factorial/clock", seconds=400 * DAY)
@@ -117,7 +117,7 @@ def test_given_token_works_until_it_expires_and_is_then_reported(sandbox: Sandbo
         sandbox.control("factorial/revoke-tokens")
     else:
         sandbox.control("factorial/clock", seconds=7201)
-    for again in (auth, authenticator(given, way, VERSION, 0.001)):
+    for again in (auth, make_authenticator(given, way, VERSION, 0.001)):
         with pytest.raises(RunError, match=r"expired or was revoked.*tap-factorial login") as error:
             read(again, way)
         assert given["access_token"] not in str(error.value)
@@ -127,7 +127,7 @@ def test_unlicensed_modules_answering_401_do_not_mean_an_invalid_key(sandbox: Sa
     way = factorial(sandbox)
     names = [f"finance/{name}" for name in ("accounts", "contacts", "categories", "cost_centers", "budget_options")]
     sandbox.control("revoke", vendor="factorial", permission="finance", status=401)
-    auth = authenticator({"api_key": "sandbox-api-key"}, way, VERSION, 0.001)
+    auth = make_authenticator({"api_key": "sandbox-api-key"}, way, VERSION, 0.001)
     assert {read(auth, way, name) for name in names} == {401}
     assert read(auth, way) == 200
     assert checks(sandbox) == 2  # the first, and the one that the first 401 asked for
@@ -137,7 +137,7 @@ def test_token_that_expires_among_unlicensed_modules_is_found_in_a_minute(sandbo
     way = factorial(sandbox)
     sandbox.control("revoke", vendor="factorial", permission="finance", status=401)
     given = {"access_token": sandbox.control("factorial/login")["access_token"]}
-    auth = authenticator(given, way, VERSION, 0.001)
+    auth = make_authenticator(given, way, VERSION, 0.001)
     clock = [1000.0]
     auth._clock = lambda: clock[0]
     assert read(auth, way, "finance/accounts") == 401
@@ -150,7 +150,7 @@ def test_token_that_expires_among_unlicensed_modules_is_found_in_a_minute(sandbo
 def test_credential_is_checked_again_after_a_minute() -> None:
     with host(lambda asked: Answer({})) as vendor:
         clock = [1000.0]
-        auth = KeyAuthenticator("k3y", Check(transport(vendor.url), VERSION, 0.001))
+        auth = KeyAuthenticator("k3y", CredentialCheck(transport(vendor.url), VERSION, 0.001))
         auth._clock = lambda: clock[0]
         for _ in range(3):
             auth.token()
@@ -167,7 +167,7 @@ def test_inconclusive_answers_do_not_reject_a_credential(status: int) -> None:
 
     with host(answer) as vendor:
         way = transport(vendor.url)
-        assert read(TokenAuthenticator("t0ken", Check(way, VERSION, 0.001)), way) == 200
+        assert read(TokenAuthenticator("t0ken", CredentialCheck(way, VERSION, 0.001)), way) == 200
         assert vendor.asked[-1].headers["Authorization"] == "Bearer t0ken"
 
 
@@ -175,7 +175,7 @@ def test_unreachable_host_is_reported() -> None:
     with host(lambda asked: Answer({})) as vendor:
         way = transport(vendor.url)
     with pytest.raises(RunError, match="does not answer") as error:
-        read(KeyAuthenticator("k3y", Check(way, VERSION, 0.001)), way)
+        read(KeyAuthenticator("k3y", CredentialCheck(way, VERSION, 0.001)), way)
     assert "k3y" not in str(error.value)
 
 
@@ -299,13 +299,13 @@ import time
 
 from singer_rest import RateLimiter, Request
 from singer_rest.http.transport import Transport
-from tap_factorial.auth import Check, OAuthAuthenticator
+from tap_factorial.auth import CredentialCheck, OAuthAuthenticator
 
 url, config = sys.argv[1], json.loads(sys.argv[2])
 way = Transport(url, {}, 30, RateLimiter({}))
 path = "/api/2026-10-01/resources/teams/teams"
 for day in range(3):  # each finds the token of the run before ended, by its own clock
-    auth = OAuthAuthenticator(config, Check(way, "2026-10-01", 0.001), now=lambda: time.time() + day * 86_400)
+    auth = OAuthAuthenticator(config, CredentialCheck(way, "2026-10-01", 0.001), now=lambda: time.time() + day * 86_400)
     assert way.send(Request(path, (), path), auth).status == 200
 """
 
@@ -326,7 +326,7 @@ def token_host(body: Any, status: int = 200) -> Any:
 
 def exchanged(body: Any, config: dict[str, Any], status: int = 200) -> Token:
     with token_host(body, status) as vendor:
-        check = Check(transport(vendor.url), VERSION, 0.001)
+        check = CredentialCheck(transport(vendor.url), VERSION, 0.001)
         token = OAuthAuthenticator({**config, "refresh_token": "past3d"}, check).token()
         assert dict(pair.split("=") for pair in vendor.asked[0].body.decode().split("&")) == {
             "grant_type": "refresh_token",
@@ -369,7 +369,7 @@ def test_token_without_a_lifetime_is_renewed_once_it_is_rejected(config: dict[st
 
     with host(answer) as vendor:
         way = transport(vendor.url)
-        auth = OAuthAuthenticator({**config, "refresh_token": "r"}, Check(way, VERSION, 0.001))
+        auth = OAuthAuthenticator({**config, "refresh_token": "r"}, CredentialCheck(way, VERSION, 0.001))
         assert read(auth, way) == 200
     chain = TokenFile(token_path(config)).read()
     assert chain is not None
@@ -408,7 +408,7 @@ KEY, TOKEN, REFRESH = {"api_key": "k"}, {"access_token": "t"}, {"refresh_token":
 @pytest.mark.parametrize("given", [KEY, TOKEN, {**CLIENT, **REFRESH}])
 def test_one_credential_is_enough(given: dict[str, str]) -> None:
     assert check_credentials({"token_file": "none", **given}) == []
-    chosen = type(authenticator(given, transport("http://127.0.0.1:1"), VERSION, 0.001))
+    chosen = type(make_authenticator(given, transport("http://127.0.0.1:1"), VERSION, 0.001))
     assert chosen is {"api_key": KeyAuthenticator, "access_token": TokenAuthenticator}.get(
         next(iter(given)), OAuthAuthenticator
     )

@@ -10,9 +10,9 @@ from singer_rest import RunError
 from singer_rest.fetch import loop_guard
 from singer_rest.testing import Answer, Asked, Host, host
 from singer_sdk.exceptions import ConfigValidationError
-from tap_factorial.table import stream_name, table
+from tap_factorial.table import load_table, stream_name
 from tap_factorial.tap import TapFactorial
-from tap_factorial.versions import is_another
+from tap_factorial.versions import has_ids_of_other_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,7 +93,7 @@ UNSENT = {
 
 
 def test_filters_documented_as_required_are_not_sent(run: Callable[..., Any], factorial: Start) -> None:
-    lists = table().rows("2026-10-01")
+    lists = load_table().rows_of_version("2026-10-01")
     assert {path: set(row.unsent) for path, row in lists.items() if row.unsent} == UNSENT
     vendor = factorial(answers())
     run(vendor.url, *map(stream_name, UNSENT))
@@ -140,7 +140,7 @@ def test_lists_by_date_are_requested_in_windows_from_five_years_ago_to_next_year
     one = page({"id": "1"})
     vendor = factorial(answers(employees__employees=one, project_management__projects=one))
     run(vendor.url, *map(stream_name, WINDOWS), optional_streams=["*"])
-    lists = {path: row.window for path, row in table().rows("2026-10-01").items() if row.window}
+    lists = {path: row.window for path, row in load_table().rows_of_version("2026-10-01").items() if row.window}
     assert lists.keys() == WINDOWS.keys()
     for path, days in WINDOWS.items():
         first, last = lists[path]
@@ -367,7 +367,9 @@ def test_changes_are_requested_from_a_lookback_before_the_bookmark(
     asked: tuple[str, str, str],
 ) -> None:
     starts(STARTED)
-    assert {path for path, row in table().rows("2026-10-01").items() if row.changed_since} == FILTERS.keys()
+    assert {
+        path for path, row in load_table().rows_of_version("2026-10-01").items() if row.changed_since
+    } == FILTERS.keys()
     vendor = factorial(answers())
     state = {"bookmarks": {stream_name(path): {"replication_key_value": bookmark} for path in FILTERS}}
     run(vendor.url, *state["bookmarks"], state=state, integration_uuid="u-1")
@@ -825,11 +827,15 @@ def test_invalid_settings_are_reported(config: dict[str, Any], sentence: str) ->
 def test_catalog_needs_neither_credentials_nor_network() -> None:
     tap = TapFactorial(config={"api_url": "http://127.0.0.1:9"}, validate_config=False)
     names = {stream["tap_stream_id"] for stream in tap.catalog_dict["streams"]}
-    offered = [row for row in table().rows("2026-10-01").values() if not row.optional and not row.setting]
+    offered = [
+        row for row in load_table().rows_of_version("2026-10-01").values() if not row.optional and not row.setting
+    ]
     assert len(names) == len(offered)
     assert {"trainings_sessions", "performance_review_processes", "finance_accounts"} <= names
     everything = {"optional_streams": ["*"], "integration_uuid": "u"}
-    assert len(TapFactorial(config=everything, validate_config=False).streams) == len(table().rows("2026-10-01"))
+    assert len(TapFactorial(config=everything, validate_config=False).streams) == len(
+        load_table().rows_of_version("2026-10-01")
+    )
 
 
 @pytest.mark.parametrize(
@@ -869,8 +875,8 @@ def test_version_older_than_a_year_is_reported(
 
 
 def test_ids_that_used_to_be_text_do_not_indicate_another_version() -> None:
-    assert not is_another("2026-04-01", "it_management/it_assets", [{"id": "7"}])
-    assert is_another("2026-10-01", "it_management/it_assets", [{"id": 7}])
+    assert not has_ids_of_other_version("2026-04-01", "it_management/it_assets", [{"id": "7"}])
+    assert has_ids_of_other_version("2026-10-01", "it_management/it_assets", [{"id": 7}])
 
 
 def test_invalid_key_is_reported_in_one_sentence(run: Callable[..., Any]) -> None:

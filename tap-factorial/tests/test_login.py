@@ -21,8 +21,8 @@ from singer_rest.http.token_file import TokenChain, TokenFile
 from singer_rest.http.transport import Transport
 from singer_rest.testing import Answer, Asked, host
 from tap_factorial.__main__ import main
-from tap_factorial.auth import authenticator
-from tap_factorial.loopback import can_serve, listening
+from tap_factorial.auth import make_authenticator
+from tap_factorial.loopback import can_serve, listen_for_redirect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -121,7 +121,7 @@ class Login:
         """The status of a list that a run with this login reads."""
         way = Transport(self.config["api_url"], {}, 5, RateLimiter({}))
         path = f"/api/{VERSION}/resources/teams/teams"
-        auth = authenticator({**self.config, **(config or {})}, way, VERSION, 0.001)
+        auth = make_authenticator({**self.config, **(config or {})}, way, VERSION, 0.001)
         return way.send(Request(path, (), path), auth).status
 
 
@@ -367,7 +367,7 @@ def test_only_an_answer_with_the_right_state_counts(login: Login) -> None:
 
 def test_only_the_first_code_is_accepted() -> None:
     uri = f"http://127.0.0.1:{free_port()}/callback"
-    with listening(uri, "st4te") as wait:
+    with listen_for_redirect(uri, "st4te") as wait:
         statuses = [requests.get(uri, params={"code": code, "state": "st4te"}, timeout=10).status_code for code in "ab"]
         assert statuses == [200, 404]
         assert wait(5)["code"] == "a"
@@ -375,7 +375,10 @@ def test_only_the_first_code_is_accepted() -> None:
 
 def test_idle_browser_connection_does_not_block_the_login() -> None:
     port = free_port()
-    with listening(f"http://localhost:{port}/", "st4te") as wait, socket.create_connection(("127.0.0.1", port)):
+    with (
+        listen_for_redirect(f"http://localhost:{port}/", "st4te") as wait,
+        socket.create_connection(("127.0.0.1", port)),
+    ):
         requests.get(f"http://127.0.0.1:{port}", params={"code": "a", "state": "st4te"}, timeout=10)
         assert wait(5)["code"] == "a"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from singer_rest import RunError
 from singer_rest.testing import differs
-from tap_factorial.table import table
+from tap_factorial.table import load_table
 from tap_factorial.testing import STREAMS, by_key, key_of
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ def test_records_of_every_stream_that_can_be_read_by_id(run: Callable[..., Any],
 
 
 def test_the_table_names_lists_that_can_be_read_without_other_parameters() -> None:
-    lists = table().lists
-    for module, names in table().by_id.items():
+    lists = load_table().lists
+    for module, names in load_table().by_id.items():
         for name in names:
             row = lists[module][name]
             assert row.key == ("id",), (module, name)

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 import tap_factorial
 from tap_factorial.openapi import __main__ as openapi
-from tap_factorial.openapi.columns import column, joined
-from tap_factorial.openapi.document import Document, DocumentError, load
-from tap_factorial.table import read
+from tap_factorial.openapi.columns import field_schema, merge_schemas
+from tap_factorial.openapi.document import Document, DocumentError, load_document
+from tap_factorial.table import parse_table
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +46,7 @@ def parameter(name: str, kind: str = "string", *, required: bool = True, **schem
 
 
 def columns(**fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: column(name, schema, lambda schema: schema) for name, schema in fields.items()}
+    return {name: field_schema(name, schema, lambda schema: schema) for name, schema in fields.items()}
 
 
 def test_described_field_becomes_a_nullable_column() -> None:
@@ -94,8 +94,11 @@ def test_nested_descriptions_keep_their_parts_and_end_at_recursion() -> None:
 
 def test_field_without_a_declared_type_has_none() -> None:
     resolve = Document(NEXT).resolve
-    assert column("anything", described=True, resolve=resolve) == {}
-    assert column("several", {"type": "array", "items": True}, resolve) == {"type": ["array", "null"], "items": {}}
+    assert field_schema("anything", described=True, resolve=resolve) == {}
+    assert field_schema("several", {"type": "array", "items": True}, resolve) == {
+        "type": ["array", "null"],
+        "items": {},
+    }
     found = columns(
         hours={"type": "object", "properties": {"units": {}, "total": {"description": "Of all days."}}},
         rate={"type": "unknown"},
@@ -153,7 +156,7 @@ def test_synonyms_of_types_are_understood() -> None:
 def test_types_of_two_versions_are_joined_in_either_order(
     old: dict[str, Any], new: dict[str, Any], found: dict[str, Any]
 ) -> None:
-    assert joined(old, new) == joined(new, old) == found
+    assert merge_schemas(old, new) == merge_schemas(new, old) == found
 
 
 @pytest.mark.parametrize("content", [{}, {"paths": {"/api/2026-10-01/resources/a/b/{id}": {"get": {}}}}])
@@ -166,7 +169,7 @@ def test_invalid_document_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "page.html").write_text("<html>")
     for place in (tmp_path / "page.html", tmp_path / "nowhere.json", "http://127.0.0.1:9/oas"):
         with pytest.raises(DocumentError, match="cannot be read as JSON"):
-            load(str(place))
+            load_document(str(place))
 
 
 @pytest.fixture
@@ -225,7 +228,7 @@ NEXT = description(
 
 
 def test_new_version_adds_lists_and_columns_and_reports_changes(package: Path) -> None:
-    before = read((package / "lists.toml").read_text())
+    before = parse_table((package / "lists.toml").read_text())
     lines = learn(package, NEXT)
     assert lines[0].startswith("2027-01-01: 4 lists, ")
     assert "added: employees/employees.shoe_size, integer" in lines
@@ -233,12 +236,12 @@ def test_new_version_adds_lists_and_columns_and_reports_changes(package: Path) -
     assert "removed: employees/employees.nationality" in lines
     assert "removed: posts/posts, last seen in 2026-10-01" in lines
     assert "look at: weather/stations requires planet, which is unknown" in lines
-    table = read((package / "lists.toml").read_text())
+    table = parse_table((package / "lists.toml").read_text())
     assert table.versions[-1] == "2027-01-01"
-    assert set(table.rows("2027-01-01")) == {
+    assert set(table.rows_of_version("2027-01-01")) == {
         "employees/employees", "employees/badges", "weather/forecasts", "weather/stations"
     }  # fmt: skip
-    assert table.rows("2026-10-01").keys() == before.rows("2026-10-01").keys()
+    assert table.rows_of_version("2026-10-01").keys() == before.rows_of_version("2026-10-01").keys()
     badges = table.lists["employees"]["badges"]
     assert (badges.parent, badges.by, badges.at_once) == ("employees/employees", "employee_ids[]", 50)
     assert (badges.send, badges.changed_since, badges.since) == ({"include_lost": True}, "updated_from", "2027-01-01")
@@ -373,7 +376,7 @@ def test_undescribed_list_does_not_stop_the_others(package: Path) -> None:
     assert "look at: the document refers to #/components/schemas/nowhere, which it does not hold" in lines
     assert fields_of(package, "zoo_animals") == fields_of(package, "zoo_cages") == {"id": {"type": ["string"]}}
     assert fields_of(package, "teams_teams") == before
-    assert set(read((package / "lists.toml").read_text()).lists["zoo"]) == {"animals", "cages", "keepers"}
+    assert set(parse_table((package / "lists.toml").read_text()).lists["zoo"]) == {"animals", "cages", "keepers"}
 
 
 def test_path_parameters_count_and_names_may_contain_hyphens(package: Path) -> None:
@@ -383,7 +386,7 @@ def test_path_parameters_count_and_names_may_contain_hyphens(package: Path) -> N
     ]["/api/2027-01-01/resources/a/b"]
     path["parameters"] = [parameter("include_puppies", "boolean", required=False)]
     learn(package, document)
-    table = read((package / "lists.toml").read_text())
+    table = parse_table((package / "lists.toml").read_text())
     assert table.lists["pet-shop"]["big-dogs"].send == {"include_puppies": True}
     assert (package / "schemas" / "pet_shop_big_dogs.json").exists()
     assert 'big-dogs = { since = "2027-01-01"' in (package / "lists.toml").read_text()
@@ -418,7 +421,7 @@ def test_nothing_is_written_if_a_document_or_file_fails(package: Path) -> None:
 def test_yaml_document_is_rejected_with_a_hint_to_use_json(tmp_path: Path) -> None:
     (tmp_path / "oas.yaml").write_text("# The API\nopenapi: 3.1.0\npaths: {}\n")
     with pytest.raises(DocumentError, match=r"is written in YAML\. Pass the same document as JSON\."):
-        load(str(tmp_path / "oas.yaml"))
+        load_document(str(tmp_path / "oas.yaml"))
 
 
 def test_changed_parameters_of_a_known_list_are_named(package: Path) -> None:
@@ -475,7 +478,7 @@ def test_maximum_of_parameter_values_is_used_for_new_lists_and_else_flagged(pack
             contracts__contract_activity_periods=({}, [parameter("contract_id")]),
         ),
     )
-    rows = read((package / "lists.toml").read_text()).lists["compensations"]
+    rows = parse_table((package / "lists.toml").read_text()).lists["compensations"]
     assert (rows["payroll_run_participants"].parent, rows["payroll_run_participants"].at_once) == (
         "compensations/payroll_runs",
         5,
@@ -514,7 +517,7 @@ def test_new_list_described_without_pages_has_one_response(package: Path) -> Non
     paged = {"properties": {**rows_of({"properties": {"id": TEXT}})["properties"], "meta": {"type": "object"}}}
     bare = {"type": "array", "items": {"properties": {"id": TEXT}}}  # as the oldest descriptions have all of them
     learn(package, described(zoo__animals=paged, zoo__cages=rows_of({"properties": {"id": TEXT}}), zoo__keepers=bare))
-    zoo = read((package / "lists.toml").read_text()).lists["zoo"]
+    zoo = parse_table((package / "lists.toml").read_text()).lists["zoo"]
     assert {name: row.one_answer for name, row in zoo.items()} == {"animals": False, "cages": True, "keepers": False}
 
 

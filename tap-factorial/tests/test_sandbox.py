@@ -10,7 +10,7 @@ import pendulum
 import pytest
 from hr_sandbox.testing import running
 from singer_rest.testing import differs
-from tap_factorial.table import table
+from tap_factorial.table import load_table
 from tap_factorial.testing import KEYS, by_key, key_of
 
 if TYPE_CHECKING:
@@ -244,7 +244,7 @@ def test_list_without_rows_sent_as_null_errors_marks_no_row_as_deleted(
 def test_hundred_unlicensed_modules_do_not_renew_the_credential_each_time(
     run: Callable[..., Any], sandbox: Sandbox, url: str
 ) -> None:
-    for module in table().lists:
+    for module in load_table().lists:
         if module not in {"api_public", "teams"}:
             sandbox.control("factorial/refusal", module=module, form="null")
             sandbox.control("revoke", vendor="factorial", permission=module)

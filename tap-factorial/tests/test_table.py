@@ -10,13 +10,13 @@ import pytest
 import tap_factorial
 import tomlkit
 from singer_rest import is_secret
-from tap_factorial.table import Row, read, stream_name, table
+from tap_factorial.table import Row, load_table, parse_table, stream_name
 
 if TYPE_CHECKING:
     from tap_factorial.openapi.document import Json
 
 PACKAGE = Path(tap_factorial.__file__).parent
-ROWS = {f"{module}/{name}": row for module, rows in table().lists.items() for name, row in rows.items()}
+ROWS = {f"{module}/{name}": row for module, rows in load_table().lists.items() for name, row in rows.items()}
 KINDS = {"string", "integer", "number", "boolean", "array", "object", "null"}
 
 
@@ -43,7 +43,9 @@ def parts(schema: Json) -> list[Json]:
     ],
 )
 def test_each_version_has_its_lists(version: str, lists: int) -> None:
-    assert len(table().rows(version)) == lists, "if a list was added, correct the number above, or its `since`"
+    assert len(load_table().rows_of_version(version)) == lists, (
+        "if a list was added, correct the number above, or its `since`"
+    )
 
 
 def test_each_list_has_a_schema_and_each_schema_a_list() -> None:
@@ -81,7 +83,7 @@ def test_parent_is_a_list_of_the_same_versions_and_has_a_key(path: str) -> None:
 
 def test_line_with_an_unknown_word_is_rejected() -> None:
     with pytest.raises(ValueError, match="unknown field `windo`"):
-        read('versions = []\nscopes = {}\n[lists.a]\nb = { windo = ["x", "y"] }')
+        parse_table('versions = []\nscopes = {}\n[lists.a]\nb = { windo = ["x", "y"] }')
 
 
 def test_param_sets_combine_their_parameters_or_list_their_requests() -> None:

@@ -38,20 +38,20 @@ def is_feed(body: bytes) -> bool:
     return not text or text.startswith(("<?", "<!--")) or (first is not None and first.group(1) == ROOT)
 
 
-def read(body: bytes) -> tuple[etree._Element, bool]:
-    """Parses a feed. Returns its root, and whether characters and entities invalid in XML had to be repaired.
+def parse_feed(body: bytes) -> tuple[etree._Element, bool]:
+    """Parses a feed. Returns the root element, and whether invalid characters or entities had to be repaired.
 
     Raises:
         ValueError: If it is not XML or is truncated.
         TapError: If it is nested too deeply to be read.
     """
     try:
-        return _parse(body), False
+        return _parse_root(body), False
     except ValueError:
-        return _parse(_repaired(_text(body)).encode()), True
+        return _parse_root(_repair_xml(_decode_body(body)).encode()), True
 
 
-def _parse(body: bytes) -> etree._Element:
+def _parse_root(body: bytes) -> etree._Element:
     # External entities and URLs in the document are not followed.
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True, huge_tree=True
@@ -67,7 +67,7 @@ def _parse(body: bytes) -> etree._Element:
     return root
 
 
-def _text(body: bytes) -> str:
+def _decode_body(body: bytes) -> str:
     """Decodes the body. Bytes invalid in its encoding are decoded as Windows-1252, so that none is lost."""
     match = _ENCODING.match(body.lstrip())
     try:
@@ -81,13 +81,15 @@ def _text(body: bytes) -> str:
     return re.sub("[\udc80-\udcff]", lambda byte: bytes([ord(byte[0]) - 0xDC00]).decode("cp1252", "replace"), text)
 
 
-def _repaired(text: str) -> str:
+def _repair_xml(text: str) -> str:
     """Removes or escapes what XML does not allow: control characters, HTML entities, stray markup."""
     parts = _CDATA.split(_INVALID_XML.sub("", _DECLARATION.sub("", text, count=1)).strip())
-    return "".join(part if number % 2 else _STRAY_MARKUP.sub(_escape_match, part) for number, part in enumerate(parts))
+    return "".join(
+        part if number % 2 else _STRAY_MARKUP.sub(_replace_with_escape, part) for number, part in enumerate(parts)
+    )
 
 
-def _escape_match(match: re.Match[str]) -> str:
+def _replace_with_escape(match: re.Match[str]) -> str:
     decimal, hexadecimal, name = match.groups()
     if decimal or hexadecimal:
         digits = (decimal or hexadecimal).lstrip("0")[:8]
@@ -101,40 +103,40 @@ def _escape_match(match: re.Match[str]) -> str:
     return escape(match[0])
 
 
-def positions(root: etree._Element) -> list[dict[str, Any]]:
+def read_positions(root: etree._Element) -> list[dict[str, Any]]:
     """Returns the positions of a feed as objects with the names of their elements."""
     match = root.iter("{*}position")
     # A nested position is a field of the outer one.
     return [_by_name(element, 1) for element in match if next(element.iterancestors("{*}position"), None) is None]
 
 
-def _content(element: etree._Element, depth: int) -> Any:  # noqa: ANN401 - text, an object, or a list of either
+def _convert_content(element: etree._Element, depth: int) -> Any:  # noqa: ANN401 - text, an object, or a list of either
     """Converts an element to its text, a list if its name is in `LISTS`, or an object."""
     children = list(element)
     parent = element.getparent()
-    is_markup = parent is not None and (_name(parent), _name(element)) in MARKUP
+    is_markup = parent is not None and (_local_name(parent), _local_name(element)) in MARKUP
     if not children:
         return element.text
     if is_markup or depth >= MAX_DEPTH or any((text or "").strip() for text in _texts_between(element)):
         return _inner_xml(element)
-    if {_name(child) for child in children} == {LISTS.get(_name(element))}:
-        return [_item(child, depth + 1) for child in children]
+    if {_local_name(child) for child in children} == {LISTS.get(_local_name(element))}:
+        return [_convert_item(child, depth + 1) for child in children]
     return _by_name(element, depth)
 
 
-def _item(element: etree._Element, depth: int) -> Any:  # noqa: ANN401
-    content = _content(element, depth)
-    attributes = _attributes(element)
+def _convert_item(element: etree._Element, depth: int) -> Any:  # noqa: ANN401
+    content = _convert_content(element, depth)
+    attributes = _attributes_of(element)
     return {**attributes, "#text": content} if attributes and not isinstance(content, dict) else content
 
 
 def _by_name(element: etree._Element, depth: int) -> dict[str, Any]:
     """Returns an element's attributes and children by name. Children of the same name become a list."""
-    content: dict[str, Any] = _attributes(element)
+    content: dict[str, Any] = _attributes_of(element)
     lists = set()
     for child in element:
-        name = _name(child)
-        value = _content(child, depth + 1)
+        name = _local_name(child)
+        value = _convert_content(child, depth + 1)
         if name not in content:
             content[name] = value
         elif name in LISTS and isinstance(content[name], list) and isinstance(value, list):
@@ -145,7 +147,7 @@ def _by_name(element: etree._Element, depth: int) -> dict[str, Any]:
             content[name] = [content[name], value]
             lists.add(name)
         if not isinstance(value, dict):
-            content |= {f"{name}{key}": text for key, text in _attributes(child).items()}
+            content |= {f"{name}{key}": text for key, text in _attributes_of(child).items()}
     return content
 
 
@@ -160,9 +162,9 @@ def _inner_xml(element: etree._Element) -> str:
     )
 
 
-def _attributes(element: etree._Element) -> dict[str, Any]:
+def _attributes_of(element: etree._Element) -> dict[str, Any]:
     return {f"@{etree.QName(name).localname}": value for name, value in element.attrib.items()}
 
 
-def _name(element: etree._Element) -> str:
+def _local_name(element: etree._Element) -> str:
     return str(etree.QName(element).localname)

@@ -39,12 +39,12 @@ def differs(stream: str, row: dict[str, Any], record: dict[str, Any]) -> set[str
         record: The record, from the tap or from the loader.
     """
     found = {**record, **(record.get("_extra") or {})}
-    return {name for name, value in row.items() if not _same(stream, value, found.get(name))}
+    return {name for name, value in row.items() if not _is_same(stream, value, found.get(name))}
 
 
 def key_of(stream: str, record: dict[str, Any]) -> tuple[str, ...]:
     """Returns the key of a record, from the tap or from the loader."""
-    return tuple(str(_plain(record.get(name))) for name in KEYS[stream])
+    return tuple(str(_plain_value(record.get(name))) for name in KEYS[stream])
 
 
 def by_key(stream: str, bodies: list[dict[str, Any]]) -> dict[tuple[str, ...], dict[str, Any]]:
@@ -52,7 +52,7 @@ def by_key(stream: str, bodies: list[dict[str, Any]]) -> dict[tuple[str, ...], d
     found = {}
     rows = Counter[tuple[str, int]]()
     for body in bodies:
-        row = emitted(body)
+        row = expected_row(body)
         if stream == "custom_report_rows":  # numbered per employee; the vendor's order is that of the report
             rows[row["report_id"], row["employee_id"]] += 1
             row["row_number"] = rows[row["report_id"], row["employee_id"]]
@@ -60,7 +60,7 @@ def by_key(stream: str, bodies: list[dict[str, Any]]) -> dict[tuple[str, ...], d
     return found
 
 
-def emitted(body: dict[str, Any]) -> dict[str, Any]:
+def expected_row(body: dict[str, Any]) -> dict[str, Any]:
     """Unwraps a body: attributes by id, timestamps flattened, values from the URL as columns.
 
     Args:
@@ -71,54 +71,54 @@ def emitted(body: dict[str, Any]) -> dict[str, Any]:
         if name in {"cells", *SECRETS} or (name == "type" and "attributes" in body):
             continue  # the cells of a report are compared elsewhere; v1's wrappers carry no data
         if name == "attributes" and isinstance(value, dict):
-            row |= {key: _unwrap(item) for key, item in value.items()}
+            row |= {key: _unwrap_value(item) for key, item in value.items()}
         elif name == "custom_attributes":
             row[name] = {item["id"]: item["value"] for item in value}
         elif isinstance(value, dict) and set(value) == {"date-time", "timezone"}:
-            row[name], row[f"{name}_timezone"] = _utc(**value), value["timezone"]
+            row[name], row[f"{name}_timezone"] = _format_utc(**value), value["timezone"]
         else:
             row[name.removeprefix("_") if name != "_meta" else name] = value
     return row
 
 
-def _utc(**said: str) -> str:
+def _format_utc(**said: str) -> str:
     timestamp = datetime.fromisoformat(said["date-time"].replace("Z", "+00:00"))
     return times.format_utc(timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=ZoneInfo(said["timezone"])))
 
 
-def _unwrap(value: Any) -> Any:  # noqa: ANN401
+def _unwrap_value(value: Any) -> Any:  # noqa: ANN401
     if isinstance(value, dict) and "label" in value:
-        return _unwrap(value["value"])
+        return _unwrap_value(value["value"])
     if isinstance(value, dict):
         wrapped = value.get("attributes")
         inner = {**wrapped, **({"id": value["id"]} if "id" in value else {})} if isinstance(wrapped, dict) else value
-        return {name: _unwrap(item) for name, item in inner.items()}
-    return [_unwrap(item) for item in value] if isinstance(value, list) else value
+        return {name: _unwrap_value(item) for name, item in inner.items()}
+    return [_unwrap_value(item) for item in value] if isinstance(value, list) else value
 
 
-def _same(stream: str, sent: Any, found: Any) -> bool:  # noqa: ANN401
+def _is_same(stream: str, sent: Any, found: Any) -> bool:  # noqa: ANN401
     if stream in UNTIDY:
-        return bool(_meaning(sent) == _meaning(found))
-    return bool(sent == _plain(found))
+        return bool(_canonical_value(sent) == _canonical_value(found))
+    return bool(sent == _plain_value(found))
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401
+def _plain_value(value: Any) -> Any:  # noqa: ANN401
     """Returns a loaded value as the API writes it."""
     if isinstance(value, datetime) and value.tzinfo:
         return times.format_utc(value)
     return value.isoformat() if isinstance(value, date) else value
 
 
-def _meaning(value: Any) -> Any:  # noqa: ANN401
+def _canonical_value(value: Any) -> Any:  # noqa: ANN401
     """Returns what a value means, whatever its form."""
-    value = _plain(value)
+    value = _plain_value(value)
     if isinstance(value, str):
         value = _of_text(value)
     if isinstance(value, dict):
-        value = {name: _meaning(item) for name, item in value.items()}
+        value = {name: _canonical_value(item) for name, item in value.items()}
     elif isinstance(value, list):
         texts = all(isinstance(item, str) for item in value)
-        value = ",".join(value) if texts else [_meaning(item) for item in value]
+        value = ",".join(value) if texts else [_canonical_value(item) for item in value]
     elif isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
         value = Decimal(str(value))
     return None if value in ("", [], {}) else value

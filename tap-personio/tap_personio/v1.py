@@ -9,7 +9,7 @@ from singer_rest import Paginator, RowShape, SinglePage, TapError, parse_count, 
 from typing_extensions import override
 
 from tap_personio.client import PersonioStream
-from tap_personio.values import NORMAL, as_list, normalizer, unwrap
+from tap_personio.values import NORMAL, as_list, make_normalizer, unwrap_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,25 +37,25 @@ class V1Stream(PersonioStream):
     def find_items(self, body: Any) -> Any:
         if isinstance(body, dict) and body.get("success") is False:
             raise TapError(f"{self.name}: {self.path} answered that it failed. Run again later.")
-        return as_list(self.rows(body.get("data"))) if isinstance(body, dict) else None
+        return as_list(self.find_rows(body.get("data"))) if isinstance(body, dict) else None
 
     @override
     def find_total(self, body: Any) -> int | None:
         # The number of pages is sometimes wrong, but the number of records is not. It may be text, or missing.
         return parse_count(value_at_path(body, "metadata.total_elements"))
 
-    def rows(self, data: Any) -> Any:  # noqa: ANN401 - what the API sends
+    def find_rows(self, data: Any) -> Any:  # noqa: ANN401 - what the API sends
         """Returns the list of records in the body's data."""
         return data
 
     @override
     def unwrap_record(self, record: Record) -> Record:
-        unwrapped: Record = unwrap(record)
+        unwrapped: Record = unwrap_value(record)
         return unwrapped
 
     @cached_property
     def _normalizers(self) -> Mapping[str, Callable[[Any], Any]]:
-        return {name: normalizer(definition) for name, definition in self.effective_schema["properties"].items()}
+        return {name: make_normalizer(definition) for name, definition in self.effective_schema["properties"].items()}
 
     @override
     def process_records(self, records: list[Record]) -> list[Record]:

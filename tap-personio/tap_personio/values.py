@@ -13,10 +13,10 @@ CONTAINERS = frozenset({dict, list})
 BOOLEANS = frozenset({"true", "false"})
 
 
-def unwrap(value: Any) -> Any:  # noqa: ANN401 - what the API sends
+def unwrap_value(value: Any) -> Any:  # noqa: ANN401 - what the API sends
     """Unwraps v1's objects of type and attributes, or of label and value."""
     if isinstance(value, list):
-        return [unwrap(item) for item in value]
+        return [unwrap_value(item) for item in value]
     if not isinstance(value, dict):
         return value
     found = {**value}
@@ -27,27 +27,27 @@ def unwrap(value: Any) -> Any:  # noqa: ANN401 - what the API sends
         found.update(attributes)
     elif "label" in value and "value" in value:
         if value.keys() <= CELL:
-            return unwrap(value["value"])
+            return unwrap_value(value["value"])
         found = {name: item for name, item in value.items() if name not in CELL - {"value"}}
     for name, item in found.items():
         if item.__class__ in CONTAINERS:
-            found[name] = unwrap(item)
+            found[name] = unwrap_value(item)
     return found
 
 
 def as_list(value: Any) -> Any:  # noqa: ANN401 - what the API sends
-    """Converts an object with numeric keys to a list: PHP writes empty lists and those with gaps so."""
+    """Converts an object with numeric keys to a list, because PHP writes empty lists and lists with gaps as objects."""
     return list(value.values()) if isinstance(value, dict) and all(map(str.isdecimal, value)) else value
 
 
-def normalizer(definition: Mapping[str, Any]) -> Callable[[Any], Any]:
-    """Returns what brings the forms of a value that only v1 has to those that `singer_rest` converts."""
+def make_normalizer(definition: Mapping[str, Any]) -> Callable[[Any], Any]:
+    """Returns a function that converts the forms of a value that only v1 uses to forms that `singer_rest` converts."""
     kinds = definition.get("type") or ()
     kind = kinds if isinstance(kinds, str) else next((name for name in kinds if name != "null"), "")
     return _NORMALIZERS.get(kind, without_empty)
 
 
-def _unchanged(value: Any) -> Any:  # noqa: ANN401
+def _keep_value(value: Any) -> Any:  # noqa: ANN401
     return value
 
 
@@ -56,12 +56,12 @@ def without_empty(value: Any) -> Any:  # noqa: ANN401
     return None if value in ("", []) else value
 
 
-def _boolean(value: Any) -> Any:  # noqa: ANN401
+def _normalize_boolean(value: Any) -> Any:  # noqa: ANN401
     word = value.strip(" ,") if isinstance(value, str) else ""
     return word if word.lower() in BOOLEANS else without_empty(value)
 
 
-def _list(value: Any) -> Any:  # noqa: ANN401
+def _normalize_list(value: Any) -> Any:  # noqa: ANN401
     if value is None:
         return []
     if not isinstance(value, str):
@@ -73,6 +73,10 @@ def _list(value: Any) -> Any:  # noqa: ANN401
     return items if isinstance(items, list) else [item.strip() for item in value.split(",") if item.strip()]
 
 
-NORMAL: dict[Callable[[Any], Any], type] = {_boolean: bool, _list: list}
+NORMAL: dict[Callable[[Any], Any], type] = {_normalize_boolean: bool, _normalize_list: list}
 """Types of values that these normalizers leave as they are."""
-_NORMALIZERS: dict[str, Callable[[Any], Any]] = {"": _unchanged, "boolean": _boolean, "array": _list}
+_NORMALIZERS: dict[str, Callable[[Any], Any]] = {
+    "": _keep_value,
+    "boolean": _normalize_boolean,
+    "array": _normalize_list,
+}

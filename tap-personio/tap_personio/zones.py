@@ -1,4 +1,4 @@
-"""Converts the timestamps of recruiting, which name their time zone in a separate member."""
+"""Converts the timestamps of recruiting, whose time zone is in a separate property."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BRACKETED = re.compile(r"([^\[]+)\[([^\[\]]+)\]")
 _OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d{2}))?", re.ASCII)
 
 
-def flatten(row: Record, name: str) -> None:
+def flatten_timestamp(row: Record, name: str) -> None:
     """Converts a timestamp object to text, with its time zone in a column beside it.
 
     The text is in UTC, unless it is a local time in an unnamed or unknown zone. The members may be spelled in any of

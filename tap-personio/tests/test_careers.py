@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from singer_rest.testing import Answer, Asked
 from singer_sdk.exceptions import ConfigValidationError
-from tap_personio.feed import positions, read
+from tap_personio.feed import parse_feed, read_positions
 from tap_personio.streams.careers import LANGUAGES
 from tap_personio.tap import TapPersonio
 
@@ -41,14 +41,14 @@ def feed(position: str) -> bytes:
 def position(run: Callable[..., Any], personio: Any) -> Callable[[str | bytes], dict[str, Any]]:
     """The record of the one position in a feed, given as its inner XML, or whole."""
 
-    def read(body: str | bytes) -> dict[str, Any]:
+    def read_position(body: str | bytes) -> dict[str, Any]:
         answer = Answer(body if isinstance(body, bytes) else feed(body), headers=XML)
         site = personio(lambda asked: answer)
         output = run(personio(unasked).url, "open_positions", careers_url=site.url, careers_languages=["de"])
         (record,) = output.records("open_positions")
         return dict(record)
 
-    return read
+    return read_position
 
 
 def test_open_positions_are_read_in_each_language_without_a_token(run: Callable[..., Any], personio: Any) -> None:
@@ -253,14 +253,14 @@ def test_invalid_site_address_is_reported_without_its_content() -> None:
 
 
 def test_field_named_like_a_position_is_not_a_position() -> None:
-    root, _ = read(b"<workzag-jobs><position><id>1</id><position>Cook</position></position></workzag-jobs>")
-    assert positions(root) == [{"id": "1", "position": "Cook"}]
+    root, _ = parse_feed(b"<workzag-jobs><position><id>1</id><position>Cook</position></position></workzag-jobs>")
+    assert read_positions(root) == [{"id": "1", "position": "Cook"}]
 
 
 def test_broken_feed_with_many_blanks_is_repaired_quickly() -> None:
     blanks = b" " * 200_000
     began = time.monotonic()
-    root, mended = read(b"<workzag-jobs><position><name>a&nbsp;" + blanks + b"b</name></position></workzag-jobs>")
+    root, mended = parse_feed(b"<workzag-jobs><position><name>a&nbsp;" + blanks + b"b</name></position></workzag-jobs>")
     assert time.monotonic() - began < 10  # it grew with the square of the blanks
     assert mended
-    assert positions(root)[0]["name"].endswith(" b")
+    assert read_positions(root)[0]["name"].endswith(" b")

@@ -51,28 +51,28 @@ class Descriptions(msgspec.Struct, frozen=True):
     streams: dict[str, dict[str, str]]
     columns: dict[str, str]
 
-    def of(self, entity_set: str) -> dict[str, str]:
+    def columns_of(self, entity_set: str) -> dict[str, str]:
         """Returns the sentences for the columns of one entity set only, or of some."""
         groups = (columns for names, columns in self.streams.items() if entity_set in names.split())
         return {name: sentence for columns in groups for name, sentence in columns.items()}
 
 
 @cache
-def shipped() -> Descriptions:
+def load_shipped() -> Descriptions:
     """Returns the descriptions of the columns that are known without a portal."""
     return msgspec.json.decode((files(__package__ or "") / "descriptions.json").read_bytes(), type=Descriptions)
 
 
-def describe(entity_set: EntitySet) -> dict[str, str]:
+def describe_columns(entity_set: EntitySet) -> dict[str, str]:
     """Returns the descriptions of all columns; of those that are not known, what the portal's metadata tells."""
-    own, row = shipped().of(entity_set.name), shipped().rows.get(entity_set.name)
+    own, row = load_shipped().columns_of(entity_set.name), load_shipped().rows.get(entity_set.name)
 
-    def find(name: str) -> str | None:
-        sentence = own.get(name) or shipped().columns.get(name)
+    def find_sentence(name: str) -> str | None:
+        sentence = own.get(name) or load_shipped().columns.get(name)
         return sentence.replace("{row}", row or "") if sentence and (row or "{row}" not in sentence) else None
 
     return {
-        name: find(name) or _with_label(find(NUMBER.sub("#", name)), column)
+        name: find_sentence(name) or _with_label(find_sentence(NUMBER.sub("#", name)), column)
         for name, column in entity_set.columns.items()
     }
 

@@ -9,8 +9,8 @@ from urllib.parse import unquote
 
 from singer_rest import TapError
 
-from tap_cornerstone.odata.links import member
-from tap_cornerstone.odata.types import DELETED_AT, literal
+from tap_cornerstone.odata.links import find_property
+from tap_cornerstone.odata.types import DELETED_AT, parse_literal
 
 if TYPE_CHECKING:
     from singer_rest import Record
@@ -36,11 +36,11 @@ class ExpiredLinkError(TapError):
 
 
 class PartialRowError(ExpiredLinkError):
-    """A changed row without some columns, whose values are then unknown."""
+    """A changed row lacks some columns, so that their values are unknown."""
 
 
-def listed(value: Any) -> list[Any] | None:  # noqa: ANN401 - what the portal sends
-    """Returns the entries of a page, of any type; a single one need not be in a list. None: there is no list."""
+def as_entry_list(value: Any) -> list[Any] | None:  # noqa: ANN401 - what the portal sends
+    """Returns the entries of a page, of any type. A single entry need not be in a list. None: there is no list."""
     return [value] if isinstance(value, dict) else value if isinstance(value, list) else None
 
 
@@ -58,10 +58,10 @@ class Entries:
 
     def is_error(self, record: Record) -> bool:
         """Whether an entry is an error in place of a row."""
-        error = member(record, "error")
+        error = find_property(record, "error")
         return isinstance(error, dict) and not any(name.lower() == "error" for name in self._entity_set.columns)
 
-    def row(self, record: Record) -> Record | None:
+    def make_row(self, record: Record) -> Record | None:
         """Returns the row of an entry: the entry itself, a deletion, or None if it concerns a relation.
 
         Raises:
@@ -73,7 +73,7 @@ class Entries:
             record.keys() <= self._entity_set.columns.keys()
         ):  # most entries have nothing else, and there may be millions
             return record
-        context = member(record, "@odata.context")
+        context = find_property(record, "@odata.context")
         context = context if isinstance(context, str) else ""
         if context.lower().endswith(LINKS):
             return None
@@ -84,7 +84,7 @@ class Entries:
         return {name: value for name, value in record.items() if not name.startswith("@")}
 
     def check_complete(self, rows: list[Record], optional: Any) -> None:  # noqa: ANN401 - what stands in a state
-        """Checks that changed rows have all columns: OData allows a service to send only those that changed.
+        """Checks that changed rows have all columns, because OData allows a service to send only the changed columns.
 
         Args:
             rows: The rows of a list of changes.
@@ -109,7 +109,7 @@ class Entries:
         """Returns the key of a deleted row and the time at which the deletion was found."""
         key = {name: record[name] for name in self._entity_set.key if record.get(name) is not None}
         for name in ("id", "@odata.id", "@id"):
-            address = member(record, name)
+            address = find_property(record, name)
             with suppress(ValueError):
                 address_key = self._key_of(unquote(str(address or "").rpartition("/")[2]))
                 key = {**address_key, **{part: value for part, value in key.items() if value != address}}
@@ -120,7 +120,7 @@ class Entries:
         return {**key, DELETED_AT: self._now}
 
     def _key_of(self, address: str) -> Record:
-        """Parses the key in a row's address, such as ``user_ou_core(user_id=5,ou_id=77)``."""
+        """Parses the key in the address of a row, for example ``user_ou_core(user_id=5,ou_id=77)``."""
         found = ROW.fullmatch(address)
         text = found[1] if found else ""
         parts = list(PART.finditer(text))
@@ -130,7 +130,7 @@ class Entries:
         for part, only in zip(parts, self._entity_set.key, strict=True):
             name = part[1] or only
             column = self._entity_set.columns.get(name)
-            key[name] = literal(part[2], column.type if column else "")
+            key[name] = parse_literal(part[2], column.type if column else "")
         return key
 
 
@@ -148,14 +148,14 @@ class Spelling:
             else {}
         )
 
-    def learn(self, name: str, value: Any) -> None:  # noqa: ANN401 - what the portal sends
+    def learn_spelling(self, name: str, value: Any) -> None:  # noqa: ANN401 - what the portal sends
         """Learns from a value of a row's key."""
         if name in self.known or not isinstance(value, str) or not GUID.fullmatch(value):
             return
         if value.isupper() or value.islower():
             self.known[name] = "upper" if value.isupper() else "lower"
 
-    def of(self, name: str, value: Any) -> Any:  # noqa: ANN401 - what the portal sends
+    def restore_case(self, name: str, value: Any) -> Any:  # noqa: ANN401 - what the portal sends
         """Returns a value of a deleted row's key in the letter case of the rows."""
         if name not in self.known or not isinstance(value, str) or not GUID.fullmatch(value):
             return value

@@ -37,9 +37,9 @@ class KeyFilter(ById):
 
     @override
     def make_slice(self, ids: Sequence[str]) -> Slice:
-        return Slice(params={FILTER: " or ".join(f"{self.column} eq {self._literal(value)}" for value in ids)})
+        return Slice(params={FILTER: " or ".join(f"{self.column} eq {self._format_literal(value)}" for value in ids)})
 
-    def _literal(self, value: str) -> str:
+    def _format_literal(self, value: str) -> str:
         if self.type == "Edm.String":
             return "'{}'".format(value.replace("'", "''"))
         if not LITERALS[self.type].fullmatch(value):

@@ -11,8 +11,8 @@ from singer_rest import TapError
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
-def member(body: dict[str, Any], name: str) -> Any:  # noqa: ANN401 - what the portal sends
-    """Returns a control member such as ``@odata.nextLink``, in any letter case."""
+def find_property(body: dict[str, Any], name: str) -> Any:  # noqa: ANN401 - what the portal sends
+    """Returns the value of a control property, such as ``@odata.nextLink``, in any letter case."""
     return next((value for key, value in body.items() if key.lower() == name), None)
 
 
@@ -52,13 +52,13 @@ def is_same(url: Any, api_url: str) -> bool:  # noqa: ANN401 - what stands in a 
 
 
 def _is_same(own: SplitResult, target: SplitResult) -> bool:
-    is_port = _port(target) == _port(own) or (_is_default_port(own) and _is_default_port(target))
+    is_port = _effective_port(target) == _effective_port(own) or (_is_default_port(own) and _is_default_port(target))
     return target.hostname == own.hostname and is_port
 
 
-def _port(address: SplitResult) -> int | None:
+def _effective_port(address: SplitResult) -> int | None:
     return address.port or DEFAULT_PORTS.get(address.scheme)
 
 
 def _is_default_port(address: SplitResult) -> bool:
-    return _port(address) == DEFAULT_PORTS.get(address.scheme)
+    return _effective_port(address) == DEFAULT_PORTS.get(address.scheme)

@@ -77,14 +77,14 @@ class Document:
         for schema in root.iter("{*}Schema"):
             names = filter(None, (schema.get("Namespace"), schema.get("Alias")))
             for prefix in names:
-                self._take(schema, prefix)
+                self._collect_elements(schema, prefix)
         if not self.sets:  # without a container, its types are its entity sets
-            self.sets = {_short(kind): (element, kind) for kind, element in self._types.items()}
+            self.sets = {_strip_namespace(kind): (element, kind) for kind, element in self._types.items()}
 
-    def _take(self, schema: etree._Element, prefix: str) -> None:
+    def _collect_elements(self, schema: etree._Element, prefix: str) -> None:
         for element in schema:
             name = f"{prefix}.{element.get('Name')}"
-            kind = _name(element)
+            kind = _local_name(element)
             if kind == "EntityType":
                 self._types[name] = element
             elif kind == "EnumType":
@@ -96,33 +96,35 @@ class Document:
             elif kind == "Annotations":
                 # The container's set, a type, or a type's column: Space.All/set, Space.type, Space.type/column.
                 owner, _, last = element.get("Target", "").rpartition("/")
-                for target in {last.rpartition(".")[2], f"{_short(owner)}/{last}"}:
+                for target in {last.rpartition(".")[2], f"{_strip_namespace(owner)}/{last}"}:
                     self._apart[target].append(element)
             elif kind == "EntityContainer":
-                for part in _children(element, "EntitySet"):
+                for part in _children_named(element, "EntitySet"):
                     self.sets[part.get("Name", "")] = (part, part.get("EntityType", ""))
 
     def entity_set(self, name: str) -> EntitySet:
         """Returns a set by its name, without columns if its type is not described."""
         element, kind = self.sets[name]
-        lineage = self._lineage(kind)
+        lineage = self._type_hierarchy(kind)
         tracks = any(
-            self._flag(holder, target, "ObjectSupportsChangeTracking", default=False)
-            for holder, target in ((element, name), *((part, _short(kind)) for part in lineage))
+            self._is_term_true(holder, target, "ObjectSupportsChangeTracking", default=False)
+            for holder, target in ((element, name), *((part, _strip_namespace(kind)) for part in lineage))
         )
         columns = {
-            found.get("Name", ""): self._column(found, _short(kind))
+            found.get("Name", ""): self._make_column(found, _strip_namespace(kind))
             for part in lineage
-            for found in _children(part, "Property")
+            for found in _children_named(part, "Property")
             if found.get("Name")
         }
         by_lower_name = {column.lower(): column for column in reversed(columns)}
         key = (
-            part if part in columns else by_lower_name.get(part.lower(), part) for one in lineage for part in _key(one)
+            part if part in columns else by_lower_name.get(part.lower(), part)
+            for one in lineage
+            for part in _key_names(one)
         )
         return EntitySet(name, columns, tuple(dict.fromkeys(key)), tracks_changes=tracks)
 
-    def _lineage(self, kind: str) -> list[etree._Element]:
+    def _type_hierarchy(self, kind: str) -> list[etree._Element]:
         """Returns a type after its base types."""
         found: list[etree._Element] = []
         while kind in self._types and self._types[kind] not in found:
@@ -130,7 +132,7 @@ class Document:
             kind = self._types[kind].get("BaseType", "")
         return found
 
-    def _column(self, element: etree._Element, owner: str) -> Column:
+    def _make_column(self, element: etree._Element, owner: str) -> Column:
         scale, kind, target = (
             element.get("Scale", ""),
             element.get("Type", "Edm.String"),
@@ -139,25 +141,25 @@ class Document:
         return Column(
             self._simple.get(kind, kind),
             scale=int(scale) if scale.isdigit() else None,
-            filterable=self._flag(element, target, "FieldIsFilteringAllowed", default=True),
-            label=" ".join((self._says(element, target, "FieldHeading") or "").split()),
+            filterable=self._is_term_true(element, target, "FieldIsFilteringAllowed", default=True),
+            label=" ".join((self._term_value(element, target, "FieldHeading") or "").split()),
         )
 
-    def _flag(self, holder: etree._Element, target: str, term: str, *, default: bool) -> bool:
+    def _is_term_true(self, holder: etree._Element, target: str, term: str, *, default: bool) -> bool:
         """Returns whether a term is true for an element; it is if it has no value."""
-        value = self._says(holder, target, term)
+        value = self._term_value(holder, target, term)
         return default if value is None else value.lower() not in FALSE
 
-    def _says(self, holder: etree._Element, target: str, term: str) -> str | None:
+    def _term_value(self, holder: etree._Element, target: str, term: str) -> str | None:
         """Returns the value of a term for an element: an attribute, a nested annotation or a separate one."""
         for name, value in holder.attrib.items():
             if str(name).endswith(term):
                 return str(value)
         for place in (holder, *self._apart[target]):
-            for annotation in _children(place, "Annotation"):
+            for annotation in _children_named(place, "Annotation"):
                 for element in annotation.iter("{*}Annotation", "{*}PropertyValue"):
                     if (element.get("Term") or element.get("Property") or "").endswith(term):
-                        return _value(element)
+                        return _annotation_value(element)
         return None
 
 
@@ -168,10 +170,10 @@ def parse(document: bytes) -> list[EntitySet]:
         MetadataError: If it is invalid. Documents with their own entities are rejected, as they can attack a parser.
     """
     try:
-        root = _root(document)
+        root = _parse_root(document)
     except etree.XMLSyntaxError:
         try:
-            root = _root(_repaired(document))
+            root = _parse_root(_repair_xml(document))
         except etree.XMLSyntaxError:
             raise MetadataError("it is not XML") from None
     if root.getroottree().docinfo.doctype:
@@ -182,30 +184,30 @@ def parse(document: bytes) -> list[EntitySet]:
     return [found.entity_set(name) for name in sorted(found.sets)]
 
 
-def _root(document: bytes) -> etree._Element:
+def _parse_root(document: bytes) -> etree._Element:
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     return etree.fromstring(document, parser)
 
 
-def _repaired(document: bytes) -> bytes:
+def _repair_xml(document: bytes) -> bytes:
     """Removes what XML does not allow: control characters, HTML entities, bytes that are not UTF-8."""
     text = NO_XML.sub(b"", document.decode("utf-8", "backslashreplace").encode())
-    return NAMED.sub(_numbered, text)
+    return NAMED.sub(_number_entity, text)
 
 
-def _numbered(found: re.Match[bytes]) -> bytes:
+def _number_entity(found: re.Match[bytes]) -> bytes:
     """Converts an HTML entity to its number, which XML supports."""
     name = found[1].decode()
     number = None if name in XML_ENTITIES else name2codepoint.get(name)
     return found[0] if number is None else f"&#{number};".encode()
 
 
-def _key(element: etree._Element) -> Iterator[str]:
-    for key in _children(element, "Key"):
-        yield from (reference.get("Name", "") for reference in _children(key, "PropertyRef"))
+def _key_names(element: etree._Element) -> Iterator[str]:
+    for key in _children_named(element, "Key"):
+        yield from (reference.get("Name", "") for reference in _children_named(key, "PropertyRef"))
 
 
-def _value(annotation: etree._Element) -> str:
+def _annotation_value(annotation: etree._Element) -> str:
     """Returns the value of an annotation, an attribute or text. Empty: it has none."""
     for name in ("Bool", "String", "Int"):
         if value := annotation.get(name):
@@ -214,14 +216,14 @@ def _value(annotation: etree._Element) -> str:
     return next((text.strip() for text in texts if text.strip()), "")
 
 
-def _short(name: str) -> str:
+def _strip_namespace(name: str) -> str:
     """Returns a name without its namespace."""
     return name.rpartition(".")[2]
 
 
-def _children(element: etree._Element, name: str) -> Iterable[etree._Element]:
-    return (child for child in element if _name(child) == name)
+def _children_named(element: etree._Element, name: str) -> Iterable[etree._Element]:
+    return (child for child in element if _local_name(child) == name)
 
 
-def _name(element: etree._Element) -> str:
+def _local_name(element: etree._Element) -> str:
     return etree.QName(element).localname if isinstance(element.tag, str) else ""

@@ -70,7 +70,7 @@ OBJECTS = Service("objects", "/services/api/x/dataexporter/api/objects", "obj_{}
 
 
 @cache
-def shipped() -> dict[str, list[EntitySet]]:
+def load_shipped() -> dict[str, list[EntitySet]]:
     """Returns the shipped catalogue by service, for use without a portal."""
     text = (files(__package__ or "") / "catalogue.json").read_bytes()
     return msgspec.json.decode(text, type=dict[str, list[EntitySet]])
@@ -123,7 +123,7 @@ class MetadataCache:
         self._seconds = hours * 3600
         self._first_delay = first_delay
 
-    def sets(self, service: Service) -> Sequence[EntitySet]:
+    def entity_sets(self, service: Service) -> Sequence[EntitySet]:
         """Returns the entity sets of a service.
 
         Raises:
@@ -131,11 +131,11 @@ class MetadataCache:
             TapError: If the portal does not answer and the cache has expired. The shipped catalogue is no substitute:
                 it lacks custom columns, which would be lost without a warning.
         """
-        file = self._file(service)
-        cached = self._read(file)
+        file = self._cache_file(service)
+        cached = self._read_cache(file)
         if cached and cached.token == self._token and 0 <= time.time() - cached.read_at < self._seconds:
             return cached.sets
-        reply, sets = self._ask(service, cached)
+        reply, sets = self._request_metadata(service, cached)
         if reply.status in NO_METADATA:
             sentence = (
                 f"The credential cannot read which {service.name} the portal has; it needs the scope "
@@ -150,10 +150,10 @@ class MetadataCache:
         else:
             digest = hashlib.sha256(reply.body).hexdigest()
             cached = CachedMetadata(time.time(), reply.headers.get("ETag") or "", self._token, digest, list(sets))
-        self._write(file, cached)
+        self._write_cache(file, cached)
         return cached.sets
 
-    def _ask(self, service: Service, cached: CachedMetadata | None) -> tuple[Reply, Sequence[EntitySet]]:
+    def _request_metadata(self, service: Service, cached: CachedMetadata | None) -> tuple[Reply, Sequence[EntitySet]]:
         """Requests the metadata. Returns the response and its entity sets."""
         etag = cached.etag if cached else ""
         known = (("If-None-Match", etag),) if etag.isprintable() and etag.isascii() and etag else ()
@@ -162,15 +162,15 @@ class MetadataCache:
 
         sets: Sequence[EntitySet] = ()
 
-        def ask() -> Reply:
+        def send_request() -> Reply:
             nonlocal sets
             reply = self._transport.send(request, self._authenticator)
             if reply.status == HTTPStatus.OK:
-                sets = self._parse(reply, cached)
+                sets = self._parse_reply(reply, cached)
             return reply
 
         try:
-            reply = send_with_retries(ask, self._first_delay, self._transport.max_wait, service.metadata_path)
+            reply = send_with_retries(send_request, self._first_delay, self._transport.max_wait, service.metadata_path)
         except RetryableError as retry:
             raise TapError(
                 f"The portal does not describe its {service.name} ({retry.reason}). Run again later; if it happens "
@@ -184,7 +184,7 @@ class MetadataCache:
         return reply, sets
 
     @staticmethod
-    def _parse(reply: Reply, cached: CachedMetadata | None) -> Sequence[EntitySet]:
+    def _parse_reply(reply: Reply, cached: CachedMetadata | None) -> Sequence[EntitySet]:
         if cached and cached.digest == hashlib.sha256(reply.body).hexdigest():
             return cached.sets
         if not reply.body.rstrip().endswith(b">"):
@@ -194,7 +194,7 @@ class MetadataCache:
         except MetadataError as error:  # a portal may temporarily answer with a web page
             raise RetryableError(str(error)) from None
 
-    def _file(self, service: Service) -> Path:
+    def _cache_file(self, service: Service) -> Path:
         # Another client may see less, and another version of the tap may parse more.
         words = (self._transport.api_url, self._client, version("tap-cornerstone"))
         portal = hashlib.sha256(" ".join(words).encode()).hexdigest()[:16]
@@ -205,15 +205,15 @@ class MetadataCache:
         return folder / f"{portal}-{service.name}.json"
 
     @staticmethod
-    def _read(file: Path) -> CachedMetadata | None:
+    def _read_cache(file: Path) -> CachedMetadata | None:
         try:
             return msgspec.json.decode(file.read_bytes(), type=CachedMetadata)
         except (OSError, ValueError):  # msgspec's errors are ValueErrors
             return None
 
     @staticmethod
-    def _write(file: Path, cached: CachedMetadata) -> None:
-        """Caches a response, atomically and for this user only. If that fails, it is requested again next time."""
+    def _write_cache(file: Path, cached: CachedMetadata) -> None:
+        """Caches a response, atomically and for this user only. If that fails, the next run requests it again."""
         temporary = file.with_suffix(f".{os.getpid()}-{secrets.token_hex(4)}")
         try:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -12,11 +12,11 @@ from singer_rest import ChangedSince, Meaning, ParsedBody, Request, RetryableErr
 from singer_sdk.singerlib.catalog import Metadata
 from typing_extensions import override
 
-from tap_cornerstone.client import CornerstoneStream, is_resting
+from tap_cornerstone.client import CornerstoneStream, is_unavailable
 from tap_cornerstone.odata import links
-from tap_cornerstone.odata.entries import Entries, ExpiredLinkError, PartialRowError, Spelling, listed
+from tap_cornerstone.odata.entries import Entries, ExpiredLinkError, PartialRowError, Spelling, as_entry_list
 from tap_cornerstone.odata.key_filter import FILTER, key_filter
-from tap_cornerstone.odata.links import member
+from tap_cornerstone.odata.links import find_property
 from tap_cornerstone.odata.pages import FIRST_PAGE, LARGEST_PAGE, SMALLEST_PAGE, ListInfo, Pace, pace_of
 from tap_cornerstone.odata.types import DELETED, DELETED_AT, TIMESTAMP, schema_of
 
@@ -138,7 +138,7 @@ class ODataStream(CornerstoneStream):
     @override
     def count_request(self, request: Request) -> Request:
         pace = Pace(LARGEST_PAGE, tracks=False)
-        counting = self._request(self._start_path(pace), FIRST_PAGE, pace)
+        counting = self._make_request(self._start_path(pace), FIRST_PAGE, pace)
         return replace(counting, params=(("$count", "true"), ("$top", "0")), is_first=True)
 
     @override
@@ -149,55 +149,57 @@ class ODataStream(CornerstoneStream):
     def sample_request(self, request: Request, size: int) -> Request:
         # A list that tracks its changes would prepare a delta link, which nobody needs.
         pace = Pace(LARGEST_PAGE, tracks=False)
-        return replace(self._request(self._start_path(pace), size, pace), is_first=True)
+        return replace(self._make_request(self._start_path(pace), size, pace), is_first=True)
 
     @override
     def page_request(self, part: Slice, since: datetime | None) -> Request:
         if FILTER in part.params:
             pace = Pace(LARGEST_PAGE, tracks=False)
             path = f"{self.path}?{FILTER}={quote(str(part.params[FILTER]), safe='')}"
-            return self._request(path, LARGEST_PAGE, pace)
+            return self._make_request(path, LARGEST_PAGE, pace)
         link = self._delta or self._saved_position
         return (
-            self._request(link, LARGEST_PAGE, Pace(LARGEST_PAGE)) if link else self._first_request(Pace(LARGEST_PAGE))
+            self._make_request(link, LARGEST_PAGE, Pace(LARGEST_PAGE))
+            if link
+            else self._first_request(Pace(LARGEST_PAGE))
         )
 
     def _first_request(self, pace: Pace) -> Request:
-        return self._request(self._start_path(pace), min(FIRST_PAGE, pace.rows), pace)
+        return self._make_request(self._start_path(pace), min(FIRST_PAGE, pace.rows), pace)
 
     def _start_path(self, pace: Pace) -> str:
         # Requests with a filter cannot track changes.
-        if self.since is None or self.changed_since is None or self._tracks(pace):
+        if self.since is None or self.changed_since is None or self._requests_changes(pace):
             return self.path
         ((column, timestamp),) = self.changed_since.filter_params(self.since).items()
         return f"{self.path}?{FILTER}={quote(f'{column} ge {timestamp}', safe='')}"
 
-    def _request(self, path: str, size: int, pace: Pace) -> Request:
+    def _make_request(self, path: str, size: int, pace: Pace) -> Request:
         return Request(path, (), self.path, headers=self._prefer_header(size, pace), expected_rows=size, note=pace)
 
     def _prefer_header(self, size: int, pace: Pace) -> tuple[tuple[str, str], ...]:
-        track = "odata.track-changes, " if self._tracks(pace) else ""
+        track = "odata.track-changes, " if self._requests_changes(pace) else ""
         return (("Prefer", f"{track}odata.maxpagesize={size}"),)
 
-    def _tracks(self, pace: Pace) -> bool:
+    def _requests_changes(self, pace: Pace) -> bool:
         is_tracked = self._tracks_changes and pace.tracks
         return is_tracked and (self.replication.whole or self._delta is not None)
 
     @override
     def parse(self, body: Any, request: Request) -> ParsedBody:
-        if not isinstance(body, dict) or member(body, "error") is not None:
+        if not isinstance(body, dict) or find_property(body, "error") is not None:
             raise RetryableError("the portal truncated the page")
-        records = listed(body.get("value"))
+        records = as_entry_list(body.get("value"))
         if records is None and body.get("value", "") is not None:
             raise TapError(f"{self.name}: the answer of {self.path} holds no rows. Check `corpname` or `api_url`.")
         is_inconclusive, records = records is None, records or []
         entries = [record for record in records if isinstance(record, dict)]
         if entries and self._entries.is_error(entries[-1]):
             raise RetryableError("the portal truncated the page")
-        rows = [row for record in entries if (row := self._entries.row(record)) is not None]
+        rows = [row for record in entries if (row := self._entries.make_row(record)) is not None]
         if self._delta is not None:
             self._entries.check_complete(rows, self.stream_state.get(OMITTED))
-        delta, next_link = (member(body, f"@odata.{name}link") for name in ("delta", "next"))
+        delta, next_link = (find_property(body, f"@odata.{name}link") for name in ("delta", "next"))
         if request.path == self._saved_position and not (rows or next_link):
             raise ExpiredLinkError(
                 f"{self.name}: the link at which the last run stopped leads to no rows. Run again later."
@@ -207,7 +209,7 @@ class ODataStream(CornerstoneStream):
         pace = pace_of(request).after_good_page()
         return ParsedBody(
             rows,
-            [self._request(self._path_of(next_link), pace.rows, pace)] if next_link else [],
+            [self._make_request(self._path_of(next_link), pace.rows, pace)] if next_link else [],
             total=self._reported_count(body, request),
             item_count=len(records),
             failed_items=len(records) - len(entries),
@@ -225,12 +227,16 @@ class ODataStream(CornerstoneStream):
         if pace.is_second:
             raise TapError(f"{self.name}: a full page does not say whether another follows. Run again later.")
         rows = LARGEST_PAGE if request.expected_rows < LARGEST_PAGE else LARGEST_PAGE // 2
-        other = self._request(request.path, rows, replace(pace, is_second=True))
+        other = self._make_request(request.path, rows, replace(pace, is_second=True))
         return ParsedBody([], [replace(other, is_first=request.is_first)], item_count=0)
 
     def _reported_count(self, body: Record, request: Request) -> int | None:
         """Returns the total number of rows, if the portal sends it and the whole list is read."""
-        return parse_count(member(body, "@odata.count")) if request.path == self._start_path(pace_of(request)) else None
+        return (
+            parse_count(find_property(body, "@odata.count"))
+            if request.path == self._start_path(pace_of(request))
+            else None
+        )
 
     def _path_of(self, link: Any) -> str:  # noqa: ANN401 - what the portal sends
         try:
@@ -240,7 +246,7 @@ class ODataStream(CornerstoneStream):
 
     @override
     def split_request(self, request: Request, retry: RetryableError) -> Sequence[Request]:
-        if is_resting(retry):  # not because of the page size
+        if is_unavailable(retry):  # not because of the page size
             return ()
         other = self._smaller_request(request, retry.reason, SLOW_STEP if retry.slow else 2)
         return [replace(other, unanswered_seconds=request.unanswered_seconds + retry.took)] if other else ()
@@ -265,7 +271,7 @@ class ODataStream(CornerstoneStream):
             return Meaning.RETRY  # the page before said that this one exists
         if status in LINK_ENDED and not is_first:
             raise ExpiredLinkError(f"{self.name}: a link of the portal has expired (status {status}). Run again later.")
-        if status in UNTRACKED and is_first and self._tracks(pace):
+        if status in UNTRACKED and is_first and self._requests_changes(pace):
             return self._first_request(replace(pace, tracks=False))
         return super().classify(reply, request)
 
@@ -313,10 +319,10 @@ class ODataStream(CornerstoneStream):
         for row in records:
             if row.get(DELETED_AT):
                 for name in self.entity_set.key:
-                    row[name] = self._spelling.of(name, row[name])
+                    row[name] = self._spelling.restore_case(name, row[name])
             else:
                 for name in self.entity_set.key:
-                    self._spelling.learn(name, row.get(name))
+                    self._spelling.learn_spelling(name, row.get(name))
         return records
 
     @override

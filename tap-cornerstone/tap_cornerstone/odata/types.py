@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from singer_rest import is_reserved
 
-from tap_cornerstone.odata.descriptions import describe
+from tap_cornerstone.odata.descriptions import describe_columns
 from tap_cornerstone.odata.metadata import OBJECT
 
 if TYPE_CHECKING:
@@ -48,9 +48,9 @@ TIMESTAMP = "Edm.DateTimeOffset"
 
 def schema_of(entity_set: EntitySet) -> Json:
     """Returns the JSON Schema of a view or object."""
-    descriptions = describe(entity_set)
+    descriptions = describe_columns(entity_set)
     properties = {
-        name: {**_column(column), "description": descriptions[name]}
+        name: {**_column_schema(column), "description": descriptions[name]}
         for name, column in entity_set.columns.items()
         if not is_reserved(name)
     }
@@ -62,7 +62,7 @@ def schema_of(entity_set: EntitySet) -> Json:
     return {"type": "object", "properties": properties}
 
 
-def _column(column: Column) -> Json:
+def _column_schema(column: Column) -> Json:
     if column.type.startswith("Collection("):
         return {"type": ["array", "null"], "items": {}}
     schema = TYPES.get(column.type, {})
@@ -72,8 +72,8 @@ def _column(column: Column) -> Json:
     return schema
 
 
-def literal(text: str, kind: str) -> Any:  # noqa: ANN401 - a key's value
-    """Parses a value in a row's address, such as the 5 in ``users_core(user_id=5)``.
+def parse_literal(text: str, kind: str) -> Any:  # noqa: ANN401 - a key's value
+    """Parses a value in the address of a row, for example the 5 in ``users_core(user_id=5)``.
 
     Raises:
         ValueError: If it is not of the type.

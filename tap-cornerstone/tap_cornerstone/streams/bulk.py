@@ -25,8 +25,8 @@ from singer_rest import (
 from typing_extensions import override
 
 from tap_cornerstone import report_text
-from tap_cornerstone.client import is_resting, per_minute
-from tap_cornerstone.odata.links import member
+from tap_cornerstone.client import is_unavailable, per_minute
+from tap_cornerstone.odata.links import find_property
 from tap_cornerstone.reports import (
     MAX_DOWNLOADS,
     MAX_TIMEOUTS_IN_A_ROW,
@@ -37,7 +37,7 @@ from tap_cornerstone.reports import (
     ReportSlice,
     join_names,
 )
-from tap_cornerstone.rest import RestList, find_total, first_of
+from tap_cornerstone.rest import RestList, find_total, first_value_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,8 +74,8 @@ class BulkJobs(RestList):
         return find_total(body)
 
     @override
-    def rows(self, item: Record) -> list[Record]:
-        return [{**item, "id": first_of(item, "id", "job_id", "jobid")}]
+    def rows_in_item(self, item: Record) -> list[Record]:
+        return [{**item, "id": first_value_of(item, "id", "job_id", "jobid")}]
 
 
 class BulkImports(BulkJobs):
@@ -90,13 +90,13 @@ class BulkImports(BulkJobs):
     def parse(self, body: Any, request: Request) -> ParsedBody:
         if request.endpoint == JOB:
             found = self._found_items(body, alone=True)
-            jobs = [job for item in found if isinstance(item, dict) for job in self.rows(item)]
+            jobs = [job for item in found if isinstance(item, dict) for job in self.rows_in_item(item)]
             imports, failed = self._imports_of(jobs)
             return ParsedBody(imports, item_count=0, failed_items=failed + len(found) - len(jobs))
         parsed = super().parse(body, request)
         jobs = [*parsed.records]
         # The list may lack the imports; then each job is requested.
-        without_imports = [job for job in jobs if job["id"] and not isinstance(member(job, IMPORTS), list)]
+        without_imports = [job for job in jobs if job["id"] and not isinstance(find_property(job, IMPORTS), list)]
         imports, failed = self._imports_of([job for job in jobs if job not in without_imports])
         paths = [f"{self.path}/{quote(str(job['id']), safe='')}" for job in without_imports]
         following = [*parsed.next_requests, *(Request(path, (), JOB) for path in paths)]
@@ -104,25 +104,25 @@ class BulkImports(BulkJobs):
 
     def _imports_of(self, jobs: list[Record]) -> tuple[list[Record], int]:
         """Returns the imports of jobs, and the number of unreadable jobs and imports, which do not block others."""
-        found = [self._imports(job) for job in jobs]
+        found = [self._imports_of_job(job) for job in jobs]
         good = [row for rows in found for row in rows or () if row is not None]
         return good, sum(1 for rows in found for row in ([None] if rows is None else rows) if row is None)
 
-    def _imports(self, job: Record) -> list[Record | None] | None:
-        found = member(job, IMPORTS)
+    def _imports_of_job(self, job: Record) -> list[Record | None] | None:
+        found = find_property(job, IMPORTS)
         if found is None and any(name.lower() == IMPORTS for name in job):
             found = []  # a waiting job has none yet
         if not isinstance(found, list):
             return None
         known = {
             "job_id": job["id"],
-            "job_status": member(job, "status"),
-            "job_created_date": member(job, "created_date"),
+            "job_status": find_property(job, "status"),
+            "job_created_date": find_property(job, "created_date"),
         }
-        return [self._merge(row, known) if isinstance(row, dict) else None for row in found]
+        return [self._merge_row(row, known) if isinstance(row, dict) else None for row in found]
 
-    def _merge(self, row: Record, known: Record) -> Record:
-        return self.with_column_names({**row, "id": first_of(row, "id", "import_id", "importid"), **known})
+    def _merge_row(self, row: Record, known: Record) -> Record:
+        return self.with_column_names({**row, "id": first_value_of(row, "id", "import_id", "importid"), **known})
 
     @override
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
@@ -176,14 +176,14 @@ class BulkImportReports(RestList):
 
     @override
     def decode(self, reply: Reply) -> Report:
-        return report_text.read(reply)
+        return report_text.parse_report(reply)
 
     @override
     def parse(self, body: Any, request: Request) -> ParsedBody:
         header, *lines = body.lines or [[]]
         # Each load has its own columns, so they are kept together.
         records = [
-            {"row_number": number, "cells": dict(zip(columns(header, len(line)), line, strict=False))}
+            {"row_number": number, "cells": dict(zip(unique_names(header, len(line)), line, strict=False))}
             for number, line in enumerate(lines, 1)
         ]
         return ParsedBody(
@@ -203,7 +203,7 @@ class BulkImportReports(RestList):
         except RetryableError as retry:
             if retry.throttled:
                 raise
-            attempt = before.add_failure(counts=not is_resting(retry), timed_out=retry.slow)
+            attempt = before.add_failure(counts=not is_unavailable(retry), timed_out=retry.slow)
             return self._page_or_next(attempt, request, part, Outcome.FAILED)
         except RunError:
             raise
@@ -216,7 +216,7 @@ class BulkImportReports(RestList):
         if page.meaning is Meaning.PARENT_FORBIDDEN:
             return page
         here: Attempt = page.note or Attempt()  # without content
-        attempt = here.better(before)
+        attempt = here.keep_better(before)
         if not here.is_whole(before, part.lines if isinstance(part, ReportSlice) else None):
             return self._page_or_next(attempt, request, part, Outcome.SHORT)
         return replace(page, meaning=Meaning.RECORDS, note=replace(attempt, outcome=Outcome.READ))
@@ -236,7 +236,7 @@ class BulkImportReports(RestList):
     @override
     def remember(self, page: Page, state: dict[str, Any]) -> bool:
         if isinstance(page.slice, ReportSlice):
-            self.downloads.note(page.slice, page.note, state)
+            self.downloads.record_outcome(page.slice, page.note, state)
         if self.downloads.timeouts_in_a_row == MAX_TIMEOUTS_IN_A_ROW:
             raise TapError(
                 f"{self.name}: {MAX_TIMEOUTS_IN_A_ROW} reports in a row timed out, so the others were not requested. "
@@ -246,15 +246,15 @@ class BulkImportReports(RestList):
 
     @override
     def finish_state(self, state: dict[str, Any]) -> None:
-        for sentence in self._sentences():
+        for sentence in self._warning_sentences():
             self.logger.warning("%s: %s", self.name, sentence)
         if failed := self.downloads.with_outcome(Outcome.FAILED):
             raise TapError(
                 f"{self.name}: {len(failed)} of the reports could not be read. The next run requests them again."
             )
-        self.downloads.write(state)
+        self.downloads.write_state(state)
 
-    def _sentences(self) -> Iterator[str]:
+    def _warning_sentences(self) -> Iterator[str]:
         """Yields a sentence for each kind of incomplete reports."""
         downloads = self.downloads
         if downloads.stuck:
@@ -280,7 +280,7 @@ class BulkImportReports(RestList):
             )
 
 
-def columns(header: list[str], cells: int) -> list[str]:
+def unique_names(header: list[str], cells: int) -> list[str]:
     """Returns names for a line's cells: unique names from the header, and numbered ones beyond it."""
     names: list[str] = []
     for number in range(max(cells, len(header))):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from singer_rest import DayWindows, PageNumber, PerParent, RecordPath, Slice, Slices, iterate_parents
 from typing_extensions import override
 
-from tap_cornerstone.odata.links import member
-from tap_cornerstone.rest import RestList, first_of
+from tap_cornerstone.odata.links import find_property
+from tap_cornerstone.rest import RestList, first_value_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,21 +35,21 @@ class Transcripts(RestList):
     pagination = PageNumber("pageNumber", size=50, size_param=None)
 
     @override
-    def rows(self, item: Record) -> list[Any]:
+    def rows_in_item(self, item: Record) -> list[Any]:
         # Changes are nested in each user.
-        user_item = member(item, "transcriptitem")
+        user_item = find_property(item, "transcriptitem")
         if not isinstance(user_item, dict):
             return [user_item]
-        found = member(user_item, "transcripts")
+        found = find_property(user_item, "transcripts")
         user = {name: value for name, value in user_item.items() if name.lower() != "transcripts"}
         items = found if isinstance(found, list) else [] if found is None or found == {} else [found]
-        return [self._merge(user, row) if isinstance(row, dict) else row for row in items]
+        return [self._merge_row(user, row) if isinstance(row, dict) else row for row in items]
 
     @staticmethod
-    def _merge(user: Record, row: Record) -> Record:
+    def _merge_row(user: Record, row: Record) -> Record:
         own = {f"User{name}" if name in row else name: value for name, value in user.items()}
         # A repeated training has several rows, if the portal has a registration number. 0 is one.
-        number = first_of(row, "registrationnumber")
+        number = first_value_of(row, "registrationnumber")
         return {**own, **row, "RegistrationNumber": 1 if number in {None, ""} else number}
 
 
@@ -79,8 +79,8 @@ class TrainingDetails(RestList):
     optional = True  # one request per training
 
     @override
-    def rows(self, item: Record) -> list[Any]:
-        return [member(item, "trainingitem")]
+    def rows_in_item(self, item: Record) -> list[Any]:
+        return [find_property(item, "trainingitem")]
 
 
 class Sessions(Slices):
@@ -118,16 +118,16 @@ class Sessions(Slices):
 
 def sessions_of(training: Record) -> Iterator[str]:
     """Ids of the sessions in a training's details."""
-    kinds = (str(member(training, name)).lower() for name in ("type", "trainingtype", "lotype"))
-    own = first_of(training, "objectid")
+    kinds = (str(find_property(training, name)).lower() for name in ("type", "trainingtype", "lotype"))
+    own = first_value_of(training, "objectid")
     if own is not None and any(kind.endswith(SESSION) for kind in kinds):
         yield str(own)
-    items = member(training, "sessions")
+    items = find_property(training, "sessions")
     if isinstance(items, dict):
         items = next(iter(items.values()), None)
     for session in items if isinstance(items, list) else []:
         session_id = (
-            first_of(session, "sessionloid", "loid", "objectid", "id") if isinstance(session, dict) else session
+            first_value_of(session, "sessionloid", "loid", "objectid", "id") if isinstance(session, dict) else session
         )
         if isinstance(session_id, (str, int)):
             yield str(session_id)

@@ -17,7 +17,7 @@ EMPLOYEES = "/services/api/x/users/v2/employees"
 
 
 class Employees(RestList):
-    """One row per employee, also those who have left."""
+    """One row per employee, including employees who have left."""
 
     # It is not documented which changes `modifiedDate` covers, so everything is read.
     name = "employees"

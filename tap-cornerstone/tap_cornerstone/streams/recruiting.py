@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from singer_rest import Meaning, PageNumber, ParamValues, Request
 from typing_extensions import override
 
-from tap_cornerstone.rest import RestList, first_of
+from tap_cornerstone.rest import RestList, first_value_of
 
 if TYPE_CHECKING:
     from singer_rest import Page, Record, Reply, Slice, Slices
@@ -72,9 +72,9 @@ class JobApplicants(RestList):
         return ParamValues(STATUS, *statuses, column=REQUESTED_STATUS)
 
     @override
-    def rows(self, item: Record) -> list[Record]:
+    def rows_in_item(self, item: Record) -> list[Record]:
         # Without it, applications of the same person could not be distinguished.
-        requisition = first_of(item, "requisitionid", "jobrequisitionid", "reqid", "ref")
+        requisition = first_value_of(item, "requisitionid", "jobrequisitionid", "reqid", "ref")
         return [{**item, "RequisitionId": "" if requisition is None else requisition}]
 
     @override

@@ -8,8 +8,8 @@ from singer_rest import PageNumber, PerParent
 from typing_extensions import override
 
 from tap_cornerstone.client import per_minute
-from tap_cornerstone.odata.links import member
-from tap_cornerstone.rest import RestList, first_of
+from tap_cornerstone.odata.links import find_property
+from tap_cornerstone.rest import RestList, first_value_of
 
 if TYPE_CHECKING:
     from singer_rest import Record
@@ -63,9 +63,9 @@ class EmployeeSkills(RestList):
     rate = per_minute(100)
 
     @override
-    def rows(self, item: Record) -> list[Record]:
+    def rows_in_item(self, item: Record) -> list[Record]:
         # The name of the skill's id is not documented here.
-        skill = member(item, "skill")
-        inner = first_of(skill, "id", "skillid") if isinstance(skill, dict) else None
-        found = first_of(item, "skillid", "skill_id")
+        skill = find_property(item, "skill")
+        inner = first_value_of(skill, "id", "skillid") if isinstance(skill, dict) else None
+        found = first_value_of(item, "skillid", "skill_id")
         return [{**item, "skill_id": next((id_ for id_ in (found, inner, item.get("id")) if id_ is not None), None)}]

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from tap_factorial.openapi.described import Described
-from tap_factorial.openapi.document import Document, DocumentError, load
+from tap_factorial.openapi.document import Document, DocumentError, load_document
 
 PACKAGE = Path(__file__).parent.parent
 
@@ -23,10 +23,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tap_factorial.openapi", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("documents", nargs="+", metavar="DOCUMENT", help="a file or a URL")
     try:
-        documents = [Document(load(place)) for place in parser.parse_args().documents]
+        documents = [Document(load_document(place)) for place in parser.parse_args().documents]
         documents.sort(key=lambda document: document.version)
         described = Described(PACKAGE)
-        changes = [described.take(document) for document in documents]
+        changes = [described.apply_document(document) for document in documents]
         described.write()
     except DocumentError as error:
         sys.exit(str(error))

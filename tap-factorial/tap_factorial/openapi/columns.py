@@ -22,7 +22,7 @@ NAMED = {str: "string", bool: "boolean", int: "integer", float: "number"}
 BY_NAME = (("_at", "date-time"), ("_on", "date"), ("_date", "date"), ("date", "date"))
 
 
-def column(name: str, described: object, resolve: Callable[[object], Json], inside: tuple[int, ...] = ()) -> Json:
+def field_schema(name: str, described: object, resolve: Callable[[object], Json], inside: tuple[int, ...] = ()) -> Json:
     """Returns the schema of a field. Empty, so that any value is valid, if the description has no type.
 
     Every field may be null, whatever the description says, and ids are text in every version.
@@ -38,7 +38,7 @@ def column(name: str, described: object, resolve: Callable[[object], Json], insi
     if any(id(part) in inside for part in parts):
         return {"type": ["object", NULL]}
     inside = (*inside, *map(id, parts))
-    kinds = _kinds(parts)
+    kinds = _types_of_parts(parts)
     if is_id(name):
         kinds = ["string" if kind == "integer" else kind for kind in kinds] or ["string"]
     if not kinds:
@@ -50,10 +50,12 @@ def column(name: str, described: object, resolve: Callable[[object], Json], insi
             found["format"] = form
     if "array" in kinds:
         items = items_of(parts)
-        found["items"] = column(name, items, resolve, inside) if items else {}
+        found["items"] = field_schema(name, items, resolve, inside) if items else {}
     if "object" in kinds and (properties := properties_of(parts)):
         found["properties"] = {
-            inner: column(inner, value, resolve, inside) for inner, value in properties.items() if not is_secret(inner)
+            inner: field_schema(inner, value, resolve, inside)
+            for inner, value in properties.items()
+            if not is_secret(inner)
         }
     return found
 
@@ -67,14 +69,14 @@ def parts_of(described: object, resolve: Callable[[object], Json]) -> list[Json]
     """Returns a description and all its parts (`allOf`, `anyOf`, `oneOf`)."""
     found: list[Json] = []
 
-    def add(part: Json) -> None:
+    def add_part(part: Json) -> None:
         if not any(part is known for known in found):
             found.append(part)
             for word in ("allOf", "anyOf", "oneOf"):
                 for inner in part.get(word) or ():
-                    add(resolve(inner))
+                    add_part(resolve(inner))
 
-    add(resolve(described))
+    add_part(resolve(described))
     return found
 
 
@@ -93,24 +95,24 @@ def items_of(parts: list[Json]) -> object:
     return next((part["items"] for part in parts if "items" in part), None)
 
 
-def _kinds(parts: list[Json]) -> list[str]:
+def _types_of_parts(parts: list[Json]) -> list[str]:
     """Returns the types of all parts of a description. Empty if one of them is not a JSON type."""
     kinds = []
     for part in parts:
         own = part.get("type")
-        kinds += [own] if isinstance(own, str) else list(own or _implied(part))
+        kinds += [own] if isinstance(own, str) else list(own or _implied_types(part))
     kinds = [kind for kind in kinds if kind != NULL]
     return kinds if KINDS.issuperset(kinds) else []
 
 
-def _implied(part: Json) -> list[str]:
+def _implied_types(part: Json) -> list[str]:
     """Returns the types implied by the other keywords of a description."""
     kinds = [kind for word, kind in IMPLIED if word in part]
     kinds += ["string"] if part.get("format") in FORMATS else []
     return kinds + [NAMED[type(value)] for value in part.get("enum") or () if type(value) in NAMED]
 
 
-def joined(old: Json, new: Json) -> Json:
+def merge_schemas(old: Json, new: Json) -> Json:
     """Merges two versions' schemas of a field, in any order, without their descriptions.
 
     If one has no type, any value is valid.
@@ -130,12 +132,12 @@ def joined(old: Json, new: Json) -> Json:
     if items:
         # Older versions do not describe the items of many arrays.
         described = [item for item in items if "type" in item]
-        found["items"] = joined(described[0], described[-1]) if described else {}
+        found["items"] = merge_schemas(described[0], described[-1]) if described else {}
     inner = {**old.get("properties", {}), **new.get("properties", {})}
     if inner:
         parts = [schema.get("properties", {}) for schema in (old, new)]
         schemas = {name: [part[name] for part in parts if name in part] for name in inner}
-        found["properties"] = {name: joined(variants[0], variants[-1]) for name, variants in schemas.items()}
+        found["properties"] = {name: merge_schemas(variants[0], variants[-1]) for name, variants in schemas.items()}
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tap_factorial.openapi.rows import CHANGED_SINCE, at_most, is_flag
+from tap_factorial.openapi.rows import CHANGED_SINCE, is_flag, max_values
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tap_factorial.table import Row
 
 
-def differences(path: str, row: Row, fields: Collection[str], parameters: Iterable[Json]) -> list[str]:
+def describe_differences(path: str, row: Row, fields: Collection[str], parameters: Iterable[Json]) -> list[str]:
     """Returns what a person should check, one line each.
 
     Args:
@@ -44,7 +44,7 @@ def _of_parameters(path: str, row: Row, parameters: Iterable[Json]) -> list[str]
     missing = row.params - there.keys() - renamed - set(row.unsent)
     found = [f"look at: {path} no longer takes {name}, which its row uses" for name in sorted(missing)]
     for name, parameter in there.items():
-        asked, most = _at_once(row, name), at_most(parameter)
+        asked, most = _at_once(row, name), max_values(parameter)
         if most and asked > most:
             found.append(f"look at: {path} takes {most} of {name} in one request, and its row asks for {asked}")
         if name in row.params:

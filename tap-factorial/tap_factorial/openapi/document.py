@@ -20,7 +20,7 @@ class DocumentError(Exception):
     """An invalid document. The message says what to do."""
 
 
-def load(place: str) -> Json:
+def load_document(place: str) -> Json:
     """Reads a document from a file or a URL.
 
     Raises:
@@ -73,24 +73,24 @@ class Document:
         self.version: str = versions.pop()
         self.lists = sorted(self._lists)
 
-    def fields(self, name: str) -> Json:
+    def record_fields(self, name: str) -> Json:
         """Returns the schema of each field of a list's records, with references resolved. Empty: not described."""
-        answer = self._answer(name)
+        answer = self._response_schema(name)
         data = properties_of(answer).get("data")
         rows = items_of(answer if data is None else parts_of(data, self.resolve))
         return properties_of(parts_of(rows or {}, self.resolve))
 
-    def pages(self, name: str) -> bool:
+    def is_paginated(self, name: str) -> bool:
         """Whether a list is paginated. It is not if its response is described without pages."""
-        named = properties_of(self._answer(name))
+        named = properties_of(self._response_schema(name))
         return "data" not in named or "meta" in named
 
-    def _answer(self, name: str) -> list[Json]:
+    def _response_schema(self, name: str) -> list[Json]:
         response = self.resolve(self._lists[name].get("responses", {}).get("200", {}))
         described: Json = next(iter(response.get("content", {}).values()), {})
         return parts_of(described.get("schema", {}), self.resolve)
 
-    def parameters(self, name: str) -> list[Json]:
+    def query_parameters(self, name: str) -> list[Json]:
         """Returns the query parameters of a list, each with its schema resolved."""
         found = (self.resolve(parameter) for parameter in self._lists[name]["parameters"])
         return [

@@ -25,7 +25,7 @@ AT_MOST = re.compile(
 )
 
 
-def guess(
+def guess_row(
     name: str, fields: Collection[str], parameters: Iterable[Json], lists: Iterable[str], *, pages: bool = True
 ) -> tuple[Json, list[str]]:
     """Returns the row of a new list, as far as its parameters tell.
@@ -75,8 +75,8 @@ def _add_required(row: Json, parameter: Json, list_name: str, lists: Iterable[st
     choices = schema.get("enum") or schema.get("items", {}).get("enum")
     if choices:
         row.setdefault("send" if name.endswith("[]") else "sweep", {})[name] = choices
-    elif parent := _parent(name, list_name.partition("/")[0], lists):
-        at_once = min(BATCH_SIZE, at_most(parameter) or BATCH_SIZE)
+    elif parent := _find_parent_list(name, list_name.partition("/")[0], lists):
+        at_once = min(BATCH_SIZE, max_values(parameter) or BATCH_SIZE)
         row |= {"parent": parent, "by": name, **({"at_once": at_once} if at_once > 1 else {})}
     elif name.endswith(ENDS_OF_DAYS):
         row.setdefault("today", []).append(name)
@@ -85,15 +85,15 @@ def _add_required(row: Json, parameter: Json, list_name: str, lists: Iterable[st
     return True
 
 
-def at_most(parameter: Json) -> int | None:
-    """Maximum number of values of a parameter in one request. None: not stated."""
+def max_values(parameter: Json) -> int | None:
+    """Returns the maximum number of values of a parameter in one request, or None if it is not stated."""
     if not parameter["name"].endswith("[]"):
         return 1
-    limits = [parameter["schema"].get("maxItems"), *_numbers(parameter), *_numbers(parameter["schema"])]
+    limits = [parameter["schema"].get("maxItems"), *_parse_limits(parameter), *_parse_limits(parameter["schema"])]
     return min((number for number in limits if isinstance(number, int) and number > 0), default=None)
 
 
-def _numbers(described: Json) -> list[int]:
+def _parse_limits(described: Json) -> list[int]:
     matches = AT_MOST.finditer(str(described.get("description", "")))
     return [int(match[1] or match[2]) for match in matches]
 
@@ -105,8 +105,8 @@ def is_flag(parameter: Json) -> bool:
     return is_flag and (name.startswith("include_") or (name.startswith("only_") and bool(parameter.get("required"))))
 
 
-def _parent(parameter: str, module: str, lists: Iterable[str]) -> str | None:
-    """Returns the list whose ids a parameter takes, by its name, preferably in the same module."""
+def _find_parent_list(parameter: str, module: str, lists: Iterable[str]) -> str | None:
+    """Finds, by the parameter's name, the list whose ids the parameter takes. Prefers a list of the same module."""
     match = re.fullmatch(r"(\w+?)_(?:uu)?ids?(\[\])?", parameter)
     if not match:
         return None
@@ -118,15 +118,15 @@ def _parent(parameter: str, module: str, lists: Iterable[str]) -> str | None:
 
 def format_row(name: str, row: Json) -> str:
     """Formats a row of the table."""
-    return f"{name} = {_inline(row)}"
+    return f"{name} = {_format_inline(row)}"
 
 
-def _inline(value: Any) -> str:  # noqa: ANN401 - any value of a row
+def _format_inline(value: Any) -> str:  # noqa: ANN401 - any value of a row
     if isinstance(value, dict):
-        inner = ", ".join(f"{tomlkit.key(name).as_string()} = {_inline(part)}" for name, part in value.items())
+        inner = ", ".join(f"{tomlkit.key(name).as_string()} = {_format_inline(part)}" for name, part in value.items())
         return f"{{ {inner} }}" if inner else "{}"
     if isinstance(value, list):
-        return f"[{', '.join(map(_inline, value))}]"
+        return f"[{', '.join(map(_format_inline, value))}]"
     return str(tomlkit.item(value).as_string())
 
 
@@ -142,17 +142,17 @@ def replace_rows(text: str, new_rows: dict[str, Json]) -> str:
     for path, row in new_rows.items():
         module, name = path.split("/")
         title, *rows = modules.get(module, [f"[lists.{module}]"])
-        rows = sorted([*(old for old in rows if not old.startswith(f"{name} =")), format_row(name, row)], key=_name)
+        rows = sorted([*(old for old in rows if not old.startswith(f"{name} =")), format_row(name, row)], key=_row_name)
         modules[module] = [title, *rows]
     parts = ["\n".join(modules[module]) for module in sorted(modules)]
     return "\n\n".join([head.rstrip(), *parts]) + "\n"
 
 
-def _name(format_row: str) -> str:
+def _row_name(format_row: str) -> str:
     return format_row.partition(" =")[0]
 
 
-def spans(row: Json, present: list[str], versions: list[str]) -> Json:
+def add_version_span(row: Json, present: list[str], versions: list[str]) -> Json:
     """Adds the versions that have a list to its row.
 
     Args:

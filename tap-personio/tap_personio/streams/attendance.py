@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def has_members(project: Mapping[str, Any]) -> bool:
-    """Whether a project has its own list of members. Sub-projects and projects open to everybody have none."""
+    """Whether a project lists its members. Sub-projects and projects open to everybody do not."""
     is_open_to_all = str(project.get("assigned_to_all")).strip().lower() in {"true", "1"}
     return not is_open_to_all and not value_at_path(project, "parent_project.id")
 

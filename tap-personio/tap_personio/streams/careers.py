@@ -84,7 +84,7 @@ class OpenPositions(V1Stream):
 
     @override
     def decode(self, reply: Reply) -> etree._Element:
-        root, mended = feed.read(reply.body)
+        root, mended = feed.parse_feed(reply.body)
         if mended:
             self.logger.warning(
                 "%s: a feed held characters or entities that XML does not allow; it was repaired.", self.name
@@ -93,7 +93,7 @@ class OpenPositions(V1Stream):
 
     @override
     def parse(self, body: Any, request: Request) -> ParsedBody:
-        return ParsedBody(feed.positions(body))
+        return ParsedBody(feed.read_positions(body))
 
     @override
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:

@@ -24,7 +24,7 @@ from typing_extensions import override
 from tap_personio import schemas
 from tap_personio.client import ZONE_UNKNOWN
 from tap_personio.v1 import V1Stream
-from tap_personio.values import normalizer, unwrap
+from tap_personio.values import make_normalizer, unwrap_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +41,7 @@ TEXT = {"type": ["string", "null"]}
 """The type of an attribute whose own type is standard, list, link, multiline or unknown."""
 
 
-def _description(label: Any) -> str:  # noqa: ANN401 - what the API sends
+def _describe_attribute(label: Any) -> str:  # noqa: ANN401 - what the API sends
     named = f'with the label "{label}"' if isinstance(label, str) and label else "without a label"
     return f"Attribute {named}; see `employee_attributes`."
 
@@ -58,7 +58,7 @@ class AttributesSchema(StreamSchema[str]):
         own = {
             key: {
                 **TYPES.get(str(attribute.get("type")), TEXT),
-                "description": _description(attribute.get("label")),
+                "description": _describe_attribute(attribute.get("label")),
             }
             for attribute in stream._tap.employee_attributes  # noqa: SLF001
             if isinstance(key := attribute.get("key"), str) and key not in properties and not is_reserved(key)
@@ -101,10 +101,10 @@ class Employees(V1Stream):
             if not isinstance(attribute, dict) or "value" not in attribute:
                 fields[key] = attribute
                 continue
-            fields[key] = unwrap(attribute["value"])
+            fields[key] = unwrap_value(attribute["value"])
             kind = str(attribute.get("type"))
             if key not in self._normalizers and kind in TYPES:  # it has no column whose type it gets
-                fields[key] = make_coercer(TYPES[kind])(normalizer(TYPES[kind])(fields[key]))
+                fields[key] = make_coercer(TYPES[kind])(make_normalizer(TYPES[kind])(fields[key]))
             if attribute.get("currency"):
                 currencies[key] = attribute["currency"]
         return {**fields, "currencies": currencies} if currencies else fields

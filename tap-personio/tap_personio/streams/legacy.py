@@ -173,16 +173,16 @@ class CustomReportRows(LegacyStream):
         if requested_page is not None and current_page is not None and current_page < requested_page - 1:
             return ParsedBody([])  # the vendor ignores the page number
         page = requested_page if requested_page is not None else current_page or 0
-        next_requests = [self._page(request, page + 1, received)]
+        next_requests = [self._page_request(request, page + 1, received)]
         if (requested_page, current_page) == (1, 0):
             # The first page again: its number is 1 in the request and 0 in the response.
-            return ParsedBody([], [self._page(request, page + 1, request.note)])
+            return ParsedBody([], [self._page_request(request, page + 1, request.note)])
         if (requested_page, current_page) == (2, 3):
             # The first page was skipped: its number is 1 in the request and 2 in the response.
-            next_requests.append(self._page(request, 1, received, counted=True))
+            next_requests.append(self._page_request(request, 1, received, counted=True))
         return replace(parsed, next_requests=next_requests)
 
-    def _page(self, request: Request, page: int, received: int, *, counted: bool = False) -> Request:
+    def _page_request(self, request: Request, page: int, received: int, *, counted: bool = False) -> Request:
         params = (("limit", str(EMPLOYEES_PER_PAGE)), ("page", str(page)))
         return Request(request.path, params, request.endpoint, counted, note=received)
 
@@ -208,5 +208,5 @@ class CustomReportColumns(LegacyStream):
     primary_keys = ("attribute_id",)
 
     @override
-    def rows(self, data: Any) -> Any:
+    def find_rows(self, data: Any) -> Any:
         return data.get("attributes") if isinstance(data, dict) else data  # the only list in an object

@@ -26,7 +26,7 @@ class RecruitingStream(PersonioStream):
         parsed = super().parse(body, request)
         for row in parsed.records:
             for name in self.timestamps:
-                zones.flatten(row, name)
+                zones.flatten_timestamp(row, name)
         return parsed
 
     @override

@@ -106,11 +106,11 @@ def _by_column(cells: list[Any], columns: list[Any]) -> Record:
         unique = name
         while unique in values:
             unique, number = f"{name}_{number}", number + 1
-        values[unique] = _value(cell)
+        values[unique] = _cell_value(cell)
     return values
 
 
-def _value(cell: Any) -> Any:  # noqa: ANN401 - what the API sends
+def _cell_value(cell: Any) -> Any:  # noqa: ANN401 - what the API sends
     """Returns the content of a typed cell: text, number or options. Other cells are unchanged."""
     if not isinstance(cell, dict):
         return cell
