@@ -21,7 +21,7 @@ MERMAID_FILE := output/mermaid/package/dist/mermaid.min.js
 TWO_AT_A_TIME := --numprocesses=2 --dist=loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo report test test-deep test-oldest lint format build publish bench faults test-faults hub docs site clean
+.PHONY: help setup demo report explore test test-deep test-oldest lint format build publish bench faults test-faults hub docs site clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,10 +53,13 @@ demo: setup .venv/.report ## Load a fictitious company through Meltano into Duck
 report: setup .venv/.report ## Write a page about the models in output/warehouse.duckdb (DATABASE=file.duckdb OUT=page.html)
 	@$(BIN)/hr-report $(if $(DATABASE),--database $(DATABASE)) $(if $(OUT),--out $(OUT))
 
+explore: setup .venv/.explore ## Open a notebook about the HR models, with filters and SQL (DATABASE=output/demo/demo.duckdb)
+	@HR_DATABASE=$(or $(DATABASE),output/warehouse.duckdb) $(BIN)/marimo run explore.py
+
 test: setup .venv/.report ## Run all tests but those of the models, the site and recordings (make test-deep)
 	$(BIN)/pytest $(TWO_AT_A_TIME) -m 'not deep'
 
-test-deep: setup .venv/.site .venv/.report ## Run the tests that take minutes: dbt models, site, recordings, every stream by id
+test-deep: setup .venv/.site .venv/.report .venv/.explore .venv/.frames ## Run the tests that take minutes: dbt models, site, recordings, every stream by id
 	$(BIN)/pytest $(TWO_AT_A_TIME) -m deep tests tap-*/tests
 
 test-fast: setup ## Run tests for a minute: without the loader's, the sandbox's, and those marked slow (see CONTRIBUTING.md)
@@ -111,6 +114,14 @@ docs: setup ## Generate the tables and counts in the Markdown pages
 
 .venv/.site: .venv/.ready
 	@$(BIN)/uv sync --locked --quiet --inexact --group docs
+	@touch $@
+
+.venv/.frames: .venv/.ready
+	@$(BIN)/uv sync --locked --quiet --inexact --group frames
+	@touch $@
+
+.venv/.explore: .venv/.ready
+	@$(BIN)/uv sync --locked --quiet --inexact --compile-bytecode --group explore
 	@touch $@
 
 $(MERMAID_FILE):

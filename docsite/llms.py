@@ -10,13 +10,15 @@ if TYPE_CHECKING:
 
 HEAD = """# Complete HR data in DuckDB
 
-> Singer taps for Personio, Factorial and Cornerstone OnDemand, a DuckDB loader, and a Meltano project that runs them.
+> Singer taps for Personio, Factorial and Cornerstone OnDemand, a DuckDB loader, HR models in dbt, and a Meltano
+> project that runs them.
 """
 TITLES = {
     "": "Start",
     "how-to": "How-to guides",
     "reference": "Reference",
     "explanation": "Explanation",
+    "reference/models": "Tables of the HR models",
     "reference/tap-personio": "Streams of tap-personio",
     "reference/tap-factorial": "Streams of tap-factorial",
     "reference/tap-cornerstone": "Streams of tap-cornerstone",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import duckdb
 import pytest
 from tap_cornerstone.rest import RestList
 from tap_cornerstone.streams import STREAMS as CORNERSTONE
@@ -13,7 +17,7 @@ from tap_factorial.table import load_table
 from tap_personio.client import PersonioStream
 from tap_personio.streams import STREAMS as PERSONIO
 
-from docsite import pages, permissions
+from docsite import models, pages, permissions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,3 +101,37 @@ def test_every_stream_is_in_the_changelog(tap: str) -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text()
     missing = [stream.name for stream in STREAMS[tap] if f"`{stream.name}`" not in changelog]
     assert not missing, f"name the new streams of {tap} in CHANGELOG.md, under Unreleased: {missing}"
+
+
+def test_questions_are_at_most_three_lines_of_sql() -> None:
+    page = (ROOT / "docs" / "questions.md").read_text()
+    found = re.findall(r"```sql\n(.*?)\n```", page, re.DOTALL)
+    assert len(found) == page.count("\n## ") == 20
+    with duckdb.connect() as connection:
+        for sql in found:
+            assert sql.count("\n") < 3
+            assert len(connection.extract_statements(sql)) == 1
+
+
+def test_plain_duckdb_reads_the_models(tmp_path: Path) -> None:
+    (tmp_path / "output").mkdir()
+    with duckdb.connect(tmp_path / "output" / "warehouse.duckdb") as connection:
+        connection.execute("CREATE SCHEMA hr_metrics")
+        connection.execute(
+            "CREATE TABLE hr_metrics.headcount AS SELECT DATE '2026-01-31' month_end, 'total' dimension, 7 headcount"
+        )
+    code = (ROOT / "docs" / "python.md").read_text().split("```python\n")[1].partition("```")[0]
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert result.stdout == "[(datetime.date(2026, 1, 31), 7)]\n"
+
+
+def test_each_model_has_a_page_with_its_columns() -> None:
+    found = models.pages()
+    folders = [ROOT / "models" / "models" / folder for folder in models.SCHEMAS]
+    assert {path.stem for folder in folders for path in folder.glob("*.sql")} == models.models().keys()
+    for name, model in models.models().items():
+        page = found[f"reference/models/{name}.md"]
+        assert model.properties["description"] in page
+        assert all(f"| `{column['name']}` | " in page for column in model.properties["columns"])

@@ -516,6 +516,33 @@ def test_models_are_built_over_what_is_loaded(warehouse: Warehouse, tmp_path: Pa
     assert ("bradford_factor",) not in tables  # is about single persons, and off by default
 
 
+QUESTIONS = re.findall(
+    r"^## \d+\. (.+)\n\n```sql\n(.+?)```", (ROOT / "docs" / "questions.md").read_text(), re.MULTILINE | re.DOTALL
+)
+
+
+@pytest.mark.parametrize(("question", "sql"), QUESTIONS, ids=[str(number + 1) for number in range(len(QUESTIONS))])
+def test_every_question_has_an_answer(warehouse: Warehouse, question: str, sql: str) -> None:
+    assert warehouse.query(sql.replace("current_date", f"DATE '{TODAY}'")), question
+
+
+def test_there_are_twenty_questions() -> None:
+    assert len(QUESTIONS) == 20
+
+
+@pytest.mark.parametrize("title", ["DuckDB", "pandas", "polars", "Arrow"])
+def test_examples_in_python_run(warehouse: Warehouse, tmp_path: Path, title: str) -> None:
+    page = (ROOT / "docs" / "python.md").read_text()
+    (code,) = re.findall(rf"^## {title}\n.*?```python\n(.*?)```", page, re.MULTILINE | re.DOTALL)
+    assert code.count("\n") == 3
+    (tmp_path / "output").mkdir()
+    (tmp_path / "output" / "warehouse.duckdb").symlink_to(warehouse.database)
+    command = [sys.executable, "-W", "error", "-c", code]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.strip()
+
+
 def build(database: Path) -> str:
     """Runs `build.py` on a file that it refuses. Returns its message."""
     result = subprocess.run(
