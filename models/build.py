@@ -17,10 +17,20 @@ import duckdb
 MODELS = Path(__file__).parent
 DATABASE = MODELS.parent / "output" / "warehouse.duckdb"
 VENDORS = ("personio", "factorial", "cornerstone")
+STATE = "_singer_state"
+"""The table that `target-duckdb` writes beside the data."""
 
 
-def find_problem(database: Path) -> str | None:
-    """Returns a sentence about what prevents a build, or None."""
+def find_problem(database: Path, *, names_schema: bool = False) -> str | None:
+    """Finds out what prevents a build.
+
+    Args:
+        database: The DuckDB file.
+        names_schema: Whether the arguments for dbt say which schemas the data is in.
+
+    Returns:
+        A sentence that says what to do, or None.
+    """
     if not database.is_file():
         return (
             f"The file {database} does not exist. Load data first, or name the file with the data in HR_DATABASE"
@@ -28,22 +38,39 @@ def find_problem(database: Path) -> str | None:
         )
     try:
         with duckdb.connect(database) as connection:
-            schemas = connection.execute("SELECT DISTINCT table_schema FROM information_schema.tables").fetchall()
-    except duckdb.IOException as error:
+            tables = connection.execute("SELECT schema_name, table_name FROM duckdb_tables()").fetchall()
+    except duckdb.Error as error:
         if "lock" in str(error):
             return f"The file {database} is in use by another process. Run this again when that has ended."
-        return f"The file {database} cannot be opened as a DuckDB file."
-    except duckdb.Error:
-        return f"The file {database} cannot be opened as a DuckDB file."
-    if not {f"tap_{vendor}" for vendor in VENDORS} & {name for (name,) in schemas}:
-        return f"The file {database} has no loaded data: no schema {', '.join(f'tap_{name}' for name in VENDORS)}."
+        return (
+            f"The file {database} cannot be opened as a DuckDB file. Name the file that `target-duckdb` loads into"
+            " in HR_DATABASE (for Meltano, in DBT_DUCKDB_DATABASE)."
+        )
+    return find_missing(database, set(tables), names_schema=names_schema)
+
+
+def find_missing(database: Path, tables: set[tuple[str, str]], *, names_schema: bool) -> str | None:
+    """Finds out whether a file lacks data of the taps. Takes and returns the same as `find_problem`."""
+    if not tables:
+        return f"The file {database} has no tables yet. Load data first: meltano run tap-personio target-duckdb."
+    loaded = sorted({schema for schema, table in tables if table == STATE})
+    if not loaded:
+        return (
+            f"The tables in {database} are not from `target-duckdb`, whose types the models rely on. Load the data with"
+            " it, or name another file in HR_DATABASE (for Meltano, in DBT_DUCKDB_DATABASE)."
+        )
+    if not names_schema and not {f"tap_{vendor}" for vendor in VENDORS} & {schema for schema, _ in tables}:
+        return (
+            f"The file {database} has loaded data, but no schema {', '.join(f'tap_{name}' for name in VENDORS)}."
+            f" Say which vendor's data it is, such as --vars '{{personio_schema: {loaded[0]}}}'."
+        )
     return None
 
 
 def main() -> int:
     """Runs dbt."""
     database = Path(os.environ.get("HR_DATABASE") or DATABASE).absolute()
-    if problem := find_problem(database):
+    if problem := find_problem(database, names_schema=any("_schema" in argument for argument in sys.argv)):
         print(problem, file=sys.stderr)
         return 1
     dbt = str(Path(sys.executable).parent / "dbt")

@@ -124,7 +124,7 @@ def test_plain_duckdb_reads_the_models(tmp_path: Path) -> None:
     result = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
     )
-    assert result.stdout == "[(datetime.date(2026, 1, 31), 7)]\n"
+    assert result.stdout == "[(datetime.date(2026, 1, 31), 'total', 7)]\n"
 
 
 def test_each_model_has_a_page_with_its_columns() -> None:

@@ -516,9 +516,8 @@ def test_models_are_built_over_what_is_loaded(warehouse: Warehouse, tmp_path: Pa
     assert ("bradford_factor",) not in tables  # is about single persons, and off by default
 
 
-QUESTIONS = re.findall(
-    r"^## \d+\. (.+)\n\n```sql\n(.+?)```", (ROOT / "docs" / "questions.md").read_text(), re.MULTILINE | re.DOTALL
-)
+PAGE = (ROOT / "docs" / "questions.md").read_text()
+QUESTIONS = re.findall(r"^## \d+\. ([^\n]+)\n\n```sql\n(.+?)```", PAGE, re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize(("question", "sql"), QUESTIONS, ids=[str(number + 1) for number in range(len(QUESTIONS))])
@@ -534,13 +533,75 @@ def test_there_are_twenty_questions() -> None:
 def test_examples_in_python_run(warehouse: Warehouse, tmp_path: Path, title: str) -> None:
     page = (ROOT / "docs" / "python.md").read_text()
     (code,) = re.findall(rf"^## {title}\n.*?```python\n(.*?)```", page, re.MULTILINE | re.DOTALL)
-    assert code.count("\n") == 3
+    assert len([line for line in code.splitlines() if line]) == 3
     (tmp_path / "output").mkdir()
     (tmp_path / "output" / "warehouse.duckdb").symlink_to(warehouse.database)
     command = [sys.executable, "-W", "error", "-c", code]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.strip()
+
+
+NOTEBOOK = """
+import json, sys
+from types import SimpleNamespace
+import explore
+filters = {name: SimpleNamespace(value=value) for name, value in json.loads(sys.argv[1]).items()}
+editor = SimpleNamespace(value="SELECT count(*) AS people FROM hr.employee")
+_, found = explore.app.run(defs={**filters, "editor": editor} if filters else None)
+figures = found.get("figures", {}).values()
+print(json.dumps({
+    "asked": found["rows"].to_dicts() if "rows" in found else None,
+    "shown": {figure.name: sorted({str(row["source"]) for row in figure.rows}) for figure in figures},
+    "sql": [figure.sql for figure in figures],
+}))
+"""
+
+
+def explore(database: Path, **filters: Any) -> Any:
+    """Runs the notebook without a browser. Returns what it computed."""
+    result = subprocess.run(
+        [sys.executable, "-c", NOTEBOOK, json.dumps(filters)],
+        cwd=ROOT,
+        env={**os.environ, "HR_DATABASE": str(database)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+def test_the_notebook_shows_all_charts_and_answers_sql(warehouse: Warehouse) -> None:
+    found = explore(warehouse.database)
+    assert found["shown"].keys() >= {"headcount", "movements", "attrition", "funnel", "training", "pay_gap"}
+    assert found["shown"]["headcount"] == ["cornerstone", "factorial", "personio"]
+    assert len(found["asked"]) > len(SOURCES)  # people by source and status
+
+
+def test_the_notebook_filters(warehouse: Warehouse) -> None:
+    ((department,),) = warehouse.query(
+        "SELECT member FROM hr_metrics.headcount WHERE dimension = 'department' AND source = 'personio'"
+        " AND member <> 'unknown' GROUP BY ALL ORDER BY sum(headcount) DESC LIMIT 1"
+    )
+    found = explore(warehouse.database, chosen=["personio"], department=department, since=None, until=str(MONTHS[-1]))
+    assert found["shown"]["headcount"] == ["personio"]
+    assert any(department in sql and str(MONTHS[-1]) in sql for sql in found["sql"])
+    assert found["asked"] == [{"people": EMPLOYEES * len(SOURCES)}]
+
+
+def test_the_notebook_says_what_to_do_without_models(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, ROOT / "explore.py"],
+        env={**os.environ, "HR_DATABASE": str(tmp_path / "missing.duckdb")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert "Traceback" not in result.stderr
+    assert explore(tmp_path / "missing.duckdb") == {"asked": None, "shown": {}, "sql": []}
 
 
 def build(database: Path) -> str:
@@ -557,16 +618,104 @@ def build(database: Path) -> str:
     return result.stderr
 
 
-def test_a_file_that_cannot_be_used_is_refused_with_one_sentence(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_used_is_refused_with_what_to_do(tmp_path: Path) -> None:
     database = tmp_path / "warehouse.duckdb"
-    assert re.fullmatch(r"The file .* does not exist\. .*\n", build(database))
+    assert re.fullmatch(r"The file .* does not exist\. Load data first, .*\n", build(database))
     assert not database.exists()
     with duckdb.connect(database) as connection:
-        connection.execute("CREATE TABLE unrelated (id INTEGER)")
-        assert re.fullmatch(r"The file .* is in use by another process\. .*\n", build(database))
-    assert re.fullmatch(r"The file .* has no loaded data: .*\n", build(database))
+        assert re.fullmatch(r"The file .* is in use by another process\. Run this again .*\n", build(database))
+        connection.execute("CREATE SCHEMA tap_personio")
+    assert re.fullmatch(r"The file .* has no tables yet\. Load data first: .*\n", build(database))
+    with duckdb.connect(database) as connection:
+        connection.execute("CREATE TABLE tap_personio.persons (id INTEGER)")
+    assert re.fullmatch(r"The tables in .* are not from `target-duckdb`.* Load the data with it, .*\n", build(database))
+    with duckdb.connect(database) as connection:
+        connection.execute(
+            "DROP SCHEMA tap_personio CASCADE; CREATE SCHEMA ours; CREATE TABLE ours._singer_state (id INT)"
+        )
+    assert re.fullmatch(
+        r"The file .* has loaded data, but no schema .* --vars '\{personio_schema: ours\}'\.\n", build(database)
+    )
     database.write_text("no database" * 1000)
-    assert re.fullmatch(r"The file .* cannot be opened as a DuckDB file\.\n", build(database))
+    assert re.fullmatch(r"The file .* cannot be opened as a DuckDB file\. Name the file .*\n", build(database))
+
+
+def test_one_vendor_is_built_from_a_schema_of_another_name(warehouse: Warehouse, tmp_path: Path) -> None:
+    database = tmp_path / "part.duckdb"
+    with duckdb.connect(database) as connection:
+        connection.execute(f"ATTACH '{warehouse.database}' AS whole (READ_ONLY); CREATE SCHEMA ours")
+        for stream in [*sorted(STAGED["personio"]), "_singer_state"]:
+            connection.execute(f"CREATE TABLE ours.{stream} AS FROM whole.tap_personio.{stream}")
+    result = subprocess.run(
+        [
+            DBT.parent / "python",
+            MODELS / "build.py",
+            "--vars",
+            "{personio_schema: ours}",
+            "--exclude-resource-type=test",
+        ],
+        env={
+            **os.environ,
+            "HR_DATABASE": str(database),
+            "DBT_TARGET_PATH": str(tmp_path),
+            "DBT_LOG_PATH": str(tmp_path),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert result.returncode == 0, result.stdout
+    found = Warehouse(database, warehouse.sandbox, result.stdout).query(
+        "SELECT source, count(*) FROM hr.employee GROUP BY 1"
+    )
+    assert found == [("personio", EMPLOYEES)]
+
+
+def test_another_dbt_project_includes_the_models(warehouse: Warehouse, tmp_path: Path) -> None:
+    files = {
+        "dbt_project.yml": "{name: mine, version: '1.0', profile: mine, models: {mine: {+materialized: table}}}",
+        "packages.yml": json.dumps({"packages": [{"local": str(MODELS)}]}),
+        "profiles.yml": json.dumps(
+            {
+                "mine": {
+                    "target": "dev",
+                    "outputs": {
+                        "dev": {
+                            "type": "duckdb",
+                            "path": "mine.duckdb",
+                            "settings": {"TimeZone": "UTC"},
+                            "schema": "own",
+                        }
+                    },
+                }
+            }
+        ),
+        "models/people.sql": "select source, count(*) as people from {{ ref('hr_models', 'employee') }} group by all",
+    }
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    with duckdb.connect(tmp_path / "mine.duckdb") as connection:
+        connection.execute(f"ATTACH '{warehouse.database}' AS whole (READ_ONLY); CREATE SCHEMA tap_personio")
+        for stream in sorted(STAGED["personio"]):
+            connection.execute(f"CREATE TABLE tap_personio.{stream} AS FROM whole.tap_personio.{stream}")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
+    for command in (["deps"], ["build", "--exclude-resource-type", "unit_test"]):
+        result = subprocess.run(
+            [DBT, "--no-use-colors", "--no-send-anonymous-usage-stats", *command],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
+        )
+        assert result.returncode == 0, result.stdout
+    mine = Warehouse(tmp_path / "mine.duckdb", warehouse.sandbox, result.stdout)
+    assert mine.query("FROM own.people") == [("personio", EMPLOYEES)]
+    assert mine.query("SELECT DISTINCT source FROM hr_metrics.headcount") == [("personio",)]
 
 
 def test_dbt_uses_the_duckdb_of_the_loader() -> None:
