@@ -54,7 +54,7 @@ report: setup .venv/.report ## Write a page about the models in output/warehouse
 	@$(BIN)/hr-report $(if $(DATABASE),--database $(DATABASE)) $(if $(OUT),--out $(OUT))
 
 explore: setup .venv/.explore ## Open a notebook about the HR models, with filters and SQL (DATABASE=output/demo/demo.duckdb)
-	@HR_DATABASE=$(or $(DATABASE),output/warehouse.duckdb) $(BIN)/marimo run explore.py
+	@HR_DATABASE=$(or $(DATABASE),output/warehouse.duckdb) $(BIN)/marimo run --token explore.py
 
 test: setup .venv/.report ## Run all tests but those of the models, the site and recordings (make test-deep)
 	$(BIN)/pytest $(TWO_AT_A_TIME) -m 'not deep'
