@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -89,10 +90,13 @@ def descriptions(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
 
 
 def query(connection: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
-    """Runs a query. Returns its rows by column."""
+    """Runs a query. Returns its rows by column, with decimals as floats."""
     result = connection.execute(sql)
     columns = [column[0] for column in result.description or ()]
-    return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
+    return [
+        {name: float(value) if isinstance(value, Decimal) else value for name, value in zip(columns, row, strict=True)}
+        for row in result.fetchall()
+    ]
 
 
 def literal(value: str) -> str:

@@ -265,7 +265,7 @@ def headcount_by_department(connection: duckdb.DuckDBPyConnection, filters: Filt
 
     def note(rows: Rows) -> str:
         count = len(members(rows))
-        without = [NAMES[name] for name in NAMES if name not in present(rows)]
+        without = [NAMES[name] for name in NAMES if name in counted and name not in present(rows)]
         parts = []
         if count > MOST_DEPARTMENTS:
             parts.append(f"The {MOST_DEPARTMENTS} largest of {count} are shown.")
@@ -274,6 +274,7 @@ def headcount_by_department(connection: duckdb.DuckDBPyConnection, filters: Filt
         return " ".join(parts)
 
     table = "hr_metrics.headcount"
+    counted = {row["source"] for row in query(connection, f"SELECT DISTINCT source FROM {table}")}
     return figure(
         connection,
         "headcount_by_department",
