@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import importlib.util
 import json
@@ -10,14 +11,17 @@ import shutil
 import stat
 import subprocess
 import sys
+import threading
+from contextlib import contextmanager
 from datetime import date
-from typing import TYPE_CHECKING
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import duckdb
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 if importlib.util.find_spec("altair") is None:
@@ -232,7 +236,9 @@ def test_a_page_that_cannot_be_written_gives_a_sentence(
     assert "cannot be written: " in capsys.readouterr().err
 
 
-LOOK = """<iframe src="file://{page}" width="{width}" height="3000"></iframe>
+LOOK = """<!doctype html>
+<link rel="icon" href="data:,">
+<iframe src="page.html" width="{width}" height="3000"></iframe>
 <pre id="found"></pre>
 <script>
   addEventListener("load", () => {{
@@ -263,24 +269,54 @@ def browser() -> str:
     return command
 
 
-def look(browser: str, page: Path, folder: Path, width: int, *, dark: bool) -> dict[str, object]:
+class Handler(SimpleHTTPRequestHandler):
+    """Serves a folder, and remembers what was asked for."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        """Answers a request."""
+        self.asked.append(self.path)
+        super().do_GET()
+
+    def log_message(self, *_args: Any) -> None:
+        """Logs nothing."""
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Serves a folder. Yields its address."""
+    Handler.asked.clear()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def look(browser: str, page: Path, folder: Path, width: int, *, dark: bool) -> dict[str, Any]:
     """What a browser shows of the page, after it had no problem with it."""
-    measure = folder / "measure.html"
-    measure.write_text(LOOK.format(page=page, width=width))
+    shutil.copy(page, folder / "page.html")
+    (folder / "measure.html").write_text(LOOK.format(width=width))
     log = folder / "net-log.json"
     command = [
         browser,
         *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
         *("--disable-background-networking", "--disable-component-update", f"--user-data-dir={folder / 'profile'}"),
-        *("--host-resolver-rules=MAP * ~NOTFOUND", "--allow-file-access-from-files", "--enable-logging=stderr"),
+        *("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--enable-logging=stderr"),
         *(f"--log-net-log={log}", f"--blink-settings=preferredColorScheme={0 if dark else 1}", "--dump-dom"),
-        f"file://{measure}",
     ]
-    found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=240)
+    with served(folder) as url:
+        found = subprocess.run(
+            [*command, f"{url}/measure.html"], capture_output=True, text=True, check=True, timeout=240
+        )
     assert re.findall(r".*CONSOLE.*", found.stderr) == []
+    assert Handler.asked == ["/measure.html", "/page.html"]
     # Requests of the browser itself have no origin.
-    asked = [line for line in log.read_text().splitlines() if '"initiator":"' in line]
-    assert [url for url in re.findall(r'"url":"(\w+:[^"]*)"', "\n".join(asked)) if url.startswith("http")] == []
+    lines = [line for line in log.read_text().splitlines() if '"initiator":"http' in line]
+    assert re.findall(r'"url":"(https?://(?!127\.0\.0\.1)[^"]*)"', "\n".join(lines)) == []
     shown = re.search(r'<pre id="found">(.*?)</pre>', found.stdout)
     assert shown
     return dict(json.loads(html.unescape(shown.group(1))))
