@@ -21,7 +21,7 @@ MERMAID_FILE := output/mermaid/package/dist/mermaid.min.js
 TWO_AT_A_TIME := --numprocesses=2 --dist=loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo report explore test test-deep test-oldest lint format build publish bench faults test-faults hub docs site clean
+.PHONY: help setup demo report explore test test-deep test-oldest lint format build publish bench faults test-faults hub docs site screenshots clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -132,6 +132,9 @@ $(MERMAID_FILE):
 
 site: setup .venv/.site $(MERMAID_FILE) ## Build the documentation into output/site (SERVE=1: serve it at http://127.0.0.1:8000)
 	$(BIN)/python -m mkdocs $(if $(SERVE),serve,build --strict --quiet)
+
+screenshots: site ## Draw the README's pictures of the demo, the doctor and the site (needs Chromium)
+	$(BIN)/python -m docsite.screenshots
 
 clean: ## Remove environments and caches; loaded data and Meltano's state only after a question
 	@if ls output/*.duckdb .meltano/meltano.db 2> /dev/null | grep -q .; then \
