@@ -19,7 +19,7 @@ from rich.text import Text
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
-PICTURES = ROOT / "docs" / "pictures"
+PICTURES = ROOT / "docs" / "images"
 SITE = ROOT / "output" / "site"
 PAGE = "reference/tap-personio/persons.html"
 COLUMNS = 137
