@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from singer_rest.testing import differs, meaning
+from singer_rest.testing import differing_fields, meaning
 from tap_cornerstone import testing as cornerstone
 from tap_factorial import testing as factorial
 from tap_factorial.table import load_table, stream_name
@@ -97,7 +97,7 @@ PERSONIO = Vendor(
     credentials={"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET},
     everything={"optional_streams": ["*"], "legacy_v1_streams": True, "careers_url": "{url}/personio-careers"},
     expected_rows=_personio,
-    differs=personio.differs,
+    differs=personio.differing_fields,
     unmutated={"project_members": {"person"}},
 )
 PARENT_STREAMS = {
@@ -108,7 +108,7 @@ FACTORIAL = Vendor(
     credentials={"api_key": API_KEY},
     everything={"optional_streams": ["*"], "integration_uuid": INTEGRATION},
     expected_rows=_factorial,
-    differs=lambda _stream, row, record: differs(row, record),
+    differs=lambda _stream, row, record: differing_fields(row, record),
     parent_streams=frozenset({*PARENT_STREAMS, "persons"}),
     by_credential=frozenset({"api_public_credentials"}),
 )
@@ -117,7 +117,7 @@ CORNERSTONE = Vendor(
     credentials={"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET},
     everything={"optional_streams": ["*"]},
     expected_rows=_cornerstone,
-    differs=lambda _stream, row, record: differs(row, record),
+    differs=lambda _stream, row, record: differing_fields(row, record),
     read_once=frozenset({"bulk_import_reports"}),
     timestamp_fields={"transcripts": "ModificationDate"},
     unmutated={"employee_skills": {"employeeId"}},

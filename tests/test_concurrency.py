@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hr_sandbox.testing import Sandbox, running
 from singer_rest.tap import RestTap
-from singer_rest.testing import Output, synced
+from singer_rest.testing import Output, sync_streams
 from tap_cornerstone.tap import TapCornerstone
 from tap_factorial.tap import TapFactorial
 from tap_personio.tap import TapPersonio
@@ -93,10 +93,10 @@ TAPS: dict[str, tuple[type[RestTap], dict[str, Any], Callable[[Sandbox], None]]]
 
 def results_of(output: Output, log: list[logging.LogRecord]) -> dict[str, Any]:
     """The results of a run, regardless of the order of records and warnings."""
-    records = Counter((message["stream"], json.dumps(message["record"])) for message in output.of("RECORD"))
+    records = Counter((message["stream"], json.dumps(message["record"])) for message in output.messages_of("RECORD"))
     return {
         "records": records,
-        "versions": sorted(json.dumps(message) for message in output.of("ACTIVATE_VERSION")),
+        "versions": sorted(json.dumps(message) for message in output.messages_of("ACTIVATE_VERSION")),
         "state": TOKEN.sub("token", json.dumps(output.state, sort_keys=True)),
         "warnings": Counter(entry.getMessage() for entry in log if entry.levelno >= logging.WARNING),
     }
@@ -117,7 +117,7 @@ def test_results_do_not_depend_on_concurrency(
             caplog.clear()
             fails: list[Exception] = []
             tap = tap_class(config={"api_url": f"{sandbox.url}/{vendor}", "max_concurrency": requests, **config, **ALL})
-            output = synced(tap, fails=fails)
+            output = sync_streams(tap, fails=fails)
             found.append({**results_of(output, caplog.records), "fails": [str(error) for error in fails]})
             sandbox.control("cornerstone/reset-downloads")
     one, many = found

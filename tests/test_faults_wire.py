@@ -7,7 +7,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_rest.testing import Answer, Host, host
+from singer_rest.testing import Host, host
+from singer_rest.testing import Response as ScriptedResponse
 
 from faults.faulty_responses import FAULTY_RESPONSES
 from faults.wire import ConnectionEnd, Proxy, Request, Response, endpoint_of
@@ -27,7 +28,7 @@ TABLE = b"a,b\n1,2\n3,4\n5,6\n7,8\n"
 
 @pytest.fixture
 def vendor() -> Iterator[Host]:
-    with host(lambda asked: Answer(TOKENS if asked.method == "POST" else PAGE)) as running:
+    with host(lambda asked: ScriptedResponse(TOKENS if asked.method == "POST" else PAGE)) as running:
         yield running
 
 
@@ -52,7 +53,7 @@ def test_requests_are_forwarded_and_counted(proxy: Proxy, vendor: Host) -> None:
     get(proxy, "/a/18/b?after_id=Mg==")
     assert proxy.request_counts() == {"GET /a/{}/b": 2}
     assert proxy.first_page_counts() == {"GET /a/{}/b": 1}
-    assert [asked.query_text for asked in vendor.asked] == ["limit=2", "after_id=Mg=="]
+    assert [asked.query_text for asked in vendor.requests] == ["limit=2", "after_id=Mg=="]
     proxy.reset_counts()
     assert proxy.request_counts() == {}
 
@@ -60,7 +61,7 @@ def test_requests_are_forwarded_and_counted(proxy: Proxy, vendor: Host) -> None:
 def test_a_response_can_be_replaced(proxy: Proxy, vendor: Host) -> None:
     proxy.interceptor = lambda request, _forward: [Response(410).to_bytes()] if request.number == 1 else None
     assert [get(proxy)[0] for _ in range(3)] == [200, 410, 200]
-    assert len(vendor.asked) == 2
+    assert len(vendor.requests) == 2
 
 
 def test_a_forwarded_request_reaches_the_vendor_once(proxy: Proxy, vendor: Host) -> None:
@@ -69,7 +70,7 @@ def test_a_forwarded_request_reaches_the_vendor_once(proxy: Proxy, vendor: Host)
 
     proxy.interceptor = inspect
     assert get(proxy)[0] == 200
-    assert len(vendor.asked) == 1
+    assert len(vendor.requests) == 1
 
 
 @pytest.mark.parametrize("end", ConnectionEnd)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hr_sandbox.testing import replaying, running
 from singer_rest.record.recorder import Recorder
-from singer_rest.testing import shorten_waits, synced
+from singer_rest.testing import shorten_waits, sync_streams
 from tap_cornerstone.tap import TapCornerstone
 from tap_factorial.tap import TapFactorial
 from tap_personio.tap import TapPersonio
@@ -100,7 +100,7 @@ def test_a_recording_has_no_value_of_the_company_and_gives_the_same_rows(
     folder = tmp_path / "shapes"
 
     def read(api_url: str) -> dict[str, int]:
-        return synced(tap_type(config={"api_url": api_url, **credentials}), *streams).counts()
+        return sync_streams(tap_type(config={"api_url": api_url, **credentials}), *streams).counts()
 
     with running(employees=20, requests_per_minute=600_000) as sandbox:
         recorder = Recorder(folder, tap_type.name)

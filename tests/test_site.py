@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 from hr_sandbox.testing import Sandbox, running
-from singer_rest.testing import synced
+from singer_rest.testing import sync_streams
 from tap_personio.tap import TapPersonio
 
 from docsite.catalog import EVERYTHING, described, schema_of, streams
@@ -146,8 +146,8 @@ def test_examples_for_columns_do_what_they_say(sandbox: Sandbox, number: int) ->
             "stream_map_config": {"salt": "of-ours"},
         }
     )
-    output = synced(tap, "persons")
-    rows = [message["record"] for message in output.of("RECORD")]
+    output = sync_streams(tap, "persons")
+    rows = [message["record"] for message in output.messages_of("RECORD")]
     assert rows
     assert COLUMN_EXAMPLES[number](rows)
 

@@ -1,4 +1,4 @@
-"""Test helpers: a local host with scripted answers, and the messages that a tap writes."""
+"""Test helpers: a local host with scripted responses, and the messages that a tap writes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReceivedRequest:
     """A request that the host received."""
 
     method: str
@@ -48,14 +48,14 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """An answer of the host.
+class Response:
+    """A response of the host.
 
     Args:
         body: Bytes as they are, anything else as JSON.
         status: The HTTP status.
         headers: Further headers.
-        delay: Seconds to wait before answering.
+        delay: Seconds to wait before responding.
         cut: Whether the connection ends before the body does.
         stall: Seconds to wait between the headers and the body.
         drip: Seconds to wait after each byte of the body, or of `raw`.
@@ -73,10 +73,10 @@ class Answer:
 
 
 class Host:
-    """Answers requests with a function of the test, and counts concurrent requests."""
+    """Responds to requests with a function of the test, and counts concurrent requests."""
 
-    def __init__(self, answer: Callable[[Asked], Answer]) -> None:
-        self.asked: list[Asked] = []
+    def __init__(self, answer: Callable[[ReceivedRequest], Response]) -> None:
+        self.requests: list[ReceivedRequest] = []
         self.most_at_once = 0
         self.connections = 0
         self.answer = answer
@@ -88,31 +88,31 @@ class Host:
 
     def queries(self, path: str) -> list[dict[str, str]]:
         """Returns the queries of the requests for a path, in order."""
-        return [asked.query for asked in self.asked if asked.path == path]
+        return [received_request.query for received_request in self.requests if received_request.path == path]
 
     def paths(self) -> dict[str, int]:
         """Returns the number of requests by path."""
         counts: defaultdict[str, int] = defaultdict(int)
-        for asked in self.asked:
-            counts[asked.path] += 1
+        for received_request in self.requests:
+            counts[received_request.path] += 1
         return dict(counts)
 
     def serve(self) -> None:
-        """Answers requests until stopped."""
+        """Responds to requests until stopped."""
         self._server.serve_forever(poll_interval=0.01)
 
     def stop(self) -> None:
-        """Stops answering."""
+        """Stops the server."""
         self._server.shutdown()
         self._server.server_close()
 
-    def _handle(self, asked: Asked) -> Answer:
+    def _handle(self, received_request: ReceivedRequest) -> Response:
         with self._lock:
-            self.asked.append(asked)
+            self.requests.append(received_request)
             self._under_way += 1
             self.most_at_once = max(self.most_at_once, self._under_way)
         try:
-            answer = self.answer(asked)
+            answer = self.answer(received_request)
             if answer.delay:
                 time.sleep(answer.delay)
             return answer
@@ -135,8 +135,10 @@ class Host:
                 url = urlsplit(self.path)
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 query = dict(parse_qsl(url.query))
-                asked = Asked(self.command, url.path, query, dict(self.headers), body, query_text=url.query)
-                answer = host._handle(asked)
+                received_request = ReceivedRequest(
+                    self.command, url.path, query, dict(self.headers), body, query_text=url.query
+                )
+                answer = host._handle(received_request)
                 if answer.raw:
                     self.close_connection = True
                     self._write(answer.raw, answer.drip)
@@ -169,7 +171,7 @@ class Host:
 
 
 @contextmanager
-def host(answer: Callable[[Asked], Answer]) -> Iterator[Host]:
+def host(answer: Callable[[ReceivedRequest], Response]) -> Iterator[Host]:
     """Runs a host on a free port of 127.0.0.1 until the block ends."""
     running = Host(answer)
     thread = threading.Thread(target=running.serve, daemon=True)
@@ -182,7 +184,7 @@ def host(answer: Callable[[Asked], Answer]) -> Iterator[Host]:
 
 
 @contextmanager
-def hosts() -> Iterator[Callable[[Callable[[Asked], Answer]], Host]]:
+def hosts() -> Iterator[Callable[[Callable[[ReceivedRequest], Response]], Host]]:
     """Starts any number of hosts, which run until the block ends."""
     with ExitStack() as stack:
         yield lambda answer: stack.enter_context(host(answer))
@@ -195,7 +197,7 @@ class Output:
         self.raw = raw
         self.messages: list[dict[str, Any]] = [json.loads(line) for line in raw.splitlines()]
 
-    def of(self, kind: str, stream: str | None = None) -> list[dict[str, Any]]:
+    def messages_of(self, kind: str, stream: str | None = None) -> list[dict[str, Any]]:
         """Returns the messages of a type, of one stream or of all."""
         return list(self._of[kind, stream])
 
@@ -210,28 +212,28 @@ class Output:
 
     def records(self, stream: str) -> list[dict[str, Any]]:
         """Returns a stream's records, in order."""
-        return [message["record"] for message in self.of("RECORD", stream)]
+        return [message["record"] for message in self.messages_of("RECORD", stream)]
 
     def ids(self) -> dict[str, list[str]]:
         """Returns the records' ids by stream, in order."""
         found: defaultdict[str, list[str]] = defaultdict(list)
-        for message in self.of("RECORD"):
+        for message in self.messages_of("RECORD"):
             found[message["stream"]].append(message["record"]["id"])
         return dict(found)
 
     def counts(self) -> dict[str, int]:
         """Returns the number of records by stream."""
-        return dict(Counter(message["stream"] for message in self.of("RECORD")))
+        return dict(Counter(message["stream"] for message in self.messages_of("RECORD")))
 
     @property
     def state(self) -> dict[str, Any]:
         """The last state."""
-        states = self.of("STATE")
+        states = self.messages_of("STATE")
         return dict(states[-1]["value"]) if states else {}
 
 
 @contextmanager
-def captured() -> Iterator[io.BytesIO]:
+def capture_stdout() -> Iterator[io.BytesIO]:
     """Captures the bytes written to standard output."""
     before, raw = sys.stdout, io.BytesIO()
     sys.stdout = io.TextIOWrapper(raw, encoding="utf-8", write_through=True)
@@ -243,14 +245,14 @@ def captured() -> Iterator[io.BytesIO]:
         sys.stdout = before
 
 
-def written(run: Callable[[], object], fails: list[Exception] | None = None) -> Output:
+def capture_output(run: Callable[[], object], fails: list[Exception] | None = None) -> Output:
     """Returns what a tap writes.
 
     Args:
         run: Runs the tap.
         fails: Receives the error that ends the run. None: the error is raised.
     """
-    with captured() as raw:
+    with capture_stdout() as raw:
         try:
             run()
         except Exception as error:
@@ -260,8 +262,8 @@ def written(run: Callable[[], object], fails: list[Exception] | None = None) -> 
     return Output(raw.getvalue())
 
 
-def ended(run: Callable[[], T], seconds: float = 60.0) -> T:
-    """Returns or raises what a run returns or raises.
+def run_with_timeout(run: Callable[[], T], seconds: float = 60.0) -> T:
+    """Runs a function in a thread with a time limit. Returns or raises what the function returns or raises.
 
     Args:
         run: The run.
@@ -291,26 +293,26 @@ def ended(run: Callable[[], T], seconds: float = 60.0) -> T:
 
 
 def shorten_waits(monkeypatch: pytest.MonkeyPatch, tap: type[RestTap]) -> None:
-    """Shortens a tap's waits until a test ends: before retries, and for unusable answers at its end."""
+    """Shortens a tap's waits until a test ends: before retries, and for unusable responses at its end."""
     monkeypatch.setattr(tap, "first_delay", 0.001)
     monkeypatch.setattr(retries, "THROTTLED_DELAY", 0.01)
     monkeypatch.setattr(scheduler, "CLOSING_SECONDS", 0.05)
 
 
-def select(tap: RestTap, *streams: str) -> None:
+def select_streams(tap: RestTap, *streams: str) -> None:
     """Selects some streams of a tap, or all."""
     for stream in tap.streams.values():
         stream.selected = not streams or stream.name in streams
 
 
-def synced(tap: RestTap, *streams: str, fails: list[Exception] | None = None) -> Output:
+def sync_streams(tap: RestTap, *streams: str, fails: list[Exception] | None = None) -> Output:
     """Returns what a tap writes for some streams, or for all."""
-    select(tap, *streams)
-    return written(tap.sync_all, fails)
+    select_streams(tap, *streams)
+    return capture_output(tap.sync_all, fails)
 
 
 def requests_by_stream(tap: RestTap, requests: Iterable[Mapping[str, Any]], root: str) -> Counter[str]:
-    """Counts requests by the stream whose path they match: the one with the fewest placeholders.
+    """Counts requests by stream. If several streams' paths match, the path with the fewest placeholders wins.
 
     Args:
         tap: The tap.
@@ -354,7 +356,7 @@ NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d{1,3})?")
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
 
 
-def differs(row: Mapping[str, Any], record: Mapping[str, Any]) -> set[str]:
+def differing_fields(row: Mapping[str, Any], record: Mapping[str, Any]) -> set[str]:
     """Returns the names of the fields that differ from the vendor's row.
 
     Args:

@@ -29,7 +29,7 @@ from singer_rest import (
     common_settings,
     merge_params,
 )
-from singer_rest.testing import Answer, Asked, Output, host, select, shorten_waits, written
+from singer_rest.testing import Output, ReceivedRequest, Response, capture_output, host, select_streams, shorten_waits
 from singer_sdk import typing as th
 
 if TYPE_CHECKING:
@@ -231,25 +231,25 @@ class Shop:
             "/kinds": [{"id": "cat"}, {"id": "dog"}, {"id": "fish"}],
             **{f"/owners/{owner}/pets": [{"id": f"{owner}{pet}"} for pet in "ab"] for owner in (1, 2, 3)},
         }
-        self.refusals: dict[str, Answer] = {}
-        self.before: Callable[[Asked], Answer | None] = lambda asked: None
+        self.refusals: dict[str, Response] = {}
+        self.before: Callable[[ReceivedRequest], Response | None] = lambda received_request: None
 
-    def answer(self, asked: Asked) -> Answer:
-        first = self.before(asked)
+    def answer(self, received_request: ReceivedRequest) -> Response:
+        first = self.before(received_request)
         if first:
             return first
-        if asked.path in self.refusals:
-            return self.refusals[asked.path]
-        if asked.path == "/sales":
-            return Answer({"data": [{"id": "rent"}]})
-        if asked.path not in self.data:
-            return Answer({"error": "no such path"}, 404)
-        rows = self.data[asked.path]
-        if since := asked.query.get("changed_after"):
+        if received_request.path in self.refusals:
+            return self.refusals[received_request.path]
+        if received_request.path == "/sales":
+            return Response({"data": [{"id": "rent"}]})
+        if received_request.path not in self.data:
+            return Response({"error": "no such path"}, 404)
+        rows = self.data[received_request.path]
+        if since := received_request.query.get("changed_after"):
             rows = [row for row in rows if row["updated_at"] > since]
-        start = int(asked.query.get("cursor", 0))
+        start = int(received_request.query.get("cursor", 0))
         more = start + 2 < len(rows)
-        return Answer({"data": rows[start : start + 2], "next": str(start + 2) if more else None})
+        return Response({"data": rows[start : start + 2], "next": str(start + 2) if more else None})
 
 
 @pytest.fixture
@@ -271,7 +271,7 @@ def run(vendor: Host) -> Callable[..., Output]:
         *streams: str, state: dict[str, Any] | None = None, fails: list[Exception] | None = None, **config: Any
     ) -> Output:
         tap = tap_of(vendor.url, *streams, state=state, **config)
-        return written(tap.sync_all, fails)
+        return capture_output(tap.sync_all, fails)
 
     return run
 
@@ -283,7 +283,7 @@ def tap_of(
     tap = PetTap(config={name: value for name, value in settings.items() if value is not None}, state=state)
     if started:
         tap.started = started
-    select(tap, *streams)
+    select_streams(tap, *streams)
     return tap
 
 

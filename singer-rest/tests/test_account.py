@@ -49,14 +49,14 @@ def test_a_state_of_another_account_is_rejected_before_anything_is_read(
 ) -> None:
     account("one")
     first = run("kinds", "owners")
-    vendor.asked.clear()
+    vendor.requests.clear()
     account("two")
     fails: list[Exception] = []
     # Rows of a stream that is not selected would be mixed by a later run.
     second = run("owners", state={"bookmarks": {"owners": {}, "kinds": first.state["bookmarks"]["kinds"]}}, fails=fails)
     assert isinstance(fails[0], RunError)
     assert str(fails[0]).startswith("The state belongs to a different shop from that of `key`. Give each shop")
-    assert (second.messages, vendor.asked) == ([], [])
+    assert (second.messages, vendor.requests) == ([], [])
 
 
 def test_a_state_from_before_is_completed(run: Callable[..., Output], account: Callable[[str | None], None]) -> None:

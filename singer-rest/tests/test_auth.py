@@ -24,12 +24,12 @@ class Counting(Authenticator):
     def __init__(self, lifetime: float = 3600.0) -> None:
         self.now = 1000.0
         self.lifetime = lifetime
-        self.asked = 0
+        self.token_requests = 0
         super().__init__(clock=lambda: self.now)
 
     def request_token(self) -> Token:
-        self.asked += 1
-        return Token(f"token-{self.asked}", self.lifetime)
+        self.token_requests += 1
+        return Token(f"token-{self.token_requests}", self.lifetime)
 
 
 def test_token_is_used_until_a_minute_before_expiry() -> None:
@@ -57,7 +57,7 @@ def test_many_threads_cause_one_token_request() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert auth.asked == 1
+    assert auth.token_requests == 1
 
 
 def test_401_of_an_endpoint_that_answered_renews_each_time() -> None:
@@ -79,7 +79,7 @@ def test_endpoint_that_rejects_some_requests_renews_once_a_minute() -> None:
     assert auth.renew_token("/b", auth.token())
     auth.now += 61
     assert auth.renew_token("/a", auth.token())
-    assert auth.asked == 4
+    assert auth.token_requests == 4
 
 
 def test_401_before_any_answer_renews() -> None:
@@ -97,7 +97,7 @@ def test_hundred_endpoints_without_permission_renew_once() -> None:
         renewed = auth.renew_token(f"/{number}", auth.token())
         if renewed:
             auth.record_fresh_token_rejected(f"/{number}")
-    assert auth.asked == 2
+    assert auth.token_requests == 2
 
 
 def test_expired_token_is_renewed_for_an_endpoint_that_never_answered() -> None:
@@ -120,20 +120,20 @@ def test_late_worker_gets_the_token_renewed_by_another() -> None:
     again = auth.renew_token("/b", old)
     assert again is not None
     assert again.value == "token-2"
-    assert auth.asked == 2
+    assert auth.token_requests == 2
 
 
 def test_rejected_credentials_are_not_tried_again_by_other_workers() -> None:
     class Refused(Counting):
         def request_token(self) -> Token:
-            self.asked += 1
+            self.token_requests += 1
             raise RunError("refused")
 
     auth = Refused()
     for _ in range(3):
         with pytest.raises(RunError, match="refused"):
             auth.token()
-    assert auth.asked == 1
+    assert auth.token_requests == 1
 
 
 def test_token_is_hidden_in_its_repr() -> None:

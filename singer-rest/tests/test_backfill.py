@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_rest.state.checkpoint import KEY
-from singer_rest.testing import Answer, Output, written
+from singer_rest.testing import Output, Response, capture_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from singer_rest import Page
-    from singer_rest.testing import Asked, Host
+    from singer_rest.testing import Host, ReceivedRequest
 
 FIRST = datetime(2026, 6, 10, tzinfo=timezone.utc)
 SECOND = datetime(2026, 6, 12, tzinfo=timezone.utc)
@@ -46,17 +46,17 @@ class Calendar:
         self.visits = [visit(month, number) for month in range(1, 7) for number in (1, 2, 3)]
         self.broken: int | None = None
 
-    def answer(self, asked: Asked) -> Answer:
-        if asked.path.endswith("/guests"):
-            return Answer({"data": [{"id": "guest"}]})
-        if asked.path != "/visits":
-            return Answer({"data": []})
-        after, before, since, offset = asked.query.get("cursor", "|||0").split("|")
-        after = asked.query.get("after", after)
-        before = asked.query.get("before", before)
-        since = asked.query.get("changed_after", since)
+    def answer(self, request: ReceivedRequest) -> Response:
+        if request.path.endswith("/guests"):
+            return Response({"data": [{"id": "guest"}]})
+        if request.path != "/visits":
+            return Response({"data": []})
+        after, before, since, offset = request.query.get("cursor", "|||0").split("|")
+        after = request.query.get("after", after)
+        before = request.query.get("before", before)
+        since = request.query.get("changed_after", since)
         if int(offset) and after == f"2026-0{self.broken}-01T00:00:00":
-            return Answer({}, 422)
+            return Response({}, 422)
         rows = [
             row
             for row in self.visits
@@ -64,7 +64,7 @@ class Calendar:
         ]
         page = rows[int(offset) : int(offset) + 2]
         more = int(offset) + 2 < len(rows)
-        return Answer({"data": page, "next": f"{after}|{before}|{since}|{int(offset) + 2}" if more else None})
+        return Response({"data": page, "next": f"{after}|{before}|{since}|{int(offset) + 2}" if more else None})
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def visits(run: Callable[..., Output], vendor: Host) -> Callable[..., Output]:
     """Runs the tap over visits, on the second day if there is a state. The host forgets earlier requests."""
 
     def visits(*streams: str, state: dict[str, Any] | None = None, **options: Any) -> Output:
-        vendor.asked.clear()
+        vendor.requests.clear()
         options = {**OPTIONS, "started": SECOND if state else FIRST, **options}
         return run(*(streams or ("visits",)), state=json.loads(json.dumps(state)), **options)
 
@@ -117,7 +117,7 @@ def ids(*outputs: Output) -> set[str]:
 
 
 def versions(output: Output, kind: str = "RECORD") -> set[int]:
-    return {message["version"] for message in output.of(kind, "visits")}
+    return {message["version"] for message in output.messages_of(kind, "visits")}
 
 
 def place(output: Output) -> dict[str, Any]:
@@ -168,7 +168,7 @@ def test_failed_run_keeps_finished_slices_and_leaves_bookmark_and_version(
             *place(first)[KEY][1:],
         ],
     }
-    assert first.of("ACTIVATE_VERSION") == []
+    assert first.messages_of("ACTIVATE_VERSION") == []
 
 
 @pytest.mark.parametrize("workers", [1, 8])
@@ -265,7 +265,7 @@ def test_run_that_starts_over_clears_the_list_at_once(
     calendar: Calendar, visits: Callable[..., Output], vendor: Host
 ) -> None:
     first = interrupted(calendar, visits)
-    vendor.answer = lambda asked: Answer({}, 422) if asked.path == "/visits" else Answer({"data": []})
+    vendor.answer = lambda request: Response({}, 422) if request.path == "/visits" else Response({"data": []})
     second = visits("visits", "kinds", state=first.state, end_date="2026-12-31", fails=[])
     assert place(second)[KEY] is None  # in the STATE of kinds
 
@@ -364,7 +364,7 @@ def test_resumed_run_without_rows_ends_with_the_earlier_bookmark_and_version(
         row for row in calendar.visits if f"2026-0{row['id'][0]}-01T00:00:00" not in unfinished_months(first)
     ]
     second = visits(state=first.state)
-    assert second.of("RECORD") == []
+    assert second.messages_of("RECORD") == []
     assert versions(second, "ACTIVATE_VERSION") == {VERSION}
     assert place(second)["replication_key_value"] == latest
     assert "no records were returned" not in caplog.text
@@ -385,7 +385,7 @@ def test_records_without_primary_key_before_the_interruption_count(
 ) -> None:
     calendar.visits[0] |= {"id": None}
     second = visits(state=interrupted(calendar, visits).state)
-    assert second.of("ACTIVATE_VERSION") == []
+    assert second.messages_of("ACTIVATE_VERSION") == []
     assert "visits: 1 records lack a part of their key (id)" in caplog.text
     assert "no row is marked as deleted in this run" in caplog.text
 
@@ -400,10 +400,10 @@ def test_no_run_continues_after_a_page_that_may_lack_records(
 ) -> None:
     lacking, position = case
 
-    def answer(asked: Asked) -> Answer:
-        page = int(asked.query.get("cursor", 0))
+    def answer(request: ReceivedRequest) -> Response:
+        page = int(request.query.get("cursor", 0))
         data = [None] if page == lacking else [{"id": str(page)}]
-        return Answer({"data": data, "next": page + 1}, 200 if page < 3 else 422)
+        return Response({"data": data, "next": page + 1}, 200 if page < 3 else 422)
 
     def position_after(_: object, page: Page) -> str | None:
         return page.records[-1]["id"] if page.records else None
@@ -419,8 +419,8 @@ def test_slice_without_a_body_is_not_finished_before_it_was_requested_again(
 ) -> None:
     february = "2026-02-01T00:00:00"
 
-    def answer(asked: Asked) -> Answer:
-        return Answer(b"", 204) if asked.query.get("after") == february else calendar.answer(asked)
+    def answer(request: ReceivedRequest) -> Response:
+        return Response(b"", 204) if request.query.get("after") == february else calendar.answer(request)
 
     vendor.answer = answer
     first = interrupted(calendar, visits)
@@ -457,7 +457,7 @@ def test_parent_read_separately_resumes_and_no_child_is_missing(
 
 
 def test_children_are_not_kept_in_the_state(run: Callable[..., Output], shop: Any) -> None:
-    shop.refusals["/owners/3/pets"] = Answer({}, 418)
+    shop.refusals["/owners/3/pets"] = Response({}, 418)
     output = run("pets", "kinds", fails=[])
     assert sorted(output.ids()["pets"]) == ["1a", "1b", "2a", "2b"]
     assert KEY not in output.state["bookmarks"]["pets"]
@@ -477,19 +477,19 @@ def test_failed_full_refresh_is_due_until_a_run_has_read_everything(
     assert versions(second, "ACTIVATE_VERSION") == versions(second) == {VERSION}
     third = visits(state=merged(second.state, kept))
     assert third.ids()["visits"] == ["63"]
-    assert third.of("ACTIVATE_VERSION") == []
+    assert third.messages_of("ACTIVATE_VERSION") == []
 
 
 def test_full_read_that_failed_before_its_first_slice_is_due_too(
     calendar: Calendar, visits: Callable[..., Output], vendor: Host
 ) -> None:
-    vendor.answer = lambda asked: Answer({}, 422)
+    vendor.answer = lambda request: Response({}, 422)
     kept = merged(visits(fails=[]).state, {"bookmarks": {"visits": dict(BOOKMARK)}})
     vendor.answer = calendar.answer
     del calendar.visits[0]
     second = visits(state=kept)
     assert ids(second) == {row["id"] for row in calendar.visits}
-    assert len(second.of("ACTIVATE_VERSION")) == 1
+    assert len(second.messages_of("ACTIVATE_VERSION")) == 1
 
 
 def test_incremental_reads_are_not_sliced(calendar: Calendar, visits: Callable[..., Output]) -> None:
@@ -522,10 +522,10 @@ def test_state_remembers_no_page_whose_records_are_not_in_a_batch_yet(
     config = {"encoding": {"format": "jsonl"}, "storage": {"root": tmp_path.as_uri()}, "batch_size": 10}
     tap = make_tap("kinds", "sales", **({"batch_config": config} if batches else {}))
     monkeypatch.setattr(type(tap.streams["kinds"]), "remember", remember)
-    shop.before = lambda asked: Answer({}, 422) if "cursor" in asked.query else None  # the second page of kinds
-    output = written(tap.sync_all, [])
+    shop.before = lambda request: Response({}, 422) if "cursor" in request.query else None  # the second page of kinds
+    output = capture_output(tap.sync_all, [])
     assert ("seen" in output.state["bookmarks"]["kinds"]) is not batches
-    assert (len(output.records("kinds")), output.of("BATCH", "kinds")) == (0 if batches else 2, [])
+    assert (len(output.records("kinds")), output.messages_of("BATCH", "kinds")) == (0 if batches else 2, [])
 
 
 def test_batches_hold_every_record_and_keep_no_slices(
@@ -535,12 +535,12 @@ def test_batches_hold_every_record_and_keep_no_slices(
     config = {"encoding": {"format": "jsonl", "compression": "gzip"}, "storage": {"root": tmp_path.as_uri()}}
     second = visits(state=first.state, batch_config=config)
     rows: list[str] = []
-    for batch in second.of("BATCH"):
+    for batch in second.messages_of("BATCH"):
         for file in batch["manifest"]:
             with gzip.open(file.removeprefix("file://")) as lines:
                 rows += [json.loads(line)["id"] for line in lines]
     assert sorted(rows) == [row["id"] for row in calendar.visits]
-    assert len(second.of("STATE")) == 2  # as it begins, and after its end
+    assert len(second.messages_of("STATE")) == 2  # as it begins, and after its end
     assert place(second)[KEY] is None
 
 
@@ -557,7 +557,7 @@ def test_connection_test_and_get_records_ignore_the_list(
 
 def test_months_resume_too(run: Callable[..., Output], shop: Any, vendor: Host) -> None:
     dates = {"start_date": "2021-01-01", "end_date": "2021-06-30"}
-    shop.before = lambda asked: Answer({}, 422) if asked.query.get("from") == "2021-04-01" else None
+    shop.before = lambda request: Response({}, 422) if request.query.get("from") == "2021-04-01" else None
     first = run("sales", fails=[], **dates)
     assert first.state["bookmarks"]["sales"][KEY][0]["made_with"] == {
         "start_date": "2021-01-01T00:00:00Z",
@@ -565,8 +565,8 @@ def test_months_resume_too(run: Callable[..., Output], shop: Any, vendor: Host) 
         "window_start": "2021-01-01T00:00:00Z",
         "replication_key": "month",
     }
-    shop.before = lambda asked: None
-    vendor.asked.clear()
+    shop.before = lambda request: None
+    vendor.requests.clear()
     second = run("sales", state=first.state, **dates)
     assert [query["from"] for query in vendor.queries("/sales")] == ["2021-04-01"]
     months = [record["month"] for output in (first, second) for record in output.records("sales")]
@@ -578,22 +578,22 @@ def test_months_resume_too(run: Callable[..., Output], shop: Any, vendor: Host) 
 def test_default_window_that_moved_with_the_year_starts_over(
     run: Callable[..., Output], shop: Any, vendor: Host
 ) -> None:
-    shop.before = lambda asked: Answer({}, 422) if asked.query.get("from") == "2024-01-01" else None
+    shop.before = lambda request: Response({}, 422) if request.query.get("from") == "2024-01-01" else None
     december, january = datetime(2026, 12, 30, tzinfo=timezone.utc), datetime(2027, 1, 2, tzinfo=timezone.utc)
     first = run("sales", fails=[], started=december, start_date=None, end_date=None)
     assert "2021-01-01/2023-12-31" in first.state["bookmarks"]["sales"][KEY]
-    shop.before = lambda asked: None
-    vendor.asked.clear()
+    shop.before = lambda request: None
+    vendor.requests.clear()
     second = run("sales", state=first.state, started=january, start_date=None, end_date=None)
     assert len(vendor.queries("/sales")) == 5 * 12 + 1
     assert second.state["bookmarks"]["sales"]["window_start"] == "2022-01-01T00:00:00Z"
 
 
 def test_slices_of_incremental_reads_are_not_kept(run: Callable[..., Output], shop: Any) -> None:
-    shop.before = lambda asked: Answer({}, 422) if asked.query.get("from") == "2021-04-01" else None
+    shop.before = lambda request: Response({}, 422) if request.query.get("from") == "2021-04-01" else None
     before = {"replication_key": "month", "replication_key_value": "2021-02-01T00:00:00Z", "version": 3}
     state = {"bookmarks": {"sales": dict(before)}}
     output = run("sales", "kinds", state=state, fails=[], start_date=None, end_date="2021-06-30")
     assert {record["month"] for record in output.records("sales")} == {f"2021-0{month}-01" for month in (1, 2, 3, 5, 6)}
-    assert len(output.of("STATE")) == 2  # as it begins, and that of kinds
+    assert len(output.messages_of("STATE")) == 2  # as it begins, and that of kinds
     assert output.state["bookmarks"]["sales"] == before

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_rest.errors import describe_error
-from singer_rest.testing import Answer
+from singer_rest.testing import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -180,11 +180,11 @@ def test_discovery_needs_neither_credentials_nor_network(cli: Callable[..., Any]
     code, out, _ = cli("--discover", config={"key": None, "api_url": "http://127.0.0.1:9", "start_date": "garbage"})
     assert code == 0
     assert [stream["tap_stream_id"] for stream in json.loads(out)["streams"]] == ["kinds", "owners", "pets", "sales"]
-    assert vendor.asked == []
+    assert vendor.requests == []
 
 
 def test_connection_test_reports_errors(cli: Callable[..., Any], shop: Any) -> None:
-    shop.before = lambda asked: Answer({}, 418)
+    shop.before = lambda request: Response({}, 418)
     code, _, log = cli("--test")
     assert code == 1
     assert "status 418" in log
@@ -205,7 +205,7 @@ def test_tap_error_is_its_own_message() -> None:
 
 
 def test_failed_stream_does_not_stop_others_and_is_named_with_exit_code_1(cli: Callable[..., Any], shop: Any) -> None:
-    shop.refusals["/kinds"] = Answer({}, 418)
+    shop.refusals["/kinds"] = Response({}, 418)
     code, out, log = cli(config={"end_date": "2026-03-31"})
     assert code == 1
     assert {line["stream"] for line in map(json.loads, out.splitlines()) if line["type"] == "RECORD"} == {

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_rest import DateWindows, ParamValues, ParentBatches, Product
-from singer_rest.testing import Answer, Asked, Output
+from singer_rest.testing import Output, ReceivedRequest, Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from singer_rest.testing import Host
 
-NOT_FOUND = Answer({"error": "not found"}, 404)
+NOT_FOUND = Response({"error": "not found"}, 404)
 WORKERS = pytest.mark.parametrize("workers", [1, 32])
 
 
 def activated(output: Output) -> set[str]:
-    return {message["stream"] for message in output.of("ACTIVATE_VERSION")}
+    return {message["stream"] for message in output.messages_of("ACTIVATE_VERSION")}
 
 
 def times(vendor: Host, path: str) -> int:
@@ -28,11 +28,11 @@ def times(vendor: Host, path: str) -> int:
 class Failing:
     """Answers the first requests for a path with something else."""
 
-    def __init__(self, path: str, answer: Answer, times: int = 1) -> None:
+    def __init__(self, path: str, answer: Response, times: int = 1) -> None:
         self.path, self.refusal, self.left = path, answer, times
 
-    def __call__(self, asked: Asked) -> Answer | None:
-        if asked.path != self.path or not self.left:
+    def __call__(self, request: ReceivedRequest) -> Response | None:
+        if request.path != self.path or not self.left:
             return None
         self.left -= 1
         return self.refusal
@@ -46,7 +46,7 @@ def test_parent_not_found_once_is_requested_again_at_the_end(
     output = run("owners", "pets", max_concurrency=workers, start_date=None)
     assert sorted(output.ids()["pets"]) == ["1a", "1b", "2a", "2b", "3a", "3b"]
     assert activated(output) == {"owners", "pets"}
-    assert [asked.path for asked in vendor.asked][-1] == "/owners/2/pets"
+    assert [request.path for request in vendor.requests][-1] == "/owners/2/pets"
     assert "of the owners" not in caplog.text
 
 
@@ -69,10 +69,10 @@ def test_listed_parent_is_not_deleted_however_often_it_is_not_found(
 def test_parent_no_longer_listed_is_deleted(
     run: Callable[..., Output], shop: Any, vendor: Host, workers: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def leaves(asked: Asked) -> Answer | None:
-        if asked.path != "/owners/3/pets":
+    def leaves(request: ReceivedRequest) -> Response | None:
+        if request.path != "/owners/3/pets":
             return None
-        if times(vendor, asked.path) == 2:  # requested again, once all owners were listed
+        if times(vendor, request.path) == 2:  # requested again, once all owners were listed
             shop.data["/owners"] = [row for row in shop.data["/owners"] if row["id"] != "3"]  # of the last page
         return NOT_FOUND
 
@@ -84,13 +84,13 @@ def test_parent_no_longer_listed_is_deleted(
 
 
 @pytest.mark.parametrize(
-    "list_of_parents", [Answer({"data": []}), Answer({"data": [None]}), Answer({}, 403), NOT_FOUND]
+    "list_of_parents", [Response({"data": []}), Response({"data": [None]}), Response({}, 403), NOT_FOUND]
 )
 def test_unreadable_list_of_parents_proves_nothing(
-    run: Callable[..., Output], shop: Any, list_of_parents: Answer, caplog: pytest.LogCaptureFixture
+    run: Callable[..., Output], shop: Any, list_of_parents: Response, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def answer(asked: Asked) -> Answer | None:
-        if asked.path == "/owners/2/pets":
+    def answer(request: ReceivedRequest) -> Response | None:
+        if request.path == "/owners/2/pets":
             shop.refusals["/owners"] = list_of_parents
             return NOT_FOUND
         return None
@@ -111,13 +111,13 @@ def test_parent_of_a_batch_is_requested_again_alone(
     )
     asked_for: list[tuple[str, str]] = []
 
-    def answer(asked: Asked) -> Answer | None:
-        if asked.path != "/pets":
+    def answer(request: ReceivedRequest) -> Response | None:
+        if request.path != "/pets":
             return None
-        what = (asked.query["ids"], asked.query["from"])
+        what = (request.query["ids"], request.query["from"])
         asked_for.append(what)
         return (
-            NOT_FOUND if what[0] == "2" and asked_for.count(what) == 1 else Answer({"data": [{"id": "-".join(what)}]})
+            NOT_FOUND if what[0] == "2" and asked_for.count(what) == 1 else Response({"data": [{"id": "-".join(what)}]})
         )
 
     shop.before = answer
@@ -149,8 +149,8 @@ def test_bookmark_of_children_stays_if_a_parent_may_lack_some(
     assert third.state["bookmarks"]["pets"]["replication_key_value"] == "2026-02-03T00:00:00Z"
 
 
-def listed(*rows: str, total: int | None) -> Answer:
-    return Answer({"data": [{"id": row} for row in rows], "total": total})
+def listed(*rows: str, total: int | None) -> Response:
+    return Response({"data": [{"id": row} for row in rows], "total": total})
 
 
 @WORKERS
@@ -187,7 +187,7 @@ def test_total_that_is_too_small_or_missing_has_no_effect(
 
 def test_next_run_reads_in_full_what_a_first_read_may_lack(run: Callable[..., Output], shop: Any) -> None:
     rows = shop.data["/owners"]
-    shop.refusals["/owners"] = Answer({"data": rows[:1], "total": 3})
+    shop.refusals["/owners"] = Response({"data": rows[:1], "total": 3})
     first = run("owners", start_date=None)
     assert "replication_key_value" not in first.state["bookmarks"]["owners"]
     shop.refusals.clear()
@@ -200,7 +200,7 @@ def test_only_the_short_slice_is_requested_again(
     run: Callable[..., Output], make_tap: Any, monkeypatch: pytest.MonkeyPatch, vendor: Host
 ) -> None:
     monkeypatch.setattr(type(make_tap().streams["kinds"]), "slices", ParamValues("kind", *"abcd"))
-    vendor.answer = lambda asked: listed(asked.query["kind"], total=2 if asked.query["kind"] == "b" else 1)
+    vendor.answer = lambda request: listed(request.query["kind"], total=2 if request.query["kind"] == "b" else 1)
     run("kinds")
     assert sorted(query["kind"] for query in vendor.queries("/kinds")) == ["a", "b", "b", "c", "d"]
 
@@ -236,7 +236,7 @@ def test_children_of_a_parent_without_an_id_may_exist(
 def test_children_of_missing_parents_may_exist(
     run: Callable[..., Output], shop: Any, streams: tuple[str, ...], caplog: pytest.LogCaptureFixture
 ) -> None:
-    shop.refusals["/owners"] = Answer({"data": shop.data["/owners"][:2], "total": 3})
+    shop.refusals["/owners"] = Response({"data": shop.data["/owners"][:2], "total": 3})
     output = run(*streams, start_date=None)
     assert sorted(output.ids()["pets"]) == ["1a", "1b", "2a", "2b"]
     assert activated(output) == set()
@@ -247,9 +247,9 @@ def test_children_of_missing_parents_may_exist(
 def test_children_may_exist_if_another_parent_is_listed_twice_in_place_of_theirs(
     run: Callable[..., Output], shop: Any, streams: tuple[str, ...], caplog: pytest.LogCaptureFixture
 ) -> None:
-    def shifted(asked: Asked) -> Answer | None:
+    def shifted(request: ReceivedRequest) -> Response | None:
         first, second, _ = shop.data["/owners"]
-        return Answer({"data": [first, second, second], "total": 3}) if asked.path == "/owners" else None
+        return Response({"data": [first, second, second], "total": 3}) if request.path == "/owners" else None
 
     shop.before = shifted
     output = run(*streams, start_date=None)
@@ -262,7 +262,7 @@ def test_children_may_exist_if_another_parent_is_listed_twice_in_place_of_theirs
 def test_unlicensed_or_disabled_endpoint_is_skipped_by_name(
     run: Callable[..., Output], shop: Any, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shop.refusals["/kinds"] = Answer({}, status)
+    shop.refusals["/kinds"] = Response({}, status)
     output = run("kinds", "owners", start_date=None)
     assert output.ids() == {"owners": ["1", "2", "3"]}
     assert (
@@ -276,14 +276,14 @@ def test_unlicensed_or_disabled_endpoint_is_skipped_by_name(
 def test_parent_with_unlicensed_children_does_not_stop_the_others(
     run: Callable[..., Output], shop: Any, status: int
 ) -> None:
-    shop.refusals["/owners/2/pets"] = Answer({}, status)
+    shop.refusals["/owners/2/pets"] = Response({}, status)
     output = run("owners", "pets", start_date=None)
     assert sorted(output.ids()["pets"]) == ["1a", "1b", "3a", "3b"]
     assert activated(output) == {"owners"}
 
 
 def test_empty_answer_means_no_records(run: Callable[..., Output], shop: Any) -> None:
-    shop.refusals["/kinds"] = shop.refusals["/owners/2/pets"] = Answer(b"", 204)
+    shop.refusals["/kinds"] = shop.refusals["/owners/2/pets"] = Response(b"", 204)
     output = run("kinds", "owners", "pets", start_date=None)
     assert output.ids()["owners"] == ["1", "2", "3"]
     assert sorted(output.ids()["pets"]) == ["1a", "1b", "3a", "3b"]
@@ -294,8 +294,8 @@ def test_empty_answer_means_no_records(run: Callable[..., Output], shop: Any) ->
 def test_empty_answer_among_others_is_requested_again(
     run: Callable[..., Output], shop: Any, vendor: Host, workers: int
 ) -> None:
-    def empty_once(asked: Asked) -> Answer | None:
-        return Answer(b"", 204) if asked.path == "/owners/2/pets" and times(vendor, asked.path) == 1 else None
+    def empty_once(request: ReceivedRequest) -> Response | None:
+        return Response(b"", 204) if request.path == "/owners/2/pets" and times(vendor, request.path) == 1 else None
 
     shop.before = empty_once
     output = run("owners", "pets", max_concurrency=workers, start_date=None)
@@ -306,11 +306,11 @@ def test_empty_answer_among_others_is_requested_again(
 def test_list_of_all_parents_is_requested_again_without_the_parents_filter(
     run: Callable[..., Output], shop: Any, vendor: Host
 ) -> None:
-    def empty_once(asked: Asked) -> Answer | None:
-        if asked.path != "/owners" or "changed_after" in asked.query:
+    def empty_once(request: ReceivedRequest) -> Response | None:
+        if request.path != "/owners" or "changed_after" in request.query:
             return None
         listings = [query for query in vendor.queries("/owners") if "changed_after" not in query]
-        return Answer(b"", 204) if len(listings) == 1 else None
+        return Response(b"", 204) if len(listings) == 1 else None
 
     shop.before = empty_once
     bookmark = {"replication_key": "updated_at", "replication_key_value": "2026-01-03T00:00:00Z", "version": 1}
@@ -323,8 +323,8 @@ def test_list_of_all_parents_is_requested_again_without_the_parents_filter(
 def test_second_empty_answer_in_place_of_a_whole_list_is_accepted(
     run: Callable[..., Output], shop: Any, vendor: Host, empty_answers: int, ids: list[str]
 ) -> None:
-    def empty(asked: Asked) -> Answer | None:
-        return Answer(b"", 204) if times(vendor, asked.path) <= empty_answers else None
+    def empty(request: ReceivedRequest) -> Response | None:
+        return Response(b"", 204) if times(vendor, request.path) <= empty_answers else None
 
     shop.before = empty
     shop.data["/visits"] = [{"id": number, "updated_at": "2026-01-05T00:00:00Z"} for number in ("1", "2")]
@@ -337,8 +337,8 @@ def test_second_empty_answer_in_place_of_a_whole_list_is_accepted(
 def test_second_empty_answer_in_place_of_a_later_page_ends_the_list(
     run: Callable[..., Output], shop: Any, empty_answers: int, ids: set[str]
 ) -> None:
-    empty = Failing("/kinds", Answer(b"", 204), empty_answers)
-    shop.before = lambda asked: empty(asked) if "cursor" in asked.query else None
+    empty = Failing("/kinds", Response(b"", 204), empty_answers)
+    shop.before = lambda request: empty(request) if "cursor" in request.query else None
     output = run("kinds")
     assert set(output.ids()["kinds"]) == ids
     assert activated(output) == {"kinds"}
@@ -348,7 +348,7 @@ def test_frequent_empty_answers_are_not_requested_again(
     run: Callable[..., Output], shop: Any, vendor: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("singer_rest.fetch.coverage.MAX_NO_CONTENT", 0)
-    shop.refusals["/owners/2/pets"] = shop.refusals["/owners/3/pets"] = Answer(b"", 204)
+    shop.refusals["/owners/2/pets"] = shop.refusals["/owners/3/pets"] = Response(b"", 204)
     assert run("owners", "pets", start_date=None).ids()["pets"] == ["1a", "1b"]
     assert times(vendor, "/owners/2/pets") == 1
 
@@ -356,12 +356,12 @@ def test_frequent_empty_answers_are_not_requested_again(
 WINDOWS = {"after", "before"}
 
 
-def sliced(rows: list[str]) -> Callable[[Asked], Answer | None]:
+def sliced(rows: list[str]) -> Callable[[ReceivedRequest], Response | None]:
     """Answers windows: all rows lie before January, and any other window is empty."""
-    return lambda asked: (
+    return lambda request: (
         listed(*rows, total=len(rows))
-        if asked.query.get("before", "")[:7] == "2026-01" and "after" not in asked.query
-        else (listed(total=0) if asked.query.keys() & WINDOWS else None)
+        if request.query.get("before", "")[:7] == "2026-01" and "after" not in request.query
+        else (listed(total=0) if request.query.keys() & WINDOWS else None)
     )
 
 
@@ -384,9 +384,9 @@ def test_list_that_times_out_is_read_in_parts(run: Callable[..., Output], shop: 
     shop.data["/visits"] = [{"id": row, "updated_at": "2026-01-05T00:00:00Z"} for row in rows]
     in_parts = sliced(rows)
 
-    def answer(asked: Asked) -> Answer | None:
-        is_late = not asked.query.keys() & WINDOWS and int(asked.query.get("cursor", 0)) == 2 * page
-        return Answer({}, 504) if is_late else in_parts(asked)
+    def answer(request: ReceivedRequest) -> Response | None:
+        is_late = not request.query.keys() & WINDOWS and int(request.query.get("cursor", 0)) == 2 * page
+        return Response({}, 504) if is_late else in_parts(request)
 
     shop.before = answer
     output = run("visits", optional_streams=["visits"], start_date=None, end_date=None)
@@ -401,11 +401,11 @@ def test_list_with_a_known_total_is_sliced_after_its_first_page_or_not_at_all(
 ) -> None:
     rows = [str(number) for number in range(total)]
 
-    def counted(asked: Asked) -> Answer | None:
-        start = int(asked.query.get("cursor", 0))
+    def counted(request: ReceivedRequest) -> Response | None:
+        start = int(request.query.get("cursor", 0))
         page = [{"id": row} for row in rows[start : start + 2]]
         following = [str(number) for number in range(2, total, 2)] if not start else []
-        return sliced(rows)(asked) or Answer({"data": page, "all": following, "total": total})
+        return sliced(rows)(request) or Response({"data": page, "all": following, "total": total})
 
     shop.before = counted
     output = run("visits", optional_streams=["visits"], start_date=None, end_date=None)

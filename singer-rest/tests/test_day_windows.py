@@ -9,12 +9,12 @@ import pytest
 from singer_rest import DateWindows, DayWindows
 from singer_rest.slices.base import Window
 from singer_rest.state.checkpoint import KEY
-from singer_rest.testing import Answer, Output
+from singer_rest.testing import Output, Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from singer_rest.testing import Asked, Host
+    from singer_rest.testing import Host, ReceivedRequest
 
 NOW = datetime(2026, 2, 10, 8, 30, 0, 5, tzinfo=timezone.utc)
 LATER = datetime(2026, 2, 11, 9, tzinfo=timezone.utc)
@@ -57,10 +57,10 @@ def test_day_windows_can_start_a_number_of_days_ago() -> None:
 @pytest.fixture
 def strolls(run: Callable[..., Output], vendor: Host) -> Callable[..., Output]:
     """Runs the tap over strolls, one a day."""
-    vendor.answer = lambda asked: Answer({"data": [{"id": asked.query["after"]}]})
+    vendor.answer = lambda asked: Response({"data": [{"id": asked.query["after"]}]})
 
     def strolls(started: datetime, state: dict[str, Any] | None = None, **options: Any) -> Output:
-        vendor.asked.clear()
+        vendor.requests.clear()
         return run("strolls", state=state, started=started, max_concurrency=1, **{**OPTIONS, **options})
 
     return strolls
@@ -74,7 +74,7 @@ def place(output: Output) -> dict[str, Any]:
 def test_next_run_continues_where_this_one_began(strolls: Callable[..., Output], vendor: Host) -> None:
     first = strolls(NOW)
     assert place(first)["replication_key_value"] == "2026-02-10T08:30:00.000005Z"
-    assert not first.of("ACTIVATE_VERSION")
+    assert not first.messages_of("ACTIVATE_VERSION")
     strolls(LATER, first.state)
     asked = [(query["after"], query["before"]) for query in vendor.queries("/strolls")]
     assert asked == [
@@ -88,8 +88,8 @@ def test_bookmark_is_no_later_than_what_was_read(strolls: Callable[..., Output])
     assert place(strolls(NOW, end_date="2026-03-08"))["replication_key_value"] == "2026-02-10T08:30:00.000005Z"
 
 
-def until_the_ninth(asked: Asked) -> Answer:
-    return Answer({"data": [{"id": asked.query["after"]}]}, 422 if asked.query["after"] > "2026-02-09T12" else 200)
+def until_the_ninth(asked: ReceivedRequest) -> Response:
+    return Response({"data": [{"id": asked.query["after"]}]}, 422 if asked.query["after"] > "2026-02-09T12" else 200)
 
 
 def test_interrupted_read_resumes_the_next_day_where_it_began(strolls: Callable[..., Output], vendor: Host) -> None:

@@ -18,7 +18,7 @@ from singer_rest import (
     TapError,
     common_settings,
 )
-from singer_rest.testing import synced
+from singer_rest.testing import sync_streams
 from singer_sdk import SchemaDirectory, StreamSchema
 from singer_sdk import typing as th
 from singer_sdk.exceptions import ConfigValidationError
@@ -131,11 +131,11 @@ def test_unknown_parent_is_rejected_if_slices_are_a_property() -> None:
     colours = stream(slices=property(lambda _: PerParent("paints", "paint_id")), path="/paints/{paint_id}/colours")
     tap = type("TapPaint", (PaintTap,), {"stream_types": (colours,)})
     with pytest.raises(RunError, match=r"^colours: `slices` name the parent paints"):
-        synced(tap(config={}))
+        sync_streams(tap(config={}))
 
 
 def test_tap_whose_credentials_are_not_set_is_rejected() -> None:
     tap = type("TapPaint", (PaintTap,), {"credentials": (("key",),), "stream_types": (stream(),)})
     with pytest.raises(ConfigValidationError) as refused:
-        synced(tap(config={}))
+        sync_streams(tap(config={}))
     assert "`key`" in str(refused.value.errors)

@@ -22,7 +22,7 @@ from singer_rest import (
     TapError,
     common_settings,
 )
-from singer_rest.testing import Answer, Asked, Output, host, shorten_waits, written
+from singer_rest.testing import Output, ReceivedRequest, Response, capture_output, host, shorten_waits
 from singer_sdk import typing as th
 
 if TYPE_CHECKING:
@@ -78,11 +78,13 @@ def stream(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Plants]:
 def read(stream: Callable[..., Plants]) -> Callable[..., Output]:
     """What the tap writes where the vendor answers so."""
 
-    def read(answer: Callable[[Asked], Answer], fails: list[Exception] | None = None, **attributes: Any) -> Output:
+    def read(
+        answer: Callable[[ReceivedRequest], Response], fails: list[Exception] | None = None, **attributes: Any
+    ) -> Output:
         stream(**attributes)
         with host(answer) as vendor:
             tap = Garden(config={"api_url": vendor.url})
-            return written(tap.sync_all, fails)
+            return capture_output(tap.sync_all, fails)
 
     return read
 
@@ -138,25 +140,25 @@ def test_body_without_a_list_of_records_raises_an_error(stream: Callable[..., Pl
 def test_page_without_records_does_not_stop_later_pages(
     read: Callable[..., Output], caplog: pytest.LogCaptureFixture
 ) -> None:
-    def answer(asked: Asked) -> Answer:
-        start = int(asked.query["offset"])
-        return Answer({"data": [{"id": str(start)} if start != 1 else "broken"] if start < 3 else []})
+    def answer(received_request: ReceivedRequest) -> Response:
+        start = int(received_request.query["offset"])
+        return Response({"data": [{"id": str(start)} if start != 1 else "broken"] if start < 3 else []})
 
     output = read(answer, pagination=Offset("offset", size=1))
     assert {row["id"] for row in output.records("plants")} == {"0", "2"}
-    assert output.of("ACTIVATE_VERSION") == []
+    assert output.messages_of("ACTIVATE_VERSION") == []
     assert "plants: 1 items are missing" in caplog.text
 
 
 def test_repeated_page_ends_the_list(read: Callable[..., Output]) -> None:
-    output = read(lambda _: Answer({"data": [{"id": "1"}]}), pagination=Offset("offset", size=1))
+    output = read(lambda _: Response({"data": [{"id": "1"}]}), pagination=Offset("offset", size=1))
     assert len(output.records("plants")) == 1
 
 
 def test_all_pages_of_a_known_total_are_read(read: Callable[..., Output]) -> None:
-    def answer(asked: Asked) -> Answer:
-        start = int(asked.query["offset"])
-        return Answer({"data": [{"id": str(number)} for number in range(start, min(start + 2, 5))], "count": 5})
+    def answer(received_request: ReceivedRequest) -> Response:
+        start = int(received_request.query["offset"])
+        return Response({"data": [{"id": str(number)} for number in range(start, min(start + 2, 5))], "count": 5})
 
     output = read(answer, pagination=Offset("offset", size=2), total_path="count")
     assert [row["id"] for row in output.records("plants")] == ["0", "1", "2", "3", "4"]
@@ -166,12 +168,12 @@ def test_expired_page_token_restarts_the_list(read: Callable[..., Output], caplo
     caplog.set_level("INFO")
     asked_with: list[str | None] = []
 
-    def answer(asked: Asked) -> Answer:
-        token = asked.query.get("token")
+    def answer(received_request: ReceivedRequest) -> Response:
+        token = received_request.query.get("token")
         asked_with.append(token)
         if token is None:
-            return Answer({"data": [{"id": "1"}], "next": "b"})
-        return Answer({}, 410) if len(asked_with) == 2 else Answer({"data": [{"id": "2"}]})
+            return Response({"data": [{"id": "1"}], "next": "b"})
+        return Response({}, 410) if len(asked_with) == 2 else Response({"data": [{"id": "2"}]})
 
     output = read(answer, pagination=PageToken("token", "next"))
     assert asked_with == [None, "b", None, "b"]
@@ -188,7 +190,7 @@ def test_no_content_for_an_announced_page_is_requested_again(stream: Callable[..
 def test_pagination_error_names_the_stream(read: Callable[..., Output], caplog: Any) -> None:
     fails: list[Exception] = []
     read(
-        lambda _: Answer({"data": [{"id": "1"}], "next": {}, "more": True}),
+        lambda _: Response({"data": [{"id": "1"}], "next": {}, "more": True}),
         fails,
         pagination=PageToken("t", "next", "more"),
     )

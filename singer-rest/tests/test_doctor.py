@@ -11,7 +11,7 @@ import pytest
 from singer_rest.diagnose import connection
 from singer_rest.diagnose.doctor import check_tap
 from singer_rest.errors import TapError
-from singer_rest.testing import Answer
+from singer_rest.testing import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +55,7 @@ def test_no_value_of_a_record_is_in_the_report(examine: Callable[..., Any], cli:
 
 
 def test_missing_permission_is_listed_once_for_all_its_streams(examine: Callable[..., Any], shop: Any) -> None:
-    shop.refusals = {"/owners": Answer({}, 403), "/kinds": Answer({}, 402), "/sales": Answer({}, 410)}
+    shop.refusals = {"/owners": Response({}, 403), "/kinds": Response({}, 402), "/sales": Response({}, 410)}
     report = examine("kinds", "owners", "pets", "sales")
     verdicts = {name: finding["verdict"] for name, finding in report["by_name"].items()}
     assert verdicts == {
@@ -74,15 +74,15 @@ def test_missing_permission_is_listed_once_for_all_its_streams(examine: Callable
 def test_children_are_requested_for_another_parent_if_the_first_is_forbidden(
     examine: Callable[..., Any], shop: Any, vendor: Host
 ) -> None:
-    shop.refusals = {"/owners/1/pets": Answer({}, 403)}
+    shop.refusals = {"/owners/1/pets": Response({}, 403)}
     assert examine("pets")["by_name"]["pets"]["verdict"] == "readable"
-    shop.refusals["/owners/2/pets"] = Answer({}, 404)
+    shop.refusals["/owners/2/pets"] = Response({}, 404)
     assert examine("pets")["by_name"]["pets"]["verdict"] == "no_permission"
     assert "/owners/3/pets" not in vendor.paths()
 
 
 def test_failing_stream_does_not_hide_the_others(examine: Callable[..., Any], shop: Any, vendor: Host) -> None:
-    shop.refusals = {"/kinds": Answer({}, 500), "/sales": Answer({"unexpected": 1})}
+    shop.refusals = {"/kinds": Response({}, 500), "/sales": Response({"unexpected": 1})}
     report = examine("kinds", "owners", "sales")
     assert report["verdicts"] == {"failed": 2, "readable": 1}
     assert "status 500" in report["by_name"]["kinds"]["detail"]
@@ -92,13 +92,13 @@ def test_failing_stream_does_not_hide_the_others(examine: Callable[..., Any], sh
 
 
 def test_row_count_is_known_from_the_total_or_from_a_single_page(examine: Callable[..., Any], shop: Any) -> None:
-    shop.refusals = {"/kinds": Answer({"data": [{"id": "cat"}], "next": "1", "total": 3})}
+    shop.refusals = {"/kinds": Response({"data": [{"id": "cat"}], "next": "1", "total": 3})}
     report = examine("kinds", "owners", "sales")["by_name"]
     assert {name: finding["rows"] for name, finding in report.items()} == {"kinds": 3, "owners": None, "sales": None}
 
 
 def test_total_that_only_counts_the_page_is_not_a_row_count(examine: Callable[..., Any], shop: Any) -> None:
-    shop.refusals = {"/kinds": Answer({"data": [{"id": "cat"}], "next": "1", "total": 1})}
+    shop.refusals = {"/kinds": Response({"data": [{"id": "cat"}], "next": "1", "total": 1})}
     assert examine("kinds")["by_name"]["kinds"]["rows"] is None
 
 
@@ -118,7 +118,7 @@ def test_columns_hidden_by_permissions_are_named(
     for name, value in {"hidden_columns": kind, "hidden_columns_advice": "Tick them.", "sample_size": 5}.items():
         monkeypatch.setattr(kinds, name, value)
     row = {"note": None, "updated_at": "2026-01-01T00:00:00Z", "owner_id": "1", "visit_id": "1", "month": "2026-01-01"}
-    shop.refusals = {"/kinds": Answer({"data": [{"id": str(number), **row} for number in range(5)]})}
+    shop.refusals = {"/kinds": Response({"data": [{"id": str(number), **row} for number in range(5)]})}
     report = examine("kinds")
     assert report["by_name"]["kinds"]["empty_columns"] == expected
     assert report["advice"] == [
@@ -138,7 +138,7 @@ def test_doctor_uses_up_no_quota(examine: Callable[..., Any], vendor: Host, kind
 
 
 def test_credentials_that_every_stream_rejects_are_reported_as_wrong(examine: Callable[..., Any], shop: Any) -> None:
-    shop.before = lambda asked: Answer({}, 401)
+    shop.before = lambda request: Response({}, 401)
     report = examine("kinds", "owners")
     assert report["connection"]["credentials"]["status"] == "failed"
     assert not report["is_usable"]
@@ -180,7 +180,7 @@ def test_command_writes_text_or_json_and_exits_with_1_if_nothing_works(
     code, output, _ = cli("--doctor", *format_)
     assert code == 0
     assert output.startswith(begins)
-    shop.before = lambda asked: Answer({}, 403)
+    shop.before = lambda request: Response({}, 403)
     code, output, _ = cli("--doctor", *format_)
     assert code == 1
     assert "owners:read" in output

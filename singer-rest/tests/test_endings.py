@@ -16,7 +16,7 @@ from singer_rest.fetch.stream_fetch import StreamFetch
 from singer_rest.http.rate_limits import RateLimiter
 from singer_rest.http.request import Request
 from singer_rest.slices.base import Slice
-from singer_rest.testing import Answer, Asked, ended
+from singer_rest.testing import ReceivedRequest, Response, run_with_timeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,12 +84,12 @@ def test_unexpected_errors_fail_the_run(
     make_tap: Callable[..., Any],
     shop: Any,
 ) -> None:
-    throttled = [Answer({}, 429, {"Retry-After": "0"})]
-    shop.before = lambda asked: throttled.pop() if throttled else None
+    throttled = [Response({}, 429, {"Retry-After": "0"})]
+    shop.before = lambda request: throttled.pop() if throttled else None
     tap = make_tap(*STREAMS, max_concurrency=2)
     PLACES[place](error)(monkeypatch)
     with pytest.raises((TapError, RuntimeError)):
-        ended(tap.sync_all)
+        run_with_timeout(tap.sync_all)
 
 
 @pytest.mark.parametrize("workers", [1, 8])
@@ -99,7 +99,7 @@ def test_error_of_a_worker_is_reported_with_its_location_and_ends_the_others(
     monkeypatch.setattr(StreamFetch, "finish_task", failing(Odd("a value")))
     tap = make_tap(*STREAMS, max_concurrency=workers)
     with pytest.raises(RunError, match=r"Unexpected Odd at .*test_endings\.py:\d+\. Please report") as raised:
-        ended(tap.sync_all)
+        run_with_timeout(tap.sync_all)
     assert "a value" not in str(raised.value)
 
 
@@ -122,14 +122,14 @@ def test_run_fails_if_the_system_starts_no_thread(
 ) -> None:
     monkeypatch.setattr("singer_rest.fetch.scheduler.threading", threads_of(0))
     with pytest.raises(RunError, match="cannot start a thread"):
-        ended(make_tap("kinds").sync_all)
+        run_with_timeout(make_tap("kinds").sync_all)
 
 
 def test_run_continues_with_fewer_threads(
     monkeypatch: pytest.MonkeyPatch, run: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("singer_rest.fetch.scheduler.threading", threads_of(2))
-    assert ended(lambda: run("kinds", "owners")).counts() == {"kinds": 3, "owners": 3}
+    assert run_with_timeout(lambda: run("kinds", "owners")).counts() == {"kinds": 3, "owners": 3}
     assert "started only 2 of 8 threads" in caplog.text
 
 
@@ -142,7 +142,7 @@ def test_silently_ended_workers_are_detected(monkeypatch: pytest.MonkeyPatch) ->
     )
     scheduler.add(reading)
     with pytest.raises(RunError, match="A worker ended without an error"):
-        ended(lambda: list(scheduler.read_blocking(scheduler.pages(reading))))
+        run_with_timeout(lambda: list(scheduler.read_blocking(scheduler.pages(reading))))
     scheduler.close()
 
 
@@ -151,7 +151,7 @@ def test_plan_that_never_returns_its_next_slice_fails(
 ) -> None:
     monkeypatch.setattr(Months, "plan", lambda *_: repeat(None))
     with pytest.raises(TapError, match="1 of 2 streams failed: sales"):
-        ended(make_tap("kinds", "sales").sync_all)
+        run_with_timeout(make_tap("kinds", "sales").sync_all)
 
 
 LIMITS = {
@@ -169,12 +169,12 @@ LIMITS = {
 def test_rate_limit_that_never_ends_fails_its_stream_only(
     run: Callable[..., Any], shop: Any, headers: dict[str, str], status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shop.before = lambda asked: Answer({}, status, headers) if asked.query.get("cursor") == "2" else None
+    shop.before = lambda request: Response({}, status, headers) if request.query.get("cursor") == "2" else None
     state = {
         "bookmarks": {"owners": {"replication_key": "updated_at", "replication_key_value": "2026-01-01T00:00:00Z"}}
     }
     fails: list[Exception] = []
-    output = ended(lambda: run("kinds", "owners", "sales", state=state, fails=fails, max_wait=1))
+    output = run_with_timeout(lambda: run("kinds", "owners", "sales", state=state, fails=fails, max_wait=1))
     assert "2 of 3 streams failed: kinds, owners" in str(fails[0])
     assert output.counts() == {"kinds": 2, "owners": 2, "sales": 3}
     assert output.state["bookmarks"]["owners"]["replication_key_value"] == "2026-01-01T00:00:00Z"
@@ -186,9 +186,9 @@ def test_rate_limit_that_never_ends_fails_its_stream_only(
 
 
 def test_long_wait_is_reported_in_hours(run: Callable[..., Any], shop: Any, caplog: pytest.LogCaptureFixture) -> None:
-    shop.refusals["/kinds"] = Answer({}, 429, {"Retry-After": "86400"})
+    shop.refusals["/kinds"] = Response({}, 429, {"Retry-After": "86400"})
     fails: list[Exception] = []
-    ended(lambda: run("kinds", fails=fails))
+    run_with_timeout(lambda: run("kinds", fails=fails))
     assert (
         "kinds: /kinds asks to wait 24 hours, longer than `max_wait` allows (15 minutes). Run again later, or raise "
         "`max_wait`: what was read before is kept."
@@ -198,14 +198,14 @@ def test_long_wait_is_reported_in_hours(run: Callable[..., Any], shop: Any, capl
 def test_pauses_between_good_answers_are_respected_and_fail_nothing(run: Callable[..., Any], shop: Any) -> None:
     used_up = {"RateLimit-Remaining": "0", "RateLimit-Reset": "0.1"}
 
-    def answer(asked: Asked) -> Answer | None:
-        found = shop_answer(asked)
-        return Answer(found.body, found.status, used_up)
+    def answer(request: ReceivedRequest) -> Response | None:
+        found = shop_answer(request)
+        return Response(found.body, found.status, used_up)
 
     shop_answer = shop.answer
-    shop.before = lambda asked: None
+    shop.before = lambda request: None
     shop.answer = answer
-    assert ended(lambda: run("kinds", "owners", max_wait=30)).counts() == {"kinds": 3, "owners": 3}
+    assert run_with_timeout(lambda: run("kinds", "owners", max_wait=30)).counts() == {"kinds": 3, "owners": 3}
 
 
 @pytest.mark.parametrize("field", ["name", "deep"])
@@ -214,8 +214,8 @@ def test_deeply_nested_record_is_emitted_with_its_depth_as_text(
     run: Callable[..., Any], shop: Any, levels: int, field: str
 ) -> None:
     deep = b'{"a": ' * levels + b"1" + b"}" * levels
-    shop.refusals["/kinds"] = Answer(b'{"data": [{"id": "1", "%s": %s}, {"id": "2"}]}' % (field.encode(), deep))
-    first, second = ended(lambda: run("kinds")).records("kinds")
+    shop.refusals["/kinds"] = Response(b'{"data": [{"id": "1", "%s": %s}, {"id": "2"}]}' % (field.encode(), deep))
+    first, second = run_with_timeout(lambda: run("kinds")).records("kinds")
     assert second == {"id": "2"}
     inner, depth = first["_extra"][field], 0
     while isinstance(inner, dict):
@@ -226,9 +226,9 @@ def test_deeply_nested_record_is_emitted_with_its_depth_as_text(
 def test_endlessly_nested_values_fail_their_stream(
     run: Callable[..., Any], shop: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shop.refusals["/kinds"] = Answer(b"[" * 100_000)
+    shop.refusals["/kinds"] = Response(b"[" * 100_000)
     fails: list[Exception] = []
-    output = ended(lambda: run("kinds", "owners", fails=fails))
+    output = run_with_timeout(lambda: run("kinds", "owners", fails=fails))
     assert "kinds: /kinds answered with values that are nested too deeply" in caplog.text
     assert "Traceback" not in caplog.text
     assert output.counts() == {"owners": 3}

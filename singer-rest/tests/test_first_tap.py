@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_rest.testing import Answer, Asked, Output, host, shorten_waits, synced
+from singer_rest.testing import Output, ReceivedRequest, Response, host, shorten_waits, sync_streams
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,21 +48,21 @@ def first_tap(source: str, monkeypatch: pytest.MonkeyPatch) -> Any:
 def vendor() -> Iterator[Host]:
     """Two rows a page, whatever is requested."""
 
-    def answer(asked: Asked) -> Answer:
-        if asked.headers.get("X-Api-Key") != "secret":
-            return Answer({}, 401)
-        is_search = asked.path == "/applications/search"
-        if asked.path not in ROWS or asked.method != ("POST" if is_search else "GET"):
-            return Answer({}, 404)
-        cursor = asked.query.get("after")
+    def answer(request: ReceivedRequest) -> Response:
+        if request.headers.get("X-Api-Key") != "secret":
+            return Response({}, 401)
+        is_search = request.path == "/applications/search"
+        if request.path not in ROWS or request.method != ("POST" if is_search else "GET"):
+            return Response({}, 404)
+        cursor = request.query.get("after")
         if is_search:
-            body = json.loads(asked.body)
-            if body.pop("state", None) != "all" or asked.headers["Content-Type"] != "application/json":
-                return Answer({}, 400)
+            body = json.loads(request.body)
+            if body.pop("state", None) != "all" or request.headers["Content-Type"] != "application/json":
+                return Response({}, 400)
             cursor = body.get("page", {}).get("after")
         start = int(cursor or 0)
-        rows = ROWS[asked.path]
-        return Answer(
+        rows = ROWS[request.path]
+        return Response(
             {"data": rows[start : start + 2], "meta": {"next": str(start + 2) if rows[start + 2 :] else None}}
         )
 
@@ -76,7 +76,7 @@ def test_example_tap_is_short_and_imports_from_no_submodule(source: str) -> None
 
 
 def test_example_tap_reads_pages_children_and_a_post_search(first_tap: Any, vendor: Host) -> None:
-    output: Output = synced(first_tap(config={"api_url": vendor.url, "api_key": "secret"}))
+    output: Output = sync_streams(first_tap(config={"api_url": vendor.url, "api_key": "secret"}))
     assert output.records("employees") == ROWS["/employees"]
     assert sorted((row["id"], row["employee_id"]) for row in output.records("absences")) == [
         ("10", "1"),
@@ -86,7 +86,7 @@ def test_example_tap_reads_pages_children_and_a_post_search(first_tap: Any, vend
     ]
     assert output.records("applications") == ROWS["/applications/search"]
     assert vendor.queries("/employees") == [{"limit": "100"}, {"limit": "100", "after": "2"}]
-    assert [json.loads(asked.body) for asked in vendor.asked if asked.method == "POST"] == [
+    assert [json.loads(request.body) for request in vendor.requests if request.method == "POST"] == [
         {"state": "all"},
         {"state": "all", "page": {"after": "2"}},
     ]
@@ -96,7 +96,7 @@ def test_wrong_key_is_a_missing_permission_and_is_not_retried(
     first_tap: Any, vendor: Host, caplog: pytest.LogCaptureFixture
 ) -> None:
     fails: list[Exception] = []
-    synced(first_tap(config={"api_url": vendor.url, "api_key": "wrong"}), "employees", fails=fails)
+    sync_streams(first_tap(config={"api_url": vendor.url, "api_key": "wrong"}), "employees", fails=fails)
     assert fails
     assert "employees:read" in caplog.text
     assert vendor.paths() == {"/employees": 1}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_rest.fetch import loop_guard
-from singer_rest.testing import Answer, Asked, Output
+from singer_rest.testing import Output, ReceivedRequest, Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ def read(
 ) -> Callable[..., tuple[Output, list[Exception]]]:
     """Reads a list with given pages."""
 
-    def read(answer: Callable[[Asked], Answer], *keys: str) -> tuple[Output, list[Exception]]:
+    def read(answer: Callable[[ReceivedRequest], Response], *keys: str) -> tuple[Output, list[Exception]]:
         monkeypatch.setattr(type(make_tap().streams["kinds"]), "primary_keys", keys)
         vendor.answer = answer
         fails: list[Exception] = []
@@ -42,15 +42,15 @@ def read(
 def test_circular_links_fail_the_stream_by_name(
     read: Any, vendor: Host, length: int, keys: tuple[str, ...], caplog: pytest.LogCaptureFixture
 ) -> None:
-    def answer(asked: Asked) -> Answer:
-        number = int(asked.query.get("cursor", 0))
-        return Answer({"data": [{"id": str(number)}], "next": str(number % length + 1)})
+    def answer(request: ReceivedRequest) -> Response:
+        number = int(request.query.get("cursor", 0))
+        return Response({"data": [{"id": str(number)}], "next": str(number % length + 1)})
 
     output, fails = read(answer, *keys)
     assert "1 of 1 streams failed: kinds" in str(fails[0])
     assert "kinds: the link to the next page leads back to a page already read" in caplog.text
-    assert len(vendor.asked) == length + 1
-    assert output.of("ACTIVATE_VERSION") == []
+    assert len(vendor.requests) == length + 1
+    assert output.messages_of("ACTIVATE_VERSION") == []
 
 
 @KEYS
@@ -60,30 +60,30 @@ def test_circular_pages_behind_new_links_fail_the_stream(
 ) -> None:
     numbers = count(1)
 
-    def answer(asked: Asked) -> Answer:
+    def answer(request: ReceivedRequest) -> Response:
         number = next(numbers)
-        return Answer({"data": [{"id": str(number % length)}], "next": f"cursor-{number}"})
+        return Response({"data": [{"id": str(number % length)}], "next": f"cursor-{number}"})
 
     output, fails = read(answer, *keys)
     assert "1 of 1 streams failed: kinds" in str(fails[0])
     assert "kinds: the vendor sends the same pages over and over" in caplog.text
-    assert len(vendor.asked) < 50
-    assert output.of("ACTIVATE_VERSION") == []
+    assert len(vendor.requests) < 50
+    assert output.messages_of("ACTIVATE_VERSION") == []
 
 
 def test_endless_empty_pages_fail_the_stream(read: Any, vendor: Host, caplog: pytest.LogCaptureFixture) -> None:
     numbers = count(1)
-    _, fails = read(lambda _: Answer({"data": [], "next": f"cursor-{next(numbers)}"}), "id")
+    _, fails = read(lambda _: Response({"data": [], "next": f"cursor-{next(numbers)}"}), "id")
     assert fails
     assert "kinds: the vendor sends the same pages over and over" in caplog.text
-    assert len(vendor.asked) < 50
+    assert len(vendor.requests) < 50
 
 
 def test_empty_pages_among_others_are_not_a_loop(read: Any) -> None:
-    def answer(asked: Asked) -> Answer:
-        number = int(asked.query.get("cursor", 0))
+    def answer(request: ReceivedRequest) -> Response:
+        number = int(request.query.get("cursor", 0))
         rows = [] if number % 3 else [{"id": str(number)}]
-        return Answer({"data": rows, "next": str(number + 1) if number < 99 else None})
+        return Response({"data": rows, "next": str(number + 1) if number < 99 else None})
 
     output, fails = read(answer, "id")
     assert fails == []

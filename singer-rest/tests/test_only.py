@@ -22,7 +22,7 @@ from singer_rest import (
 )
 from singer_rest.state.backfill import Backfill
 from singer_rest.state.replication import Replication
-from singer_rest.testing import Answer, Asked, Host, Output, host, select, written
+from singer_rest.testing import Host, Output, ReceivedRequest, Response, capture_output, host, select_streams
 from singer_sdk import typing as th
 
 if TYPE_CHECKING:
@@ -96,14 +96,14 @@ class KennelTap(RestTap):
         return ApiKey(self.config["key"])
 
 
-def answer(asked: Asked) -> Answer:
-    kind, *rest = asked.path.split("/")[1:]
+def answer(request: ReceivedRequest) -> Response:
+    kind, *rest = request.path.split("/")[1:]
     if kind == "cats":
-        return Answer({"error": "no such cat"}, 404) if rest == ["gone"] else Answer({"data": {"id": rest[0]}})
+        return Response({"error": "no such cat"}, 404) if rest == ["gone"] else Response({"data": {"id": rest[0]}})
     if rest:
-        return Answer({"data": [{"id": f"{rest[0]}-{rest[1]}"}]})
-    given = [part.partition("=")[2] for part in asked.query_text.split("&") if part.startswith("ids")]
-    return Answer({"data": [{"id": number, "updated_at": "2020-01-01T00:00:00Z"} for number in given]})
+        return Response({"data": [{"id": f"{rest[0]}-{rest[1]}"}]})
+    given = [part.partition("=")[2] for part in request.query_text.split("&") if part.startswith("ids")]
+    return Response({"data": [{"id": number, "updated_at": "2020-01-01T00:00:00Z"} for number in given]})
 
 
 @pytest.fixture
@@ -119,8 +119,8 @@ def read(kennel: Host) -> Callable[..., Output]:
     def read(only: str, *streams: str, state: dict[str, Any] | None = None) -> Output:
         settings = {"api_url": kennel.url, "key": "k", "start_date": "2026-01-01", "only": only}
         tap = KennelTap(config=settings, state=state)
-        select(tap, *streams)
-        return written(tap.sync_all)
+        select_streams(tap, *streams)
+        return capture_output(tap.sync_all)
 
     return read
 
@@ -163,7 +163,7 @@ def test_records_have_the_version_of_the_table_and_the_state_stays(
     given = {"bookmarks": {"dogs": dict(state)}}
     output = read("dogs=1", "dogs", state=given)
     assert given == {"bookmarks": {"dogs": state}}
-    (record,) = output.of("RECORD")
+    (record,) = output.messages_of("RECORD")
     assert record.get("version") == version
     assert [message["type"] for message in output.messages] == ["SCHEMA", "RECORD"]
 
@@ -176,7 +176,7 @@ def test_a_record_read_again_during_an_interrupted_read_has_its_version(read: Ca
     backfill = Backfill("dogs", state, interrupted, {})
     backfill.begin()
     backfill.mark_finished(Slice(name="2026-01"))
-    (record,) = read("dogs=1", "dogs", state={"bookmarks": {"dogs": state}}).of("RECORD")
+    (record,) = read("dogs=1", "dogs", state={"bookmarks": {"dogs": state}}).messages_of("RECORD")
     assert interrupted.version is not None
     assert record["version"] == interrupted.version > VERSION
 
@@ -188,4 +188,4 @@ def test_the_command_line(cli: Callable[..., Any], vendor: Host, monkeypatch: py
     assert cli("--only", "owners=1", "--plan")[:2] == (2, "")
     monkeypatch.setenv("TAP_PETS_ONLY", "kinds=1")
     assert cli("--config", "ENV", "--only", "owners=1")[:2] == (2, "")
-    assert vendor.asked == []
+    assert vendor.requests == []

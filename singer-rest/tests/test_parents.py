@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_rest import ChangedSince, DateWindows, ParentBatches, PerParent, Product
-from singer_rest.testing import Answer, Output
+from singer_rest.testing import Output, Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from singer_rest.testing import Asked, Host
+    from singer_rest.testing import Host, ReceivedRequest
 
 OPTIONS: dict[str, Any] = {"start_date": None, "end_date": None}
 
@@ -27,16 +27,16 @@ class Batched:
 
     def __init__(self, gone: set[str]) -> None:
         self.gone = gone
-        self.asked: list[list[str]] = []
+        self.requests: list[list[str]] = []
 
-    def __call__(self, asked: Asked) -> Answer | None:
-        if asked.path != "/pets":
+    def __call__(self, request: ReceivedRequest) -> Response | None:
+        if request.path != "/pets":
             return None
-        ids = [pair.partition("=")[2] for pair in asked.query_text.split("&") if pair.startswith("owner_ids")]
-        self.asked.append(ids)
+        ids = [pair.partition("=")[2] for pair in request.query_text.split("&") if pair.startswith("owner_ids")]
+        self.requests.append(ids)
         if self.gone.intersection(ids):
-            return Answer({}, self.status)
-        return Answer({"data": [{"id": f"p{id_}"} for id_ in ids]})
+            return Response({}, self.status)
+        return Response({"data": [{"id": f"p{id_}"} for id_ in ids]})
 
 
 @pytest.fixture
@@ -59,12 +59,12 @@ def test_batch_with_a_deleted_parent_is_requested_in_halves(
     answer = batches("2")
     output = run("pets", max_concurrency=workers, **OPTIONS)
     assert sorted(output.ids()["pets"]) == ["p1", "p3", "p4", "p5"]
-    assert sorted(answer.asked) == [["1"], ["1", "2"], ["1", "2", "3", "4"], ["2"], ["2"], ["3", "4"], ["5"]]
+    assert sorted(answer.requests) == [["1"], ["1", "2"], ["1", "2", "3", "4"], ["2"], ["2"], ["3", "4"], ["5"]]
     assert (
         "pets: 1 of the owners were not found, even on a second request, although the vendor still lists them"
         in caplog.text
     )
-    assert output.of("ACTIVATE_VERSION", "pets") == []
+    assert output.messages_of("ACTIVATE_VERSION", "pets") == []
 
 
 @pytest.mark.parametrize("size", [1, 4])
@@ -74,16 +74,16 @@ def test_later_page_of_a_batch_that_is_not_found_deletes_nothing(
     owners(shop, "1", "2", "3", "4", "5")
     answer = batches(size=size)
 
-    def paged(asked: Asked) -> Answer | None:
-        if asked.path == "/pets" and "cursor" in asked.query:  # the link names no owner
-            return Answer({}, 404)
-        found = answer(asked)
-        return Answer({**found.body, "next": "2"}) if found and answer.asked[-1][0] == "1" else found
+    def paged(request: ReceivedRequest) -> Response | None:
+        if request.path == "/pets" and "cursor" in request.query:  # the link names no owner
+            return Response({}, 404)
+        found = answer(request)
+        return Response({**found.body, "next": "2"}) if found and answer.requests[-1][0] == "1" else found
 
     shop.before = paged
     output = run("pets", fails=[], **OPTIONS)
     assert {*output.ids()["pets"]} == {"p1", "p2", "p3", "p4", "p5"}
-    assert output.of("ACTIVATE_VERSION", "pets") == []
+    assert output.messages_of("ACTIVATE_VERSION", "pets") == []
     assert "/pets" not in [query.get("owner_ids[]") for query in vendor.queries("/pets")]
 
 
@@ -94,9 +94,9 @@ def test_keys_of_a_batch_that_ends_with_a_deleted_parent_are_forgotten(
     owners(shop, *(str(number) for number in range(20)))
     answer = batches("3", "7", "11", "15")
 
-    def twice(asked: Asked) -> Answer | None:
-        found = answer(asked)
-        if found and found.status == 200 and asked.path == "/pets" and "p16" in str(found.body):
+    def twice(request: ReceivedRequest) -> Response | None:
+        found = answer(request)
+        if found and found.status == 200 and request.path == "/pets" and "p16" in str(found.body):
             found.body["data"] += found.body["data"]
         return found
 
@@ -112,7 +112,7 @@ def test_list_that_answers_for_no_batch_lacks_permission(
     batches("1", "2", "3", "4", "5")
     output = run("kinds", "pets", **OPTIONS)
     assert "none of the 5 owners was found" in caplog.text
-    assert output.of("SCHEMA", "pets") == []
+    assert output.messages_of("SCHEMA", "pets") == []
 
 
 def test_list_that_answers_for_none_of_many_parents_is_not_requested_for_all(
@@ -123,7 +123,7 @@ def test_list_that_answers_for_none_of_many_parents_is_not_requested_for_all(
     answer = batches(*ids, size=50)
     run("kinds", "pets", max_concurrency=1, **OPTIONS)
     assert "none of the 100 owners that were tried was found" in caplog.text
-    assert len(answer.asked) < 1000
+    assert len(answer.requests) < 1000
 
 
 def test_deleted_parent_is_counted_once_however_it_was_requested(
@@ -135,10 +135,10 @@ def test_deleted_parent_is_counted_once_however_it_was_requested(
     monkeypatch.setattr(pets, "slices", Product(ParentBatches("owners", "owner_ids[]", size=1), windows))
     real = vendor.answer
 
-    def answer(asked: Asked) -> Answer:
-        if asked.path != "/pets":
-            return real(asked)
-        return Answer({}, 404) if asked.query["owner_ids[]"] == "2" else Answer({"data": [{"id": "a"}]})
+    def answer(request: ReceivedRequest) -> Response:
+        if request.path != "/pets":
+            return real(request)
+        return Response({}, 404) if request.query["owner_ids[]"] == "2" else Response({"data": [{"id": "a"}]})
 
     vendor.answer = answer
     run("pets", start_date="2026-01-01", end_date="2026-01-31")
@@ -149,27 +149,27 @@ def test_deleted_parent_is_counted_once_however_it_was_requested(
 def test_forbidden_parent_does_not_stop_others_and_no_row_is_deleted(
     run: Callable[..., Output], shop: Any, workers: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shop.refusals["/owners/2/pets"] = Answer({}, 403)
+    shop.refusals["/owners/2/pets"] = Response({}, 403)
     output = run("owners", "pets", max_concurrency=workers, **OPTIONS)
     assert sorted(output.ids()["pets"]) == ["1a", "1b", "3a", "3b"]
-    assert {message["stream"] for message in output.of("ACTIVATE_VERSION")} == {"owners"}
+    assert {message["stream"] for message in output.messages_of("ACTIVATE_VERSION")} == {"owners"}
     remark = "the credential cannot read 1 of the owners, so no row is marked as deleted"
     assert f"pets: {remark} in this run." in caplog.text
-    assert output.state["bookmarks"]["pets"]["version"] == output.of("RECORD", "pets")[0]["version"]
+    assert output.state["bookmarks"]["pets"]["version"] == output.messages_of("RECORD", "pets")[0]["version"]
 
     shop.refusals.clear()
     again = run("owners", "pets", state=output.state, **OPTIONS)
-    assert len(again.of("ACTIVATE_VERSION", "pets")) == 1
+    assert len(again.messages_of("ACTIVATE_VERSION", "pets")) == 1
 
 
 @pytest.mark.parametrize("mode", ["skip", "fail"])
 def test_permission_is_missing_if_every_parent_is_forbidden(
     run: Callable[..., Output], shop: Any, mode: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shop.refusals = {f"/owners/{owner}/pets": Answer({}, 403 if owner > 1 else 404) for owner in (1, 2, 3)}
+    shop.refusals = {f"/owners/{owner}/pets": Response({}, 403 if owner > 1 else 404) for owner in (1, 2, 3)}
     fails: list[Exception] = []
     output = run("owners", "pets", on_missing_access=mode, fails=fails, **OPTIONS)
-    assert output.of("SCHEMA", "pets") == []
+    assert output.messages_of("SCHEMA", "pets") == []
     assert (
         "pets: the credential cannot read it; it needs pets:read (the vendor refused access to all of the 3"
         in caplog.text
@@ -190,7 +190,7 @@ def test_several_forbidden_parents_or_no_credential_mean_a_missing_permission(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     batches(size=1 if status == 401 else 3)
-    shop.before = lambda asked: Answer({}, status) if asked.path == "/pets" else None
+    shop.before = lambda request: Response({}, status) if request.path == "/pets" else None
     run("owners", "pets", **OPTIONS)
     assert f"pets: the credential cannot read it; it needs pets:read ({why}" in caplog.text
 
@@ -214,9 +214,9 @@ def test_one_forbidden_parent_of_a_batch_does_not_affect_the_others(
     answer.status = status
     output = run("pets", max_concurrency=workers, **OPTIONS)
     assert set(output.ids()["pets"]) == {f"p{number}" for number in range(100)} - {"p42"}
-    assert len(answer.asked) == 2 + 2 * 6 + 1  # halves, and once more at the end
+    assert len(answer.requests) == 2 + 2 * 6 + 1  # halves, and once more at the end
     assert f"pets: {word}" in caplog.text
-    assert output.of("ACTIVATE_VERSION", "pets") == []
+    assert output.messages_of("ACTIVATE_VERSION", "pets") == []
 
 
 @pytest.mark.parametrize("workers", [1, 8])
@@ -238,8 +238,8 @@ def test_rejected_parent_is_skipped_and_the_next_run_starts_from_the_same_bookma
     first = run("owners", "pets", **OPTIONS)
     before = dict(first.state["bookmarks"]["pets"])
     shop.data["/owners/1/pets"][0]["updated_at"] = "2026-02-03T00:00:00Z"
-    shop.refusals["/owners/2/pets"] = Answer({"error": "Ms Secret"}, status)
-    vendor.asked.clear()
+    shop.refusals["/owners/2/pets"] = Response({"error": "Ms Secret"}, status)
+    vendor.requests.clear()
     second = run("owners", "pets", max_concurrency=workers, state=first.state, **OPTIONS)
     assert sorted(second.ids()["pets"]) == ["1", "3"]
     assert vendor.paths()["/owners/2/pets"] == 2
@@ -266,14 +266,14 @@ def test_stream_fails_soon_if_every_parent_is_rejected(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     owners(shop, *(str(number) for number in range(2000)))
-    shop.before = lambda asked: Answer({}, status) if asked.path.endswith("/pets") else None
+    shop.before = lambda request: Response({}, status) if request.path.endswith("/pets") else None
     fails: list[Exception] = []
     output = run("owners", "pets", max_concurrency=workers, fails=fails, **OPTIONS)
     assert "1 of 2 streams failed: pets" in str(fails[0])
     assert f"pets: /owners/{{owner_id}}/pets refused the request with status {status}." in caplog.text
     assert "All of the 15 owners that were tried were rejected like this or are forbidden" in caplog.text
-    assert sum(asked.path.endswith("/pets") for asked in vendor.asked) == 15
-    assert output.of("ACTIVATE_VERSION", "pets") == []
+    assert sum(request.path.endswith("/pets") for request in vendor.requests) == 15
+    assert output.messages_of("ACTIVATE_VERSION", "pets") == []
 
 
 @pytest.mark.parametrize("workers", [1, 8])
@@ -285,7 +285,7 @@ def test_forbidden_first_parents_do_not_stop_later_parents(
     ids = [str(number) for number in range(60)]
     owners(shop, *ids)
     shop.data |= {f"/owners/{owner}/pets": [{"id": f"p{owner}"}] for owner in ids}
-    shop.refusals = {f"/owners/{owner}/pets": Answer({}, status) for owner in ids[:refused]}
+    shop.refusals = {f"/owners/{owner}/pets": Response({}, status) for owner in ids[:refused]}
     output = run("owners", "pets", max_concurrency=workers, **OPTIONS)
     assert set(output.ids()["pets"]) == {f"p{owner}" for owner in ids[refused:]}
     assert len(output.records("pets")) == 60 - refused
@@ -310,7 +310,7 @@ def test_forbidden_first_batches_do_not_stop_later_batches(
     batches(*ids[:refused], size=size).status = status
     output = run("owners", "pets", max_concurrency=workers, **OPTIONS)
     assert sorted(output.ids()["pets"]) == sorted(f"p{owner}" for owner in ids[refused:])
-    assert output.of("ACTIVATE_VERSION", "pets") == []
+    assert output.messages_of("ACTIVATE_VERSION", "pets") == []
     assert f"{refused} of the owners" in caplog.text
 
 
@@ -332,7 +332,7 @@ def test_stream_is_skipped_if_only_batches_were_requested_and_forbidden(
     answer.status = 403
     run("owners", "pets", max_concurrency=workers, **OPTIONS)
     assert "pets: the credential cannot read it; it needs pets:read (the vendor refused access to all of" in caplog.text
-    assert len(answer.asked) < 2 * size + 15
+    assert len(answer.requests) < 2 * size + 15
 
 
 @pytest.mark.parametrize("workers", [1, 8])
@@ -370,7 +370,7 @@ def test_changes_of_a_temporarily_forbidden_parent_are_read_later(
     changed(1)
     _, state, bookmark = next_run()
     changed(2)
-    shop.refusals["/owners/2/pets"] = Answer({}, 403)
+    shop.refusals["/owners/2/pets"] = Response({}, 403)
     ids, held, bookmark = next_run(state)
     assert (ids, bookmark) == (["1", "3"], "2026-02-01T00:00:00Z"), "it may pass"
     assert "cannot read 1 of the owners, and the next run starts from the same bookmark" in caplog.text
@@ -401,12 +401,12 @@ def test_children_of_parents_changed_since_a_later_start_date_are_partial(
     monkeypatch.setattr(pets, "replication_key", "updated_at")
     first = run("pets", start_date="2026-01-02")
     assert sorted(first.ids()["pets"]) == ["2a", "2b", "3a", "3b"]
-    assert len(first.of("ACTIVATE_VERSION", "pets")) == 1
+    assert len(first.messages_of("ACTIVATE_VERSION", "pets")) == 1
     state = first.state
     state["bookmarks"]["pets"]["replication_key_value"] = None  # so that everything is read again
     for start_date, is_whole in (("2026-01-02", True), ("2026-01-03", False), ("2026-01-01", True)):
         output = run("pets", state=state, start_date=start_date)
-        assert len(output.of("ACTIVATE_VERSION", "pets")) == is_whole
+        assert len(output.messages_of("ACTIVATE_VERSION", "pets")) == is_whole
 
 
 @pytest.mark.parametrize("workers", [1, 8])
@@ -415,36 +415,38 @@ def test_stream_is_skipped_if_many_parents_and_no_others_are_forbidden(
     run: Callable[..., Output], vendor: Host, shop: Any, workers: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     owners(shop, *(str(number) for number in range(2000)))
-    shop.before = lambda asked: Answer({}, 403) if asked.path.endswith("/pets") else None
+    shop.before = lambda request: Response({}, 403) if request.path.endswith("/pets") else None
     run("owners", "pets", max_concurrency=workers, **OPTIONS)
     assert (
         "pets: the credential cannot read it; it needs pets:read (the vendor refused access to all of the 15"
         in caplog.text
     )
-    assert sum(asked.path.endswith("/pets") for asked in vendor.asked) == 15
+    assert sum(request.path.endswith("/pets") for request in vendor.requests) == 15
 
 
 def test_inconclusive_answer_is_an_empty_list_but_no_row_is_deleted(
     run: Callable[..., Output], shop: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shop.before = lambda asked: Answer({"data": [None]}) if asked.query.get("from") == "2026-02-01" else None
+    shop.before = lambda request: Response({"data": [None]}) if request.query.get("from") == "2026-02-01" else None
     output = run("sales", start_date="2026-01-01", end_date="2026-03-31")
     assert sorted(record["month"] for record in output.records("sales")) == ["2026-01-01", "2026-03-01"]
-    assert output.of("ACTIVATE_VERSION") == []
+    assert output.messages_of("ACTIVATE_VERSION") == []
     assert "sales: 1 lists have fewer records than the vendor reports" in caplog.text
 
 
 def test_inconclusive_slice_is_read_again_after_an_interruption(
     run: Callable[..., Output], vendor: Host, shop: Any
 ) -> None:
-    def before(asked: Asked) -> Answer | None:
-        return {"2026-01-01": Answer({"data": [None]}), "2026-03-01": Answer({}, 409)}.get(asked.query.get("from", ""))
+    def before(request: ReceivedRequest) -> Response | None:
+        return {"2026-01-01": Response({"data": [None]}), "2026-03-01": Response({}, 409)}.get(
+            request.query.get("from", "")
+        )
 
     options: dict[str, Any] = {"start_date": "2026-01-01", "end_date": "2026-03-31", "max_concurrency": 1}
     shop.before = before
     first = run("sales", fails=[], **options)
-    shop.before = lambda asked: None
-    vendor.asked.clear()
+    shop.before = lambda request: None
+    vendor.requests.clear()
     second = run("sales", state=first.state, **options)
     assert [query["from"] for query in vendor.queries("/sales")] == ["2026-01-01", "2026-03-01"]
-    assert len(second.of("ACTIVATE_VERSION")) == 1
+    assert len(second.messages_of("ACTIVATE_VERSION")) == 1

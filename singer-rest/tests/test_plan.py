@@ -9,12 +9,12 @@ import pytest
 from singer_rest import Offset, ParamValues, RateLimit, RateLimiter
 from singer_rest.diagnose.duration import Load, total_duration
 from singer_rest.diagnose.plan import estimate_runs
-from singer_rest.testing import Answer
+from singer_rest.testing import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from singer_rest.testing import Asked, Host
+    from singer_rest.testing import Host, ReceivedRequest
 
 STATE = {"bookmarks": {"owners": {"replication_key": "updated_at", "replication_key_value": "2026-01-02T12:00:00Z"}}}
 
@@ -40,7 +40,7 @@ def test_list_with_one_page_is_counted_exactly(planned: Callable[..., Any], shop
     found = planned("kinds")
     assert found["lines"] == {"kinds": (1, "exact")}
     assert found["streams"][0]["rows"] == 2
-    assert len(vendor.asked) == found["report"]["requests_sent"] == 1
+    assert len(vendor.requests) == found["report"]["requests_sent"] == 1
 
 
 def test_long_list_without_a_total_has_a_lower_bound(planned: Callable[..., Any]) -> None:
@@ -51,7 +51,7 @@ def test_long_list_without_a_total_has_a_lower_bound(planned: Callable[..., Any]
 
 
 def test_total_gives_the_number_of_pages(planned: Callable[..., Any], shop: Any) -> None:
-    shop.refusals["/kinds"] = Answer({"data": [{"id": "1"}, {"id": "2"}], "next": "2", "total": 7})
+    shop.refusals["/kinds"] = Response({"data": [{"id": "1"}, {"id": "2"}], "next": "2", "total": 7})
     found = planned("kinds")
     assert found["lines"] == {"kinds": (4, "exact")}
     assert found["streams"][0]["rows"] == 7
@@ -61,14 +61,14 @@ def test_total_gives_the_number_of_pages(planned: Callable[..., Any], shop: Any)
 def test_list_with_offsets_is_planned_to_end_as_in_a_run(
     planned: Callable[..., Any], run: Callable[..., Any], shop: Any, kinds: Any, rows: int
 ) -> None:
-    asked: list[Asked] = []
+    asked: list[ReceivedRequest] = []
 
-    def answer(question: Asked) -> Answer | None:
+    def answer(question: ReceivedRequest) -> Response | None:
         if question.path != "/kinds":
             return None
         asked.append(question)
         start = int(question.query["offset"])
-        return Answer({"data": [{"id": str(row)} for row in range(rows)][start : start + 2], "meta": {"total": rows}})
+        return Response({"data": [{"id": str(row)} for row in range(rows)][start : start + 2], "meta": {"total": rows}})
 
     shop.before = answer
     kinds("pagination", Offset("offset", size=2))
@@ -94,7 +94,7 @@ def test_children_are_counted_by_their_parents(planned: Callable[..., Any], shop
     shop.data["/owners"].pop()
     found = planned("owners", "pets", start_date=None)
     assert found["lines"] == {"owners": (1, "exact"), "pets": (2, "about")}
-    assert len(vendor.asked) == 2
+    assert len(vendor.requests) == 2
 
 
 def test_start_date_does_not_exclude_parents(planned: Callable[..., Any], shop: Any) -> None:
@@ -106,7 +106,7 @@ def test_start_date_does_not_exclude_parents(planned: Callable[..., Any], shop: 
 
 def test_number_of_parents_is_known_from_their_total(planned: Callable[..., Any], shop: Any) -> None:
     rows = shop.data["/owners"][:2]
-    shop.refusals["/owners"] = Answer({"data": rows, "next": "2", "total": 50})
+    shop.refusals["/owners"] = Response({"data": rows, "next": "2", "total": 50})
     assert planned("pets")["lines"] == {"pets": (50, "about"), "owners (ids for pets)": (25, "exact")}
 
 
@@ -119,15 +119,15 @@ def test_windows_are_counted_without_requests(planned: Callable[..., Any], vendo
         "owners (ids for pets)": (1, "at_least"),
     }
     assert found["streams"][0]["note"] == "one or more per row of owners, whose number is unknown"
-    assert vendor.asked == []
+    assert vendor.requests == []
 
 
 def test_windows_before_the_first_record_have_one_page_each(planned: Callable[..., Any], shop: Any) -> None:
-    def answer(asked: Asked) -> Answer | None:
+    def answer(asked: ReceivedRequest) -> Response | None:
         if asked.path != "/sales":
             return None
         rows = [{"id": "1"}, {"id": "2"}] if asked.query["from"] >= "2025-11-01" else []
-        return Answer({"data": rows, "next": "2" if rows else None, "total": 6 if rows else 0})
+        return Response({"data": rows, "next": "2" if rows else None, "total": 6 if rows else 0})
 
     shop.before = answer
     # Of 27 months the last five have three pages each.
@@ -140,7 +140,7 @@ def test_each_value_of_a_parameter_is_counted(
     stream_type = next(stream for stream in make_tap().stream_types if stream.name == "kinds")
     monkeypatch.setattr(stream_type, "slices", ParamValues("size", "small", "large"))
     pages = {"small": 3, "large": 1}
-    shop.before = lambda asked: Answer(
+    shop.before = lambda asked: Response(
         {"data": [{"id": "1"}, {"id": "2"}], "next": "2", "total": 2 * pages[asked.query["size"]]}
         if asked.query["size"] == "small"
         else {"data": [{"id": "3"}]}
@@ -166,13 +166,13 @@ def test_run_sends_the_planned_requests(
     streams = ("owners", "pets", "sales", "kinds")
     for state in (None, run(*streams).state):
         expected = planned(*streams, state=state)
-        vendor.asked.clear()
+        vendor.requests.clear()
         run(*streams, state=state)
-        assert len(vendor.asked) == expected["requests"]
+        assert len(vendor.requests) == expected["requests"]
 
 
 def test_streams_that_cannot_be_read_cost_one_request(planned: Callable[..., Any], shop: Any) -> None:
-    shop.refusals["/owners"] = Answer({}, 403)
+    shop.refusals["/owners"] = Response({}, 403)
     found = planned("owners", "pets", start_date=None)
     assert found["lines"] == {"owners": (1, "about"), "pets": (0, "exact")}
     assert found["streams"][0]["note"] == "it cannot be read; --doctor says why"
@@ -208,15 +208,15 @@ def test_command_writes_text_or_json(cli: Callable[..., Any], vendor: Host) -> N
     assert "Full run" in output
     assert "Incremental run" in output
     assert "owner 1" not in output
-    vendor.asked.clear()
+    vendor.requests.clear()
     code, output, _ = cli("--plan", "--offline")
     assert code == 0
     assert "estimated from 0 requests" in output
-    assert vendor.asked == []
+    assert vendor.requests == []
 
 
 @pytest.mark.parametrize("options", [["--doctor", "--plan"], ["--offline"], ["--plan", "--format", "markdown"]])
 def test_incompatible_options_are_rejected(cli: Callable[..., Any], vendor: Host, options: list[str]) -> None:
     code, output, _ = cli(*options)
     assert (code, output) == (2, "")
-    assert vendor.asked == []
+    assert vendor.requests == []

@@ -10,7 +10,7 @@ import pytest
 from singer_rest import Months, Slice
 from singer_rest.http.activity import Activity
 from singer_rest.singer.progress import PROGRESS_SECONDS, Progress
-from singer_rest.testing import Answer
+from singer_rest.testing import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -198,14 +198,14 @@ def test_fraction_of_children_is_that_of_their_parents(lines: Callable[..., list
 def test_fraction_of_children_is_unknown_if_the_list_of_parents_failed(
     lines: Callable[..., list[str]], shop: Any
 ) -> None:
-    shop.before = lambda asked: Answer({}, 418) if asked.path == "/owners" and "cursor" in asked.query else None
+    shop.before = lambda request: Response({}, 418) if request.path == "/owners" and "cursor" in request.query else None
     assert lines("pets", fails=[]) == ["", ""]
 
 
 def test_fraction_of_one_slice_is_known_if_its_pages_are_counted(lines: Callable[..., list[str]], shop: Any) -> None:
-    def counted(asked: Any) -> Answer:
-        rows = [{"id": asked.query.get("cursor", "0")}]
-        return Answer({"data": rows, "all": ["1", "2", "3"]} if "cursor" not in asked.query else {"data": rows})
+    def counted(request: Any) -> Response:
+        rows = [{"id": request.query.get("cursor", "0")}]
+        return Response({"data": rows, "all": ["1", "2", "3"]} if "cursor" not in request.query else {"data": rows})
 
     shop.before = counted
     assert lines("kinds") == ["25 %", "50 %", "75 %", "100 %"]

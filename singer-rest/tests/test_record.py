@@ -16,7 +16,7 @@ from singer_rest.record.leaks import Raw, find_leak
 from singer_rest.record.names import is_likely_vendor_field, read_known_names
 from singer_rest.record.pseudonyms import Pseudonyms
 from singer_rest.record.shapes import Shapes
-from singer_rest.testing import Answer
+from singer_rest.testing import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -193,7 +193,7 @@ def test_what_is_left_of_the_request_is_found() -> None:
 def record(shop: Any, cli: Callable[..., tuple[int, str, str]], tmp_path: Path) -> Callable[..., tuple[int, str, str]]:
     """Runs the command with --record on `tmp_path / "shapes"`."""
     shop.data["/owners"] = PETS
-    shop.refusals["/kinds"] = Answer(
+    shop.refusals["/kinds"] = Response(
         {"error": "no Mieze"}, status=403, headers={"X-RateLimit-Limit": "5000", "Set-Cookie": "s=Mieze"}
     )
     return lambda *options: cli("--record", str(tmp_path / "shapes"), *options)
@@ -223,8 +223,8 @@ def test_a_run_writes_shapes_for_this_user_only(
 def test_a_throttled_response_is_recorded_without_its_body(
     record: Callable[..., Any], shop: Any, tmp_path: Path
 ) -> None:
-    refusals = [Answer({"error": "Mieze"}, status=429, headers={"Retry-After": "0"})]
-    shop.before = lambda asked: refusals.pop() if asked.path == "/owners" and refusals else None
+    refusals = [Response({"error": "Mieze"}, status=429, headers={"Retry-After": "0"})]
+    shop.before = lambda request: refusals.pop() if request.path == "/owners" and refusals else None
     record()
     shapes = [json.loads(file.read_text()) for file in (tmp_path / "shapes").glob("0*.json")]
     throttled = [shape for shape in shapes if shape["status"] == 429]

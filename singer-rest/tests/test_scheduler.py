@@ -19,7 +19,7 @@ from singer_rest.http.rate_limits import RateLimit, RateLimiter
 from singer_rest.http.request import Request
 from singer_rest.http.retries import RetryPolicy, remaining_budget
 from singer_rest.slices.base import Slice
-from singer_rest.testing import ended
+from singer_rest.testing import run_with_timeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -43,7 +43,7 @@ class Vendor:
     def __init__(self, act: Callable[[int, int], None] = lambda number, page: None, pages: int = PAGES) -> None:
         self.act = act
         self.pages = pages
-        self.asked: list[tuple[int, int]] = []
+        self.requested: list[tuple[int, int]] = []
         self.size = 10
         self.rows = 1
 
@@ -52,7 +52,7 @@ class Vendor:
 
     def fetch(self, asked: Request, part: Slice) -> Page:
         number, page = position(asked)
-        self.asked.append((number, page))
+        self.requested.append((number, page))
         self.act(number, page)
         following = [replace(request(number, page + 1), expected_rows=self.rows)] if page + 1 < self.pages else []
         return Page([{"id": f"{number}-{page}"}], following, part, self.size, NOW)
@@ -103,7 +103,7 @@ def test_pages_of_a_slice_are_yielded_in_order_for_any_number_of_workers(
     for reading in readings:
         scheduler.add(reading)
     assert [ids(scheduler, reading) for reading in readings] == [IN_ORDER] * 3
-    assert [sorted(vendor.asked) for vendor in vendors] == [sorted(set(vendor.asked)) for vendor in vendors]
+    assert [sorted(vendor.requested) for vendor in vendors] == [sorted(set(vendor.requested)) for vendor in vendors]
 
 
 def test_slices_and_streams_are_fetched_concurrently(run: Callable[..., Scheduler]) -> None:
@@ -190,8 +190,8 @@ def test_slices_under_way_are_limited(run: Callable[..., Scheduler]) -> None:
     reading = vendor.reading()
     scheduler.add(reading)
     for _ in scheduler.read_blocking(scheduler.pages(reading)):
-        opened = {number for number, _ in vendor.asked}
-        ended = {number for number in opened if (number, PAGES - 1) in vendor.asked}
+        opened = {number for number, _ in vendor.requested}
+        ended = {number for number in opened if (number, PAGES - 1) in vendor.requested}
         assert len(opened - ended) <= 2
     assert reading.requests == len(IN_ORDER)
 
@@ -265,7 +265,7 @@ def test_full_budget_admits_only_one_awaited_page_at_a_time(
     came = [next(pages).records[0]["id"]]
     time.sleep(0.1)
     # One page over the budget, and what each of the four workers had started before it was full.
-    assert len(wanted.asked) + len(ahead.asked) <= 1 + 1 + 4
+    assert len(wanted.requested) + len(ahead.requested) <= 1 + 1 + 4
     came += [record["id"] for page in pages for record in page.records]
     assert by_slice(came) == IN_ORDER
     assert ids(scheduler, readings[1]) == IN_ORDER
@@ -319,7 +319,7 @@ def test_large_page_in_flight_uses_budget_before_it_arrives(run: Callable[..., S
     assert under_way.wait(timeout=10)
     scheduler.add(readings[1])
     time.sleep(0.1)
-    assert ahead.asked == []
+    assert ahead.requested == []
     may_come.set()
     assert [record["id"] for page in pages for record in page.records] == IN_ORDER[1:PAGES]
     assert ids(scheduler, readings[1]) == IN_ORDER
@@ -395,7 +395,7 @@ def test_attempts_are_limited_and_the_error_says_what_happened(run: Callable[...
     scheduler.add(reading)
     with pytest.raises(TapError, match=r"persons: /list gave no answer in 8 tries \(status 503\)"):
         ids(scheduler, reading)
-    assert len(vendor.asked) == module.MAX_ATTEMPTS
+    assert len(vendor.requested) == module.MAX_ATTEMPTS
 
 
 def failing(*places: tuple[int, int]) -> Callable[[int, int], None]:
@@ -442,7 +442,7 @@ def test_stream_fails_after_several_failed_slices_in_a_row(run: Callable[..., Sc
     came, said = until_unanswered(scheduler, reading)
     assert came == IN_ORDER[: 2 * PAGES]
     assert "The same happened for 2 more slices." in said
-    assert len({number for number, _ in vendor.asked}) < slices or workers > 1
+    assert len({number for number, _ in vendor.requested}) < slices or workers > 1
 
 
 def test_stream_fails_after_many_scattered_unanswered_slices(run: Callable[..., Scheduler]) -> None:
@@ -528,7 +528,7 @@ def test_total_time_without_an_answer_is_limited_over_all_attempts(
     scheduler.add(reading)
     said = r"persons: /list gave no answer in 0 seconds, the maximum for one request \(2 tries"
     with pytest.raises(TimedOutError, match=said):
-        ended(lambda: ids(scheduler, reading))
+        run_with_timeout(lambda: ids(scheduler, reading))
     assert left[0] == 0.3
     assert left[1] <= 0.1
 
@@ -545,8 +545,8 @@ def test_endless_pauses_delay_a_request_for_max_wait_at_most() -> None:
     reading = vendor.reading(name="persons")
     scheduler.add(reading)
     with pytest.raises(TapError, match=r"persons: /list (is|was) rate-limited"):
-        ended(lambda: ids(scheduler, reading))
-    assert vendor.asked == []
+        run_with_timeout(lambda: ids(scheduler, reading))
+    assert vendor.requested == []
     scheduler.close()
 
 
@@ -558,8 +558,8 @@ def test_limit_that_lasts_too_long_ends_all_slices_at_once(run: Callable[..., Sc
     reading = vendor.reading()
     scheduler.add(reading)
     with pytest.raises(RateLimitError, match="asks to wait 3 hours, longer than `max_wait` allows"):
-        ended(lambda: ids(scheduler, reading))
-    assert vendor.asked == [(0, 0)]
+        run_with_timeout(lambda: ids(scheduler, reading))
+    assert vendor.requested == [(0, 0)]
 
 
 def test_streams_that_wait_for_their_turn_are_not_failed_by_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -585,7 +585,7 @@ def test_streams_that_wait_for_their_turn_are_not_failed_by_the_limit(monkeypatc
         scheduler.add(reading)
     pages = [scheduler.pages(reading) for reading in readings]
     assert [next(read) for read in pages] == [None] * 10
-    assert ended(lambda: sum(len([*scheduler.read_blocking(read)]) for read in pages)) == 10
+    assert run_with_timeout(lambda: sum(len([*scheduler.read_blocking(read)]) for read in pages)) == 10
     assert now > 200  # longer than any of them may be delayed
     scheduler.close()
 
@@ -630,7 +630,7 @@ def test_unknown_slices_are_requested_later(run: Callable[..., Scheduler]) -> No
     reading = vendor.reading(slices())
     scheduler.add(reading)
     time.sleep(0.02)
-    assert vendor.asked == []
+    assert vendor.requested == []
     for number in range(5):
         known.append(number)
         scheduler.wake()
@@ -680,10 +680,10 @@ def test_prefetched_streams_do_not_slow_down_the_current_one(
     readings = [ahead.reading(ahead.slices(100)), current.reading(current.slices(6))]
     scheduler.add(readings[0])
     end = time.monotonic() + 10
-    while len(ahead.asked) < 4 and time.monotonic() < end:
+    while len(ahead.requested) < 4 and time.monotonic() < end:
         time.sleep(0.01)
     time.sleep(0.05)
-    assert 4 <= len(ahead.asked) < 8
+    assert 4 <= len(ahead.requested) < 8
     scheduler.add(readings[1])
     go.set()
     assert len(ids(scheduler, readings[1])) == 6
@@ -787,10 +787,10 @@ def test_stream_without_prefetching_sends_one_request_at_a_time(
     scheduler.add(shy)
     scheduler.add(eager)
     assert ids(scheduler, eager) == IN_ORDER
-    assert slow.asked == []
+    assert slow.requested == []
     assert ids(scheduler, shy) == IN_ORDER
     assert set(most) == {1}
-    assert slow.asked == [(number, page) for number in range(SLICES) for page in range(PAGES)]
+    assert slow.requested == [(number, page) for number in range(SLICES) for page in range(PAGES)]
 
 
 def test_stream_without_prefetching_has_its_turn_first(run: Callable[..., Scheduler]) -> None:

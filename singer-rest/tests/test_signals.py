@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import pytest
-from singer_rest.testing import Answer
+from singer_rest.testing import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ PIPE_BYTES = 60_000
 @pytest.fixture
 def tap(shop: Any, vendor: Host, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     """Starts the tap as a separate process that reads one long page."""
-    shop.refusals["/kinds"] = Answer({"data": [{"id": str(row), "name": "x" * 50} for row in range(ROWS)]})
+    shop.refusals["/kinds"] = Response({"data": [{"id": str(row), "name": "x" * 50} for row in range(ROWS)]})
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"api_url": vendor.url, "key": "k", "end_date": "2026-01-31"}))
     with ExitStack() as stack:

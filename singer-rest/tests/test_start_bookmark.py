@@ -7,12 +7,12 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_rest.testing import Answer, Output, written
+from singer_rest.testing import Output, Response, capture_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from singer_rest.testing import Asked, Host
+    from singer_rest.testing import Host, ReceivedRequest
 
 FIRST = datetime(2026, 2, 10, 8, tzinfo=timezone.utc)
 SECOND = datetime(2026, 2, 12, 8, tzinfo=timezone.utc)
@@ -27,15 +27,15 @@ class Bowl:
         self.changed = {"1": "2026-01-05T00:00:00Z", "2": "2026-01-06T00:00:00Z"}
         self.broken: str | None = None
 
-    def answer(self, asked: Asked) -> Answer:
-        if self.broken in {asked.query.get("after"), asked.query.get("changed_after")} and self.broken:
-            return Answer({}, 422)
-        since = asked.query.get("changed_after", "")
-        first, last = asked.query.get("after", ""), asked.query.get("before", "9")
+    def answer(self, request: ReceivedRequest) -> Response:
+        if self.broken in {request.query.get("after"), request.query.get("changed_after")} and self.broken:
+            return Response({}, 422)
+        since = request.query.get("changed_after", "")
+        first, last = request.query.get("after", ""), request.query.get("before", "9")
         rows = [row for row, changed in self.changed.items() if changed >= since and first <= changed < last]
-        is_unbounded = asked.path == "/treats" and not {"before", "changed_after"} & asked.query.keys()
+        is_unbounded = request.path == "/treats" and not {"before", "changed_after"} & request.query.keys()
         in_one_piece = is_unbounded and first <= "2026-01-01T00:00:00"
-        return Answer({"data": [{"id": row} for row in rows], "next": "more" if in_one_piece else None})
+        return Response({"data": [{"id": row} for row in rows], "next": "more" if in_one_piece else None})
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def treats(run: Callable[..., Output], bowl: Bowl, vendor: Host) -> Callable[...
     """Runs the tap over treats."""
 
     def treats(started: datetime, state: dict[str, Any] | None = None, **options: Any) -> Output:
-        vendor.asked.clear()
+        vendor.requests.clear()
         return run("treats", state=state, started=started, **OPTIONS, **options)
 
     return treats
@@ -65,10 +65,10 @@ def test_bookmark_is_by_the_vendors_clock_if_the_own_one_is_ahead(
     behind = timedelta(minutes=minutes)
     body = b'{"data": [{"id": "1", "updated_at": "%s"}]}' % now.isoformat().encode()
 
-    def answer(asked: Asked) -> Answer:
+    def answer(request: ReceivedRequest) -> Response:
         date = format_datetime(now - behind, usegmt=True)
         head = f"HTTP/1.1 200 OK\r\nDate: {date}\r\nContent-Length: {len(body)}\r\n\r\n"
-        return Answer(raw=head.encode() + body)
+        return Response(raw=head.encode() + body)
 
     vendor.answer = answer
     bookmarks = run("treats", "owners", started=now, **OPTIONS).state["bookmarks"]
@@ -88,7 +88,9 @@ def test_first_run_reads_everything_and_the_next_one_changes_since_its_start(
     first = treats(FIRST)
     version = int(FIRST.timestamp() * 1000)
     assert first.ids()["treats"] == ["1", "2"]
-    assert {message["version"] for message in first.of("RECORD") + first.of("ACTIVATE_VERSION")} == {version}
+    assert {message["version"] for message in first.messages_of("RECORD") + first.messages_of("ACTIVATE_VERSION")} == {
+        version
+    }
     assert "changed_after" not in vendor.queries("/treats")[0]
     assert place(first)["replication_key_value"] == "2026-02-10T08:00:00Z"
 
@@ -96,8 +98,8 @@ def test_first_run_reads_everything_and_the_next_one_changes_since_its_start(
     second = treats(SECOND, first.state)
     assert vendor.queries("/treats") == [{"limit": "2", "changed_after": "2026-02-10T07:55:00Z"}]
     assert second.ids()["treats"] == ["1"]
-    assert second.of("RECORD")[0]["version"] == version
-    assert second.of("ACTIVATE_VERSION") == []
+    assert second.messages_of("RECORD")[0]["version"] == version
+    assert second.messages_of("ACTIVATE_VERSION") == []
     assert place(second) == place(first) | {"replication_key_value": "2026-02-12T08:00:00Z"}
     assert "have no" not in caplog.text
 
@@ -115,7 +117,7 @@ def test_run_without_records_leaves_the_bookmark(treats: Callable[..., Output], 
 def test_failed_run_leaves_the_bookmark(treats: Callable[..., Output], bowl: Bowl) -> None:
     first = treats(FIRST)
     bowl.broken = "2026-02-10T07:55:00Z"
-    assert [message["value"] for message in treats(SECOND, first.state, fails=[]).of("STATE")] == [first.state]
+    assert [message["value"] for message in treats(SECOND, first.state, fails=[]).messages_of("STATE")] == [first.state]
     bowl.broken = None
     bowl.changed["2"] = "2026-02-11T00:00:00Z"
     assert treats(THIRD, first.state).ids()["treats"] == ["2"]
@@ -131,7 +133,7 @@ def test_resumed_read_ends_with_the_start_of_its_first_run(
     second = treats(SECOND, first.state)
     assert {query["after"] for query in vendor.queries("/treats")} == {"2026-02-01T00:00:00", "2026-03-01T00:00:00"}
     assert place(second)["replication_key_value"] == "2026-02-10T08:00:00Z"
-    assert second.of("ACTIVATE_VERSION")[0]["version"] == int(FIRST.timestamp() * 1000)
+    assert second.messages_of("ACTIVATE_VERSION")[0]["version"] == int(FIRST.timestamp() * 1000)
 
 
 def test_catalog_says_incremental_and_no_message_names_a_key(
@@ -140,7 +142,7 @@ def test_catalog_says_incremental_and_no_message_names_a_key(
     (entry,) = [stream for stream in make_tap(**OPTIONS).catalog_dict["streams"] if stream["tap_stream_id"] == "treats"]
     assert entry["replication_method"] == "INCREMENTAL"
     assert "replication_key" not in entry
-    assert not treats(FIRST).of("SCHEMA")[0].get("bookmark_properties")
+    assert not treats(FIRST).messages_of("SCHEMA")[0].get("bookmark_properties")
 
 
 @pytest.mark.parametrize("stream", ["treats", "owners"])
@@ -160,7 +162,7 @@ def test_full_table_chosen_by_the_user_takes_precedence(
     bookmark = {"replication_key_value": "2026-02-10T08:00:00Z", "version": 1}
     config = {"api_url": vendor.url, "key": "k", "optional_streams": ["treats"]}
     tap = type(make_tap())(config=config, catalog=catalog, state={"bookmarks": {stream: bookmark}})
-    output = written(tap.sync_all)
-    assert not any("changed_after" in asked.query for asked in vendor.asked)
-    assert len(output.of("ACTIVATE_VERSION")) == 1
+    output = capture_output(tap.sync_all)
+    assert not any("changed_after" in request.query for request in vendor.requests)
+    assert len(output.messages_of("ACTIVATE_VERSION")) == 1
     assert output.state["bookmarks"][stream]["replication_key_value"] == "2026-02-10T08:00:00Z"

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from singer_rest import ChangedSince, ParamValues, PerParent, times
 from singer_rest.state.checkpoint import KEY
-from singer_rest.testing import Answer, Output
+from singer_rest.testing import Output, Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from singer_rest.testing import Asked, Host
+    from singer_rest.testing import Host, ReceivedRequest
 
 STARTED = datetime(2026, 2, 10, tzinfo=timezone.utc)
 VERSION = int(STARTED.timestamp() * 1000)
@@ -36,9 +36,9 @@ def filter_ignored(vendor: Host, shop: Any) -> None:
     """Makes the vendor ignore the filter."""
     real = shop.answer
 
-    def answer(asked: Asked) -> Answer:
-        asked.query.pop("changed_after", None)
-        answer: Answer = real(asked)
+    def answer(request: ReceivedRequest) -> Response:
+        request.query.pop("changed_after", None)
+        answer: Response = real(request)
         return answer
 
     vendor.answer = answer
@@ -53,7 +53,7 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def versions(output: Output, kind: str = "RECORD", stream: str = "owners") -> list[tuple[Any, int]]:
-    return [(message.get("record", {}).get("id"), message["version"]) for message in output.of(kind, stream)]
+    return [(message.get("record", {}).get("id"), message["version"]) for message in output.messages_of(kind, stream)]
 
 
 @pytest.mark.usefixtures("filter_ignored")
@@ -74,7 +74,7 @@ def test_ignored_filter_causes_a_full_read(
     }
     assert len(warnings(caplog)) == 1
     assert warnings(caplog)[0].startswith(f"owners: {IGNORED}.")
-    assert f"owners: 3 rows in {len(vendor.asked)} requests" in caplog.text
+    assert f"owners: 3 rows in {len(vendor.requests)} requests" in caplog.text
 
 
 @pytest.mark.usefixtures("filter_ignored")
@@ -83,9 +83,9 @@ def test_next_run_filters_and_verifies_again(
 ) -> None:
     first = run("owners", state=state(owners=BOOKMARK), **OPTIONS)
     caplog.clear()
-    vendor.asked.clear()
+    vendor.requests.clear()
     second = run("owners", state=first.state, **OPTIONS)
-    assert "changed_after=2026-01-02" in vendor.asked[0].query_text
+    assert "changed_after=2026-01-02" in vendor.requests[0].query_text
     assert versions(second, "ACTIVATE_VERSION") == [(None, VERSION + 1)]
     assert len(warnings(caplog)) == 1
 
@@ -135,8 +135,8 @@ def test_filter_timestamp_is_the_earliest_that_its_text_can_mean() -> None:
     assert ChangedSince("a", format_timestamp=lambda moment: "lately").earliest_timestamp(since) == since
 
 
-def slow(asked: Asked) -> Answer | None:
-    return Answer({}, 504) if "changed_after" in asked.query else None
+def slow(request: ReceivedRequest) -> Response | None:
+    return Response({}, 504) if "changed_after" in request.query else None
 
 
 def test_filter_that_times_out_causes_a_full_read(
@@ -172,19 +172,19 @@ def test_later_slices_are_requested_together_after_the_first_answer(
     monkeypatch.setattr(type(make_tap().streams["owners"]), "slices", ParamValues("kind", *"abcdefgh"))
     under_way: list[str] = []
 
-    def answer(asked: Asked) -> Answer:
-        under_way.append(asked.query["kind"])
-        return Answer({"data": []}, delay=0.1)
+    def answer(request: ReceivedRequest) -> Response:
+        under_way.append(request.query["kind"])
+        return Response({"data": []}, delay=0.1)
 
     vendor.answer = answer
     run("owners", state=state(owners=BOOKMARK), max_concurrency=4, **OPTIONS)
     assert sorted(under_way) == list("abcdefgh")
     assert vendor.most_at_once == 4
-    assert vendor.asked[1].at - vendor.asked[0].at > 0.09
+    assert vendor.requests[1].at - vendor.requests[0].at > 0.09
 
 
 def test_full_read_uses_no_filter_after_a_time_out(run: Callable[..., Output], vendor: Host) -> None:
-    vendor.answer = lambda asked: slow(asked) or Answer({"data": [{"id": "1"}]})
+    vendor.answer = lambda request: slow(request) or Response({"data": [{"id": "1"}]})
     place = {"replication_key_value": "2026-01-03T00:00:00Z", "version": 7}
     output = run("treats", state=state(treats=place), optional_streams=["treats"], **OPTIONS)
     assert versions(output, "ACTIVATE_VERSION", "treats") == [(None, VERSION)]
@@ -192,12 +192,12 @@ def test_full_read_uses_no_filter_after_a_time_out(run: Callable[..., Output], v
 
 
 BROKEN = {
-    "status 500": Answer({"message": "no"}, 500),
-    "status 502": Answer(b"<html>Bad Gateway</html>", 502),
-    "status 503": Answer(b"", 503),
-    "a page": Answer(b"<!doctype html><title>Sign in</title>", 200, {"Content-Type": "text/html"}),
-    "half a body": Answer(b'{"data": [{"id": "1"}, {"i', 200),
-    "a broken connection": Answer(b'{"data": [', 200, cut=True),
+    "status 500": Response({"message": "no"}, 500),
+    "status 502": Response(b"<html>Bad Gateway</html>", 502),
+    "status 503": Response(b"", 503),
+    "a page": Response(b"<!doctype html><title>Sign in</title>", 200, {"Content-Type": "text/html"}),
+    "half a body": Response(b'{"data": [{"id": "1"}, {"i', 200),
+    "a broken connection": Response(b'{"data": [', 200, cut=True),
 }
 
 
@@ -211,27 +211,27 @@ def test_unusable_answer_to_a_filter_causes_a_full_read(
     monkeypatch: pytest.MonkeyPatch,
     *,
     stream: str,
-    answer: Answer,
+    answer: Response,
 ) -> None:
     monkeypatch.setattr("singer_rest.fetch.scheduler.MAX_ATTEMPTS", 4)
-    everything = shop.answer if stream == "owners" else lambda asked: Answer({"data": [{"id": "1"}]})
-    vendor.answer = lambda asked: answer if "changed_after" in asked.query else everything(asked)
+    everything = shop.answer if stream == "owners" else lambda request: Response({"data": [{"id": "1"}]})
+    vendor.answer = lambda request: answer if "changed_after" in request.query else everything(request)
     place = {"replication_key_value": "2026-01-03T00:00:00Z", "version": 7}
     output = run(stream, state={"bookmarks": {stream: place}}, optional_streams=["treats"], **OPTIONS)
     assert versions(output, "ACTIVATE_VERSION", stream) == [(None, VERSION)]
     assert set(output.ids()[stream]) == ({"1", "2", "3"} if stream == "owners" else {"1"})
     (warning,) = warnings(caplog)
     assert warning.startswith(f"{stream}: the vendor gave no usable answer to the incremental filter; falling back")
-    asked = sum("changed_after" in asked.query for asked in vendor.asked)
-    assert asked == (4 if answer.cut else 3)
+    filtered = sum("changed_after" in request.query for request in vendor.requests)
+    assert filtered == (4 if answer.cut else 3)
 
 
 def test_transient_failure_of_a_filter_is_retried(
     run: Callable[..., Output], shop: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("singer_rest.fetch.scheduler.MAX_ATTEMPTS", 8)
-    failures = [Answer({}, 500), Answer(b"<html>", 200)]
-    shop.before = lambda asked: failures.pop() if failures and "changed_after" in asked.query else None
+    failures = [Response({}, 500), Response(b"<html>", 200)]
+    shop.before = lambda request: failures.pop() if failures and "changed_after" in request.query else None
     assert versions(run("owners", state=state(owners=BOOKMARK), **OPTIONS)) == [("3", 7)]
     assert warnings(caplog) == []
 
@@ -240,16 +240,16 @@ def test_failure_of_a_later_page_does_not_concern_the_filter(
     run: Callable[..., Output], shop: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.data["/owners"] = [{"id": id_, "updated_at": "2026-01-05T00:00:00Z"} for id_ in "1234"]
-    shop.before = lambda asked: Answer({}, 500) if "cursor" in asked.query else None
+    shop.before = lambda request: Response({}, 500) if "cursor" in request.query else None
     fails: list[Exception] = []
     output = run("owners", state=state(owners=BOOKMARK), fails=fails, **OPTIONS)
     assert "1 of 1 streams failed: owners" in str(fails[0])
-    assert [message["value"] for message in output.of("STATE")] == [state(owners=BOOKMARK)]  # as it begins
+    assert [message["value"] for message in output.messages_of("STATE")] == [state(owners=BOOKMARK)]  # as it begins
     assert "falling back" not in caplog.text
 
 
 def test_host_that_always_fails_fails_the_stream_and_leaves_its_bookmark(run: Callable[..., Output], shop: Any) -> None:
-    shop.before = lambda asked: Answer({}, 500) if asked.path == "/owners" else None
+    shop.before = lambda request: Response({}, 500) if request.path == "/owners" else None
     fails: list[Exception] = []
     output = run("owners", "kinds", state=state(owners=BOOKMARK), fails=fails, **OPTIONS)
     assert "1 of 2 streams failed: owners" in str(fails[0])
@@ -259,7 +259,7 @@ def test_host_that_always_fails_fails_the_stream_and_leaves_its_bookmark(run: Ca
 def test_full_read_that_times_out_fails(
     run: Callable[..., Output], shop: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shop.before = lambda asked: Answer({}, 504) if asked.path == "/owners" else None
+    shop.before = lambda request: Response({}, 504) if request.path == "/owners" else None
     for before in ({}, state(owners=BOOKMARK)):
         output = run("owners", "kinds", state=before, fails=[], **OPTIONS)
         bookmark = before.get("bookmarks", {}).get("owners", {})
@@ -281,7 +281,7 @@ def test_children_read_the_changed_parents_and_miss_none(
     monkeypatch.setattr(pets, "replication_key", "updated_at")
     monkeypatch.setattr(pets, "slices", PerParent("owners", "owner_id", changed="updated_at"))
     for day, walked in (("02", ["2a", "2b", "3a", "3b"]), ("03", ["3a", "3b"])):
-        vendor.asked.clear()
+        vendor.requests.clear()
         owners = {**BOOKMARK, "replication_key_value": "2026-01-02T00:00:00Z"}
         child = {**BOOKMARK, "replication_key_value": f"2026-01-{day}T00:00:00Z"}
         before = state(owners=owners, pets=child)
@@ -306,17 +306,17 @@ def test_children_do_not_fail_if_the_filter_of_their_parent_times_out(
     assert output.ids() == {"owners": ["1", "2", "3"], "pets": ["3a", "3b"]}
 
 
-def filter_ignored_visits(broken: str | None = None) -> Callable[[Asked], Answer]:
+def filter_ignored_visits(broken: str | None = None) -> Callable[[ReceivedRequest], Response]:
     """One visit per month, unsliced, this year or by months. Fails from the month `broken` on."""
 
-    def answer(asked: Asked) -> Answer:
-        after, before = asked.query.get("after", ""), asked.query.get("before", "9")
+    def answer(request: ReceivedRequest) -> Response:
+        after, before = request.query.get("after", ""), request.query.get("before", "9")
         if broken and after[:7] >= broken:
-            return Answer({}, 422)
+            return Response({}, 422)
         rows = [f"2026-0{month}-05T00:00:00Z" for month in (1, 2)]
-        in_one_piece = not {"before", "changed_after"} & asked.query.keys() and after <= "2026-01-01T00:00:00"
+        in_one_piece = not {"before", "changed_after"} & request.query.keys() and after <= "2026-01-01T00:00:00"
         data = [{"id": row, "updated_at": row} for row in rows if after <= row < before]
-        return Answer({"data": data, "next": "more" if in_one_piece else None})
+        return Response({"data": data, "next": "more" if in_one_piece else None})
 
     return answer
 
@@ -334,7 +334,7 @@ def test_fallback_uses_the_slices_of_a_full_read(run: Callable[..., Output], ven
         *((None, f"2026-0{month}-01T00:00:00") for month in (1, 1, 2, 3)),  # this year, with a second page, by month
     ]
     assert sorted(output.ids()["visits"]) == ["2026-01-05T00:00:00Z", "2026-02-05T00:00:00Z"]
-    assert len(output.of("ACTIVATE_VERSION")) == 1
+    assert len(output.messages_of("ACTIVATE_VERSION")) == 1
 
 
 def test_interrupted_fallback_resumes_in_the_next_run(run: Callable[..., Output], vendor: Host) -> None:
@@ -353,7 +353,7 @@ def test_interrupted_fallback_resumes_in_the_next_run(run: Callable[..., Output]
 
 @pytest.mark.usefixtures("filter_ignored")
 def test_failed_fallback_leaves_bookmark_and_version(run: Callable[..., Output], shop: Any) -> None:
-    shop.before = lambda asked: Answer({}, 422) if "cursor" in asked.query and asked.path == "/owners" else None
+    shop.before = lambda request: Response({}, 422) if "cursor" in request.query and request.path == "/owners" else None
     output = run("owners", "kinds", state=state(owners=BOOKMARK), fails=[], **OPTIONS)
     assert output.state["bookmarks"]["owners"] == BOOKMARK
 
@@ -374,7 +374,7 @@ def test_fallback_ends_with_its_own_counts(
 def test_rejected_filter_causes_a_full_read(
     run: Callable[..., Output], shop: Any, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shop.before = lambda asked: Answer({}, status) if "changed_after" in asked.query else None
+    shop.before = lambda request: Response({}, status) if "changed_after" in request.query else None
     output = run("owners", state=state(owners=BOOKMARK), **OPTIONS)
     assert versions(output) == [("1", VERSION), ("2", VERSION), ("3", VERSION)]
     (warning,) = warnings(caplog)
@@ -385,14 +385,14 @@ def test_rejection_without_the_filter_or_with_another_status_fails(
     run: Callable[..., Output], shop: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     for refusal in (
-        lambda asked: Answer({}, 409) if "changed_after" in asked.query else None,
-        lambda asked: Answer({}, 422) if asked.path == "/owners" else None,
+        lambda request: Response({}, 409) if "changed_after" in request.query else None,
+        lambda request: Response({}, 422) if request.path == "/owners" else None,
     ):
         shop.before = refusal
         fails: list[Exception] = []
         output = run("owners", state=state(owners=BOOKMARK), fails=fails, **OPTIONS)
         assert "1 of 1 streams failed: owners" in str(fails[0])
-        assert [message["value"] for message in output.of("STATE")] == [state(owners=BOOKMARK)]  # as it begins
+        assert [message["value"] for message in output.messages_of("STATE")] == [state(owners=BOOKMARK)]  # as it begins
     assert "owners: /owners refused the request with status 422" in caplog.text
 
 
@@ -400,7 +400,7 @@ def test_rejection_of_a_later_page_does_not_concern_the_filter(
     run: Callable[..., Output], shop: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.data["/owners"] = [{"id": id_, "updated_at": "2026-01-05T00:00:00Z"} for id_ in "1234"]
-    shop.before = lambda asked: Answer({}, 422) if "cursor" in asked.query else None
+    shop.before = lambda request: Response({}, 422) if "cursor" in request.query else None
     run("owners", state=state(owners=BOOKMARK), fails=[], **OPTIONS)
     assert "falling back" not in caplog.text
 
@@ -411,7 +411,7 @@ def test_connection_test_does_not_fall_back(
 ) -> None:
     tap = make_tap("owners", state=state(owners=BOOKMARK), **OPTIONS)
     assert next(iter(tap.streams["owners"].get_records(None)))["id"] == "1"
-    assert len(vendor.asked) <= 2
+    assert len(vendor.requests) <= 2
     assert IGNORED not in caplog.text
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from singer_rest.fetch.meanings import Meaning, no_access_reason
-from singer_rest.testing import Answer
+from singer_rest.testing import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def test_message_for_a_public_stream_names_no_permission(
     make_tap: Callable[..., Any], shop: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shop.refusals["/kinds"] = Answer({}, 403)
+    shop.refusals["/kinds"] = Response({}, 403)
     tap = make_tap("kinds", "owners")
     monkeypatch.setattr(type(tap.streams["kinds"]), "permission", None)
     tap.sync_all()

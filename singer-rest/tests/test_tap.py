@@ -16,14 +16,14 @@ import pytest
 from singer_rest import ParentBatches, RateLimit, RunError, TapError
 from singer_rest.singer.batch_files import BatchFiles
 from singer_rest.singer.messages import encode
-from singer_rest.testing import Answer, Output, captured, synced, written
+from singer_rest.testing import Output, Response, capture_output, capture_stdout, sync_streams
 from singer_sdk.helpers._batch import BatchConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from singer_rest import Page
-    from singer_rest.testing import Asked, Host
+    from singer_rest.testing import Host, ReceivedRequest
 
 ALL = {
     "owners": ["1", "2", "3"],
@@ -36,7 +36,7 @@ ALL = {
 def test_every_stream_is_emitted_once(run: Callable[..., Any]) -> None:
     output = run(start_date="2026-01-01")
     assert in_any_order(output) == ALL
-    assert sorted(message["stream"] for message in output.of("SCHEMA")) == ["kinds", "owners", "pets", "sales"]
+    assert sorted(message["stream"] for message in output.messages_of("SCHEMA")) == ["kinds", "owners", "pets", "sales"]
     assert {"id": "2a", "owner_id": "2"} in output.records("pets")
     months = sorted(record["month"] for record in output.records("sales"))
     assert months == ["2026-01-01", "2026-02-01", "2026-03-01"]
@@ -51,7 +51,7 @@ def test_messages_of_a_stream_are_in_the_order_that_loaders_need(run: Callable[.
     output = run("kinds")
     kinds = [message["type"] for message in output.messages]
     assert kinds == ["SCHEMA", "RECORD", "RECORD", "RECORD", "ACTIVATE_VERSION", "STATE"]
-    versions = {message["version"] for message in output.of("RECORD") + output.of("ACTIVATE_VERSION")}
+    versions = {message["version"] for message in output.messages_of("RECORD") + output.messages_of("ACTIVATE_VERSION")}
     assert versions == {output.state["bookmarks"]["kinds"]["version"]}
 
 
@@ -70,10 +70,10 @@ def test_output_is_the_same_at_every_concurrency(run: Callable[..., Any], worker
 def test_slow_stream_does_not_hold_back_the_others(run: Callable[..., Any], shop: Any, vendor: Host) -> None:
     others_are_written = threading.Event()
 
-    def waits(asked: Asked) -> Answer | None:
-        if asked.path == "/owners":
+    def waits(request: ReceivedRequest) -> Response | None:
+        if request.path == "/owners":
             others_are_written.wait(10)
-        elif asked.path == "/kinds" and "cursor" in asked.query:
+        elif request.path == "/kinds" and "cursor" in request.query:
             others_are_written.set()
         return None
 
@@ -81,7 +81,7 @@ def test_slow_stream_does_not_hold_back_the_others(run: Callable[..., Any], shop
     output = run("owners", "kinds", max_concurrency=1 + 1)
     assert others_are_written.is_set()
     assert in_any_order(output) == {stream: ALL[stream] for stream in ("kinds", "owners")}
-    assert [message["stream"] for message in output.of("SCHEMA")] == ["kinds", "owners"]
+    assert [message["stream"] for message in output.messages_of("SCHEMA")] == ["kinds", "owners"]
 
 
 def test_stream_that_always_has_a_page_does_not_hold_back_the_others(
@@ -89,13 +89,13 @@ def test_stream_that_always_has_a_page_does_not_hold_back_the_others(
 ) -> None:
     may_come = threading.Event()
 
-    def answer(asked: Asked) -> Answer | None:
-        if asked.path != "/kinds":
+    def answer(request: ReceivedRequest) -> Response | None:
+        if request.path != "/kinds":
             may_come.wait(10)
             return None
-        number = int(asked.query.get("cursor", "0"))
+        number = int(request.query.get("cursor", "0"))
         following = {} if number else {"all": [str(later) for later in range(1, 100)]}
-        return Answer({"data": [{"id": str(number)}], **following})
+        return Response({"data": [{"id": str(number)}], **following})
 
     def have_arrived() -> bool:
         with tap._fetcher._scheduler._lock:
@@ -114,14 +114,14 @@ def test_stream_that_always_has_a_page_does_not_hold_back_the_others(
     tap = make_tap("kinds", "owners")
     real = type(tap.streams["kinds"]).prepared_records
     monkeypatch.setattr(type(tap.streams["kinds"]), "prepared_records", prepared_records)
-    order = [message["stream"] for message in written(tap.sync_all).of("RECORD")]
+    order = [message["stream"] for message in capture_output(tap.sync_all).messages_of("RECORD")]
     assert order.count("kinds") == 100
     assert order.index("owners") < 10
 
 
 def test_requests_are_concurrent_up_to_the_limit(run: Callable[..., Any], vendor: Host, shop: Any) -> None:
     real = shop.answer
-    vendor.answer = lambda asked: Answer(**{**vars(real(asked)), "delay": 0.3})
+    vendor.answer = lambda request: Response(**{**vars(real(request)), "delay": 0.3})
     run("sales", max_concurrency=3)
     assert vendor.most_at_once == 3
 
@@ -141,8 +141,8 @@ def test_children_have_one_schema_and_one_state_entry(run: Callable[..., Any], s
     shop.data |= {f"/owners/{number}/pets": [{"id": f"p{number}"}] for number in range(500)}
     output = run("owners", "pets")
     assert len(output.records("pets")) == 500
-    assert len(output.of("SCHEMA")) == 2
-    assert len(output.of("STATE")) == 3  # as it begins, and after each
+    assert len(output.messages_of("SCHEMA")) == 2
+    assert len(output.messages_of("STATE")) == 3  # as it begins, and after each
     assert len(json.dumps(output.state)) < 1000
 
 
@@ -155,9 +155,9 @@ def test_children_can_be_requested_in_batches(
     pets = tap.streams["pets"]
     monkeypatch.setattr(type(pets), "path", "/pets")
     monkeypatch.setattr(type(pets), "slices", ParentBatches("owners", "owner_ids[]", size=2))
-    output = written(tap.sync_all)
-    asked = sorted(asked.query_text for asked in vendor.asked if asked.path == "/pets")
-    assert asked == ["limit=2&owner_ids%5B%5D=1&owner_ids%5B%5D=2", "limit=2&owner_ids%5B%5D=3"]
+    output = capture_output(tap.sync_all)
+    query_texts = sorted(request.query_text for request in vendor.requests if request.path == "/pets")
+    assert query_texts == ["limit=2&owner_ids%5B%5D=1&owner_ids%5B%5D=2", "limit=2&owner_ids%5B%5D=3"]
     assert output.ids()["pets"] == ["1a", "1a"]
 
 
@@ -190,11 +190,11 @@ def test_strict_filter_subtracts_a_second_beside_the_lookback(run: Callable[...,
 
 def test_second_run_reads_changes_and_keeps_the_version(run: Callable[..., Any], vendor: Host) -> None:
     first = run()
-    vendor.asked.clear()
+    vendor.requests.clear()
     second = run(state=first.state)
     assert second.ids()["owners"] == ["3"]
-    assert second.of("ACTIVATE_VERSION", "owners") == []
-    versions = {message["version"] for message in second.of("RECORD", "owners")}
+    assert second.messages_of("ACTIVATE_VERSION", "owners") == []
+    versions = {message["version"] for message in second.messages_of("RECORD", "owners")}
     assert versions == {first.state["bookmarks"]["owners"]["version"]}
     assert second.state["bookmarks"]["owners"] == first.state["bookmarks"]["owners"]
 
@@ -203,21 +203,21 @@ def test_failure_ends_only_its_stream_and_leaves_its_bookmark(run: Callable[...,
     state = {
         "bookmarks": {"owners": {"replication_key": "updated_at", "replication_key_value": "2026-01-01T00:00:00Z"}}
     }
-    shop.before = lambda asked: (
-        Answer({"data": "?"}, 418) if asked.path == "/owners" and "cursor" in asked.query else None
+    shop.before = lambda request: (
+        Response({"data": "?"}, 418) if request.path == "/owners" and "cursor" in request.query else None
     )
     fails: list[Exception] = []
     output = run("owners", "kinds", state=state, fails=fails)
     assert output.ids()["owners"] == ["1", "2"]
     assert output.ids()["kinds"] == ALL["kinds"]
     assert output.state["bookmarks"]["owners"] == state["bookmarks"]["owners"]
-    assert output.of("ACTIVATE_VERSION", "owners") == []
+    assert output.messages_of("ACTIVATE_VERSION", "owners") == []
     assert isinstance(fails[0], TapError)
     assert "1 of 2 streams failed: owners" in str(fails[0])
 
 
 def test_children_fail_with_their_parent(run: Callable[..., Any], shop: Any) -> None:
-    shop.refusals["/owners"] = Answer({}, 418)
+    shop.refusals["/owners"] = Response({}, 418)
     fails: list[Exception] = []
     output = run("owners", "pets", "kinds", fails=fails)
     assert in_any_order(output) == {"kinds": ALL["kinds"]}
@@ -233,7 +233,7 @@ def test_parent_that_fails_while_emitting_fails_its_children_too(
     monkeypatch.setattr("singer_rest.state.replication.Replication.observe", broken)
     fails: list[Exception] = []
     output = run("owners", "pets", fails=fails, start_date=None)
-    assert output.of("ACTIVATE_VERSION") == []
+    assert output.messages_of("ACTIVATE_VERSION") == []
     assert "2 of 2 streams failed: owners, pets" in str(fails[0])
 
 
@@ -241,7 +241,7 @@ def test_parent_that_fails_while_emitting_fails_its_children_too(
 def test_children_of_a_failed_parent_are_the_same_at_every_concurrency(
     run: Callable[..., Any], shop: Any, workers: int
 ) -> None:
-    shop.before = lambda asked: Answer({}, 418) if asked.path == "/owners" and "cursor" in asked.query else None
+    shop.before = lambda request: Response({}, 418) if request.path == "/owners" and "cursor" in request.query else None
     output = run("owners", "pets", max_concurrency=workers, fails=[], start_date=None)
     assert in_any_order(output) == {"owners": ["1", "2"], "pets": ["1a", "1b", "2a", "2b"]}
     assert output.state == {"bookmarks": {"owners": {"full_read_due": True}, "pets": {}}}
@@ -261,7 +261,7 @@ def test_unwritable_stdout_ends_the_run_and_moves_no_bookmark(
 
 def test_missing_access_after_empty_pages_is_a_failure_too(run: Callable[..., Any], shop: Any) -> None:
     shop.data |= {f"/owners/{owner}/pets": [] for owner in (1, 2)}
-    shop.refusals["/owners/3/pets"] = Answer({}, 401)
+    shop.refusals["/owners/3/pets"] = Response({}, 401)
     fails: list[Exception] = []
     run("owners", "pets", fails=fails)
     assert "1 of 2 streams failed: pets" in str(fails[0])
@@ -270,7 +270,7 @@ def test_missing_access_after_empty_pages_is_a_failure_too(run: Callable[..., An
 def test_children_of_a_forbidden_parent_name_themselves(
     run: Callable[..., Any], shop: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shop.refusals["/owners"] = Answer({}, 403)
+    shop.refusals["/owners"] = Response({}, 403)
     run("pets", "kinds")
     assert (
         "pets: its parent stream owners could not be read: owners: the credential cannot read it; it needs owners:read"
@@ -281,9 +281,9 @@ def test_children_of_a_forbidden_parent_name_themselves(
 def test_rate_limits_are_learned_from_refusals_too(
     run: Callable[..., Any], shop: Any, make_tap: Callable[..., Any]
 ) -> None:
-    throttled = Answer({}, 429, {"Retry-After": "0", "x-ratelimit-replenish-rate": "7"})
+    throttled = Response({}, 429, {"Retry-After": "0", "x-ratelimit-replenish-rate": "7"})
     seen: list[str] = []
-    shop.before = lambda asked: None if seen or seen.append(asked.path) else throttled  # type: ignore[func-returns-value]
+    shop.before = lambda request: None if seen or seen.append(request.path) else throttled  # type: ignore[func-returns-value]
     tap = make_tap("kinds")
     tap.rates = {"": RateLimit(1000)}
     tap.sync_all()
@@ -293,10 +293,10 @@ def test_rate_limits_are_learned_from_refusals_too(
 def test_missing_access_skips_the_stream_with_one_warning_that_names_the_permission(
     run: Callable[..., Any], shop: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shop.refusals["/sales"] = Answer({"error": "for Jane Doe only"}, 403)
+    shop.refusals["/sales"] = Response({"error": "for Jane Doe only"}, 403)
     output = run()
     assert in_any_order(output) == {stream: ids for stream, ids in ALL.items() if stream != "sales"}
-    assert output.of("SCHEMA", "sales") == []
+    assert output.messages_of("SCHEMA", "sales") == []
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert len(warnings) == 1
     assert "sales:read" in warnings[0]
@@ -304,30 +304,30 @@ def test_missing_access_skips_the_stream_with_one_warning_that_names_the_permiss
 
 
 def test_missing_access_fails_if_the_user_chooses_it(run: Callable[..., Any], shop: Any) -> None:
-    shop.refusals["/sales"] = Answer({}, 403)
+    shop.refusals["/sales"] = Response({}, 403)
     fails: list[Exception] = []
     run(on_missing_access="fail", fails=fails)
     assert "1 of 4 streams failed: sales" in str(fails[0])
 
 
 def test_missing_access_after_records_is_a_failure(run: Callable[..., Any], shop: Any) -> None:
-    shop.before = lambda asked: Answer({}, 403) if asked.path == "/kinds" and "cursor" in asked.query else None
+    shop.before = lambda request: Response({}, 403) if request.path == "/kinds" and "cursor" in request.query else None
     fails: list[Exception] = []
     output = run("kinds", "owners", fails=fails)
     assert output.ids()["kinds"] == ["cat", "dog"]
-    assert output.of("ACTIVATE_VERSION", "kinds") == []
+    assert output.messages_of("ACTIVATE_VERSION", "kinds") == []
     assert "kinds" in str(fails[0])
 
 
 def test_missing_access_to_everything_fails(run: Callable[..., Any], shop: Any) -> None:
-    shop.before = lambda asked: Answer({}, 403)
+    shop.before = lambda request: Response({}, 403)
     fails: list[Exception] = []
     run(fails=fails)
     assert "Nothing could be read" in str(fails[0])
 
 
 def test_401_solved_by_a_new_token_is_no_missing_permission(run: Callable[..., Any], shop: Any) -> None:
-    shop.before = lambda asked: Answer({}, 401) if asked.headers["Authorization"] == "Bearer token-1" else None
+    shop.before = lambda request: Response({}, 401) if request.headers["Authorization"] == "Bearer token-1" else None
     assert in_any_order(run()) == ALL
 
 
@@ -339,22 +339,22 @@ def test_parent_deleted_in_the_meantime_has_no_children(run: Callable[..., Any],
 @pytest.mark.parametrize(
     "broken",
     [
-        Answer({}, 500),
-        Answer({}, 429),
-        Answer({}, 429, {"Retry-After": "0"}),
-        Answer({}, 503, {"Retry-After": "Sun, 22 Nov 2020 04:00:00 GMT"}),
-        Answer(b'{"data": [{"id": "half'),
-        Answer(b"<html>down for maintenance</html>"),
-        Answer({"data": []}, cut=True),
+        Response({}, 500),
+        Response({}, 429),
+        Response({}, 429, {"Retry-After": "0"}),
+        Response({}, 503, {"Retry-After": "Sun, 22 Nov 2020 04:00:00 GMT"}),
+        Response(b'{"data": [{"id": "half'),
+        Response(b"<html>down for maintenance</html>"),
+        Response({"data": []}, cut=True),
     ],
     ids=["500", "429", "429 with seconds", "503 with a date", "half a body", "html", "cut"],
 )
-def test_transient_errors_are_retried(run: Callable[..., Any], shop: Any, broken: Answer) -> None:
+def test_transient_errors_are_retried(run: Callable[..., Any], shop: Any, broken: Response) -> None:
     seen: set[str] = set()
 
-    def first_time(asked: Asked) -> Answer | None:
-        known = str((asked.path, asked.query)) in seen
-        seen.add(str((asked.path, asked.query)))
+    def first_time(request: ReceivedRequest) -> Response | None:
+        known = str((request.path, request.query)) in seen
+        seen.add(str((request.path, request.query)))
         return None if known else broken
 
     shop.before = first_time
@@ -365,7 +365,7 @@ def test_transient_errors_are_retried(run: Callable[..., Any], shop: Any, broken
 def test_other_errors_name_stream_path_and_remedy_but_no_body_and_no_query(
     run: Callable[..., Any], shop: Any, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shop.refusals["/kinds"] = Answer({"error": "Jane Doe"}, status, {"Location": "/login"})
+    shop.refusals["/kinds"] = Response({"error": "Jane Doe"}, status, {"Location": "/login"})
     run("kinds", fails=[])
     errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert len(errors) == 1
@@ -451,11 +451,11 @@ def test_records_without_the_replication_key_cause_a_full_read_each_run(
     first = run("owners", start_date=None)
     remark = "2 of 2 records have no updated_at, so the next run is a full read again."
     assert f"owners: {remark}" in [record.getMessage() for record in caplog.records]
-    vendor.asked.clear()
+    vendor.requests.clear()
     second = run("owners", state=first.state, start_date=None)
     assert in_any_order(second) == {"owners": ["1", "2"]}
     assert "changed_after" not in vendor.queries("/owners")[0]
-    assert len(second.of("ACTIVATE_VERSION")) == 1
+    assert len(second.messages_of("ACTIVATE_VERSION")) == 1
 
 
 def test_unlisted_fields_are_emitted_and_named_once(
@@ -558,12 +558,14 @@ def test_catalog_without_keys_still_has_parents(make_tap: Callable[..., Any], ve
 def test_stream_maps_apply(run: Callable[..., Any]) -> None:
     output = run("kinds", stream_maps={"kinds": {"id": "id", "double": "id + id", "__else__": None}})
     assert output.records("kinds")[0] == {"id": "cat", "double": "catcat"}
-    assert {message["version"] for message in output.of("RECORD")} == {output.of("ACTIVATE_VERSION")[0]["version"]}
+    assert {message["version"] for message in output.messages_of("RECORD")} == {
+        output.messages_of("ACTIVATE_VERSION")[0]["version"]
+    }
 
 
 def test_maps_are_created_for_the_streams_that_are_read(make_tap: Callable[..., Any]) -> None:
     tap = make_tap()
-    synced(tap, "kinds")
+    sync_streams(tap, "kinds")
     assert list(tap.mapper.stream_maps) == ["kinds"]
 
 
@@ -599,7 +601,7 @@ def test_both_ways_of_writing_give_the_same_bytes(
         for message in output.messages:
             message.pop("time_extracted", None)
             message.pop("version", None)
-    assert fast.of("RECORD") == slow.of("RECORD")
+    assert fast.messages_of("RECORD") == slow.messages_of("RECORD")
     assert len(fast.raw.splitlines()[1]) == len(slow.raw.splitlines()[1])
 
 
@@ -613,11 +615,11 @@ def test_batches_hold_every_record_in_the_declared_encoding(
     count = -(-len(ALL["kinds"]) // 2)
     assert [message["type"] for message in output.messages] == ["SCHEMA", *["BATCH"] * count, "STATE"]
     lines = b""
-    for message in output.of("BATCH"):
+    for message in output.messages_of("BATCH"):
         assert message["encoding"] == encoding
         data = Path(message["manifest"][0].removeprefix("file://")).read_bytes()
         lines += gzip.decompress(data) if compression == "gzip" else data
-    assert lines.splitlines() == [encode(message["record"]) for message in run("kinds").of("RECORD")]
+    assert lines.splitlines() == [encode(message["record"]) for message in run("kinds").messages_of("RECORD")]
 
 
 @pytest.mark.parametrize(
@@ -648,8 +650,10 @@ def test_run_ends_if_a_batch_file_cannot_be_written(
     failures: list[Exception] = []
     output = run("kinds", "owners", batch_config=config, fails=failures)
     assert "no space left on device" in str(failures[0])
-    assert output.of("BATCH") == []
-    assert [message["value"]["bookmarks"]["kinds"] for message in output.of("STATE")] == [{}]  # of the start of the run
+    assert output.messages_of("BATCH") == []
+    assert [message["value"]["bookmarks"]["kinds"] for message in output.messages_of("STATE")] == [
+        {}
+    ]  # of the start of the run
 
 
 def test_connection_test_reads_a_record_of_each_stream(make_tap: Callable[..., Any], vendor: Host) -> None:
@@ -658,7 +662,7 @@ def test_connection_test_reads_a_record_of_each_stream(make_tap: Callable[..., A
 
 
 def test_connection_test_without_any_permission_fails(make_tap: Callable[..., Any], shop: Any) -> None:
-    shop.before = lambda asked: Answer({}, 403)
+    shop.before = lambda request: Response({}, 403)
     with pytest.raises(TapError, match="Nothing could be read"):
         make_tap().run_connection_test()
 
@@ -668,7 +672,7 @@ def test_expensive_stream_is_not_read_by_the_connection_test(
 ) -> None:
     tap = make_tap()
     monkeypatch.setattr(type(tap.streams["pets"]), "in_connection_test", False)
-    with captured():
+    with capture_stdout():
         assert tap.run_connection_test()
     assert set(vendor.paths()) == {"/owners", "/kinds", "/sales"}
 
@@ -682,5 +686,5 @@ def test_stream_can_remember_emitted_pages(
 
     monkeypatch.setattr(type(make_tap().streams["kinds"]), "remember", remember)
     output = run("kinds")
-    states = [message["value"]["bookmarks"]["kinds"]["seen"] for message in output.of("STATE")]
+    states = [message["value"]["bookmarks"]["kinds"]["seen"] for message in output.messages_of("STATE")]
     assert states == [["cat", "dog"], ["cat", "dog", "fish"]]  # the second one of the stream's end

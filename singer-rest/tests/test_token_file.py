@@ -14,7 +14,7 @@ import pytest
 from singer_rest import RunError
 from singer_rest.errors import RetryableError
 from singer_rest.http.token_file import RefreshingAuthenticator, TokenChain, TokenFile, TokenGrant, save_login
-from singer_rest.testing import ended
+from singer_rest.testing import run_with_timeout
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -310,7 +310,7 @@ def test_another_run_may_renew_while_one_waits_for_a_retry(path: Path, monkeypat
         values.append(Tap(path, vendor).token().value)  # it would wait for the lock forever
 
     monkeypatch.setattr("time.sleep", sleep)
-    values.append(ended(lambda: Tap(path, Throttling(60)).token().value))
+    values.append(run_with_timeout(lambda: Tap(path, Throttling(60)).token().value))
     assert values == ["access-1", "access-1"]
     assert vendor.spent == 1
 
@@ -319,7 +319,7 @@ def test_persistent_limit_keeps_the_token_and_reports_the_wait(path: Path) -> No
     with pytest.raises(
         RunError, match=r"did not issue a token \(it asks to wait 24 hours, longer than `max_wait` allows"
     ):
-        ended(lambda: Tap(path, Throttling(86_400)).token())
+        run_with_timeout(lambda: Tap(path, Throttling(86_400)).token())
     assert Tap(path, Vendor()).token().value == "access-1"
 
 

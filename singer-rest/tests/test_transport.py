@@ -14,7 +14,7 @@ from singer_rest.errors import RetryableError
 from singer_rest.http.retries import time_budget
 from singer_rest.http.token_requests import post_for_token
 from singer_rest.http.transport import Transport
-from singer_rest.testing import Answer, ended, host
+from singer_rest.testing import Response, host, run_with_timeout
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,29 +32,33 @@ def transport(url: str, timeout: float = 5) -> Transport:
 
 
 def test_query_is_sent_unchanged_with_repeated_and_empty_parameters() -> None:
-    with host(lambda asked: Answer({"ok": True})) as vendor:
+    with host(lambda received_request: Response({"ok": True})) as vendor:
         reply = transport(vendor.url).send(REQUEST, Fixed())
-        assert vendor.asked[0].query_text == "q=x+y&q=2&empty="
-        assert vendor.asked[0].headers["Authorization"] == "Bearer t0ken"
-        assert vendor.asked[0].headers["User-Agent"] == "test/1"
+        assert vendor.requests[0].query_text == "q=x+y&q=2&empty="
+        assert vendor.requests[0].headers["Authorization"] == "Bearer t0ken"
+        assert vendor.requests[0].headers["User-Agent"] == "test/1"
     assert reply.json() == {"ok": True}
     assert reply.status == 200
 
 
 def test_body_is_sent_as_json_with_the_method_and_the_query() -> None:
-    with host(lambda asked: Answer({"ok": True})) as vendor:
+    with host(lambda received_request: Response({"ok": True})) as vendor:
         request = Request("/a", (("v", "1"),), "/a", method="POST", body=b'{"q":"\xc3\xa4"}')
         transport(vendor.url).send(request, Fixed())
-        (asked,) = vendor.asked
-    assert (asked.method, asked.query_text, asked.body) == ("POST", "v=1", b'{"q":"\xc3\xa4"}')
-    assert asked.headers["Content-Type"] == "application/json"
+        (received_request,) = vendor.requests
+    assert (received_request.method, received_request.query_text, received_request.body) == (
+        "POST",
+        "v=1",
+        b'{"q":"\xc3\xa4"}',
+    )
+    assert received_request.headers["Content-Type"] == "application/json"
 
 
 def test_api_key_is_sent_in_its_header_and_a_401_is_not_retried() -> None:
-    with host(lambda asked: Answer({}, 401)) as vendor:
+    with host(lambda received_request: Response({}, 401)) as vendor:
         assert transport(vendor.url).send(REQUEST, ApiKey("k", header="X-Key")).status == 401
-        assert [asked.headers["X-Key"] for asked in vendor.asked] == ["k"]
-        assert "Content-Type" not in vendor.asked[0].headers
+        assert [received_request.headers["X-Key"] for received_request in vendor.requests] == ["k"]
+        assert "Content-Type" not in vendor.requests[0].headers
 
 
 def test_authenticator_decides_how_its_token_is_sent() -> None:
@@ -62,19 +66,19 @@ def test_authenticator_decides_how_its_token_is_sent() -> None:
         def headers(self, token: Token) -> dict[str, str]:
             return {"x-api-key": token.value}
 
-    with host(lambda asked: Answer({}, 401)) as vendor:
+    with host(lambda received_request: Response({}, 401)) as vendor:
         transport(vendor.url).send(REQUEST, Key())
-        assert [asked.headers["x-api-key"] for asked in vendor.asked] == ["t0ken", "t0ken"]
-        assert not any("Authorization" in asked.headers for asked in vendor.asked)
+        assert [received_request.headers["x-api-key"] for received_request in vendor.requests] == ["t0ken", "t0ken"]
+        assert not any("Authorization" in received_request.headers for received_request in vendor.requests)
 
 
 def test_token_goes_to_the_configured_host_only_and_follows_no_redirect() -> None:
-    with host(lambda asked: Answer({})) as other:
-        elsewhere = Answer({}, 302, {"Location": f"{other.url}/a"})
-        with host(lambda asked: elsewhere) as vendor:
+    with host(lambda received_request: Response({})) as other:
+        elsewhere = Response({}, 302, {"Location": f"{other.url}/a"})
+        with host(lambda received_request: elsewhere) as vendor:
             assert transport(vendor.url).send(REQUEST, Fixed()).status == 302
-            assert len(vendor.asked) == 1
-        assert other.asked == []
+            assert len(vendor.requests) == 1
+        assert other.requests == []
 
 
 def test_netrc_does_not_replace_the_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,53 +86,55 @@ def test_netrc_does_not_replace_the_token(tmp_path: Path, monkeypatch: pytest.Mo
     netrc.write_text("machine 127.0.0.1 login jane password pw\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    with host(lambda asked: Answer({})) as vendor:
+    with host(lambda received_request: Response({})) as vendor:
         transport(vendor.url).send(REQUEST, Fixed())
         transport(vendor.url).send(REQUEST, None)
-        assert vendor.asked[0].headers["Authorization"] == "Bearer t0ken"
-        assert "Authorization" not in vendor.asked[1].headers
+        assert vendor.requests[0].headers["Authorization"] == "Bearer t0ken"
+        assert "Authorization" not in vendor.requests[1].headers
 
 
 def test_requests_use_the_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    with host(lambda asked: Answer({})) as proxy:
+    with host(lambda received_request: Response({})) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url.replace("//", "//jane:pw@"))
         monkeypatch.setenv("no_proxy", "")
         way = transport("http://vendor.invalid")
         for _ in range(2):
             way.send(REQUEST, Fixed())
-        assert [asked.headers["Host"] for asked in proxy.asked] == ["vendor.invalid"] * 2
-        assert [asked.headers["Proxy-Authorization"] for asked in proxy.asked] == ["Basic amFuZTpwdw=="] * 2
-        with host(lambda asked: Answer({})) as vendor:
+        assert [received_request.headers["Host"] for received_request in proxy.requests] == ["vendor.invalid"] * 2
+        assert [received_request.headers["Proxy-Authorization"] for received_request in proxy.requests] == [
+            "Basic amFuZTpwdw=="
+        ] * 2
+        with host(lambda received_request: Response({})) as vendor:
             monkeypatch.setenv("no_proxy", "127.0.0.1")
             transport(vendor.url).send(REQUEST, Fixed())
-            assert len(vendor.asked) == 1
-        assert len(proxy.asked) == 2
+            assert len(vendor.requests) == 1
+        assert len(proxy.requests) == 2
 
 
 def test_cookies_are_sent_back() -> None:
-    with host(lambda asked: Answer({}, headers={"Set-Cookie": "gateway=7; Path=/"})) as vendor:
+    with host(lambda received_request: Response({}, headers={"Set-Cookie": "gateway=7; Path=/"})) as vendor:
         way = transport(vendor.url)
         for _ in range(2):
             way.send(REQUEST, Fixed())
-        assert [asked.headers.get("Cookie") for asked in vendor.asked] == [None, "gateway=7"]
+        assert [received_request.headers.get("Cookie") for received_request in vendor.requests] == [None, "gateway=7"]
 
 
 @pytest.mark.parametrize(
     ("answer", "reason", "after", "throttled"),
     [
-        (Answer({}, 429), "too many requests", None, True),
-        (Answer({}, 429, {"Retry-After": "7"}), "too many requests", 7.0, True),
-        (Answer({}, 429, {"RateLimit-Reset": "9"}), "too many requests", 9.0, True),
-        (Answer({}, 429, {"Retry-After": "7", "RateLimit-Reset": "9"}), "too many requests", 7.0, True),
-        (Answer({}, 503, {"RateLimit-Reset": "9"}), "status 503", None, False),
-        (Answer({}, 500), "status 500", None, False),
-        (Answer({}, 503, {"Retry-After": "3"}), "status 503", 3.0, False),
-        (Answer({"a": 1}, cut=True), "the connection broke", None, False),
-        (Answer({}, delay=1.0), "no answer in time", None, False),
-        (Answer({"a": 1}, stall=1.0), "no answer in time", None, False),
-        (Answer({"a": "x" * 100}, drip=0.1), "no answer in time", None, False),
+        (Response({}, 429), "too many requests", None, True),
+        (Response({}, 429, {"Retry-After": "7"}), "too many requests", 7.0, True),
+        (Response({}, 429, {"RateLimit-Reset": "9"}), "too many requests", 9.0, True),
+        (Response({}, 429, {"Retry-After": "7", "RateLimit-Reset": "9"}), "too many requests", 7.0, True),
+        (Response({}, 503, {"RateLimit-Reset": "9"}), "status 503", None, False),
+        (Response({}, 500), "status 500", None, False),
+        (Response({}, 503, {"Retry-After": "3"}), "status 503", 3.0, False),
+        (Response({"a": 1}, cut=True), "the connection broke", None, False),
+        (Response({}, delay=1.0), "no answer in time", None, False),
+        (Response({"a": 1}, stall=1.0), "no answer in time", None, False),
+        (Response({"a": "x" * 100}, drip=0.1), "no answer in time", None, False),
         (
-            Answer(b"not gzip at all", headers={"Content-Encoding": "gzip"}),
+            Response(b"not gzip at all", headers={"Content-Encoding": "gzip"}),
             "the body could not be decompressed",
             None,
             False,
@@ -137,13 +143,13 @@ def test_cookies_are_sent_back() -> None:
 )
 @pytest.mark.slow
 def test_retryable_errors_have_reason_delay_and_throttling(
-    answer: Answer,
+    answer: Response,
     reason: str,
     after: float | None,
     throttled: bool,  # noqa: FBT001
 ) -> None:
     timeout = 0.3 if reason == "no answer in time" else 30
-    with host(lambda asked: answer) as vendor, pytest.raises(RetryableError) as raised:
+    with host(lambda received_request: answer) as vendor, pytest.raises(RetryableError) as raised:
         transport(vendor.url, timeout).send(REQUEST, Fixed())
     assert (raised.value.reason, raised.value.after, raised.value.throttled) == (reason, after, throttled)
 
@@ -151,25 +157,25 @@ def test_retryable_errors_have_reason_delay_and_throttling(
 @pytest.mark.parametrize(
     ("answer", "slow"),
     [
-        (Answer({}, delay=1.0), True),
-        (Answer({"a": 1}, stall=1.0), True),
-        (Answer({"a": "x" * 100}, drip=0.1), True),
-        (Answer({}, 504), True),
-        (Answer({}, 503), False),
-        (Answer({}, 429), False),
-        (Answer({"a": 1}, cut=True), False),
+        (Response({}, delay=1.0), True),
+        (Response({"a": 1}, stall=1.0), True),
+        (Response({"a": "x" * 100}, drip=0.1), True),
+        (Response({}, 504), True),
+        (Response({}, 503), False),
+        (Response({}, 429), False),
+        (Response({"a": 1}, cut=True), False),
     ],
 )
 @pytest.mark.slow
-def test_timeouts_are_distinguished_from_connection_errors(answer: Answer, slow: bool) -> None:  # noqa: FBT001
+def test_timeouts_are_distinguished_from_connection_errors(answer: Response, slow: bool) -> None:  # noqa: FBT001
     timeout = 0.3 if slow and answer.status != 504 else 30
-    with host(lambda asked: answer) as vendor, pytest.raises(RetryableError) as raised:
+    with host(lambda received_request: answer) as vendor, pytest.raises(RetryableError) as raised:
         transport(vendor.url, timeout).send(REQUEST, None)
     assert raised.value.slow is slow
 
 
 def test_slow_answer_that_arrives_in_time_is_complete() -> None:
-    with host(lambda asked: Answer({"a": "x" * 10}, drip=0.06)) as vendor:
+    with host(lambda received_request: Response({"a": "x" * 10}, drip=0.06)) as vendor:
         assert transport(vendor.url, timeout=1).send(REQUEST, None).json() == {"a": "x" * 10}
 
 
@@ -177,17 +183,17 @@ def test_connection_is_reused_after_every_complete_answer() -> None:
     large = json.dumps({"a": "x" * 3_000_000}).encode()
     packed = {"Content-Encoding": "gzip"}
     answers = [
-        Answer({"a": 1}),
-        Answer(large),
-        Answer(gzip.compress(large), headers=packed),
-        Answer(b""),
-        Answer(gzip.compress(b""), headers=packed),
-        Answer({}, 404),
-        Answer({}, 503),
-        Answer({}, 302, {"Location": "/elsewhere"}),
+        Response({"a": 1}),
+        Response(large),
+        Response(gzip.compress(large), headers=packed),
+        Response(b""),
+        Response(gzip.compress(b""), headers=packed),
+        Response({}, 404),
+        Response({}, 503),
+        Response({}, 302, {"Location": "/elsewhere"}),
     ]
     left = answers * 2
-    with host(lambda asked: left.pop(0)) as vendor:
+    with host(lambda received_request: left.pop(0)) as vendor:
         way = transport(vendor.url)
         bodies = []
         for answer in answers * 2:
@@ -214,7 +220,7 @@ def test_connection_timeout_does_not_split_requests(
 
 @pytest.mark.parametrize("status", [200, 204, 301, 400, 401, 403, 404, 409, 422, 501])
 def test_other_statuses_are_returned_as_answers(status: int) -> None:
-    with host(lambda asked: Answer({}, status)) as vendor:
+    with host(lambda received_request: Response({}, status)) as vendor:
         assert transport(vendor.url).send(REQUEST, Fixed()).status == status
 
 
@@ -222,8 +228,8 @@ ROWS = b"[%s]" % b", ".join(b'{"id": %d}' % number for number in range(200))
 PACKED = gzip.compress(ROWS)
 
 
-def raw(*headers: bytes, body: bytes, status: bytes = b"200 OK") -> Answer:
-    return Answer(raw=b"\r\n".join([b"HTTP/1.1 " + status, *headers, b"Connection: close", b"", body]))
+def raw(*headers: bytes, body: bytes, status: bytes = b"200 OK") -> Response:
+    return Response(raw=b"\r\n".join([b"HTTP/1.1 " + status, *headers, b"Connection: close", b"", body]))
 
 
 def chunked(*parts: bytes, end: bytes = b"0\r\n\r\n") -> bytes:
@@ -246,10 +252,10 @@ CHUNKED, GZIP = b"Transfer-Encoding: chunked", b"Content-Encoding: gzip"
         raw(b"Content-Encoding: identity", body=ROWS),
     ],
 )
-def test_complete_body_is_accepted_in_every_transfer_encoding(answer: Answer) -> None:
-    with host(lambda asked: answer) as vendor:
+def test_complete_body_is_accepted_in_every_transfer_encoding(answer: Response) -> None:
+    with host(lambda received_request: answer) as vendor:
         assert transport(vendor.url).send(REQUEST, None).body == ROWS
-        assert vendor.asked[0].headers["Accept-Encoding"] == "gzip, deflate"
+        assert vendor.requests[0].headers["Accept-Encoding"] == "gzip, deflate"
 
 
 @pytest.mark.parametrize(
@@ -268,13 +274,13 @@ def test_complete_body_is_accepted_in_every_transfer_encoding(answer: Answer) ->
         (raw(CHUNKED, body=chunked(ROWS[:100], end=b"5\r\nab")), "the connection broke"),
         (raw(CHUNKED, body=b"not a number\r\n"), "the connection broke"),
         (raw(CHUNKED, body=b""), "the connection broke"),
-        (Answer(raw=b"HTTP/1.1 200 OK\r\nContent-Le"), "the body ended early"),
-        (Answer(raw=b"an echo\r\n"), "the connection broke"),
+        (Response(raw=b"HTTP/1.1 200 OK\r\nContent-Le"), "the body ended early"),
+        (Response(raw=b"an echo\r\n"), "the connection broke"),
         (raw(*[b"X-%d: x" % number for number in range(200)], body=ROWS), "the connection broke"),
     ],
 )
-def test_truncated_body_is_requested_again_in_every_transfer_encoding(answer: Answer, reason: str) -> None:
-    with host(lambda asked: answer) as vendor, pytest.raises(RetryableError) as raised:
+def test_truncated_body_is_requested_again_in_every_transfer_encoding(answer: Response, reason: str) -> None:
+    with host(lambda received_request: answer) as vendor, pytest.raises(RetryableError) as raised:
         transport(vendor.url).send(REQUEST, None)
     assert raised.value.reason == reason
 
@@ -291,32 +297,32 @@ def test_conflicting_content_lengths_are_not_blamed_on_the_settings(monkeypatch:
 @pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
 def test_answer_without_a_body_is_complete_whatever_its_headers_say(status: bytes) -> None:
     headers = (b"Content-Length: 500", GZIP)
-    with host(lambda asked: raw(*headers, body=b"", status=status)) as vendor:
+    with host(lambda received_request: raw(*headers, body=b"", status=status)) as vendor:
         reply = transport(vendor.url).send(REQUEST, None)
     assert (reply.status, reply.body) == (int(status[:3]), b"")
 
 
 @pytest.mark.parametrize("status", [200, 404])
 def test_declared_empty_body_is_complete(status: int) -> None:
-    with host(lambda asked: Answer(b"", status, {"Content-Encoding": "gzip"})) as vendor:
+    with host(lambda received_request: Response(b"", status, {"Content-Encoding": "gzip"})) as vendor:
         assert transport(vendor.url).send(REQUEST, None).body == b""
 
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_error_status_is_used_even_if_its_body_is_broken(status: int) -> None:
     for answer in (
-        Answer({}, status, {"Retry-After": "7"}, cut=True),
-        Answer(b"?", status, {"Retry-After": "7", "Content-Encoding": "br"}),
+        Response({}, status, {"Retry-After": "7"}, cut=True),
+        Response(b"?", status, {"Retry-After": "7", "Content-Encoding": "br"}),
     ):
-        with host(lambda asked, answer=answer: answer) as vendor, pytest.raises(RetryableError) as raised:
+        with host(lambda received_request, answer=answer: answer) as vendor, pytest.raises(RetryableError) as raised:
             transport(vendor.url).send(REQUEST, None)
         assert raised.value.after == 7
 
 
 def test_unrequested_encoding_has_an_error_of_its_own() -> None:
-    answer = Answer(b"\x8b\x00\x80{}\x03", headers={"Content-Encoding": "br"})
+    answer = Response(b"\x8b\x00\x80{}\x03", headers={"Content-Encoding": "br"})
     said = r"/a answered in an encoding that was not requested \(requested: gzip, deflate\)"
-    with host(lambda asked: answer) as vendor, pytest.raises(TapError, match=said):
+    with host(lambda received_request: answer) as vendor, pytest.raises(TapError, match=said):
         transport(vendor.url).send(REQUEST, None)
 
 
@@ -328,7 +334,7 @@ def test_token_that_is_invalid_in_a_header_is_reported(token: str) -> None:
         def request_token(self) -> Token:
             return Token(token, 3600)
 
-    with host(lambda asked: Answer({})) as vendor:
+    with host(lambda received_request: Response({})) as vendor:
         with pytest.raises(RunError, match="The access token cannot be sent in a header") as raised:
             transport(vendor.url).send(REQUEST, Odd())
         assert token.strip() not in str(raised.value)
@@ -336,7 +342,7 @@ def test_token_that_is_invalid_in_a_header_is_reported(token: str) -> None:
             TapError, match="the header Authorization would hold a line break or a character beyond ASCII"
         ):
             transport(vendor.url).send_once(REQUEST, {"Authorization": token})
-        assert vendor.asked == []
+        assert vendor.requests == []
 
 
 def test_unreadable_hosts_are_not_reported_as_broken_connections(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -349,24 +355,27 @@ def test_unreadable_hosts_are_not_reported_as_broken_connections(monkeypatch: py
     "head", [b"H", b"HTTP/1.1 200 OK\r\nX-Long: ", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 100 Continue\r\n\r\n" * 9]
 )
 def test_endlessly_slow_headers_time_out(head: bytes) -> None:
-    answer = Answer(raw=head + b"X-Long: " + b"x" * 60_000, drip=0.02)
+    answer = Response(raw=head + b"X-Long: " + b"x" * 60_000, drip=0.02)
 
     def ask() -> None:
         with time_budget(0.3):
             transport(vendor.url, timeout=30).send(REQUEST, None)
 
-    with host(lambda asked: answer) as vendor, pytest.raises(RetryableError, match="no answer in time") as raised:
-        ended(ask)
+    with (
+        host(lambda received_request: answer) as vendor,
+        pytest.raises(RetryableError, match="no answer in time") as raised,
+    ):
+        run_with_timeout(ask)
     assert raised.value.slow
 
 
 def test_request_without_remaining_time_is_not_sent_and_others_stop_in_time() -> None:
-    with host(lambda asked: Answer({"a": "x" * 400}, drip=0.01)) as vendor:
+    with host(lambda received_request: Response({"a": "x" * 400}, drip=0.01)) as vendor:
         for seconds, requests_sent in ((0.0, 0), (1.0, 1)):
             with time_budget(seconds), pytest.raises(RetryableError, match="no answer in time") as raised:
                 transport(vendor.url, timeout=60).send(REQUEST, None)
             assert raised.value.slow
-            assert len(vendor.asked) == requests_sent
+            assert len(vendor.requests) == requests_sent
 
 
 def test_unreachable_host_is_reported() -> None:
@@ -375,11 +384,11 @@ def test_unreachable_host_is_reported() -> None:
 
 
 def test_token_request_is_retried_a_limited_number_of_times() -> None:
-    answers: list[Any] = [Answer({}, 503), Answer({}, 429, {"Retry-After": "0"}), Answer({"token": 1})]
-    with host(lambda asked: answers.pop(0)) as vendor:
+    answers: list[Any] = [Response({}, 503), Response({}, 429, {"Retry-After": "0"}), Response({"token": 1})]
+    with host(lambda received_request: answers.pop(0)) as vendor:
         assert post_for_token(transport(vendor.url), "/token", 0.001, data={"a": "b"}).json() == {"token": 1}
     with (
-        host(lambda asked: Answer({}, 503)) as vendor,
+        host(lambda received_request: Response({}, 503)) as vendor,
         pytest.raises(RunError, match=r"did not issue a token \(status 503\)"),
     ):
         post_for_token(transport(vendor.url), "/token", 0.001, data={"a": "b"})

@@ -8,14 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hr_sandbox.testing import Sandbox, running
-from singer_rest.testing import Answer, Asked, Host, Output, hosts, select, shorten_waits, written
+from singer_rest.testing import (
+    Host,
+    Output,
+    ReceivedRequest,
+    Response,
+    capture_output,
+    hosts,
+    select_streams,
+    shorten_waits,
+)
 from tap_cornerstone.tap import TapCornerstone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 CREDENTIALS = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
-TOKEN = Answer({"access_token": "ZWRnZQ:s3cr3t", "expires_in": 3600, "token_type": "Bearer", "scope": "all"})
+TOKEN = Response({"access_token": "ZWRnZQ:s3cr3t", "expires_in": 3600, "token_type": "Bearer", "scope": "all"})
 
 
 @pytest.fixture(autouse=True)
@@ -57,10 +66,10 @@ def run() -> Callable[..., Output]:
         def run_tap() -> None:
             tap = TapCornerstone(config={"api_url": url, **credentials, **config}, state=state, catalog=catalog)
             if catalog is None:
-                select(tap, *streams)
+                select_streams(tap, *streams)
             tap.sync_all()
 
-        return written(run_tap, fails)  # to discover may fail too
+        return capture_output(run_tap, fails)  # to discover may fail too
 
     return run
 
@@ -79,10 +88,10 @@ def url(sandbox: Sandbox) -> str:
 
 
 @pytest.fixture
-def portal() -> Iterator[Callable[[Callable[[Asked], Answer]], Host]]:
+def portal() -> Iterator[Callable[[Callable[[ReceivedRequest], Response]], Host]]:
     """Start a host that gives tokens, and for all else answers as the given function does."""
     with hosts() as start:
-        yield lambda answer: start(lambda asked: TOKEN if asked.method == "POST" else answer(asked))
+        yield lambda answer: start(lambda request: TOKEN if request.method == "POST" else answer(request))
 
 
 @pytest.fixture(scope="session")

@@ -8,13 +8,13 @@ import pytest
 from singer_rest import RateLimiter, RunError, Token
 from singer_rest.http.token_requests import DEFAULT_LIFETIME
 from singer_rest.http.transport import Transport
-from singer_rest.testing import Answer, host
+from singer_rest.testing import Response, host
 from tap_cornerstone.auth import make_authenticator
 
 
 def token(body: dict[str, Any]) -> Token:
     config = {"client_id": "id", "client_secret": "secret", "scope": "all"}
-    with host(lambda asked: Answer(body)) as vendor:
+    with host(lambda request: Response(body)) as vendor:
         return make_authenticator(config, Transport(vendor.url, {}, 5, RateLimiter({})), 0.001).token()
 
 

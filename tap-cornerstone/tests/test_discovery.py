@@ -9,7 +9,7 @@ from unittest.mock import Mock
 
 import pytest
 from singer_rest import TapError
-from singer_rest.testing import Answer, Asked, Host
+from singer_rest.testing import Host, ReceivedRequest, Response
 from singer_sdk.exceptions import ConfigValidationError
 from tap_cornerstone.odata import metadata, services
 from tap_cornerstone.tap import TapCornerstone
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from hr_sandbox.testing import Sandbox
 
-    Start = Callable[[Callable[[Asked], Answer]], Host]
+    Start = Callable[[Callable[[ReceivedRequest], Response]], Host]
 
 CREDENTIALS = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
 
@@ -30,7 +30,7 @@ def discovered(url: str, **config: Any) -> dict[str, set[str]]:
     return {stream["tap_stream_id"]: set(stream["schema"]["properties"]) for stream in tap.catalog_dict["streams"]}
 
 
-def asked(sandbox: Sandbox) -> list[tuple[str, int]]:
+def requests_for(sandbox: Sandbox) -> list[tuple[str, int]]:
     return [
         (request["path"].rpartition("/x/")[2], request["status"])
         for request in sandbox.requests()
@@ -49,12 +49,12 @@ def test_portals_own_columns_are_discovered_and_cached_for_a_day(sandbox: Sandbo
     names = {"objects": ["users_core", "users_cf_core"], "views": ["vw_rpt_user_cf"]}
     first = discovered(url, **names)
     assert {"users_core", "users_cf_core", "vw_rpt_user_cf"} <= set(first)
-    assert len(asked(sandbox)) == 2
+    assert len(requests_for(sandbox)) == 2
     sandbox.control("cornerstone/custom-field", kind="user", label="Shoe size")
     assert discovered(url, **names) == first
-    assert len(asked(sandbox)) == 2
+    assert len(requests_for(sandbox)) == 2
     later = discovered(url, metadata_cache_hours=0, **names)
-    assert len(asked(sandbox)) == 4
+    assert len(requests_for(sandbox)) == 4
     assert len(later["users_cf_core"]) == len(first["users_cf_core"]) + 1
     files = list(cache.iterdir())
     assert len(files) == 2
@@ -92,7 +92,7 @@ def test_unwritable_cache_is_not_used(
         monkeypatch.setattr(Path, "replace", Mock(side_effect=OSError))
     for _ in range(2):
         assert discovered(url, objects=["users_core"], views=[])
-    assert len(asked(sandbox)) == 2
+    assert len(requests_for(sandbox)) == 2
     assert homeless or list(cache.iterdir()) == []
 
 
@@ -101,10 +101,10 @@ def test_matching_etag_avoids_a_download(sandbox: Sandbox, url: str) -> None:
     config: dict[str, Any] = {"objects": ["users_core"], "views": [], "metadata_cache_hours": 0}
     first = discovered(url, **config)
     assert discovered(url, **config) == first
-    assert [status for _, status in asked(sandbox)] == [200, 304]
+    assert [status for _, status in requests_for(sandbox)] == [200, 304]
     sandbox.control("cornerstone/custom-field", kind="user", label="Shoe size")
     discovered(url, **config)
-    assert [status for _, status in asked(sandbox)] == [200, 304, 200]
+    assert [status for _, status in requests_for(sandbox)] == [200, 304, 200]
 
 
 def test_unchanged_document_is_not_parsed_again(sandbox: Sandbox, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +115,7 @@ def test_unchanged_document_is_not_parsed_again(sandbox: Sandbox, url: str, monk
         assert discovered(url, **config) == first
     sandbox.control("cornerstone/custom-field", kind="user", label="Shoe size")
     assert discovered(url, **{**config, "objects": ["users_cf_core"]})
-    assert [status for _, status in asked(sandbox)] == [200, 200, 200]
+    assert [status for _, status in requests_for(sandbox)] == [200, 200, 200]
 
 
 def test_columns_added_since_discovery_are_loaded(
@@ -145,17 +145,17 @@ def test_failed_discovery_raises_an_error_unless_the_cache_is_recent(
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        (Answer({}, 401), "it needs the scope obj_metadata:read (status 401). Grant that scope"),
-        (Answer({}, 403), "set `objects` to [] to leave them out"),
-        (Answer({}, 404), "status 404"),
-        (Answer(b"", 304), "status 304"),
-        (Answer(b"<html>", 302, {"Location": "/login"}), "status 302"),
-        (Answer(b"<html><body>Sign in<br></html>"), "does not describe its objects (it is not XML)"),
-        (Answer(b"<edmx:Edmx"), "(it is truncated). Run again later"),
-        (Answer(b"<!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>"), "it declares a document type"),
+        (Response({}, 401), "it needs the scope obj_metadata:read (status 401). Grant that scope"),
+        (Response({}, 403), "set `objects` to [] to leave them out"),
+        (Response({}, 404), "status 404"),
+        (Response(b"", 304), "status 304"),
+        (Response(b"<html>", 302, {"Location": "/login"}), "status 302"),
+        (Response(b"<html><body>Sign in<br></html>"), "does not describe its objects (it is not XML)"),
+        (Response(b"<edmx:Edmx"), "(it is truncated). Run again later"),
+        (Response(b"<!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>"), "it declares a document type"),
     ],
 )
-def test_failed_discovery_is_reported_without_a_silent_fallback(portal: Start, answer: Answer, sentence: str) -> None:
+def test_failed_discovery_is_reported_without_a_silent_fallback(portal: Start, answer: Response, sentence: str) -> None:
     vendor = portal(lambda _: answer)
     with pytest.raises(TapError) as error:
         discovered(vendor.url, views=[])
@@ -164,7 +164,7 @@ def test_failed_discovery_is_reported_without_a_silent_fallback(portal: Start, a
 
 def test_service_without_patterns_is_not_requested(sandbox: Sandbox, url: str) -> None:
     streams = discovered(url, objects=[], views=[])
-    assert asked(sandbox) == []
+    assert requests_for(sandbox) == []
     assert not {name for name in streams if name.startswith("vw_") or name.endswith("_core")}
 
 
@@ -209,14 +209,14 @@ EDMX = """<edmx:Edmx Version="4.0" xmlns:edmx="http://docs.oasis-open.org/odata/
 BOTH: dict[str, Any] = {"objects": ["*"], "views": ["*"], "metadata_cache_hours": 0}
 
 
-def describing(odd: Answer, *, views_too: bool = False) -> Callable[[Asked], Answer]:
+def describing(odd: Response, *, views_too: bool = False) -> Callable[[ReceivedRequest], Response]:
     """A portal whose objects are described, and whose views are answered for so."""
 
-    def answer(asked: Asked) -> Answer:
-        if asked.path.endswith("$metadata"):
-            is_odd = "/views/" in asked.path or views_too
-            return odd if is_odd else Answer(EDMX.format("things_core").encode())
-        return Answer({"value": [{"id": 1}]} if asked.path.endswith("_core") else {"data": [{"id": 7}]})
+    def answer(received_request: ReceivedRequest) -> Response:
+        if received_request.path.endswith("$metadata"):
+            is_odd = "/views/" in received_request.path or views_too
+            return odd if is_odd else Response(EDMX.format("things_core").encode())
+        return Response({"value": [{"id": 1}]} if received_request.path.endswith("_core") else {"data": [{"id": 7}]})
 
     return answer
 
@@ -225,32 +225,32 @@ def describing(odd: Answer, *, views_too: bool = False) -> Callable[[Asked], Ans
 def test_forbidden_service_is_skipped_by_name_and_others_are_read(
     run: Callable[..., Any], portal: Start, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    output = run(portal(describing(Answer({}, status))).url, "things_core", "ou_types", **BOTH)
+    output = run(portal(describing(Response({}, status))).url, "things_core", "ou_types", **BOTH)
     assert output.counts() == {"things_core": 1, "ou_types": 1}
     assert f"needs the scope reportingmetadata:view (status {status}). Skipping them" in caplog.text
     with pytest.raises(TapError, match="reportingmetadata:view"):
-        run(portal(describing(Answer({}, status))).url, on_missing_access="fail", **BOTH)
+        run(portal(describing(Response({}, status))).url, on_missing_access="fail", **BOTH)
 
 
 def test_cached_streams_of_a_forbidden_service_stay_available(
     run: Callable[..., Any], portal: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
-    vendor = portal(describing(Answer(EDMX.format("vw_rpt_x").encode())))
+    vendor = portal(describing(Response(EDMX.format("vw_rpt_x").encode())))
     assert "vw_rpt_x" in discovered(vendor.url, **BOTH)
-    vendor.answer = portal(describing(Answer({}, 403))).answer
+    vendor.answer = portal(describing(Response({}, 403))).answer
     assert "vw_rpt_x" in discovered(vendor.url, **BOTH)
     assert "Using those of the last run that could read it." in caplog.text
 
 
 def test_service_is_not_discovered_if_the_catalog_selects_nothing_of_it(run: Callable[..., Any], portal: Start) -> None:
-    vendor = portal(describing(Answer({}, 500), views_too=True))
+    vendor = portal(describing(Response({}, 500), views_too=True))
     schema = {"type": "object", "properties": {"id": {"type": ["integer", "null"]}}}
     root = {"breadcrumb": [], "metadata": {"selected": True}}
     entry = {"tap_stream_id": "ou_types", "stream": "ou_types", "schema": schema, "metadata": [root]}
     assert run(vendor.url, catalog={"streams": [entry]}, **BOTH).counts() == {"ou_types": 1}
     assert not [path for path in vendor.paths() if path.endswith("$metadata")]
     entry = {**entry, "tap_stream_id": "things_core", "stream": "things_core"}
-    vendor.answer = portal(describing(Answer({}, 500))).answer
+    vendor.answer = portal(describing(Response({}, 500))).answer
     assert run(vendor.url, catalog={"streams": [entry]}, **BOTH).counts() == {"things_core": 1}
     assert [path for path in vendor.paths() if path.endswith("$metadata")] == [
         "/services/api/x/dataexporter/api/objects/$metadata"
@@ -259,5 +259,5 @@ def test_service_is_not_discovered_if_the_catalog_selects_nothing_of_it(run: Cal
 
 def test_temporary_html_page_in_place_of_metadata_is_requested_again(portal: Start) -> None:
     bodies = [b"<html><body>Maintenance<br></html>", b"<edmx:Edmx", EDMX.format("things_core").encode()]
-    vendor = portal(lambda _: Answer(bodies.pop(0)))
+    vendor = portal(lambda _: Response(bodies.pop(0)))
     assert "things_core" in discovered(vendor.url, objects=["*"], views=[])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from singer_rest import Slice, TapError
 from singer_rest.errors import RetryableError
-from singer_rest.testing import Answer, Asked, Host
+from singer_rest.testing import Host, ReceivedRequest, Response
 from tap_cornerstone.odata import links, stream
 from tap_cornerstone.tap import TapCornerstone
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from singer_rest.testing import Output
 
-    Start = Callable[[Callable[[Asked], Answer]], Host]
+    Start = Callable[[Callable[[ReceivedRequest], Response]], Host]
 
 OBJECTS = "/services/api/x/dataexporter/api/objects"
 VIEWS = "/services/api/x/odata/api/views"
@@ -36,7 +36,7 @@ EDMX = """<edmx:Edmx Version="4.0" xmlns:edmx="http://docs.oasis-open.org/odata/
 <Property Name="modified" Type="Edm.DateTimeOffset"/></EntityType>
 </Schema></edmx:DataServices></edmx:Edmx>"""
 TRACKED = '<Annotation Term="ExtendedMetadata.ObjectSupportsChangeTracking" Bool="true"/>'
-TOKEN = Answer({"access_token": "ZWRnZQ:s3cr3t", "expires_in": 3600, "token_type": "Bearer", "scope": "all"})
+TOKEN = Response({"access_token": "ZWRnZQ:s3cr3t", "expires_in": 3600, "token_type": "Bearer", "scope": "all"})
 TOUCHES = "_last_touched_dt_utc"
 TOUCHED = "2026-04-12T00:44:31.5666666+00:00"
 
@@ -45,16 +45,20 @@ def row(number: int, **more: Any) -> dict[str, Any]:
     return {"user_id": number, "code": "AS  ", "_last_touched_dt_utc": TOUCHED, **more}
 
 
-def page(*rows: Any, **members: Any) -> Answer:
-    return Answer(
+def page(*rows: Any, **members: Any) -> Response:
+    return Response(
         {"@odata.context": "x", "value": list(rows), **{f"@odata.{name}": value for name, value in members.items()}}
     )
 
 
-def serving(answer: Callable[[Asked], Answer], *, tracked: bool = False) -> Callable[[Asked], Answer]:
+def serving(
+    answer: Callable[[ReceivedRequest], Response], *, tracked: bool = False
+) -> Callable[[ReceivedRequest], Response]:
     """A portal with these three sets, and the given answers for their rows."""
     document = EDMX.format(tracked=TRACKED if tracked else "").encode()
-    return lambda asked: Answer(document) if asked.path.endswith("$metadata") else answer(asked)
+    return lambda received_request: (
+        Response(document) if received_request.path.endswith("$metadata") else answer(received_request)
+    )
 
 
 @pytest.fixture
@@ -62,12 +66,16 @@ def things(run: Callable[..., Output], portal: Start) -> Callable[..., tuple[Out
     """Run the tap over `things_core` with the given answers."""
     hosts: list[Host] = []
 
-    def things(answer: Callable[[Asked], Answer], *, tracked: bool = False, **config: Any) -> tuple[Output, Host]:
+    def things(
+        answer: Callable[[ReceivedRequest], Response], *, tracked: bool = False, **config: Any
+    ) -> tuple[Output, Host]:
         hosts.extend([portal(answer)] if not hosts else [])  # one portal for all runs of a test
         (vendor,) = hosts
         served = serving(answer, tracked=tracked)
-        vendor.answer = lambda asked: TOKEN if asked.method == "POST" else served(asked)
-        vendor.asked.clear()
+        vendor.answer = lambda received_request: (
+            TOKEN if received_request.method == "POST" else served(received_request)
+        )
+        vendor.requests.clear()
         address = vendor.url.replace("127.0.0.1", config.pop("api_host", "127.0.0.1"))
         config = {"objects": ["*"], "views": [], "metadata_cache_hours": 0, **config}
         return run(address, "things_core", **config), vendor
@@ -76,17 +84,17 @@ def things(run: Callable[..., Output], portal: Start) -> Callable[..., tuple[Out
 
 
 def prefers(vendor: Host) -> list[str]:
-    return [asked.headers["Prefer"] for asked in vendor.asked if asked.path == PATH]
+    return [received_request.headers["Prefer"] for received_request in vendor.requests if received_request.path == PATH]
 
 
 @pytest.mark.parametrize("member", ["nextLink", "nextlink", "NEXTLINK"])
 @pytest.mark.parametrize("style", ["absolute", "relative", "rooted", "bare", "elsewhere"])
 def test_links_are_followed_unchanged_with_the_page_size_in_each_request(things: Any, member: str, style: str) -> None:
-    def answer(asked: Asked) -> Answer:
-        if "skiptoken" in asked.query_text:
+    def answer(received_request: ReceivedRequest) -> Response:
+        if "skiptoken" in received_request.query_text:
             return page(row(2))
         starts = {
-            "absolute": f"http://{asked.headers['Host']}{PATH}",
+            "absolute": f"http://{received_request.headers['Host']}{PATH}",
             "relative": "things_core",
             "rooted": PATH,
             "bare": "",
@@ -96,13 +104,16 @@ def test_links_are_followed_unchanged_with_the_page_size_in_each_request(things:
 
     output, vendor = things(answer)
     assert [record["user_id"] for record in output.records("things_core")] == [1, 2]
-    assert [asked.query_text for asked in vendor.asked if asked.path == PATH] == ["", "$skiptoken=a%2Bb'c"]
+    assert [received_request.query_text for received_request in vendor.requests if received_request.path == PATH] == [
+        "",
+        "$skiptoken=a%2Bb'c",
+    ]
     assert prefers(vendor) == ["odata.maxpagesize=1000", "odata.maxpagesize=10000"]
 
 
 def test_short_or_empty_page_is_not_the_last(things: Any) -> None:
-    def answer(asked: Asked) -> Answer:
-        number = int(asked.query_text.rpartition("=")[2] or 0)
+    def answer(received_request: ReceivedRequest) -> Response:
+        number = int(received_request.query_text.rpartition("=")[2] or 0)
         rows = [row(number)] if number != 1 else []
         return page(*rows, **({"nextLink": f"things_core?$skiptoken={number + 1}"} if number < 3 else {}))
 
@@ -117,7 +128,7 @@ def test_disallowed_link_fails_the_stream(things: Any, link: Any, caplog: Any) -
     assert fails
     assert "things_core: a link" in caplog.text
     assert "evil" not in caplog.text
-    assert output.of("ACTIVATE_VERSION") == []
+    assert output.messages_of("ACTIVATE_VERSION") == []
 
 
 BROKEN = {
@@ -134,16 +145,16 @@ BROKEN = {
 def test_truncated_page_is_requested_at_half_the_size_and_emits_nothing(things: Any, form: str) -> None:
     body = BROKEN[form].replace(b"%s", json.dumps(row(666)).encode())
 
-    def answer(asked: Asked) -> Answer:
-        if not asked.query_text:
+    def answer(received_request: ReceivedRequest) -> Response:
+        if not received_request.query_text:
             return page(row(1), nextLink="things_core?$skiptoken=2")
-        return Answer(body) if int(asked.headers["Prefer"].rpartition("=")[2]) > 2500 else page(row(2))
+        return Response(body) if int(received_request.headers["Prefer"].rpartition("=")[2]) > 2500 else page(row(2))
 
     output, vendor = things(answer)
     assert [record["user_id"] for record in output.records("things_core")] == [1, 2]
     sizes = [preferred.rpartition("=")[2] for preferred in prefers(vendor)]
     assert sizes == ["1000", "10000", "5000", "2500"]
-    assert len(output.of("ACTIVATE_VERSION")) == 1
+    assert len(output.messages_of("ACTIVATE_VERSION")) == 1
 
 
 def test_pages_that_time_out_shrink_faster_within_the_same_total_time(url: str) -> None:
@@ -162,10 +173,10 @@ def test_pages_that_time_out_shrink_faster_within_the_same_total_time(url: str) 
 
 
 def test_page_sizes_recover_after_some_good_pages(things: Any) -> None:
-    def answer(asked: Asked) -> Answer:
-        number = int(asked.query_text.rpartition("=")[2] or 0)
-        if number == 1 and asked.headers["Prefer"].endswith("=10000"):
-            return Answer(b'{"value":[')
+    def answer(received_request: ReceivedRequest) -> Response:
+        number = int(received_request.query_text.rpartition("=")[2] or 0)
+        if number == 1 and received_request.headers["Prefer"].endswith("=10000"):
+            return Response(b'{"value":[')
         return page(row(number), **({"nextLink": f"things_core?$skiptoken={number + 1}"} if number < 25 else {}))
 
     output, vendor = things(answer)
@@ -177,7 +188,7 @@ def test_page_sizes_recover_after_some_good_pages(things: Any) -> None:
 
 def test_page_truncated_at_every_size_fails_the_stream_and_keeps_the_bookmark(things: Any, caplog: Any) -> None:
     fails: list[Exception] = []
-    output, vendor = things(lambda _: Answer(b'{"value":['), fails=fails)
+    output, vendor = things(lambda _: Response(b'{"value":['), fails=fails)
     assert "1 of 1 streams failed" in str(fails[0])
     assert prefers(vendor)[-1] == "odata.maxpagesize=250"
     assert output.state == {"bookmarks": {"things_core": {"full_read_due": True, "portal": vendor.url}}}
@@ -186,7 +197,7 @@ def test_page_truncated_at_every_size_fails_the_stream_and_keeps_the_bookmark(th
 
 def test_redirect_to_a_login_page_is_not_followed(things: Any, caplog: Any) -> None:
     fails: list[Exception] = []
-    login = Answer(b"<html>", 302, {"Location": "/phnx/login.aspx"})
+    login = Response(b"<html>", 302, {"Location": "/phnx/login.aspx"})
     _, vendor = things(lambda _: login, fails=fails)
     assert "it leads to a page for people" in caplog.text
     assert "/phnx/login.aspx" not in vendor.paths()
@@ -196,7 +207,9 @@ def test_redirect_to_a_login_page_is_not_followed(things: Any, caplog: Any) -> N
 def test_missing_scope_skips_the_view_by_name(
     run: Any, portal: Start, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
-    vendor = portal(serving(lambda asked: Answer({}, status) if asked.path == PATH else page({"id": 1})))
+    vendor = portal(
+        serving(lambda received_request: Response({}, status) if received_request.path == PATH else page({"id": 1}))
+    )
     output = run(vendor.url, "things_core", "vw_rpt_untouched", objects=["*_core"], views=["vw_*"])
     assert set(output.counts()) == {"vw_rpt_untouched"}
     assert "things_core: the credential cannot read it; it needs the scope obj_things_core:read" in caplog.text
@@ -252,9 +265,11 @@ def test_values_are_converted_to_their_types_or_kept_in_extra(
 ) -> None:
     guid = "0F8FAD5B-D9CB-469F-A165-70867728950E"
 
-    def answer(asked: Asked) -> Answer:
+    def answer(received_request: ReceivedRequest) -> Response:
         return (
-            Answer(TYPED.format(kind).encode()) if asked.path.endswith("$metadata") else page({"id": guid, "v": value})
+            Response(TYPED.format(kind).encode())
+            if received_request.path.endswith("$metadata")
+            else page({"id": guid, "v": value})
         )
 
     output = run(portal(answer).url, "things_core", objects=["*"], views=[])
@@ -268,31 +283,37 @@ def test_values_are_converted_to_their_types_or_kept_in_extra(
 
 @pytest.mark.parametrize("kind", ["Edm.Date", "Edm.DateTimeOffset", "Edm.Int64", "Edm.Double", "Edm.Boolean"])
 def test_empty_text_becomes_null(run: Any, portal: Start, kind: str) -> None:
-    document = Answer(TYPED.format(kind).encode())
-    vendor = portal(lambda asked: document if asked.path.endswith("$metadata") else page({"id": "a", "v": ""}))
+    document = Response(TYPED.format(kind).encode())
+    vendor = portal(
+        lambda received_request: document if received_request.path.endswith("$metadata") else page({"id": "a", "v": ""})
+    )
     assert run(vendor.url, "things_core", objects=["*"], views=[]).records("things_core") == [{"id": "a", "v": None}]
 
 
 def test_changes_are_requested_with_a_lookback(things: Any) -> None:
     first, _ = things(lambda _: page(row(1)))
     second, vendor = things(lambda _: page(row(1)), state=first.state, lookback_minutes=44)
-    (query,) = [asked.query for asked in vendor.asked if asked.path == PATH]
+    (query,) = [received_request.query for received_request in vendor.requests if received_request.path == PATH]
     assert query == {"$filter": "_last_touched_dt_utc ge 2026-04-12T00:00:31Z"}
-    assert "+" not in next(asked.query_text for asked in vendor.asked if asked.path == PATH)
-    assert second.of("ACTIVATE_VERSION") == []
+    assert "+" not in next(
+        received_request.query_text for received_request in vendor.requests if received_request.path == PATH
+    )
+    assert second.messages_of("ACTIVATE_VERSION") == []
     assert second.state["bookmarks"]["things_core"]["replication_key_value"] == "2026-04-12T00:44:31.566666Z"
 
 
 def test_views_without_key_or_timestamp_are_read_fully_unless_a_column_is_set(run: Any, portal: Start) -> None:
-    vendor = portal(serving(lambda asked: page({"id": 1, "modified": TOUCHED, "a": "x"})))
+    vendor = portal(serving(lambda received_request: page({"id": 1, "modified": TOUCHED, "a": "x"})))
     views = ("vw_rpt_keyless", "vw_rpt_untouched")
     keys = {"vw_rpt_untouched": "modified", "vw_rpt_keyless": "_last_touched_dt_utc"}
     for config, asked_with in (({}, []), ({"replication_keys": keys}, [f"{VIEWS}/vw_rpt_untouched"])):
         first = run(vendor.url, *views, objects=[], views=["*"], **config)
-        vendor.asked.clear()
+        vendor.requests.clear()
         second = run(vendor.url, *views, objects=[], views=["*"], state=first.state, **config)
-        assert [asked.path for asked in vendor.asked if "$filter" in asked.query] == asked_with
-        versions = {message["stream"] for message in second.of("ACTIVATE_VERSION")}
+        assert [
+            received_request.path for received_request in vendor.requests if "$filter" in received_request.query
+        ] == asked_with
+        versions = {message["stream"] for message in second.messages_of("ACTIVATE_VERSION")}
         assert versions == set(views) - ({"vw_rpt_untouched"} if config else set())
 
 
@@ -302,14 +323,14 @@ def test_rejected_filter_causes_a_full_read(things: Any, caplog: Any, status: in
     config = {"start_date": start_date} if start_date else {}
     first, _ = things(lambda _: page(row(1), row(2)), **config)
 
-    def answer(asked: Asked) -> Answer:
-        return Answer({}, status) if "$filter" in asked.query else page(row(2))
+    def answer(received_request: ReceivedRequest) -> Response:
+        return Response({}, status) if "$filter" in received_request.query else page(row(2))
 
     second, vendor = things(answer, state=first.state, **config)
-    assert [asked.query for asked in vendor.asked if asked.path == PATH][-1] == {}
+    assert [received_request.query for received_request in vendor.requests if received_request.path == PATH][-1] == {}
     assert "the portal rejected the incremental filter; falling back to a full read" in caplog.text
     assert [record["user_id"] for record in second.records("things_core")] == [2]
-    assert len(second.of("ACTIVATE_VERSION")) == 1
+    assert len(second.messages_of("ACTIVATE_VERSION")) == 1
     assert second.state["bookmarks"]["things_core"]["replication_key_value"] == "2026-04-12T00:44:31.566666Z"
 
 
@@ -319,9 +340,12 @@ def test_full_page_without_a_link_is_requested_again_to_detect_the_end(
     for name, size in {"FIRST_PAGE": 4, "LARGEST_PAGE": 8, "SMALLEST_PAGE": 2}.items():
         monkeypatch.setattr(stream, name, size)
 
-    def portal_with(total: int, *, links: bool) -> Callable[[Asked], Answer]:
-        def answer(asked: Asked) -> Answer:
-            size, start = int(asked.headers["Prefer"].rpartition("=")[2]), int(asked.query_text.rpartition("=")[2] or 0)
+    def portal_with(total: int, *, links: bool) -> Callable[[ReceivedRequest], Response]:
+        def answer(received_request: ReceivedRequest) -> Response:
+            size, start = (
+                int(received_request.headers["Prefer"].rpartition("=")[2]),
+                int(received_request.query_text.rpartition("=")[2] or 0),
+            )
             rows = [row(number) for number in range(start, min(start + size, total))]
             more = links and start + size < total
             return page(*rows, **({"nextLink": f"things_core?$skiptoken={start + size}"} if more else {}))
@@ -331,32 +355,34 @@ def test_full_page_without_a_link_is_requested_again_to_detect_the_end(
     for total, told, pages in ((4, True, 2), (12, True, 4), (20, True, 5), (6, False, 2), (3, False, 1)):
         output, vendor = things(portal_with(total, links=told))
         assert [record["user_id"] for record in output.records("things_core")] == list(range(total))
-        assert len(output.of("ACTIVATE_VERSION")) == 1
+        assert len(output.messages_of("ACTIVATE_VERSION")) == 1
         assert len(prefers(vendor)) == pages
     fails: list[Exception] = []
     output, _ = things(portal_with(30, links=False), fails=fails)
     assert fails
-    assert output.of("ACTIVATE_VERSION") == []
+    assert output.messages_of("ACTIVATE_VERSION") == []
     assert "a full page does not say whether another follows" in caplog.text
 
 
 def test_fewer_rows_than_counted_mark_no_row_as_deleted(things: Any) -> None:
     output, vendor = things(lambda _: page(row(1), row(2), count=3))
-    assert output.of("ACTIVATE_VERSION") == []
+    assert output.messages_of("ACTIVATE_VERSION") == []
     assert len(prefers(vendor)) == 2  # they are asked for again
-    assert len(things(lambda _: page(row(1), row(2), count=2))[0].of("ACTIVATE_VERSION")) == 1
+    assert len(things(lambda _: page(row(1), row(2), count=2))[0].messages_of("ACTIVATE_VERSION")) == 1
 
 
 def test_circular_links_fail_the_stream(things: Any, caplog: Any) -> None:
     fails: list[Exception] = []
     output, vendor = things(
-        lambda asked: page(row(1), nextLink=f"things_core?$skiptoken={'b' if asked.query_text.endswith('a') else 'a'}"),
+        lambda received_request: page(
+            row(1), nextLink=f"things_core?$skiptoken={'b' if received_request.query_text.endswith('a') else 'a'}"
+        ),
         fails=fails,
     )
     assert fails
     assert "leads back to a page already read" in caplog.text
     assert len(prefers(vendor)) < 6
-    assert output.of("ACTIVATE_VERSION") == []
+    assert output.messages_of("ACTIVATE_VERSION") == []
 
 
 @pytest.mark.parametrize(
@@ -373,20 +399,28 @@ def test_replication_key_filter_has_the_format_of_its_type(
 ) -> None:
     served = serving(lambda _: page({"id": 1, "modified": TOUCHED[: 10 if 'Date"' in column else None]}))
     document = EDMX.replace('Name="modified" Type="Edm.DateTimeOffset"', f'Name="modified" {column}').format(tracked="")
-    vendor = portal(lambda asked: Answer(document.encode()) if asked.path.endswith("$metadata") else served(asked))
+    vendor = portal(
+        lambda received_request: (
+            Response(document.encode()) if received_request.path.endswith("$metadata") else served(received_request)
+        )
+    )
     config: dict[str, Any] = {"objects": [], "views": ["*"], "replication_keys": {"vw_rpt_untouched": "modified"}}
     first = run(vendor.url, "vw_rpt_untouched", **config)
-    vendor.asked.clear()
+    vendor.requests.clear()
     run(vendor.url, "vw_rpt_untouched", state=first.state, **config)
-    (asked,) = [asked for asked in vendor.asked if asked.path == f"{VIEWS}/vw_rpt_untouched"]
-    assert (asked.query.get("$filter") or "")[:23] == (filtered or "")[:23]
-    assert bool(asked.query) is bool(filtered)
+    (received_request,) = [
+        received_request for received_request in vendor.requests if received_request.path == f"{VIEWS}/vw_rpt_untouched"
+    ]
+    assert (received_request.query.get("$filter") or "")[:23] == (filtered or "")[:23]
+    assert bool(received_request.query) is bool(filtered)
 
 
 @pytest.mark.parametrize("status", [408, 413])
 def test_page_that_is_too_large_is_requested_at_half_the_size(things: Any, status: int) -> None:
     output, vendor = things(
-        lambda asked: Answer({}, status) if asked.headers["Prefer"].endswith("=1000") else page(row(1))
+        lambda received_request: (
+            Response({}, status) if received_request.headers["Prefer"].endswith("=1000") else page(row(1))
+        )
     )
     assert len(output.records("things_core")) == 1
     assert prefers(vendor) == ["odata.maxpagesize=1000", "odata.maxpagesize=500"]
@@ -421,7 +455,7 @@ def test_portal_comparison_ignores_host_case_and_default_port() -> None:
 
 
 def test_first_page_that_fails_once_does_not_shrink_later_pages(things: Any) -> None:
-    answers = iter([Answer({}, 500), page(row(1), nextLink="things_core?$skiptoken=2"), page(row(2))])
+    answers = iter([Response({}, 500), page(row(1), nextLink="things_core?$skiptoken=2"), page(row(2))])
     output, vendor = things(lambda _: next(answers))
     assert len(output.records("things_core")) == 2
     assert [int(preferred.rpartition("=")[2]) for preferred in prefers(vendor)] == [1000, 500, 10000]
@@ -443,13 +477,13 @@ def test_changes_are_tracked_and_deletions_are_emitted_with_their_key(things: An
     place = first.state["bookmarks"]["things_core"]
     assert place["delta_link"] == f"{vendor.url}{PATH}?deltatoken=one"
 
-    def changes(asked: Asked) -> Answer:
-        if asked.query_text == "deltatoken=one":
+    def changes(received_request: ReceivedRequest) -> Response:
+        if received_request.query_text == "deltatoken=one":
             return page(gone(form), nextLink="things_core?deltatoken=one&$skiptoken=2")
         return page(row(7), deltaLink="things_core?deltatoken=two")
 
     second, vendor = things(changes, tracked=True, state=first.state)
-    assert [asked.query_text for asked in vendor.asked if asked.path == PATH] == [
+    assert [received_request.query_text for received_request in vendor.requests if received_request.path == PATH] == [
         "deltatoken=one",
         "deltatoken=one&$skiptoken=2",
     ]
@@ -459,7 +493,7 @@ def test_changes_are_tracked_and_deletions_are_emitted_with_their_key(things: An
     assert changed["user_id"] == 7
     assert second.state["bookmarks"]["things_core"]["delta_link"] == f"{vendor.url}{PATH}?deltatoken=two"
     assert second.state["bookmarks"]["things_core"]["replication_key_value"] == place["replication_key_value"]
-    assert second.of("ACTIVATE_VERSION") == []
+    assert second.messages_of("ACTIVATE_VERSION") == []
 
 
 LOWER = "5f1c2f9e-0a1b-4c2d-8e3f-a0b1c2d3e4f5"
@@ -505,12 +539,12 @@ GONE = {"@removed": {"reason": "deleted"}, "id": "things_core(5)"}
 """A deletion whose key cannot be read: the object has two parts of it."""
 
 ENDED = {
-    "400": Answer({"error": {}}, 400),
-    "404": Answer({"error": {}}, 404),
-    "410": Answer({"error": {}}, 410),
-    "501": Answer({"error": {}}, 501),
-    "no answer": Answer({}, 500),
-    "no rows": Answer({"value": 7}),
+    "400": Response({"error": {}}, 400),
+    "404": Response({"error": {}}, 404),
+    "410": Response({"error": {}}, 410),
+    "501": Response({"error": {}}, 501),
+    "no answer": Response({}, 500),
+    "no rows": Response({"value": 7}),
     "no key": page(GONE),
 }
 
@@ -519,33 +553,39 @@ ENDED = {
 def test_expired_delta_link_causes_a_full_read_and_restarts_tracking(things: Any, caplog: Any, how: str) -> None:
     first, _ = things(lambda _: page(row(5), row(6), deltaLink="things_core?deltatoken=one"), tracked=True)
 
-    def answer(asked: Asked) -> Answer:
-        if asked.query_text == "deltatoken=one":
+    def answer(received_request: ReceivedRequest) -> Response:
+        if received_request.query_text == "deltatoken=one":
             return ENDED[how]
         return page(row(6), deltaLink="things_core?deltatoken=two")
 
     caplog.clear()
     second, vendor = things(answer, tracked=True, state=first.state)
-    assert [asked.query_text for asked in vendor.asked if asked.path == PATH][-1] == ""
+    assert [received_request.query_text for received_request in vendor.requests if received_request.path == PATH][
+        -1
+    ] == ""
     assert prefers(vendor)[-1] == "odata.track-changes, odata.maxpagesize=1000"
     assert "falling back to a full read, which also detects deletions." in caplog.text
     assert [record["user_id"] for record in second.records("things_core")] == [6]
-    (activated,) = second.of("ACTIVATE_VERSION")  # row 5 is gone
-    assert activated["version"] == second.of("RECORD")[0]["version"] > first.of("RECORD")[0]["version"]
+    (activated,) = second.messages_of("ACTIVATE_VERSION")  # row 5 is gone
+    assert (
+        activated["version"] == second.messages_of("RECORD")[0]["version"] > first.messages_of("RECORD")[0]["version"]
+    )
     assert second.state["bookmarks"]["things_core"]["delta_link"].endswith("deltatoken=two")
     third, vendor = things(
         lambda _: page(gone("keys"), deltaLink="x?deltatoken=three"), tracked=True, state=second.state
     )
-    assert [asked.query_text for asked in vendor.asked if asked.path == PATH] == ["deltatoken=two"]
+    assert [received_request.query_text for received_request in vendor.requests if received_request.path == PATH] == [
+        "deltatoken=two"
+    ]
     assert third.records("things_core")[0]["_sdc_deleted_at"]
 
 
 def test_failed_full_read_in_place_of_changes_is_repeated_by_the_next_run(things: Any) -> None:
     first, _ = things(lambda _: page(row(5), deltaLink="things_core?deltatoken=one"), tracked=True)
     fails: list[Exception] = []
-    second, _ = things(lambda _: Answer({}, 418), tracked=True, state=first.state, fails=fails)
+    second, _ = things(lambda _: Response({}, 418), tracked=True, state=first.state, fails=fails)
     assert fails
-    assert second.of("ACTIVATE_VERSION") == []
+    assert second.messages_of("ACTIVATE_VERSION") == []
     state = {**first.state, **second.state}
     third, _ = things(lambda _: page(row(6), deltaLink="things_core?deltatoken=two"), tracked=True, state=state)
     assert [record["user_id"] for record in third.records("things_core")] == [6]
@@ -554,25 +594,29 @@ def test_failed_full_read_in_place_of_changes_is_repeated_by_the_next_run(things
 def test_object_no_longer_tracked_is_read_fully_once_then_incrementally(things: Any, caplog: Any) -> None:
     first, _ = things(lambda _: page(row(5), deltaLink="things_core?deltatoken=one"), tracked=True)
 
-    def answer(asked: Asked) -> Answer:
-        tracks = "track" in asked.headers["Prefer"] or "deltatoken" in asked.query_text
-        return Answer({"error": {}}, 501) if tracks else page(row(6))
+    def answer(received_request: ReceivedRequest) -> Response:
+        tracks = "track" in received_request.headers["Prefer"] or "deltatoken" in received_request.query_text
+        return Response({"error": {}}, 501) if tracks else page(row(6))
 
     second, _ = things(answer, tracked=True, state=first.state)
-    assert len(second.of("ACTIVATE_VERSION")) == 1
+    assert len(second.messages_of("ACTIVATE_VERSION")) == 1
     assert second.state["bookmarks"]["things_core"]["delta_link"] is None
     assert "does not track its changes; reading what changed since the bookmark instead" in caplog.text
     _, vendor = things(answer, tracked=True, state=second.state)
-    assert [set(asked.query) for asked in vendor.asked if asked.path == PATH] == [{"$filter"}]
+    assert [set(received_request.query) for received_request in vendor.requests if received_request.path == PATH] == [
+        {"$filter"}
+    ]
 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_missing_permission_keeps_the_delta_link(things: Any, caplog: Any, status: int) -> None:
     first, _ = things(lambda _: page(row(5), deltaLink="things_core?deltatoken=one"), tracked=True)
     fails: list[Exception] = []
-    second, vendor = things(lambda _: Answer({}, status), tracked=True, state=first.state, fails=fails)
+    second, vendor = things(lambda _: Response({}, status), tracked=True, state=first.state, fails=fails)
     assert "Nothing could be read" in str(fails[0])
-    assert {asked.query_text for asked in vendor.asked if asked.path == PATH} == {"deltatoken=one"}
+    assert {received_request.query_text for received_request in vendor.requests if received_request.path == PATH} == {
+        "deltatoken=one"
+    }
     kept = {**first.state, **second.state}["bookmarks"]["things_core"]["delta_link"]
     assert kept.endswith("deltatoken=one")
 
@@ -582,7 +626,9 @@ REMOVAL = {"@odata.context": "x#things_core/$deletedEntity", "id": "things_core(
 
 def catalog_of(url: str, *, tracked: bool, vendor: Host, deselected: str = "") -> dict[str, Any]:
     """The catalog that discovery returns, with `things_core` selected, except for a column."""
-    vendor.answer = lambda asked: TOKEN if asked.method == "POST" else serving(Answer, tracked=tracked)(asked)
+    vendor.answer = lambda received_request: (
+        TOKEN if received_request.method == "POST" else serving(Response, tracked=tracked)(received_request)
+    )
     config = {"api_url": url, "client_id": "x", "client_secret": "x", "objects": ["*"], "views": []}
     catalog = TapCornerstone(config={**config, "metadata_cache_hours": 0}).catalog.to_dict()
     for entry in catalog["streams"]:
@@ -596,12 +642,12 @@ def catalog_of(url: str, *, tracked: bool, vendor: Host, deselected: str = "") -
 def test_deletion_is_marked_whatever_the_catalog_says(
     things: Any, portal: Start, *, tracked: bool, deselected: str
 ) -> None:
-    vendor = portal(Answer)
+    vendor = portal(Response)
     catalog = catalog_of(vendor.url, tracked=tracked, vendor=vendor, deselected=deselected)
     link = {"deltaLink": "things_core?deltatoken=one"}
     first, _ = things(lambda _: page(row(1), row(2), **link), tracked=True, catalog=catalog)
     second, _ = things(lambda _: page(REMOVAL, **link), tracked=True, catalog=catalog, state=first.state)
-    (schema,) = second.of("SCHEMA")
+    (schema,) = second.messages_of("SCHEMA")
     assert schema["schema"]["properties"]["_sdc_deleted_at"]["format"] == "date-time"
     (removed,) = second.records("things_core")
     assert removed.pop("_sdc_deleted_at")
@@ -609,7 +655,7 @@ def test_deletion_is_marked_whatever_the_catalog_says(
 
 
 def test_changes_are_not_tracked_if_deleted_rows_would_lack_the_key(things: Any, portal: Start) -> None:
-    vendor = portal(Answer)
+    vendor = portal(Response)
     catalog = catalog_of(vendor.url, tracked=True, vendor=vendor)
     for entry in catalog["streams"]:
         for part in entry["metadata"]:
@@ -625,20 +671,22 @@ def test_object_that_stops_tracking_is_read_from_the_bookmark(things: Any) -> No
     link = {"deltaLink": "things_core?deltatoken=one"}
     first, _ = things(lambda _: page(row(1), row(2), **link), tracked=True)
     second, vendor = things(lambda _: page(row(1), REMOVAL, **link), state=first.state)
-    assert [set(asked.query) for asked in vendor.asked if asked.path == PATH] == [{"$filter"}]
+    assert [set(received_request.query) for received_request in vendor.requests if received_request.path == PATH] == [
+        {"$filter"}
+    ]
     assert [record["user_id"] for record in second.records("things_core")] == [1]
     assert second.state["bookmarks"]["things_core"]["delta_link"] is None
 
 
 def test_changed_rows_without_all_columns_do_not_clear_columns(things: Any, caplog: Any) -> None:
-    def answer(asked: Asked) -> Answer:
-        changes = [{"user_id": 2, "code": "AS  ", TOUCHES: TOUCHED}] if asked.query_text else []
+    def answer(received_request: ReceivedRequest) -> Response:
+        changes = [{"user_id": 2, "code": "AS  ", TOUCHES: TOUCHED}] if received_request.query_text else []
         return page(*(changes or [row(1, seats=1), row(2, seats=3)]), deltaLink="things_core?deltatoken=one")
 
     first, _ = things(answer, tracked=True)
     second, _ = things(answer, tracked=True, state=first.state)
     assert [(record["user_id"], record["seats"]) for record in second.records("things_core")] == [(1, 1), (2, 3)]
-    assert len(second.of("ACTIVATE_VERSION")) == 1
+    assert len(second.messages_of("ACTIVATE_VERSION")) == 1
     assert "things_core: the changes since the last run hold rows without all columns. Falling back" in caplog.text
 
 
@@ -650,46 +698,50 @@ def test_changed_rows_may_omit_columns_that_a_full_read_omits(things: Any) -> No
 
 
 def test_next_link_that_expires_during_a_read_restarts_the_list(things: Any) -> None:
-    ended = iter([Answer({"error": {}}, 410)])
+    ended = iter([Response({"error": {}}, 410)])
 
-    def answer(asked: Asked) -> Answer:
-        number = int(asked.query_text.rpartition("=")[2] or 0)
+    def answer(received_request: ReceivedRequest) -> Response:
+        number = int(received_request.query_text.rpartition("=")[2] or 0)
         if number == 2 and (answer := next(ended, None)):
             return answer
         return page(row(number), **({"nextLink": f"things_core?$skiptoken={number + 1}"} if number < 3 else {}))
 
     output, _ = things(answer)
     assert [record["user_id"] for record in output.records("things_core")] == [0, 1, 0, 1, 2, 3]
-    versions = [message["version"] for message in output.of("RECORD")]
+    versions = [message["version"] for message in output.messages_of("RECORD")]
     assert versions[0] < versions[2]
-    assert [message["version"] for message in output.of("ACTIVATE_VERSION")] == [versions[2]]
+    assert [message["version"] for message in output.messages_of("ACTIVATE_VERSION")] == [versions[2]]
 
 
 def test_links_that_always_expire_fail_the_stream_after_three_restarts(things: Any) -> None:
     fails: list[Exception] = []
     _, vendor = things(
-        lambda asked: Answer({}, 410) if asked.query_text else page(row(1), nextLink="things_core?$skiptoken=2"),
+        lambda received_request: (
+            Response({}, 410) if received_request.query_text else page(row(1), nextLink="things_core?$skiptoken=2")
+        ),
         fails=fails,
     )
     assert fails
-    assert [asked.query_text for asked in vendor.asked if asked.path == PATH].count("") == 1 + 3
+    assert [received_request.query_text for received_request in vendor.requests if received_request.path == PATH].count(
+        ""
+    ) == 1 + 3
 
 
 def test_object_that_rejects_tracking_is_read_without_it(things: Any) -> None:
-    def answer(asked: Asked) -> Answer:
-        return Answer({"error": {}}, 501) if "track" in asked.headers["Prefer"] else page(row(1))
+    def answer(received_request: ReceivedRequest) -> Response:
+        return Response({"error": {}}, 501) if "track" in received_request.headers["Prefer"] else page(row(1))
 
     output, vendor = things(answer, tracked=True)
     assert output.counts() == {"things_core": 1}
     assert len(prefers(vendor)) == 2
     assert "delta_link" not in output.state["bookmarks"]["things_core"]
-    assert len(output.of("ACTIVATE_VERSION")) == 1
+    assert len(output.messages_of("ACTIVATE_VERSION")) == 1
 
 
-def interrupted(asked: Asked) -> Answer:
-    number = int(asked.query_text.partition("skiptoken=")[2] or 0)
+def interrupted(received_request: ReceivedRequest) -> Response:
+    number = int(received_request.query_text.partition("skiptoken=")[2] or 0)
     if number == 3:
-        return Answer({}, 418)
+        return Response({}, 418)
     return page(row(number), nextLink=f"things_core?$skiptoken={number + 1}")
 
 
@@ -699,60 +751,64 @@ def test_killed_read_resumes_from_its_last_complete_page(things: Any) -> None:
     assert fails
     assert len(first.records("things_core")) == 3
 
-    def rest(asked: Asked) -> Answer:
-        assert asked.query_text == "$skiptoken=3"
+    def rest(received_request: ReceivedRequest) -> Response:
+        assert received_request.query_text == "$skiptoken=3"
         return page(row(3))
 
     second, vendor = things(rest, state=first.state)
     assert [record["user_id"] for record in second.records("things_core")] == [3]
     assert len(prefers(vendor)) == 1
-    version = {message["version"] for output in (first, second) for message in output.of("RECORD")}
-    assert [message["version"] for message in second.of("ACTIVATE_VERSION")] == list(version)
+    version = {message["version"] for output in (first, second) for message in output.messages_of("RECORD")}
+    assert [message["version"] for message in second.messages_of("ACTIVATE_VERSION")] == list(version)
     assert second.state["bookmarks"]["things_core"]["finished_slices"] is None
 
 
 def test_later_page_that_fails_and_then_has_no_body_does_not_end_the_list(things: Any) -> None:
-    faults = iter([Answer({"error": {}}, 500), Answer(b"", 204), Answer({"error": {}}, 413), Answer(b"", 204)])
+    faults = iter([Response({"error": {}}, 500), Response(b"", 204), Response({"error": {}}, 413), Response(b"", 204)])
 
-    def answer(asked: Asked) -> Answer:
-        if not asked.query_text:
+    def answer(received_request: ReceivedRequest) -> Response:
+        if not received_request.query_text:
             return page(*(row(n) for n in range(1000)), nextLink="things_core?$skiptoken=2", count=1001)
         return next(faults, None) or page(row(1000))
 
     output, _ = things(answer)
     assert len(output.records("things_core")) == 1001  # and the list is not read twice for its number of rows
-    assert len(output.of("ACTIVATE_VERSION")) == 1
+    assert len(output.messages_of("ACTIVATE_VERSION")) == 1
 
 
-@pytest.mark.parametrize("nothing", [page(), Answer({"value": None}), Answer(b"", 204)])
-def test_resume_link_that_returns_no_rows_proves_no_deletion(things: Any, nothing: Answer) -> None:
+@pytest.mark.parametrize("nothing", [page(), Response({"value": None}), Response(b"", 204)])
+def test_resume_link_that_returns_no_rows_proves_no_deletion(things: Any, nothing: Response) -> None:
     first, _ = things(interrupted, fails=[])
     answers = iter([nothing])
 
-    def answer(asked: Asked) -> Answer:
-        if asked.query_text:
+    def answer(received_request: ReceivedRequest) -> Response:
+        if received_request.query_text:
             return next(answers, None) or page(row(3))
         return page(*(row(n) for n in range(4)))
 
     second, _ = things(answer, state=first.state)
     ids = [record["user_id"] for record in second.records("things_core")]
     assert ids == ([3] if nothing.status == 204 else [0, 1, 2, 3])
-    assert len(second.of("ACTIVATE_VERSION")) == 1
+    assert len(second.messages_of("ACTIVATE_VERSION")) == 1
 
 
 def test_expired_resume_link_causes_a_restart(things: Any) -> None:
     first, _ = things(interrupted, fails=[])
 
-    def answer(asked: Asked) -> Answer:
-        return Answer({"error": {}}, 410) if "skiptoken" in asked.query_text else page(*(row(n) for n in range(5)))
+    def answer(received_request: ReceivedRequest) -> Response:
+        return (
+            Response({"error": {}}, 410)
+            if "skiptoken" in received_request.query_text
+            else page(*(row(n) for n in range(5)))
+        )
 
     second, _ = things(answer, state=first.state)
     assert [record["user_id"] for record in second.records("things_core")] == [0, 1, 2, 3, 4]
-    assert len(second.of("ACTIVATE_VERSION")) == 1
+    assert len(second.messages_of("ACTIVATE_VERSION")) == 1
 
 
 def test_rate_limit_is_waited_for_and_keeps_the_page_size(things: Any) -> None:
-    limited = iter([Answer({}, 429, {"Retry-After": "0"})])
+    limited = iter([Response({}, 429, {"Retry-After": "0"})])
     _, vendor = things(lambda _: next(limited, page(row(1))))
     assert prefers(vendor) == ["odata.maxpagesize=1000"] * 2
 
@@ -760,7 +816,7 @@ def test_rate_limit_is_waited_for_and_keeps_the_page_size(things: Any) -> None:
 @pytest.mark.parametrize("name", ["midstream_error_json", "midstream_error_html"])
 def test_published_broken_pages_are_requested_again(things: Any, samples: Path, name: str) -> None:
     body = json.loads((samples / f"reporting_{name}.json").read_text())["response"]["body_text"]
-    broken = iter([Answer(body.encode())])
+    broken = iter([Response(body.encode())])
     output, vendor = things(lambda _: next(broken, page(row(1))))
     assert [record["user_id"] for record in output.records("things_core")] == [1]
     assert len(prefers(vendor)) == 2
@@ -773,10 +829,10 @@ def test_published_changes_are_read(run: Any, portal: Start, samples: Path) -> N
     )
     metadata = json.loads((samples / "dataexporter_metadata.json").read_text())["response"]["body_text"].encode()
 
-    def answer(asked: Asked) -> Answer:
-        if asked.path.endswith("$metadata"):
-            return Answer(metadata)
-        return Answer(delta if "deltatoken" in asked.query_text else first)
+    def answer(received_request: ReceivedRequest) -> Response:
+        if received_request.path.endswith("$metadata"):
+            return Response(metadata)
+        return Response(delta if "deltatoken" in received_request.query_text else first)
 
     vendor = portal(answer)
     one = run(vendor.url, "user_ou_core", objects=["user_ou_core"], views=[])
@@ -788,10 +844,10 @@ def test_published_changes_are_read(run: Any, portal: Start, samples: Path) -> N
 
 
 def test_links_may_write_the_host_in_another_case(things: Any) -> None:
-    def answer(asked: Asked) -> Answer:
-        if asked.query_text:
+    def answer(received_request: ReceivedRequest) -> Response:
+        if received_request.query_text:
             return page(row(2))
-        host = asked.headers["Host"].replace("127.0.0.1", "LOCALHOST")
+        host = received_request.headers["Host"].replace("127.0.0.1", "LOCALHOST")
         return page(row(1), nextLink=f"http://{host}{PATH}?$skiptoken=2")
 
     output, _ = things(answer, api_host="localhost")
@@ -801,10 +857,10 @@ def test_links_may_write_the_host_in_another_case(things: Any) -> None:
 def test_rows_without_a_key_are_read_again_from_the_start_in_a_new_version(run: Any, portal: Start) -> None:
     fails: list[Exception] = []
 
-    def answer(asked: Asked) -> Answer:
-        number = int(asked.query_text.rpartition("=")[2] or 0)
+    def answer(received_request: ReceivedRequest) -> Response:
+        number = int(received_request.query_text.rpartition("=")[2] or 0)
         if number == 2 and not fails:
-            return Answer({}, 418)
+            return Response({}, 418)
         following = {"nextLink": f"vw_rpt_keyless?$skiptoken={number + 1}"} if number < 3 else {}
         return page({"a": str(number)}, **following)
 
@@ -814,19 +870,23 @@ def test_rows_without_a_key_are_read_again_from_the_start_in_a_new_version(run: 
     assert first.state == {"bookmarks": {"vw_rpt_keyless": {"portal": vendor.url}}}
     second = run(vendor.url, "vw_rpt_keyless", state=first.state, **config)
     assert [record["a"] for record in second.records("vw_rpt_keyless")] == ["0", "1", "2", "3"]
-    versions = {message["version"] for output in (first, second) for message in output.of("RECORD")}
+    versions = {message["version"] for output in (first, second) for message in output.messages_of("RECORD")}
     assert len(versions) == 2
-    assert second.of("ACTIVATE_VERSION")[0]["version"] == max(versions)
+    assert second.messages_of("ACTIVATE_VERSION")[0]["version"] == max(versions)
 
 
 def test_read_with_start_date_resumes_and_tracked_objects_are_read_fully(things: Any) -> None:
     fails: list[Exception] = []
     first, vendor = things(interrupted, fails=fails, start_date="2020-01-01")
-    assert vendor.asked[2].query == {"$filter": "_last_touched_dt_utc ge 2020-01-01T00:00:00Z"}
+    assert vendor.requests[2].query == {"$filter": "_last_touched_dt_utc ge 2020-01-01T00:00:00Z"}
     second, vendor = things(lambda _: page(row(3)), state=first.state, start_date="2020-01-01")
-    assert [asked.query_text for asked in vendor.asked if asked.path == PATH] == ["$skiptoken=3"]
+    assert [received_request.query_text for received_request in vendor.requests if received_request.path == PATH] == [
+        "$skiptoken=3"
+    ]
     tracked, vendor = things(lambda _: page(row(3), deltaLink="x?d=1"), tracked=True, start_date="2020-01-01")
-    assert [asked.query_text for asked in vendor.asked if asked.path == PATH] == [""]
+    assert [received_request.query_text for received_request in vendor.requests if received_request.path == PATH] == [
+        ""
+    ]
     assert second.counts() == tracked.counts() == {"things_core": 1}
 
 
@@ -834,17 +894,17 @@ def test_restart_gets_a_new_version_and_may_meet_the_same_links(things: Any) -> 
     first, _ = things(interrupted, fails=[])
     seen: list[str] = []
 
-    def answer(asked: Asked) -> Answer:
-        number = int(asked.query_text.rpartition("=")[2] or 0)
-        seen.append(asked.query_text)
-        if number == 3 and seen.count(asked.query_text) == 1:
-            return Answer({"error": {}}, 422)
+    def answer(received_request: ReceivedRequest) -> Response:
+        number = int(received_request.query_text.rpartition("=")[2] or 0)
+        seen.append(received_request.query_text)
+        if number == 3 and seen.count(received_request.query_text) == 1:
+            return Response({"error": {}}, 422)
         return page(row(number), **({"nextLink": f"things_core?$skiptoken={number + 1}"} if number < 4 else {}))
 
     second, _ = things(answer, state=first.state)
     assert [record["user_id"] for record in second.records("things_core")] == [0, 1, 2, 3, 4]
-    (activated,) = second.of("ACTIVATE_VERSION")
-    assert activated["version"] > first.of("RECORD")[0]["version"]
+    (activated,) = second.messages_of("ACTIVATE_VERSION")
+    assert activated["version"] > first.messages_of("RECORD")[0]["version"]
 
 
 @pytest.mark.parametrize("link", [None, ""])
@@ -858,7 +918,7 @@ def test_delta_without_a_new_link_keeps_the_old_one_and_warns(things: Any, caplo
 
 
 def test_maintenance_is_waited_for_and_keeps_the_page_size(things: Any) -> None:
-    resting = iter([Answer({}, 503, {"Retry-After": "0"}), Answer({}, 503)])
+    resting = iter([Response({}, 503, {"Retry-After": "0"}), Response({}, 503)])
     _, vendor = things(lambda _: next(resting, page(row(1))))
     assert prefers(vendor) == ["odata.maxpagesize=1000"] * 3
 
@@ -877,7 +937,9 @@ def test_links_of_another_portal_in_the_state_are_not_followed(things: Any) -> N
     place = first.state["bookmarks"]["things_core"]
     place["delta_link"] = f"https://acme-stg.csod.com{PATH}?deltatoken=one"
     second, vendor = things(lambda _: page(row(5)), tracked=True, state=first.state)
-    assert [set(asked.query) for asked in vendor.asked if asked.path == PATH] == [{"$filter"}]
+    assert [set(received_request.query) for received_request in vendor.requests if received_request.path == PATH] == [
+        {"$filter"}
+    ]
     assert second.state["bookmarks"]["things_core"]["delta_link"] is None
 
 
@@ -897,18 +959,18 @@ def test_invalid_replication_key_in_the_catalog_logs_a_warning(
     entry = {"tap_stream_id": name, "stream": name, "schema": schema, "metadata": [root]}
     output = run(vendor.url, objects=[], views=["*"], catalog={"streams": [entry]})
     assert f"{name}: the catalog's `replication-key` cannot be used" in caplog.text
-    assert len(output.of("ACTIVATE_VERSION", name)) == 1
+    assert len(output.messages_of("ACTIVATE_VERSION", name)) == 1
 
 
 @pytest.mark.parametrize("ended", [False, True])
 def test_given_token_may_lack_a_scope_or_have_expired(run: Any, portal: Start, caplog: Any, *, ended: bool) -> None:
     asked_for = 0
 
-    def answer(asked: Asked) -> Answer:
+    def answer(received_request: ReceivedRequest) -> Response:
         nonlocal asked_for
-        asked_for += asked.path == PATH
-        good = asked.path == PATH and not (ended and asked_for > 1)
-        return page(row(1)) if good else Answer({}, 401)
+        asked_for += received_request.path == PATH
+        good = received_request.path == PATH and not (ended and asked_for > 1)
+        return page(row(1)) if good else Response({}, 401)
 
     vendor = portal(serving(answer))
     names = ("things_core", "vw_rpt_keyless", "vw_rpt_untouched")
@@ -931,24 +993,26 @@ def test_transient_errors_do_not_lose_a_link_of_an_earlier_run(
     if kind == "delta":
         first, _ = things(lambda _: page(row(5), deltaLink="things_core?deltatoken=one"), tracked=True)
     else:
-        halting = iter([page(row(5), nextLink="things_core?$skiptoken=2"), *[Answer({}, 418)] * 9])
+        halting = iter([page(row(5), nextLink="things_core?$skiptoken=2"), *[Response({}, 418)] * 9])
         first, _ = things(lambda _: next(halting), fails=[])
-    blips = iter([Answer({}, 500)] * 6)
+    blips = iter([Response({}, 500)] * 6)
     second, vendor = things(
         lambda _: next(blips, page(row(6), deltaLink="things_core?deltatoken=two")),
         tracked=kind == "delta",
         state=first.state,
     )
     assert [record["user_id"] for record in second.records("things_core")] == [6]
-    links = {asked.query_text for asked in vendor.asked if asked.path == PATH}
+    links = {received_request.query_text for received_request in vendor.requests if received_request.path == PATH}
     assert links == {"deltatoken=one" if kind == "delta" else "$skiptoken=2"}
 
 
 def test_rate_limit_that_lasts_too_long_keeps_the_delta_link(things: Any, caplog: Any) -> None:
     first, _ = things(lambda _: page(row(5), deltaLink="things_core?deltatoken=one"), tracked=True)
-    limited = Answer({}, 429, {"Retry-After": "10000"})
+    limited = Response({}, 429, {"Retry-After": "10000"})
     second, vendor = things(lambda _: limited, tracked=True, state=first.state, fails=[])
-    assert {asked.query_text for asked in vendor.asked if asked.path == PATH} == {"deltatoken=one"}
+    assert {received_request.query_text for received_request in vendor.requests if received_request.path == PATH} == {
+        "deltatoken=one"
+    }
     assert "longer than `max_wait` allows" in caplog.text
     assert "has expired" not in caplog.text
     assert second.state == first.state
@@ -969,7 +1033,7 @@ def test_odata_annotations_are_not_columns(things: Any) -> None:
 def test_entry_that_is_not_a_row_stops_no_other_and_no_row_is_deleted(things: Any, caplog: Any) -> None:
     output, _ = things(lambda _: page(row(1), None, 5, row(2)))
     assert {record["user_id"] for record in output.records("things_core")} == {1, 2}
-    assert output.of("ACTIVATE_VERSION") == []
+    assert output.messages_of("ACTIVATE_VERSION") == []
     assert "2 items are missing because the vendor reported an error" in caplog.text
 
 
@@ -980,9 +1044,9 @@ def test_page_of_invalid_entries_does_not_stop_later_pages(things: Any, odd: Any
         "$skiptoken=1": page(row(1), nextLink="things_core?$skiptoken=2"),
         "$skiptoken=2": page(odd, odd),
     }
-    output, _ = things(lambda asked: pages[asked.query_text])
+    output, _ = things(lambda received_request: pages[received_request.query_text])
     assert {record["user_id"] for record in output.records("things_core")} == {1}
-    assert output.of("ACTIVATE_VERSION") == []
+    assert output.messages_of("ACTIVATE_VERSION") == []
     assert (
         "things_core: 3 items are missing because the vendor reported an error for them or sent something other"
         in caplog.text
@@ -990,33 +1054,39 @@ def test_page_of_invalid_entries_does_not_stop_later_pages(things: Any, odd: Any
 
 
 def test_single_row_in_place_of_a_list_is_read(things: Any) -> None:
-    output, _ = things(lambda _: Answer({"value": row(1)}))
+    output, _ = things(lambda _: Response({"value": row(1)}))
     assert [record["user_id"] for record in output.records("things_core")] == [1]
-    assert len(output.of("ACTIVATE_VERSION")) == 1
+    assert len(output.messages_of("ACTIVATE_VERSION")) == 1
 
 
 def test_missing_list_is_requested_again_and_marks_no_row_as_deleted(things: Any, caplog: Any) -> None:
-    answers = iter([page(row(1), nextLink="things_core?$skiptoken=1"), Answer({"value": None})])
-    output, _ = things(lambda asked: Answer({"value": None}) if asked.query_text else next(answers, page(row(1))))
+    answers = iter([page(row(1), nextLink="things_core?$skiptoken=1"), Response({"value": None})])
+    output, _ = things(
+        lambda received_request: (
+            Response({"value": None}) if received_request.query_text else next(answers, page(row(1)))
+        )
+    )
     assert {record["user_id"] for record in output.records("things_core")} == {1}
 
-    nothing, _ = things(lambda _: Answer({"value": None}))
+    nothing, _ = things(lambda _: Response({"value": None}))
     assert nothing.records("things_core") == []
-    assert nothing.of("ACTIVATE_VERSION") == []
+    assert nothing.messages_of("ACTIVATE_VERSION") == []
     assert "were not confirmed to be empty" in caplog.text
 
 
 @pytest.mark.parametrize("body", [{"value": 5}, {"value": "x"}, {"rows": []}, [], {"value": [None]}])
 def test_answer_without_any_row_fails_the_stream(things: Any, body: Any, caplog: Any) -> None:
     fails: list[Exception] = []
-    things(lambda _: Answer(body), fails=fails)
+    things(lambda _: Response(body), fails=fails)
     assert "1 of 1 streams failed: things_core" in str(fails[0])
     assert "things_core: " in caplog.text
 
 
 @pytest.mark.parametrize("status", [402, 410, 412, 428])
 def test_unlicensed_or_disabled_view_is_skipped_by_name(run: Any, portal: Start, caplog: Any, status: int) -> None:
-    vendor = portal(serving(lambda asked: Answer({}, status) if "things" in asked.path else page({"id": 1})))
+    vendor = portal(
+        serving(lambda received_request: Response({}, status) if "things" in received_request.path else page({"id": 1}))
+    )
     output = run(vendor.url, "things_core", "vw_rpt_untouched", objects=["*"], views=["*"])
     assert set(output.counts()) == {"vw_rpt_untouched"}
     sentence = f"the company's plan does not include it, or the vendor has switched it off (status {status} from"
@@ -1050,11 +1120,11 @@ def test_rows_are_deleted_only_if_the_portal_says_so_in_any_spelling(things: Any
 def test_no_content_in_place_of_a_later_page_does_not_end_the_list(things: Any) -> None:
     met: list[str] = []
 
-    def answer(asked: Asked) -> Answer:
-        met.append(asked.query_text)
-        if not asked.query_text:
+    def answer(received_request: ReceivedRequest) -> Response:
+        met.append(received_request.query_text)
+        if not received_request.query_text:
             return page(row(1), nextLink="things_core?$skiptoken=1")
-        return Answer(b"", status=204) if len(met) == 2 else page(row(2))
+        return Response(b"", status=204) if len(met) == 2 else page(row(2))
 
     output, _ = things(answer)
     assert [record["user_id"] for record in output.records("things_core")] == [1, 2]
@@ -1063,31 +1133,32 @@ def test_no_content_in_place_of_a_later_page_does_not_end_the_list(things: Any) 
 def test_endless_new_links_fail_the_stream(things: Any, caplog: Any) -> None:
     fails: list[Exception] = []
     output, vendor = things(
-        lambda asked: page(
-            row(1), nextLink=f"things_core?$skiptoken={len(asked.query_text)}{'0' * len(asked.query_text)}"
+        lambda received: page(
+            row(1),
+            nextLink=f"things_core?$skiptoken={len(received.query_text)}{'0' * len(received.query_text)}",
         ),
         fails=fails,
     )
     assert fails
     assert "never ends" in caplog.text
-    assert output.of("ACTIVATE_VERSION") == []
-    assert len(vendor.asked) < 30
+    assert output.messages_of("ACTIVATE_VERSION") == []
+    assert len(vendor.requests) < 30
 
 
 def test_alternating_links_fail_the_stream_by_name(things: Any, caplog: Any) -> None:
     fails: list[Exception] = []
 
-    def answer(asked: Asked) -> Answer:
-        token = 2 if asked.query_text == "$skiptoken=1" else 1
+    def answer(received_request: ReceivedRequest) -> Response:
+        token = 2 if received_request.query_text == "$skiptoken=1" else 1
         return page(row(token), nextLink=f"things_core?$skiptoken={token}")
 
     _, vendor = things(answer, fails=fails)
     assert "1 of 1 streams failed: things_core" in str(fails[0])
     assert "things_core: the link to the next page leads back to a page already read" in caplog.text
-    assert len(vendor.asked) < 12
+    assert len(vendor.requests) < 12
 
 
 def test_fewer_rows_than_the_portal_counts_are_incomplete(things: Any, caplog: Any) -> None:
     output, _ = things(lambda _: page(row(1), row(2), count=3))
-    assert output.of("ACTIVATE_VERSION") == []
+    assert output.messages_of("ACTIVATE_VERSION") == []
     assert "fewer records than the vendor reports" in caplog.text

@@ -36,7 +36,9 @@ def test_rows_of_a_view_are_selected_by_their_key(
     assert found.keys() == {row["user_id"] for row in rows}
     assert str(state) == before
     assert {message["type"] for message in output.messages} == {"SCHEMA", "RECORD"}
-    assert {message["version"] for message in output.of("RECORD")} == {state["bookmarks"]["vw_rpt_user"]["version"]}
+    assert {message["version"] for message in output.messages_of("RECORD")} == {
+        state["bookmarks"]["vw_rpt_user"]["version"]
+    }
     assert len(paths(sandbox)) == -(-(len(rows) + 1) // 25)
     assert all("$filter" in request["query"] for request in sandbox.requests() if "vw_rpt_user" in request["path"])
     log = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("tap-"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_rest import Reply
-from singer_rest.testing import Answer, Asked, Host, Output
+from singer_rest.testing import Host, Output, ReceivedRequest, Response
 from tap_cornerstone import report_text
 from tap_cornerstone.report_text import decode_report
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from hr_sandbox.testing import Sandbox
 
-    Start = Callable[[Callable[[Asked], Answer]], Host]
+    Start = Callable[[Callable[[ReceivedRequest], Response]], Host]
 
 ALL: dict[str, Any] = {"objects": [], "views": [], "optional_streams": ["*"]}
 FAST = {"x-csod-throttling-rate-limit-urilevel": "360000000"}
@@ -26,24 +26,24 @@ LINES = [f"ref{number},Success" for number in range(6)]
 WHOLE = "\n".join([HEADER, *LINES, ""])
 
 
-def importing(*reports: Any, **counts: Any) -> Callable[[Asked], Answer]:
+def importing(*reports: Any, **counts: Any) -> Callable[[ReceivedRequest], Response]:
     """A portal with one import of six lines, whose report is answered so, one after the other."""
     made = f"{datetime.now(timezone.utc) - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
     known = {"total_records": len(LINES), "successful_records_with_warnings": 0, "error_records": 0, **counts}
     job = {"id": "j", "status": "COMPLETED", "created_date": made, "imports": [{"id": "i", **known}]}
     answers = iter(reports)
 
-    def answer(asked: Asked) -> Answer:
-        if "/imports/" not in asked.path:
-            return Answer({"jobs": [job], "total_count": 1}, headers=FAST)
+    def answer(request: ReceivedRequest) -> Response:
+        if "/imports/" not in request.path:
+            return Response({"jobs": [job], "total_count": 1}, headers=FAST)
         found = next(answers)
-        return found if isinstance(found, Answer) else Answer(found.encode(), headers=FAST)
+        return found if isinstance(found, Response) else Response(found.encode(), headers=FAST)
 
     return answer
 
 
 def downloads(vendor: Host) -> int:
-    return len([asked for asked in vendor.asked if "/imports/" in asked.path])
+    return len([request for request in vendor.requests if "/imports/" in request.path])
 
 
 def noted(output: Output) -> list[str]:
@@ -81,7 +81,7 @@ def test_short_report_is_kept_with_a_warning_and_downloaded_up_to_five_times(
 
 
 def test_short_report_is_recorded_as_read_once_it_is_complete(run: Any, portal: Start) -> None:
-    vendor = portal(importing(SHORT, Answer({}, 500), WHOLE))
+    vendor = portal(importing(SHORT, Response({}, 500), WHOLE))
     first = run(vendor.url, REPORTS, **ALL)
     assert len(first.records(REPORTS)) == 2
     second = run(vendor.url, REPORTS, state=first.state, **ALL)
@@ -89,8 +89,8 @@ def test_short_report_is_recorded_as_read_once_it_is_complete(run: Any, portal: 
     assert noted(second) == ["i/report"]
 
 
-@pytest.mark.parametrize("answer", [Answer(b"", 204), Answer(b"")], ids=["no content", "nothing"])
-def test_empty_report_is_incomplete_if_its_import_has_lines(run: Any, portal: Start, answer: Answer) -> None:
+@pytest.mark.parametrize("answer", [Response(b"", 204), Response(b"")], ids=["no content", "nothing"])
+def test_empty_report_is_incomplete_if_its_import_has_lines(run: Any, portal: Start, answer: Response) -> None:
     vendor = portal(importing(answer, WHOLE))
     assert len(run(vendor.url, REPORTS, **ALL).records(REPORTS)) == 6
     vendor = portal(importing(answer, total_records=None))
@@ -109,7 +109,7 @@ def test_empty_report_is_read_later_if_other_counts_say_it_has_lines(
     run: Any, portal: Start, kind: str, counts: dict[str, Any]
 ) -> None:
     before = [WHOLE] if kind == "errors" else []
-    empty = Answer(b"", headers=FAST)
+    empty = Response(b"", headers=FAST)
     vendor = portal(importing(*before, empty, empty, WHOLE, **counts))
     first = run(vendor.url, REPORTS, **ALL)
     assert f"i/{kind} 2" in noted(first)
@@ -136,7 +136,7 @@ def test_stream_fails_after_several_reports_in_a_row_time_out(
     run: Any, portal: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     counts = {"successful_records_with_warnings": 2, "error_records": 2}
-    vendor = portal(importing(*[Answer({}, 504, FAST)] * 6, **counts))
+    vendor = portal(importing(*[Response({}, 504, FAST)] * 6, **counts))
     fails: list[Exception] = []
     output = run(vendor.url, REPORTS, fails=fails, **ALL)
     assert fails
@@ -173,7 +173,7 @@ def test_report_with_bytes_that_are_not_utf8_is_named(
     run: Any, portal: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     body = WHOLE.replace("ref1", "Zoë").encode().replace(b"ref2", b"ref\xe4")
-    vendor = portal(importing(Answer(body, headers=FAST)))
+    vendor = portal(importing(Response(body, headers=FAST)))
     output = run(vendor.url, REPORTS, **ALL)
     users = [record["cells"]["User ID"] for record in output.records(REPORTS)]
     assert users[1:3] == ["Zoë", "ref\\xe4"]

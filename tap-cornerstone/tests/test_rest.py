@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_rest.http.rate_limits import RateLimiter
-from singer_rest.testing import Answer, Asked, Host, Output
+from singer_rest.testing import Host, Output, ReceivedRequest, Response
 from tap_cornerstone.client import per_minute
 from tap_cornerstone.streams import STREAMS
 from tap_cornerstone.tap import TapCornerstone
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    Start = Callable[[Callable[[Asked], Answer]], Host]
+    Start = Callable[[Callable[[ReceivedRequest], Response]], Host]
 
 ALL: dict[str, Any] = {"objects": [], "views": [], "optional_streams": ["*"]}
 ROOT = "/services/api/"
@@ -26,27 +26,29 @@ TOKEN = "t3ueLenNQeeyyrQARio0uaIlm596O4VwtLGcqhaEpno="
 STAMP = "2022-09-30T18:29:00+0000"
 
 
-def ok(body: Any, **more: Any) -> Answer:
-    return Answer(body, headers=FAST, **more)
+def ok(body: Any, **more: Any) -> Response:
+    return Response(body, headers=FAST, **more)
 
 
-def old(data: Any, **more: Any) -> Answer:
+def old(data: Any, **more: Any) -> Response:
     """The frame of the older services."""
     return ok({"status": "200", "timestamp": STAMP, "data": data, **more})
 
 
-def new(data: Any, **more: Any) -> Answer:
+def new(data: Any, **more: Any) -> Response:
     """The frame of the newer services."""
     count = len(data) if isinstance(data, list) else 1
     return ok({"timestamp": "2020-01-01T03:30:12.9545447Z", **more, "count": count, "data": data})
 
 
-def answers(**by_name: Any) -> Callable[[Asked], Answer]:
+def answers(**by_name: Any) -> Callable[[ReceivedRequest], Response]:
     """Answers by the last part of the path, first pages only; all others are empty."""
 
-    def answer(asked: Asked) -> Answer:
-        number = next((asked.query[name] for name in ("page", "pageNumber", "page_number") if name in asked.query), "1")
-        found = by_name.get(asked.path.rpartition("/")[2].replace("-", "_"))
+    def answer(request: ReceivedRequest) -> Response:
+        number = next(
+            (request.query[name] for name in ("page", "pageNumber", "page_number") if name in request.query), "1"
+        )
+        found = by_name.get(request.path.rpartition("/")[2].replace("-", "_"))
         return found if found is not None and number == "1" else old([])
 
     return answer
@@ -59,8 +61,8 @@ def rows(output: Output, stream: str, *names: str) -> list[tuple[Any, ...]]:
 def test_json_is_requested_everywhere_and_no_filter_hides_rows(run: Any, portal: Start) -> None:
     vendor = portal(answers())
     run(vendor.url, **ALL)
-    assert {asked.headers["Accept"] for asked in vendor.asked if asked.method == "GET"} == {"application/json"}
-    queries = {asked.path.removeprefix(ROOT): asked.query_text for asked in vendor.asked}
+    assert {request.headers["Accept"] for request in vendor.requests if request.method == "GET"} == {"application/json"}
+    queries = {request.path.removeprefix(ROOT): request.query_text for request in vendor.requests}
     assert queries["x/users/v2/employees"] == "pageSize=50"
     assert queries["x/organizations/v1/ous"] == "pageSize=100&includeInactive=true"
     assert queries["x/organizations/v1/types"] == ""
@@ -71,40 +73,41 @@ def test_json_is_requested_everywhere_and_no_filter_hides_rows(run: Any, portal:
 
 @pytest.mark.parametrize("name", ["nextpagetoken", "nextPageToken", "NextPageToken"])
 def test_page_tokens_are_found_in_any_case_and_sent_encoded(run: Any, portal: Start, name: str) -> None:
-    def answer(asked: Asked) -> Answer:
-        if "nextPageToken" in asked.query:
+    def answer(request: ReceivedRequest) -> Response:
+        if "nextPageToken" in request.query:
             return new([{"id": 3}], **{name: None})
         return new([{"id": 1}, {"id": 2}], **{name: TOKEN.replace("3", "+/")})
 
     vendor = portal(answer)
     assert rows(run(vendor.url, "employees", **ALL), "employees", "id") == [(1,), (2,), (3,)]
     assert (
-        vendor.asked[-1].query_text == "pageSize=50&nextPageToken=t%2B%2FueLenNQeeyyrQARio0uaIlm596O4VwtLGcqhaEpno%3D"
+        vendor.requests[-1].query_text
+        == "pageSize=50&nextPageToken=t%2B%2FueLenNQeeyyrQARio0uaIlm596O4VwtLGcqhaEpno%3D"
     )
 
 
 def test_employees_can_be_a_bare_list(run: Any, portal: Start) -> None:
-    vendor = portal(lambda asked: ok([{"id": 5646543, "externalId": "jswift1822", "address": {"zipCode": "90404"}}]))
+    vendor = portal(lambda request: ok([{"id": 5646543, "externalId": "jswift1822", "address": {"zipCode": "90404"}}]))
     (record,) = run(vendor.url, "employees", **ALL).records("employees")
     assert record == {"id": 5646543, "externalId": "jswift1822", "address": {"zipCode": "90404"}}
 
 
 def test_bare_list_that_fills_the_page_fails_the_stream(run: Any, portal: Start) -> None:
-    vendor = portal(lambda asked: ok([{"id": number} for number in range(50)]))
+    vendor = portal(lambda request: ok([{"id": number} for number in range(50)]))
     fails: list[Exception] = []
     run(vendor.url, "employees", fails=fails, **ALL)
     assert "1 of 1 streams failed" in str(fails[0])
-    assert len(run(portal(lambda asked: ok([{"id": n} for n in range(70)])).url, "employees", **ALL).messages) > 70
+    assert len(run(portal(lambda request: ok([{"id": n} for n in range(70)])).url, "employees", **ALL).messages) > 70
 
 
 def test_tokens_that_always_expire_fail_the_stream_after_some_restarts(run: Any, portal: Start) -> None:
     vendor = portal(
-        lambda asked: ok({}, status=400) if "nextPageToken" in asked.query else new([{"id": 1}], nextPageToken="x")
+        lambda request: ok({}, status=400) if "nextPageToken" in request.query else new([{"id": 1}], nextPageToken="x")
     )
     fails: list[Exception] = []
     run(vendor.url, "employees", fails=fails, **ALL)
     assert fails
-    assert len([asked for asked in vendor.asked if asked.method == "GET"]) == 2 * 6
+    assert len([request for request in vendor.requests if request.method == "GET"]) == 2 * 6
 
 
 CHILDREN = {
@@ -121,7 +124,7 @@ def test_data_of_an_employee_can_be_a_list_or_an_object(run: Any, portal: Start,
     name, row = CHILDREN[stream]
     body = {"list": new([row]), "object": new(row), "bare": ok(row)}[form]
     vendor = portal(
-        lambda asked: new([{"id": 12}]) if asked.path.endswith("employees") else answers(**{name: body})(asked)
+        lambda request: new([{"id": 12}]) if request.path.endswith("employees") else answers(**{name: body})(request)
     )
     (record,) = run(vendor.url, stream, **ALL).records(stream)
     assert record["employee_id"] == 12
@@ -132,11 +135,11 @@ def test_data_of_an_employee_can_be_a_list_or_an_object(run: Any, portal: Start,
 def test_deleted_employee_does_not_fail_and_one_without_data_has_no_rows(
     run: Any, portal: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def answer(asked: Asked) -> Answer:
-        if asked.path.endswith("employees"):
+    def answer(request: ReceivedRequest) -> Response:
+        if request.path.endswith("employees"):
             return new([{"id": 1}, {"id": 2}, {"id": 3}])
         return {"1": ok({}, status=404), "2": ok({"timestamp": STAMP, "count": 0})}.get(
-            asked.path.split("/")[-2], new([{"id": 9}])
+            request.path.split("/")[-2], new([{"id": 9}])
         )
 
     output = run(portal(answer).url, "employee_groups", **ALL)
@@ -151,19 +154,19 @@ def test_deleted_employee_does_not_fail_and_one_without_data_has_no_rows(
     "odd", [ok({}, status=409), ok({"status": "Failed", "data": None}), ok({"data": 1}), ok("x")], ids=str
 )
 def test_invalid_answer_for_an_employee_fails_the_stream_after_the_others(
-    run: Any, portal: Start, caplog: pytest.LogCaptureFixture, odd: Answer
+    run: Any, portal: Start, caplog: pytest.LogCaptureFixture, odd: Response
 ) -> None:
-    def answer(asked: Asked) -> Answer:
-        if asked.path.endswith("employees"):
+    def answer(request: ReceivedRequest) -> Response:
+        if request.path.endswith("employees"):
             return new([{"id": number} for number in range(1, 9)])
-        return odd if asked.path.split("/")[-2] in {"3", "5"} else new([{"id": 9}])
+        return odd if request.path.split("/")[-2] in {"3", "5"} else new([{"id": 9}])
 
     fails: list[Exception] = []
     output = run(portal(answer).url, "employee_groups", fails=fails, **ALL)
     found = rows(output, "employee_groups", "employee_id")
     assert sorted(found) == [(1,), (2,), (4,), (6,), (7,), (8,)]
     assert "1 of 1 streams failed" in str(fails[0])
-    assert output.of("ACTIVATE_VERSION") == []
+    assert output.messages_of("ACTIVATE_VERSION") == []
     assert "The same happened for 1 more slices." in caplog.text
 
 
@@ -179,16 +182,16 @@ def test_invalid_answer_for_an_employee_fails_the_stream_after_the_others(
     ids=str,
 )
 def test_employee_with_unavailable_groups_is_skipped_with_a_warning(
-    run: Any, portal: Start, caplog: pytest.LogCaptureFixture, odd: Answer, sentence: str
+    run: Any, portal: Start, caplog: pytest.LogCaptureFixture, odd: Response, sentence: str
 ) -> None:
-    def answer(asked: Asked) -> Answer:
-        if asked.path.endswith("employees"):
+    def answer(request: ReceivedRequest) -> Response:
+        if request.path.endswith("employees"):
             return new([{"id": number} for number in range(1, 9)])
-        return odd if asked.path.split("/")[-2] in {"3", "5"} else new([{"id": 9}])
+        return odd if request.path.split("/")[-2] in {"3", "5"} else new([{"id": 9}])
 
     output = run(portal(answer).url, "employees", "employee_groups", **ALL)
     assert set(rows(output, "employee_groups", "employee_id")) == {(1,), (2,), (4,), (6,), (7,), (8,)}
-    assert [message["stream"] for message in output.of("ACTIVATE_VERSION")] == ["employees"]
+    assert [message["stream"] for message in output.messages_of("ACTIVATE_VERSION")] == ["employees"]
     assert f"employee_groups: {sentence}" in caplog.text
 
 
@@ -196,7 +199,7 @@ def test_employee_with_unavailable_groups_is_skipped_with_a_warning(
 def test_unlicensed_or_disabled_list_is_skipped_by_name(
     run: Any, portal: Start, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    vendor = portal(lambda asked: ok({}, status=status) if "types" in asked.path else new([{"id": 1}]))
+    vendor = portal(lambda request: ok({}, status=status) if "types" in request.path else new([{"id": 1}]))
     output = run(vendor.url, "ou_types", "termination_reasons", **ALL)
     assert output.counts() == {"termination_reasons": 1}
     sentence = f"the company's plan does not include it, or the vendor has switched it off (status {status} from "
@@ -209,7 +212,7 @@ def test_list_unlicensed_for_every_employee_is_skipped_by_name(
     run: Any, portal: Start, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     employees = new([{"id": number} for number in range(1, 5)])
-    vendor = portal(lambda asked: employees if asked.path.endswith("employees") else ok({}, status=status))
+    vendor = portal(lambda request: employees if request.path.endswith("employees") else ok({}, status=status))
     output = run(vendor.url, "employees", "employee_groups", **ALL)
     assert output.counts() == {"employees": 4}
     assert "employee_groups: " in caplog.text
@@ -222,11 +225,11 @@ def test_groups_forbidden_for_all_are_skipped_before_all_employees_are_tried(
     run: Any, portal: Start, workers: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     employees = new([{"id": number} for number in range(1, 501)])
-    vendor = portal(lambda asked: employees if asked.path.endswith("employees") else ok({}, status=403))
+    vendor = portal(lambda request: employees if request.path.endswith("employees") else ok({}, status=403))
     output = run(vendor.url, "employees", "employee_groups", max_concurrency=workers, **ALL)
     assert output.counts() == {"employees": 500}
     assert "it needs the scope group:read" in caplog.text
-    assert sum(asked.path.endswith("groups") for asked in vendor.asked) == 15
+    assert sum(request.path.endswith("groups") for request in vendor.requests) == 15
 
 
 def test_employee_with_some_failed_groups_keeps_the_others(
@@ -235,7 +238,7 @@ def test_employee_with_some_failed_groups_keeps_the_others(
     groups = new([{"id": 7}, {"Result": "Failure", "Reason": "x"}, {"id": 8}])
     output = run(portal(answers(employees=new([{"id": 1}]), groups=groups)).url, "employee_groups", **ALL)
     assert {record["id"] for record in output.records("employee_groups")} == {7, 8}
-    assert output.of("ACTIVATE_VERSION") == []
+    assert output.messages_of("ACTIVATE_VERSION") == []
     assert "1 items are missing because the vendor reported an error" in caplog.text
 
 
@@ -259,14 +262,14 @@ def person(user: str, *trainings: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_transcripts_are_nested_two_levels_deep(run: Any, portal: Start) -> None:
-    def answer(asked: Asked) -> Answer:
-        if not asked.query["ModificationStartDate"].startswith("2024-02-26"):
+    def answer(request: ReceivedRequest) -> Response:
+        if not request.query["ModificationStartDate"].startswith("2024-02-26"):
             return old([])
         pages = {
             "1": [person("u1", {"LOID": "a", "Title": "Ünï", "CompletionDate": STAMP}, {"LOID": "b"})],
             "2": [person("u2", {"LOID": "a", "RegistrationNumber": 2, "Score": "88"})],
         }
-        return old(pages.get(asked.query["pageNumber"], []), totalRecords=2)
+        return old(pages.get(request.query["pageNumber"], []), totalRecords=2)
 
     vendor = portal(answer)
     output = run(vendor.url, "transcripts", start_date="2024-02-26", end_date="2024-02-27", **ALL)
@@ -286,7 +289,7 @@ def test_transcripts_are_nested_two_levels_deep(run: Any, portal: Start) -> None
 
 
 def queries(vendor: Host, name: str) -> list[dict[str, str]]:
-    return [asked.query for asked in vendor.asked if name in asked.path]
+    return [request.query for request in vendor.requests if name in request.path]
 
 
 @pytest.mark.parametrize(
@@ -294,7 +297,7 @@ def queries(vendor: Host, name: str) -> list[dict[str, str]]:
 )
 def test_item_without_a_user_fails_the_stream(run: Any, portal: Start, item: dict[str, Any]) -> None:
     fails: list[Exception] = []
-    run(portal(lambda asked: old([item])).url, "transcripts", fails=fails, **ALL)
+    run(portal(lambda request: old([item])).url, "transcripts", fails=fails, **ALL)
     assert fails
 
 
@@ -312,7 +315,7 @@ def test_failed_items_in_a_good_answer_are_counted_without_their_text(
     )
     assert sorted(set(rows(output, "job_requisitions", "Id"))) == [(1,), (2,)]
     assert "job_requisitions: 2 items are missing because the vendor reported an error" in caplog.text
-    assert output.of("ACTIVATE_VERSION") == []
+    assert output.messages_of("ACTIVATE_VERSION") == []
     assert "Secret" not in caplog.text
 
 
@@ -323,7 +326,7 @@ def test_failed_user_does_not_stop_transcripts(run: Any, portal: Start) -> None:
         person("v", {"LOID": "a", "Status": "Done", "RegistrationNumber": None}),
     ]
     items[2]["TranscriptItem"]["Status"] = "Active"
-    vendor = portal(lambda asked: old(items if asked.query["pageNumber"] == "1" else []))
+    vendor = portal(lambda request: old(items if request.query["pageNumber"] == "1" else []))
     output = run(vendor.url, "transcripts", start_date="2024-02-26", end_date="2024-02-26", **ALL)
     found = rows(output, "transcripts", "UserId", "LOID", "RegistrationNumber", "Status")
     assert found == [("v", "a", 1, "Done")] * 2  # what failed is asked for again
@@ -331,15 +334,15 @@ def test_failed_user_does_not_stop_transcripts(run: Any, portal: Start) -> None:
     assert output.state["bookmarks"]["transcripts"]["replication_key_value"]
 
 
-LACKING: dict[str, Callable[[Asked], Answer]] = {
-    "an empty page though more were told": lambda asked: old(
-        [{"ObjectId": str(n)} for n in range(50)] if asked.query["pageNumber"] == "1" else [], totalRecords=500
+LACKING: dict[str, Callable[[ReceivedRequest], Response]] = {
+    "an empty page though more were told": lambda request: old(
+        [{"ObjectId": str(n)} for n in range(50)] if request.query["pageNumber"] == "1" else [], totalRecords=500
     ),
-    "a list that shrinks": lambda asked: old(
-        [{"ObjectId": f"{asked.query['pageNumber']}-{n}"} for n in range(51 - int(asked.query["pageNumber"]))]
-        if asked.query["pageNumber"] < "3"
+    "a list that shrinks": lambda request: old(
+        [{"ObjectId": f"{request.query['pageNumber']}-{n}"} for n in range(51 - int(request.query["pageNumber"]))]
+        if request.query["pageNumber"] < "3"
         else [],
-        totalRecords=101 - int(asked.query["pageNumber"]),
+        totalRecords=101 - int(request.query["pageNumber"]),
     ),
 }
 
@@ -350,31 +353,31 @@ def test_list_shorter_than_announced_marks_no_row_as_deleted(
 ) -> None:
     output = run(portal(LACKING[case]).url, "catalog", **ALL)
     assert len(output.records("catalog")) in {2 * 50, 2 * 99}  # it is asked for again
-    assert output.of("ACTIVATE_VERSION") == []
+    assert output.messages_of("ACTIVATE_VERSION") == []
     assert "have fewer records than the vendor reports" in caplog.text
 
 
 @pytest.mark.parametrize("body", [{"data": None}, {"data": [], "count": 50}])
 def test_empty_answer_after_other_pages_marks_no_row_as_deleted(run: Any, portal: Start, body: Any) -> None:
     vendor = portal(
-        lambda asked: ok(body) if "nextPageToken" in asked.query else new([{"id": 1}], nextPageToken="more")
+        lambda request: ok(body) if "nextPageToken" in request.query else new([{"id": 1}], nextPageToken="more")
     )
     output = run(vendor.url, "employees", **ALL)
     assert rows(output, "employees", "id") == [(1,)] * 2  # it is asked for again
-    assert output.of("ACTIVATE_VERSION") == []
+    assert output.messages_of("ACTIVATE_VERSION") == []
 
 
-def numbered(asked: Asked, *sizes: int) -> list[dict[str, str]]:
+def numbered(request: ReceivedRequest, *sizes: int) -> list[dict[str, str]]:
     """Rows of a page of so many."""
-    number = int(asked.query["pageNumber"])
+    number = int(request.query["pageNumber"])
     return [{"ObjectId": f"{number}-{row}"} for row in range(sizes[number - 1] if number <= len(sizes) else 0)]
 
 
-WHOLE: dict[str, Callable[[Asked], Answer]] = {
+WHOLE: dict[str, Callable[[ReceivedRequest], Response]] = {
     "all at once": lambda _: new([{"ObjectId": str(n)} for n in range(300)]),
     "as many as a page, and told so": lambda _: old([{"ObjectId": str(n)} for n in range(50)], totalRecords=50),
-    "larger pages": lambda asked: old(numbered(asked, 100, 20), totalRecords=120),
-    "each page's own total": lambda asked: old(rows := numbered(asked, 50, 20), totalRecords=len(rows)),
+    "larger pages": lambda request: old(numbered(request, 100, 20), totalRecords=120),
+    "each page's own total": lambda request: old(rows := numbered(request, 50, 20), totalRecords=len(rows)),
 }
 
 
@@ -382,20 +385,22 @@ WHOLE: dict[str, Callable[[Asked], Answer]] = {
 def test_complete_list_is_complete_however_it_counts(run: Any, portal: Start, case: str) -> None:
     output = run(portal(WHOLE[case]).url, "catalog", **ALL)
     assert len(output.records("catalog")) in {300, 50, 120, 70}
-    assert len(output.of("ACTIVATE_VERSION")) == 1
+    assert len(output.messages_of("ACTIVATE_VERSION")) == 1
 
 
 def test_last_page_with_a_zero_count_is_the_end(run: Any, portal: Start) -> None:
     last = ok({"data": None, "count": 0})
-    vendor = portal(lambda asked: last if "nextPageToken" in asked.query else new([{"id": 1}], nextPageToken="more"))
-    assert len(run(vendor.url, "employees", **ALL).of("ACTIVATE_VERSION")) == 1
+    vendor = portal(
+        lambda request: last if "nextPageToken" in request.query else new([{"id": 1}], nextPageToken="more")
+    )
+    assert len(run(vendor.url, "employees", **ALL).messages_of("ACTIVATE_VERSION")) == 1
 
 
-def sessions(asked: Asked, many: int) -> Answer | None:
+def sessions(request: ReceivedRequest, many: int) -> Response | None:
     """A catalogue of one event with so many sessions."""
-    if asked.path.endswith("GlobalSearch"):
-        return old([{"ObjectId": "e"}] if asked.query["pageNumber"] == "1" else [])
-    if asked.path.endswith("GetDetails"):
+    if request.path.endswith("GlobalSearch"):
+        return old([{"ObjectId": "e"}] if request.query["pageNumber"] == "1" else [])
+    if request.path.endswith("GetDetails"):
         return old([{"trainingItem": {"ObjectId": "e", "Sessions": [{"LOID": f"s{n}"} for n in range(many)]}}])
     return None
 
@@ -403,7 +408,7 @@ def sessions(asked: Asked, many: int) -> Answer | None:
 def test_forbidden_rosters_are_skipped_before_all_sessions_are_requested(
     run: Any, portal: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
-    vendor = portal(lambda asked: sessions(asked, 400) or ok({}, status=401))
+    vendor = portal(lambda request: sessions(request, 400) or ok({}, status=401))
     run(vendor.url, "session_roster", fails=[], **ALL)
     assert "it needs the scope sessionroster:read" in caplog.text
     assert len(queries(vendor, "GetSessionRoster")) < 200
@@ -415,7 +420,7 @@ def test_forbidden_rosters_are_skipped_before_all_sessions_are_requested(
 def test_rosters_are_read_whichever_parent_lists_are_selected(
     run: Any, portal: Start, selected: tuple[str, ...]
 ) -> None:
-    output = run(portal(lambda asked: sessions(asked, 1) or old([{"UserId": "u1"}])).url, *selected, **ALL)
+    output = run(portal(lambda request: sessions(request, 1) or old([{"UserId": "u1"}])).url, *selected, **ALL)
     assert output.counts() == dict.fromkeys(selected, 1)
 
 
@@ -423,10 +428,12 @@ def test_ignored_page_number_fails_the_stream_if_the_page_is_full(
     run: Any, portal: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     fails: list[Exception] = []
-    run(portal(lambda asked: new([{"id": n} for n in range(50)])).url, "skills", fails=fails, **ALL)
+    run(portal(lambda request: new([{"id": n} for n in range(50)])).url, "skills", fails=fails, **ALL)
     assert fails
     assert "answers the same full page whatever its number" in caplog.text
-    assert run(portal(lambda asked: new([{"id": n} for n in range(49)])).url, "skills", **ALL).of("ACTIVATE_VERSION")
+    assert run(portal(lambda request: new([{"id": n} for n in range(49)])).url, "skills", **ALL).messages_of(
+        "ACTIVATE_VERSION"
+    )
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -434,27 +441,27 @@ def test_ignored_page_number_fails_the_stream_if_the_page_is_full(
 def test_forbidden_employee_does_not_stop_the_others(
     run: Any, portal: Start, status: int, credential: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    def answer(asked: Asked) -> Answer:
-        if asked.path.endswith("employees"):
+    def answer(request: ReceivedRequest) -> Response:
+        if request.path.endswith("employees"):
             return new([{"id": number} for number in range(1, 17)])
-        return ok({}, status=status) if int(asked.path.split("/")[-2]) % 2 else new([{"id": 7}])
+        return ok({}, status=status) if int(request.path.split("/")[-2]) % 2 else new([{"id": 7}])
 
     vendor = portal(answer)
     output = run(vendor.url, "employee_groups", **credential, **ALL)
     assert sorted(rows(output, "employee_groups", "employee_id")) == [(number,) for number in range(2, 17, 2)]
-    assert output.of("ACTIVATE_VERSION") == []
+    assert output.messages_of("ACTIVATE_VERSION") == []
     assert "the credential cannot read 8 of the employees" in caplog.text
-    assert len([asked for asked in vendor.asked if asked.method == "POST"]) <= 3
+    assert len([request for request in vendor.requests if request.method == "POST"]) <= 3
 
 
 def test_expired_given_token_ends_the_run(run: Any, portal: Start) -> None:
     groups = 0
 
-    def answer(asked: Asked) -> Answer:
+    def answer(request: ReceivedRequest) -> Response:
         nonlocal groups
         if groups >= 10:
             return ok({}, status=401)
-        if asked.path.endswith("employees"):
+        if request.path.endswith("employees"):
             return new([{"id": number} for number in range(40)])
         groups += 1
         return new([{"id": 7}])
@@ -463,7 +470,7 @@ def test_expired_given_token_ends_the_run(run: Any, portal: Start) -> None:
     vendor = portal(answer)
     run(vendor.url, "employee_groups", access_token="given", max_concurrency=1, fails=fails, **ALL)
     assert "it expired or was revoked" in str(fails[0])
-    assert len(vendor.asked) <= 1 + 10 + 2 + 1
+    assert len(vendor.requests) <= 1 + 10 + 2 + 1
 
 
 WRAPPED = {
@@ -485,25 +492,25 @@ def test_data_of_an_employee_can_be_nested_in_the_employee(
 @pytest.mark.parametrize("status", ["500", 503, "429"])
 def test_answer_with_a_transient_error_in_its_body_is_requested_again(run: Any, portal: Start, status: Any) -> None:
     bodies = [{"status": status, "data": None}, {"status": "200", "data": [{"id": 1}]}]
-    assert run(portal(lambda asked: ok(bodies.pop(0))).url, "ou_types", **ALL).counts() == {"ou_types": 1}
+    assert run(portal(lambda request: ok(bodies.pop(0))).url, "ou_types", **ALL).counts() == {"ou_types": 1}
 
 
 def test_training_with_failed_details_is_missing_and_the_others_are_loaded(run: Any, portal: Start) -> None:
-    def answer(asked: Asked) -> Answer:
-        if asked.path.endswith("GlobalSearch"):
-            return old([{"ObjectId": "a"}, {"ObjectId": "b"}] if asked.query["pageNumber"] == "1" else [])
-        if asked.query["ObjectID"] == "a":
+    def answer(request: ReceivedRequest) -> Response:
+        if request.path.endswith("GlobalSearch"):
+            return old([{"ObjectId": "a"}, {"ObjectId": "b"}] if request.query["pageNumber"] == "1" else [])
+        if request.query["ObjectID"] == "a":
             return old([{"Result": "Failure", "Reason": "not available"}])
         return old([{"Result": "Success", "Reason": None, "trainingItem": {"ObjectId": "b", "Duration": "1.5"}}])
 
     output = run(portal(answer).url, "training_details", **ALL)
     assert rows(output, "training_details", "ObjectId", "Duration") == [("b", 1.5)]
-    assert output.of("ACTIVATE_VERSION") == []
+    assert output.messages_of("ACTIVATE_VERSION") == []
 
 
 def test_fields_are_found_in_any_case_including_parents(run: Any, portal: Start) -> None:
-    def answer(asked: Asked) -> Answer:
-        if asked.path.endswith("employees"):
+    def answer(request: ReceivedRequest) -> Response:
+        if request.path.endswith("employees"):
             return new([{"ID": 5, "externalID": "a", "firstname": "Zoë", "FirstName": None, "FIRSTNAME": "Zoe"}])
         return new([{"Id": 7, "NAME": "Alle"}])
 
@@ -528,11 +535,11 @@ def test_rosters_are_read_for_sessions_and_for_trainings_that_list_sessions(run:
         "d": {"Type": "Session"},
     }
 
-    def answer(asked: Asked) -> Answer:
-        if asked.path.endswith("GlobalSearch"):
-            return old([{"ObjectId": name} for name in details] if asked.query["pageNumber"] == "1" else [])
-        if asked.path.endswith("GetDetails"):
-            return old([{"trainingItem": details[asked.query["ObjectID"]]}])
+    def answer(request: ReceivedRequest) -> Response:
+        if request.path.endswith("GlobalSearch"):
+            return old([{"ObjectId": name} for name in details] if request.query["pageNumber"] == "1" else [])
+        if request.path.endswith("GetDetails"):
+            return old([{"trainingItem": details[request.query["ObjectID"]]}])
         return old([{"UserId": "u1", "Attendance": [{"PartName": "Morning"}]}])
 
     vendor = portal(answer)
@@ -546,13 +553,13 @@ def test_rosters_are_read_for_sessions_and_for_trainings_that_list_sessions(run:
 def test_catalogue_is_requested_one_call_at_a_time(run: Any, portal: Start) -> None:
     under_way: list[int] = []
 
-    def answer(asked: Asked) -> Answer:
-        if not asked.path.endswith("GlobalSearch"):
+    def answer(request: ReceivedRequest) -> Response:
+        if not request.path.endswith("GlobalSearch"):
             return old([])
-        number = int(asked.query["pageNumber"])
+        number = int(request.query["pageNumber"])
         under_way.append(number)
         rows = [{"ObjectId": str(number)}] if number < 6 else []
-        return Answer({"status": "200", "data": rows, "totalRecords": 5}, headers=FAST, delay=0.01)
+        return Response({"status": "200", "data": rows, "totalRecords": 5}, headers=FAST, delay=0.01)
 
     vendor = portal(answer)
     output = run(vendor.url, "catalog", **ALL)
@@ -562,7 +569,7 @@ def test_catalogue_is_requested_one_call_at_a_time(run: Any, portal: Start) -> N
 
 
 def test_single_requisition_in_place_of_a_list_does_not_repeat(run: Any, portal: Start) -> None:
-    vendor = portal(lambda asked: old({"Id": 7, "Title": "Löter", "CanAppy": True, "RangeLow": "", "DivisionId": 12}))
+    vendor = portal(lambda request: old({"Id": 7, "Title": "Löter", "CanAppy": True, "RangeLow": "", "DivisionId": 12}))
     output = run(vendor.url, "job_requisitions", **ALL)
     found = rows(output, "job_requisitions", "Id", "CanAppy", "RangeLow", "DivisionId")
     assert found == [(7, True, None, "12")]
@@ -570,8 +577,8 @@ def test_single_requisition_in_place_of_a_list_does_not_repeat(run: Any, portal:
 
 
 def test_applicants_are_requested_by_status(run: Any, portal: Start, caplog: pytest.LogCaptureFixture) -> None:
-    def answer(asked: Asked) -> Answer:
-        status = asked.query["CurrentStatus"]
+    def answer(request: ReceivedRequest) -> Response:
+        status = request.query["CurrentStatus"]
         if status == "Gibt es nicht":
             return ok({"status": "400", "error": {"message": "CurrentStatus is not valid"}}, status=400)
         applicants = [
@@ -579,13 +586,13 @@ def test_applicants_are_requested_by_status(run: Any, portal: Start, caplog: pyt
             {"Id": 1, "RequisitionId": "req2", "CurrentStatus": "In Prüfung"},
             {"Id": 2},
         ]
-        return old(applicants if (status, asked.query["page"]) == ("Eingestellt", "1") else [])
+        return old(applicants if (status, request.query["page"]) == ("Eingestellt", "1") else [])
 
     vendor = portal(answer)
     output = run(vendor.url, "job_applicants", applicant_statuses=["Eingestellt", "Gibt es nicht"], **ALL)
     found = rows(output, "job_applicants", "Id", "RequisitionId", "CurrentStatus")
     assert found == [(1, "req1", "Eingestellt"), (1, "req2", "In Prüfung"), (2, "", "Eingestellt")]
-    assert not output.of("ACTIVATE_VERSION")
+    assert not output.messages_of("ACTIVATE_VERSION")
     assert "the portal has no status named: Gibt es nicht" in caplog.text
     run(portal(answers()).url, "job_applicants", **ALL)
     assert "no applicant has any of the requested statuses. Set `applicant_statuses` to your portal's" in caplog.text
@@ -606,7 +613,7 @@ def test_applicants_are_requested_by_status(run: Any, portal: Start, caplog: pyt
 )
 def test_other_shapes_fail_the_stream(run: Any, portal: Start, body: Any, caplog: pytest.LogCaptureFixture) -> None:
     fails: list[Exception] = []
-    run(portal(lambda asked: ok(body)).url, "ou_types", fails=fails, **ALL)
+    run(portal(lambda request: ok(body)).url, "ou_types", fails=fails, **ALL)
     assert "1 of 1 streams failed: ou_types" in str(fails[0])
     assert "ou_types: " in caplog.text
 
@@ -616,7 +623,7 @@ XML = b"\xef\xbb\xbf<cornerstoneapi><validations><status>200</status><data>Ms Se
 
 @pytest.mark.parametrize("body", [XML, XML[3:], b'\r\n<?xml version="1.0"?><Error/>'])
 def test_xml_is_reported_as_such(run: Any, portal: Start, body: bytes, caplog: pytest.LogCaptureFixture) -> None:
-    vendor = portal(lambda asked: ok(body))
+    vendor = portal(lambda request: ok(body))
     fails: list[Exception] = []
     run(vendor.url, "job_requisitions", fails=fails, **ALL)
     assert "answered XML, though JSON was requested" in caplog.text
@@ -627,7 +634,7 @@ def test_xml_is_reported_as_such(run: Any, portal: Start, body: bytes, caplog: p
 @pytest.mark.parametrize("body", [b"<!DOCTYPE html><HTML>", b'{"data":[{"id"', {"error": {"code": ""}}])
 def test_transient_failure_in_a_good_answer_is_requested_again(run: Any, portal: Start, body: Any) -> None:
     bodies = [body, new([{"id": 1}])]
-    vendor = portal(lambda asked: ok(bodies.pop(0)) if not isinstance(bodies[0], Answer) else bodies.pop(0))
+    vendor = portal(lambda request: ok(bodies.pop(0)) if not isinstance(bodies[0], Response) else bodies.pop(0))
     assert run(vendor.url, "ou_types", **ALL).counts() == {"ou_types": 1}
 
 
@@ -637,15 +644,15 @@ IMPORTS = [{"id": "i/1", "label": "Employees", **COUNTS}]
 CSV = b'\xef\xbb\xbfUser ID,Status,Message\r\nref12,Error,"Manager ID ""X""\r\nnot found"\r\n\r\nref13,Success,\r\n'
 
 
-def bulk(jobs: list[dict[str, Any]], report: Callable[[Asked], Answer] = lambda asked: ok(CSV)) -> Any:
-    def answer(asked: Asked) -> Answer:
-        if "/imports/" in asked.path:
-            return report(asked)
-        if asked.path.endswith("/jobs"):
-            days = asked.query["job_create_from_date"], asked.query["job_create_to_date"]
+def bulk(jobs: list[dict[str, Any]], report: Callable[[ReceivedRequest], Response] = lambda request: ok(CSV)) -> Any:
+    def answer(request: ReceivedRequest) -> Response:
+        if "/imports/" in request.path:
+            return report(request)
+        if request.path.endswith("/jobs"):
+            days = request.query["job_create_from_date"], request.query["job_create_to_date"]
             found = jobs if days[0] <= "2024-02-26" <= days[1] else []
             return ok({"jobs": found, "page_number": 1, "page_size": 100, "total_count": len(found)})
-        return ok({**JOB, "id": asked.path.rpartition("/")[2], "imports": IMPORTS})
+        return ok({**JOB, "id": request.path.rpartition("/")[2], "imports": IMPORTS})
 
     return answer
 
@@ -662,13 +669,15 @@ def test_imports_are_read_from_the_job_list_or_from_each_job(run: Any, portal: S
     vendor = portal(bulk([{"job_id": "j/1", "status": "COMPLETED"}, {**JOB, "imports": IMPORTS}]))
     output = run(vendor.url, "bulk_imports", "bulk_jobs", **BULK)
     assert rows(output, "bulk_jobs", "id") == [("j/1",), ("j1",)]
-    assert [asked.path for asked in vendor.asked if "/jobs/" in asked.path] == [f"{ROOT}x/bulk-api/v1/jobs/j%2F1"]
+    assert [request.path for request in vendor.requests if "/jobs/" in request.path] == [
+        f"{ROOT}x/bulk-api/v1/jobs/j%2F1"
+    ]
     assert rows(output, "bulk_imports", "id", "job_id") == [("i/1", "j1"), ("i/1", "j%2F1")]
 
 
 def test_report_truncated_within_a_cell_is_requested_again(run: Any, portal: Start) -> None:
     texts = [CSV, CSV[:60], CSV]
-    vendor = portal(bulk([{**JOB, "imports": IMPORTS}], lambda asked: ok(texts.pop())))
+    vendor = portal(bulk([{**JOB, "imports": IMPORTS}], lambda request: ok(texts.pop())))
     output = run(vendor.url, "bulk_imports", "bulk_import_reports", **BULK)
     assert len(output.records("bulk_import_reports")) == 4
     assert texts == []
@@ -677,10 +686,10 @@ def test_report_truncated_within_a_cell_is_requested_again(run: Any, portal: Sta
 def test_jobs_are_requested_by_creation_date(run: Any, portal: Start) -> None:
     vendor = portal(bulk([]))
     run(vendor.url, "bulk_jobs", **BULK)
-    asked = sorted(tuple(query.values()) for query in queries(vendor, "/jobs"))
-    assert {query[:2] for query in asked} == {("1", "100")}
-    assert asked[0][2] == "2024-02-10"
-    assert asked[-1][3] == "2024-03-09"
+    requested = sorted(tuple(query.values()) for query in queries(vendor, "/jobs"))
+    assert {query[:2] for query in requested} == {("1", "100")}
+    assert requested[0][2] == "2024-02-10"
+    assert requested[-1][3] == "2024-03-09"
 
 
 def test_report_rows_contain_cells(run: Any, portal: Start) -> None:
@@ -694,16 +703,16 @@ def test_report_rows_contain_cells(run: Any, portal: Start) -> None:
         ("i/1", "errors", 2),
     ]
     assert records[0]["cells"] == {"User ID": "ref12", "Status": "Error", "Message": 'Manager ID "X"\r\nnot found'}
-    paths = [asked.path for asked in vendor.asked if "/imports/" in asked.path]
+    paths = [request.path for request in vendor.requests if "/imports/" in request.path]
     assert paths == [f"{ROOT}x/bulk-api/v1/imports/i%2F1/{kind}" for kind in ("report", "errors")]
 
 
 def test_cells_with_a_missing_or_repeated_name_are_kept(run: Any, portal: Start) -> None:
-    vendor = portal(bulk([{**JOB, "imports": IMPORTS}], lambda asked: ok("Ä,Ä,\nß,2,3,4\n5\n".encode())))
+    vendor = portal(bulk([{**JOB, "imports": IMPORTS}], lambda request: ok("Ä,Ä,\nß,2,3,4\n5\n".encode())))
     output = run(vendor.url, "bulk_imports", "bulk_import_reports", **BULK)
     cells = [record["cells"] for record in output.records("bulk_import_reports")[:2]]
     assert cells == [{"Ä": "ß", "Ä 2": "2", "column 3": "3", "column 4": "4"}, {"Ä": "5"}]
-    vendor = portal(bulk([{**JOB, "imports": IMPORTS}], lambda asked: ok(b"x 3,x,x,column 4,,x\n1,2,3,4,5,6\n")))
+    vendor = portal(bulk([{**JOB, "imports": IMPORTS}], lambda request: ok(b"x 3,x,x,column 4,,x\n1,2,3,4,5,6\n")))
     output = run(vendor.url, "bulk_imports", "bulk_import_reports", **BULK)
     assert [*output.records("bulk_import_reports")[0]["cells"].values()] == ["1", "2", "3", "4", "5", "6"]
 
@@ -726,7 +735,9 @@ def test_reports_of_unfinished_imports_wait(run: Any, portal: Start, status: str
     over = [{**row, **COUNTS, "total_records": 9, "status": "Completed with errors"} for row in UNFINISHED]
     vendor.answer = portal(bulk([{**JOB, "imports": over}])).answer
     run(vendor.url, "bulk_imports", "bulk_import_reports", state=first.state, **BULK)
-    assert len({asked.path.split("/")[-2] for asked in vendor.asked if "/imports/" in asked.path}) == len(UNFINISHED)
+    assert len({request.path.split("/")[-2] for request in vendor.requests if "/imports/" in request.path}) == len(
+        UNFINISHED
+    )
 
 
 @pytest.mark.parametrize("status", ["Rejected", "Abgeschlossen", "PARTIALLY_COMPLETED", "3", "Timed out", "Failed"])
@@ -753,7 +764,7 @@ def test_reports_past_their_retention_are_not_requested(run: Any, portal: Start)
     jobs = [{**job, "imports": [{"id": job["id"], **COUNTS}]} for job in jobs]
     vendor = portal(bulk(jobs))
     run(vendor.url, "bulk_imports", "bulk_import_reports", **BULK)
-    assert {asked.path.split("/")[-2] for asked in vendor.asked if "/imports/" in asked.path} == {"j2", "j29"}
+    assert {request.path.split("/")[-2] for request in vendor.requests if "/imports/" in request.path} == {"j2", "j29"}
 
 
 def test_job_without_imports_has_no_rows_and_a_deleted_one_is_no_error(run: Any, portal: Start) -> None:
@@ -764,8 +775,8 @@ def test_job_without_imports_has_no_rows_and_a_deleted_one_is_no_error(run: Any,
         "framed": ok({"job": {"id": "framed", "imports": [{"id": "i2"}]}}),
     }
 
-    def answer(asked: Asked) -> Answer:
-        return one.get(asked.path.rpartition("/")[2]) or bulk(listed)(asked)
+    def answer(request: ReceivedRequest) -> Response:
+        return one.get(request.path.rpartition("/")[2]) or bulk(listed)(request)
 
     output = run(portal(answer).url, "bulk_imports", **BULK)
     assert rows(output, "bulk_imports", "id", "job_id", "job_status") == [
@@ -776,7 +787,7 @@ def test_job_without_imports_has_no_rows_and_a_deleted_one_is_no_error(run: Any,
 
 def test_report_with_unescaped_quotes_is_read(run: Any, portal: Start) -> None:
     text = b'User ID,Message\nx,"Manager "X" not found"\n'
-    vendor = portal(bulk([{**JOB, "imports": [{**IMPORTS[0], "total_records": 1}]}], lambda asked: ok(text)))
+    vendor = portal(bulk([{**JOB, "imports": [{**IMPORTS[0], "total_records": 1}]}], lambda request: ok(text)))
     records = run(vendor.url, "bulk_imports", "bulk_import_reports", **BULK).records("bulk_import_reports")
     assert [record["cells"]["User ID"] for record in records] == ["x", "x"]
     assert all("Manager" in record["cells"]["Message"] for record in records)
@@ -784,8 +795,8 @@ def test_report_with_unescaped_quotes_is_read(run: Any, portal: Start) -> None:
 
 
 def test_throttled_report_waits_and_counts_as_no_download(run: Any, portal: Start) -> None:
-    throttled = [Answer({}, 429, headers={"Retry-After": "0"}) for _ in range(4)]
-    vendor = portal(bulk([{**JOB, "imports": IMPORTS}], lambda asked: throttled.pop() if throttled else ok(CSV)))
+    throttled = [Response({}, 429, headers={"Retry-After": "0"}) for _ in range(4)]
+    vendor = portal(bulk([{**JOB, "imports": IMPORTS}], lambda request: throttled.pop() if throttled else ok(CSV)))
     output = run(vendor.url, "bulk_imports", "bulk_import_reports", **BULK)
     assert len(output.records("bulk_import_reports")) == 4
     assert [text.partition(" ")[2] for text in output.state["bookmarks"]["bulk_import_reports"]["reports"]] == [
@@ -795,14 +806,14 @@ def test_throttled_report_waits_and_counts_as_no_download(run: Any, portal: Star
 
 
 def test_missing_report_is_requested_by_the_next_run(run: Any, portal: Start, caplog: pytest.LogCaptureFixture) -> None:
-    def report(asked: Asked) -> Answer:
-        return ok({}, status=404) if asked.path.endswith("/errors") else ok(CSV)
+    def report(request: ReceivedRequest) -> Response:
+        return ok({}, status=404) if request.path.endswith("/errors") else ok(CSV)
 
     vendor = portal(bulk([{**JOB, "imports": IMPORTS}], report))
     state: dict[str, Any] = {}
     for _ in range(7):
         state = run(vendor.url, "bulk_imports", "bulk_import_reports", state=state, **BULK).state
-    kinds = [asked.path.rpartition("/")[2] for asked in vendor.asked if "/imports/" in asked.path]
+    kinds = [request.path.rpartition("/")[2] for request in vendor.requests if "/imports/" in request.path]
     assert kinds.count("report") == 1
     assert kinds.count("errors") == 7
     assert "1 of the reports were not found" in caplog.text
@@ -865,9 +876,9 @@ def test_published_rows_are_loaded_completely(run: Any, portal: Start, samples: 
     later = {"data": [], "count": 0}
     seen: set[str] = set()
 
-    def answer(asked: Asked) -> Answer:
+    def answer(request: ReceivedRequest) -> Response:
         first = not seen
-        seen.add(asked.query_text)
+        seen.add(request.query_text)
         return ok(body if first else later)
 
     vendor = portal(answer)
@@ -882,7 +893,7 @@ def test_published_rows_are_loaded_completely(run: Any, portal: Start, samples: 
         assert record.get("_extra") is None
     members = {} if isinstance(body, list) else body
     token = next((value for key, value in members.items() if key.lower() == "nextpagetoken"), None)
-    pages = [asked.query.get("nextPageToken") for asked in vendor.asked if asked.method == "GET"]
+    pages = [request.query.get("nextPageToken") for request in vendor.requests if request.method == "GET"]
     assert pages == ([None, token] if token else [None])
 
 
@@ -891,14 +902,14 @@ def test_published_report_and_xml_are_parsed(run: Any, portal: Start, samples: P
     gone = json.loads((samples / "bulk_report_gone.json").read_text())["response"]["body"]
     xml = json.loads((samples / "rest_xml_by_default.json").read_text())["response"]["body_text"].encode()
 
-    def report(asked: Asked) -> Answer:
-        return ok(text) if asked.path.endswith("/report") else ok(gone, status=410)
+    def report(request: ReceivedRequest) -> Response:
+        return ok(text) if request.path.endswith("/report") else ok(gone, status=410)
 
     output = run(portal(bulk([{**JOB, "imports": IMPORTS}], report)).url, "bulk_imports", "bulk_import_reports", **BULK)
     (record,) = output.records("bulk_import_reports")
     assert record["cells"] == {"User ID": "ref12", "Status": "Error", "Message": 'Manager ID "X" not found'}
     fails: list[Exception] = []
-    run(portal(lambda asked: ok(xml)).url, "job_requisitions", fails=fails, **ALL)
+    run(portal(lambda request: ok(xml)).url, "job_requisitions", fails=fails, **ALL)
     assert fails
 
 
@@ -908,7 +919,7 @@ def test_item_that_is_not_a_record_does_not_stop_the_others(
     vendor = portal(lambda _: new([{"id": 1}, None, "x", {"id": 2}]))
     output = run(vendor.url, "termination_reasons", **ALL)
     assert {record["id"] for record in output.records("termination_reasons")} == {1, 2}
-    assert output.of("ACTIVATE_VERSION") == []
+    assert output.messages_of("ACTIVATE_VERSION") == []
     assert "2 items are missing because the vendor reported an error" in caplog.text
 
 
@@ -917,10 +928,10 @@ def test_page_of_invalid_items_does_not_stop_later_pages(
     run: Any, portal: Start, odd: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     pages = {"": new([odd], nextPageToken="a"), "a": new([{"id": 1}], nextPageToken="b"), "b": new([odd, odd])}
-    vendor = portal(lambda asked: pages[asked.query.get("nextPageToken", "")])
+    vendor = portal(lambda request: pages[request.query.get("nextPageToken", "")])
     output = run(vendor.url, "employees", **ALL)
     assert set(rows(output, "employees", "id")) == {(1,)}
-    assert output.of("ACTIVATE_VERSION") == []
+    assert output.messages_of("ACTIVATE_VERSION") == []
     assert (
         "employees: 3 items are missing because the vendor reported an error for them or sent something other"
         in caplog.text
@@ -930,10 +941,10 @@ def test_page_of_invalid_items_does_not_stop_later_pages(
 @pytest.mark.parametrize("odd", [None, 5, "x", []])
 def test_numbered_page_of_invalid_items_is_not_the_last(run: Any, portal: Start, odd: Any) -> None:
     pages = {"1": old([{"Id": 1}]), "2": old([odd]), "3": old([{"Id": 2}])}
-    vendor = portal(lambda asked: pages.get(asked.query["page"], old([])))
+    vendor = portal(lambda request: pages.get(request.query["page"], old([])))
     output = run(vendor.url, "job_requisitions", **ALL)
     assert set(rows(output, "job_requisitions", "Id")) == {(1,), (2,)}
-    assert output.of("ACTIVATE_VERSION") == []
+    assert output.messages_of("ACTIVATE_VERSION") == []
 
 
 @pytest.mark.parametrize("odd", [None, 5, {}, {"Result": "Error", "Reason": "x"}])
@@ -941,8 +952,8 @@ def test_numbered_page_of_invalid_items_is_not_the_last(run: Any, portal: Start,
 def test_pages_that_start_with_the_same_invalid_item_are_all_read(
     run: Any, portal: Start, odd: Any, numbers: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def answer(asked: Asked) -> Answer:
-        number = asked.query["page"]
+    def answer(request: ReceivedRequest) -> Response:
+        number = request.query["page"]
         first = [odd] if number in numbers else []
         return old([*first, *({"Id": int(number) * 100 + n} for n in range(100 - len(first)))] if number < "4" else [])
 
@@ -950,7 +961,7 @@ def test_pages_that_start_with_the_same_invalid_item_are_all_read(
     assert len({*rows(output, "job_requisitions", "Id")} - {(None,)}) == 300 - len(numbers)
     if odd != {}:  # an empty object is a record without a key
         assert f"job_requisitions: {len(numbers)} items are missing" in caplog.text
-    assert output.of("ACTIVATE_VERSION") == []
+    assert output.messages_of("ACTIVATE_VERSION") == []
 
 
 @pytest.mark.parametrize(
@@ -960,22 +971,22 @@ def test_pages_that_start_with_the_same_invalid_item_are_all_read(
 def test_error_in_place_of_the_only_child_is_neither_a_row_nor_an_empty_list(
     run: Any, portal: Start, body: Any
 ) -> None:
-    def answer(asked: Asked) -> Answer:
-        if asked.path.endswith("/employees"):
+    def answer(request: ReceivedRequest) -> Response:
+        if request.path.endswith("/employees"):
             return new([{"id": 1}, {"id": 2}])
-        return ok(body if "/2/" in asked.path else {"id": 7})
+        return ok(body if "/2/" in request.path else {"id": 7})
 
     fails: list[Exception] = []
     output = run(portal(answer).url, "employees", "employee_employment_status", fails=fails, **ALL)
     assert fails
     assert rows(output, "employee_employment_status", "employee_id", "id") == [(1, 7)]
-    assert output.of("ACTIVATE_VERSION", "employee_employment_status") == []
+    assert output.messages_of("ACTIVATE_VERSION", "employee_employment_status") == []
 
 
 def test_registration_number_zero_differs_from_one(run: Any, portal: Start) -> None:
     day = {"start_date": "2024-02-26", "end_date": "2024-02-26"}
     trainings = [{"LOID": "a", "RegistrationNumber": number} for number in (0, 1)]
-    vendor = portal(lambda asked: old([person("u", *trainings)] if asked.query["pageNumber"] == "1" else []))
+    vendor = portal(lambda request: old([person("u", *trainings)] if request.query["pageNumber"] == "1" else []))
     assert rows(run(vendor.url, "transcripts", **day, **ALL), "transcripts", "RegistrationNumber") == [(0,), (1,)]
 
 
@@ -987,7 +998,7 @@ def test_invalid_items_among_transcripts_do_not_stop_the_others(
     good = person("u", {"LOID": "a"})
     bad = {"item": odd, "user": {"TranscriptItem": odd}, "training": person("v", odd, {"LOID": "b"})}[place]
     day = {"start_date": "2024-02-26", "end_date": "2024-02-26"}
-    vendor = portal(lambda asked: old([good, bad] if asked.query["pageNumber"] == "1" else []))
+    vendor = portal(lambda request: old([good, bad] if request.query["pageNumber"] == "1" else []))
     output = run(vendor.url, "transcripts", **day, **ALL)
     expected = {("u", "a")} | ({("v", "b")} if place == "training" else set())
     assert set(rows(output, "transcripts", "UserId", "LOID")) == expected
@@ -999,14 +1010,14 @@ def test_invalid_items_among_transcripts_do_not_stop_the_others(
 
 def test_single_transcript_in_place_of_a_list_is_read(run: Any, portal: Start) -> None:
     item = {"TranscriptItem": {"UserId": "u", "Transcripts": {"LOID": "a"}}}
-    vendor = portal(lambda asked: old([item] if asked.query["pageNumber"] == "1" else []))
+    vendor = portal(lambda request: old([item] if request.query["pageNumber"] == "1" else []))
     output = run(vendor.url, "transcripts", start_date="2024-02-26", end_date="2024-02-26", **ALL)
     assert rows(output, "transcripts", "UserId", "LOID") == [("u", "a")]
 
 
 def test_alternating_tokens_fail_the_stream_by_name(run: Any, portal: Start, caplog: pytest.LogCaptureFixture) -> None:
-    def answer(asked: Asked) -> Answer:
-        token = asked.query.get("nextPageToken")
+    def answer(request: ReceivedRequest) -> Response:
+        token = request.query.get("nextPageToken")
         return new([{"id": token}], nextPageToken="b" if token == "a" else "a")
 
     fails: list[Exception] = []
@@ -1014,44 +1025,44 @@ def test_alternating_tokens_fail_the_stream_by_name(run: Any, portal: Start, cap
     run(vendor.url, "employees", fails=fails, **ALL)
     assert "1 of 1 streams failed: employees" in str(fails[0])
     assert "employees: the link to the next page leads back to a page already read" in caplog.text
-    assert len(vendor.asked) < 6
+    assert len(vendor.requests) < 6
 
 
 def test_no_content_for_a_page_token_does_not_end_the_list(run: Any, portal: Start) -> None:
     met: list[str] = []
 
-    def answer(asked: Asked) -> Answer:
-        if "nextPageToken" not in asked.query:
+    def answer(request: ReceivedRequest) -> Response:
+        if "nextPageToken" not in request.query:
             return new([{"id": 1}], nextPageToken="a")
-        met.append(asked.query_text)
-        return Answer(b"", status=204, headers=FAST) if len(met) == 1 else new([{"id": 2}])
+        met.append(request.query_text)
+        return Response(b"", status=204, headers=FAST) if len(met) == 1 else new([{"id": 2}])
 
     assert rows(run(portal(answer).url, "employees", **ALL), "employees", "id") == [(1,), (2,)]
 
 
 def test_endless_new_tokens_fail_the_stream(run: Any, portal: Start, caplog: pytest.LogCaptureFixture) -> None:
     fails: list[Exception] = []
-    vendor = portal(lambda asked: new([{"id": 1}], nextPageToken=f"{asked.query_text[-20:]}1"))
+    vendor = portal(lambda request: new([{"id": 1}], nextPageToken=f"{request.query_text[-20:]}1"))
     output = run(vendor.url, "employees", fails=fails, **ALL)
     assert fails
     assert "never ends" in caplog.text
-    assert output.of("ACTIVATE_VERSION") == []
-    assert len(vendor.asked) < 30
+    assert output.messages_of("ACTIVATE_VERSION") == []
+    assert len(vendor.requests) < 30
 
 
 def test_list_that_starts_again_after_its_last_page_ends_there(run: Any, portal: Start) -> None:
     pages = [[{"Id": 1}, {"Id": 2}], [{"Id": 3}, {"Id": 4}]]
-    vendor = portal(lambda asked: old(pages[(int(asked.query["page"]) - 1) % 2]))
+    vendor = portal(lambda request: old(pages[(int(request.query["page"]) - 1) % 2]))
     output = run(vendor.url, "job_requisitions", **ALL)
     assert rows(output, "job_requisitions", "Id") == [(1,), (2,), (3,), (4,)]
 
 
 def test_unreadable_job_does_not_stop_the_others(run: Any, portal: Start, caplog: pytest.LogCaptureFixture) -> None:
-    def answer(asked: Asked) -> Answer:
-        if asked.path.endswith("/jobs/odd"):
+    def answer(request: ReceivedRequest) -> Response:
+        if request.path.endswith("/jobs/odd"):
             return ok({"job": {"id": "odd", "imports": "none"}})
         jobs = [{"id": "odd", "imports": {}}, {"status": "x"}, {"id": "j", "imports": [{"id": "i"}, None]}]
-        return ok({"jobs": jobs if asked.query["page_number"] == "1" else []})
+        return ok({"jobs": jobs if request.query["page_number"] == "1" else []})
 
     output = run(portal(answer).url, "bulk_imports", **ALL)
     assert {record["id"] for record in output.records("bulk_imports")} == {"i"}

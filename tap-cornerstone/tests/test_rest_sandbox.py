@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hr_sandbox.testing import running
 from singer_rest import RunError
-from singer_rest.testing import Output, differs
+from singer_rest.testing import Output, differing_fields
 from tap_cornerstone.streams import STREAMS
 from tap_cornerstone.streams.bulk import BulkImportReports
 from tap_cornerstone.streams.people import Employees
@@ -28,7 +28,7 @@ REST = "/cornerstone/services/api/"
 REPORT = f"{REST}x/bulk-api/v1/imports/"
 
 
-def asked(sandbox: Sandbox, path: str) -> list[dict[str, Any]]:
+def requests_for(sandbox: Sandbox, path: str) -> list[dict[str, Any]]:
     return [request for request in sandbox.requests() if request["path"].startswith(f"{REST}{path}")]
 
 
@@ -49,52 +49,52 @@ def compared(output: Output, sandbox: Sandbox, *streams: str) -> int:
         assert len(found) == len(records) == len(sent), stream
         for row in sent:
             record = found[key_of(key, row)]
-            assert {name: (row[name], record.get(name)) for name in differs(row, record)} == {}, stream
+            assert {name: (row[name], record.get(name)) for name in differing_fields(row, record)} == {}, stream
     return sum(len(output.records(stream)) for stream in streams)
 
 
 def test_every_row_and_value_of_every_list_arrives(run: Any, sandbox: Sandbox, url: str) -> None:
     output = run(url, **ALL)
     assert compared(output, sandbox, *KEYS) > 1000
-    assert {message["stream"] for message in output.of("SCHEMA")} == set(KEYS)
+    assert {message["stream"] for message in output.messages_of("SCHEMA")} == set(KEYS)
     assert {request["status"] for request in sandbox.requests()} == {200}
 
 
 def test_streams_with_many_requests_are_available_if_they_are_named(run: Any, sandbox: Sandbox, url: str) -> None:
     output = run(url, **PART)
     optional = {stream.name for stream in STREAMS if stream.optional}
-    assert {message["stream"] for message in output.of("SCHEMA")} == set(KEYS) - optional
+    assert {message["stream"] for message in output.messages_of("SCHEMA")} == set(KEYS) - optional
     assert "bulk_import_reports" in optional
-    assert not asked(sandbox, "x/bulk-api/v1/imports/")
+    assert not requests_for(sandbox, "x/bulk-api/v1/imports/")
 
 
 def test_second_run_rereads_lists_but_only_changed_transcripts(run: Any, sandbox: Sandbox, url: str) -> None:
     streams = ("employees", "transcripts", "bulk_jobs")
     first = run(url, *streams, **PART)
-    days = {request["query"]["ModificationStartDate"] for request in asked(sandbox, "LOTranscript/")}
+    days = {request["query"]["ModificationStartDate"] for request in requests_for(sandbox, "LOTranscript/")}
     assert len(days) == 31
     sandbox.clear_requests()
     second = run(url, *streams, state=first.state, **PART)
-    searches = [request["query"] for request in asked(sandbox, "LOTranscript/")]
+    searches = [request["query"] for request in requests_for(sandbox, "LOTranscript/")]
     assert 1 <= len({query["ModificationStartDate"] for query in searches}) <= 2
     yesterday = sorted(days)[-2]  # just after midnight the look-back reaches into it
     assert min(query["ModificationStartDate"] for query in searches) > yesterday
     assert second.counts()["employees"] == first.counts()["employees"]
-    versions = [output.of("ACTIVATE_VERSION", "employees")[0]["version"] for output in (first, second)]
+    versions = [output.messages_of("ACTIVATE_VERSION", "employees")[0]["version"] for output in (first, second)]
     assert versions[0] < versions[1]
-    assert not second.of("ACTIVATE_VERSION", "transcripts")
-    assert not second.of("ACTIVATE_VERSION", "bulk_jobs")
+    assert not second.messages_of("ACTIVATE_VERSION", "transcripts")
+    assert not second.messages_of("ACTIVATE_VERSION", "bulk_jobs")
 
 
 def test_transcripts_resume_with_the_missing_days(run: Any, sandbox: Sandbox, url: str) -> None:
     path = f"{REST}LOTranscript/TranscriptSearch"
     sandbox.control("fault", path=path, kind="status", status=400, times=None, after=40)
     first = run(url, "transcripts", fails=[], max_concurrency=1, **PART)
-    done = len(asked(sandbox, "LOTranscript/"))
+    done = len(requests_for(sandbox, "LOTranscript/"))
     sandbox.control("fault", method="DELETE")
     sandbox.clear_requests()
     second = run(url, "transcripts", state=first.state, **PART)
-    assert len(asked(sandbox, "LOTranscript/")) < done
+    assert len(requests_for(sandbox, "LOTranscript/")) < done
     keys = {key_of(KEYS["transcripts"], row) for output in (first, second) for row in output.records("transcripts")}
     assert keys == {key_of(KEYS["transcripts"], row) for row in expected(sandbox, "transcripts")}
     assert second.state["bookmarks"]["transcripts"]["finished_slices"] is None
@@ -128,8 +128,8 @@ def test_each_report_is_read_once(run: Any, sandbox: Sandbox, url: str) -> None:
     second = run(url, *REPORTS, state=first.state, **ALL)
     assert second.counts() == {}
     assert downloads(sandbox) == []
-    assert asked(sandbox, "x/bulk-api/v1/jobs")  # a new import would have been seen
-    assert not second.of("ACTIVATE_VERSION")
+    assert requests_for(sandbox, "x/bulk-api/v1/jobs")  # a new import would have been seen
+    assert not second.messages_of("ACTIVATE_VERSION")
 
 
 def test_interrupted_run_loses_no_report_and_reads_none_twice(
@@ -150,7 +150,7 @@ def test_interrupted_run_loses_no_report_and_reads_none_twice(
     with monkeypatch.context() as context:
         context.setattr(BulkImportReports, "remember", ending)
         first = run(url, *LATE, fails=[], **lately)
-    assert len(first.of("STATE")) == 1 + 3  # one of the imports, one per report that was handed on
+    assert len(first.messages_of("STATE")) == 1 + 3  # one of the imports, one per report that was handed on
     second = run(url, *LATE, state=first.state, **lately)
     records = [*first.records(*REPORTS), *second.records(*REPORTS)]
     assert {key_of(KEYS[REPORTS[0]], record) for record in records} == {
@@ -225,7 +225,7 @@ def test_connection_test_downloads_no_report(sandbox: Sandbox, url: str) -> None
     credentials = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
     tap = TapCornerstone(config={"api_url": url, **credentials, **ALL})
     assert tap.run_connection_test()
-    assert asked(sandbox, "x/bulk-api/v1/jobs")
+    assert requests_for(sandbox, "x/bulk-api/v1/jobs")
     assert downloads(sandbox) == []
 
 
@@ -253,7 +253,7 @@ def test_missing_scopes_skip_their_streams_by_name(
     for scope, names in SCOPES.items():
         for name in names if scope != "employee:read" else ():
             assert f"{name}: the credential cannot read it; it needs the scope {scope} (" in caplog.text
-    assert not {message["stream"] for message in output.of("SCHEMA")} & set(skipped)
+    assert not {message["stream"] for message in output.messages_of("SCHEMA")} & set(skipped)
     assert compared(output, sandbox, "employees", "employee_custom_fields", "bulk_imports")
 
 
@@ -287,7 +287,7 @@ def test_expired_page_tokens_restart_the_list(
         sent = expected(sandbox, "employees")
         assert len(output.records("employees")) == len(sent) + 2 * 50
         assert {record["id"] for record in output.records("employees")} == {row["id"] for row in sent}
-        assert len(asked(sandbox, "x/users/v2/employees")) == len(sent) // 50 + 1 + 2 + 1
+        assert len(requests_for(sandbox, "x/users/v2/employees")) == len(sent) // 50 + 1 + 2 + 1
 
 
 @pytest.mark.parametrize("mode", ["bare", "camel"])

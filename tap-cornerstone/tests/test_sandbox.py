@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hr_sandbox.testing import running
-from singer_rest.testing import Output, differs
+from singer_rest.testing import Output, differing_fields
 from tap_cornerstone.odata.stream import ODataStream
 from tap_cornerstone.tap import DEFAULT_OBJECTS, DEFAULT_VIEWS, TapCornerstone
 from tap_cornerstone.testing import key_of
@@ -29,7 +29,7 @@ def requests(sandbox: Sandbox, name: str) -> list[dict[str, Any]]:
 
 def odata(output: Output) -> dict[str, tuple[str, ...]]:
     """Keys of the views and objects that were read."""
-    found = {message["stream"]: tuple(message["key_properties"]) for message in output.of("SCHEMA")}
+    found = {message["stream"]: tuple(message["key_properties"]) for message in output.messages_of("SCHEMA")}
     return {name: key for name, key in found.items() if name.startswith("vw_") or "_core" in name or "scorm" in name}
 
 
@@ -47,7 +47,7 @@ def compared(output: Output, sandbox: Sandbox) -> int:
         assert len(found) == len(records), stream
         for body in sent:
             record = found[key_of(key, body)]
-            wrong = differs(body, record)
+            wrong = differing_fields(body, record)
             assert {name: (body[name], record.get(name)) for name in wrong} == {}, stream
     return rows
 
@@ -109,7 +109,7 @@ def test_deletions_are_found_after_an_expired_delta_link_and_tracked_again(
     second = run(url, "user_ou_core", state=first.state, **config)
     assert "falling back to a full read, which also detects" in caplog.text
     assert compared(second, sandbox) == first.counts()["user_ou_core"] - 1
-    assert len(second.of("ACTIVATE_VERSION")) == 1
+    assert len(second.messages_of("ACTIVATE_VERSION")) == 1
     sandbox.control("cornerstone/delete", stream="user_ou_core", id=addresses[1])
     (gone,) = run(url, "user_ou_core", state=second.state, **config).records("user_ou_core")
     assert f"{gone['user_id']},{gone['ou_id']}" == addresses[1]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hr_sandbox.testing import Sandbox, running
-from singer_rest.testing import Answer, Asked, Host, Output, hosts, shorten_waits, synced
+from singer_rest.testing import Host, Output, ReceivedRequest, Response, hosts, shorten_waits, sync_streams
 from tap_factorial.tap import TapFactorial
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def run() -> Callable[..., Output]:
     ) -> Output:
         credentials = {} if {"access_token", "client_id"} & config.keys() else {"api_key": KEY}
         tap = TapFactorial(config={"api_url": url, **credentials, **config}, state=state)
-        return synced(tap, *streams, fails=fails)
+        return sync_streams(tap, *streams, fails=fails)
 
     return run
 
@@ -55,12 +55,12 @@ def url(sandbox: Sandbox) -> str:
 
 
 @pytest.fixture
-def factorial() -> Iterator[Callable[[Callable[[Asked], Answer]], Host]]:
+def factorial() -> Iterator[Callable[[Callable[[ReceivedRequest], Response]], Host]]:
     """Start a host that takes any credential, and for all else answers as the given function does."""
-    credentials = Answer({"data": [{"id": "access-0", "company_id": "1"}], "meta": {"has_next_page": False}})
+    credentials = Response({"data": [{"id": "access-0", "company_id": "1"}], "meta": {"has_next_page": False}})
     path = "/api_public/credentials"
     with hosts() as start:
-        yield lambda answer: start(lambda asked: credentials if asked.path.endswith(path) else answer(asked))
+        yield lambda answer: start(lambda request: credentials if request.path.endswith(path) else answer(request))
 
 
 @pytest.fixture(scope="session")

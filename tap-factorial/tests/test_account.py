@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hr_sandbox.testing import running
 from singer_rest import RunError
-from singer_rest.testing import Answer, Asked, Host, hosts
+from singer_rest.testing import Host, ReceivedRequest, Response, hosts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,17 +17,19 @@ UNKNOWN = "The vendor does not name the company of the credential, so the state 
 META = {"has_next_page": False, "limit": 100}
 
 
-def company(company_id: Any) -> Answer:
-    return Answer({"data": [{"id": "access-0", "company_id": company_id}], "meta": META})
+def company(company_id: Any) -> Response:
+    return Response({"data": [{"id": "access-0", "company_id": company_id}], "meta": META})
 
 
 @pytest.fixture
-def vendor() -> Iterator[Callable[[Answer], Host]]:
+def vendor() -> Iterator[Callable[[Response], Host]]:
     """Starts a host with one team, which answers a request for the credential as given."""
-    teams = Answer({"data": [{"id": "1"}], "meta": META})
+    teams = Response({"data": [{"id": "1"}], "meta": META})
 
-    def answers(credentials: Answer) -> Callable[[Asked], Answer]:
-        return lambda asked: credentials if asked.path.endswith("/api_public/credentials") else teams
+    def answers(credentials: Response) -> Callable[[ReceivedRequest], Response]:
+        return lambda received_request: (
+            credentials if received_request.path.endswith("/api_public/credentials") else teams
+        )
 
     with hosts() as start:
         yield lambda credentials: start(answers(credentials))
@@ -39,24 +41,24 @@ def test_another_company_is_refused_before_anything_is_written(run: Callable[...
     with running(employees=10, seed=8, requests_per_minute=600_000) as other:
         fails: list[Exception] = []
         second = run(f"{other.url}/factorial", "teams_teams", "employees_employees", state=first.state, fails=fails)
-        asked = {request["path"].rpartition("/")[2] for request in other.requests()}
+        resources = {request["path"].rpartition("/")[2] for request in other.requests()}
     assert isinstance(fails[0], RunError)
     assert str(fails[0]).startswith(ANOTHER)
     assert second.messages == []
-    assert asked == {"credentials"}
+    assert resources == {"credentials"}
 
 
 def test_the_same_company_goes_on_with_another_credential_host_and_version(
-    run: Callable[..., Any], vendor: Callable[[Answer], Host]
+    run: Callable[..., Any], vendor: Callable[[Response], Host]
 ) -> None:
     first = run(vendor(company("18446744073709551")).url, "teams_teams")
     assert first.state["bookmarks"]["teams_teams"]["company"] == "18446744073709551"
     host, config = vendor(company(18446744073709551)), {"access_token": "t", "api_version": "2026-04-01"}
     second = run(host.url, "teams_teams", state=first.state, **config)
-    assert len(second.of("ACTIVATE_VERSION")) == 1
+    assert len(second.messages_of("ACTIVATE_VERSION")) == 1
 
 
-def test_a_state_without_a_company_is_completed(run: Callable[..., Any], vendor: Callable[[Answer], Host]) -> None:
+def test_a_state_without_a_company_is_completed(run: Callable[..., Any], vendor: Callable[[Response], Host]) -> None:
     host = vendor(company("1"))
     first = run(host.url, "teams_teams")
     del first.state["bookmarks"]["teams_teams"]["company"]
@@ -69,14 +71,14 @@ def test_a_state_without_a_company_is_completed(run: Callable[..., Any], vendor:
     [
         company(None),
         company({"id": 1}),
-        Answer({"data": [], "meta": META}),
-        Answer({"errors": None}),
-        Answer({"errors": [{"code": "forbidden"}]}, 403),
-        Answer({"errors": []}, 500),
+        Response({"data": [], "meta": META}),
+        Response({"errors": None}),
+        Response({"errors": [{"code": "forbidden"}]}, 403),
+        Response({"errors": []}, 500),
     ],
 )
 def test_a_company_that_is_not_known_loads_but_does_not_continue_that_of_a_state(
-    run: Callable[..., Any], vendor: Callable[[Answer], Host], credentials: Answer
+    run: Callable[..., Any], vendor: Callable[[Response], Host], credentials: Response
 ) -> None:
     known = run(vendor(company("1")).url, "teams_teams")
     fails: list[Exception] = []

@@ -16,7 +16,7 @@ from hr_sandbox.testing import Sandbox, running
 from singer_rest import RateLimiter, Request, RunError
 from singer_rest.http.token_file import TokenFile
 from singer_rest.http.transport import Transport
-from singer_rest.testing import Answer, Asked, host
+from singer_rest.testing import ReceivedRequest, Response, host
 from tap_factorial.auth import (
     CredentialCheck,
     KeyAuthenticator,
@@ -89,10 +89,10 @@ def test_api_key_is_sent_in_its_own_header_and_checked_once(sandbox: Sandbox) ->
     auth = make_authenticator({"api_key": "sandbox-api-key"}, way, VERSION, 0.001)
     assert [read(auth, way), read(auth, way, "employees/employees")] == [200, 200]
     assert checks(sandbox) == 1
-    with host(lambda asked: Answer({})) as vendor:
+    with host(lambda received_request: Response({})) as vendor:
         read(make_authenticator({"api_key": "k3y"}, transport(vendor.url), VERSION, 0.001), transport(vendor.url))
-        assert [asked.headers["x-api-key"] for asked in vendor.asked] == ["k3y", "k3y"]
-        assert not any("Authorization" in asked.headers for asked in vendor.asked)
+        assert [received_request.headers["x-api-key"] for received_request in vendor.requests] == ["k3y", "k3y"]
+        assert not any("Authorization" in received_request.headers for received_request in vendor.requests)
 
 
 def test_wrong_api_key_is_reported_once_for_all_streams(sandbox: Sandbox) -> None:
@@ -148,31 +148,31 @@ def test_token_that_expires_among_unlicensed_modules_is_found_in_a_minute(sandbo
 
 
 def test_credential_is_checked_again_after_a_minute() -> None:
-    with host(lambda asked: Answer({})) as vendor:
+    with host(lambda received_request: Response({})) as vendor:
         clock = [1000.0]
         auth = KeyAuthenticator("k3y", CredentialCheck(transport(vendor.url), VERSION, 0.001))
         auth._clock = lambda: clock[0]
         for _ in range(3):
             auth.token()
-        assert len(vendor.asked) == 1
+        assert len(vendor.requests) == 1
         clock[0] += 60
         auth.token()
-        assert len(vendor.asked) == 2
+        assert len(vendor.requests) == 2
 
 
 @pytest.mark.parametrize("status", [200, 302, 403, 404, 500, 503])
 def test_inconclusive_answers_do_not_reject_a_credential(status: int) -> None:
-    def answer(asked: Asked) -> Answer:
-        return Answer({"errors": None}, status if asked.path == CREDENTIALS else 200)
+    def answer(received_request: ReceivedRequest) -> Response:
+        return Response({"errors": None}, status if received_request.path == CREDENTIALS else 200)
 
     with host(answer) as vendor:
         way = transport(vendor.url)
         assert read(TokenAuthenticator("t0ken", CredentialCheck(way, VERSION, 0.001)), way) == 200
-        assert vendor.asked[-1].headers["Authorization"] == "Bearer t0ken"
+        assert vendor.requests[-1].headers["Authorization"] == "Bearer t0ken"
 
 
 def test_unreachable_host_is_reported() -> None:
-    with host(lambda asked: Answer({})) as vendor:
+    with host(lambda received_request: Response({})) as vendor:
         way = transport(vendor.url)
     with pytest.raises(RunError, match="does not answer") as error:
         read(KeyAuthenticator("k3y", CredentialCheck(way, VERSION, 0.001)), way)
@@ -321,14 +321,16 @@ def test_concurrent_processes_do_not_break_the_token_chain(sandbox: Sandbox, con
 
 
 def token_host(body: Any, status: int = 200) -> Any:
-    return host(lambda asked: Answer(body, status) if asked.path == "/oauth/token" else Answer({}))
+    return host(
+        lambda received_request: Response(body, status) if received_request.path == "/oauth/token" else Response({})
+    )
 
 
 def exchanged(body: Any, config: dict[str, Any], status: int = 200) -> Token:
     with token_host(body, status) as vendor:
         check = CredentialCheck(transport(vendor.url), VERSION, 0.001)
         token = OAuthAuthenticator({**config, "refresh_token": "past3d"}, check).token()
-        assert dict(pair.split("=") for pair in vendor.asked[0].body.decode().split("&")) == {
+        assert dict(pair.split("=") for pair in vendor.requests[0].body.decode().split("&")) == {
             "grant_type": "refresh_token",
             "refresh_token": "past3d",
             **CLIENT,
@@ -361,11 +363,11 @@ def test_absurd_lifetime_is_ignored(config: dict[str, Any], absurd: Any) -> None
 
 
 def test_token_without_a_lifetime_is_renewed_once_it_is_rejected(config: dict[str, Any]) -> None:
-    def answer(asked: Asked) -> Answer:
-        if asked.path == "/oauth/token":
-            given = dict(pair.split("=") for pair in asked.body.decode().split("&"))["refresh_token"]
-            return Answer({"access_token": f"{given}-a", "refresh_token": f"{given}2"})
-        return Answer({"data": []}, 401 if asked.headers["Authorization"] == "Bearer r-a" else 200)
+    def answer(received_request: ReceivedRequest) -> Response:
+        if received_request.path == "/oauth/token":
+            given = dict(pair.split("=") for pair in received_request.body.decode().split("&"))["refresh_token"]
+            return Response({"access_token": f"{given}-a", "refresh_token": f"{given}2"})
+        return Response({"data": []}, 401 if received_request.headers["Authorization"] == "Bearer r-a" else 200)
 
     with host(answer) as vendor:
         way = transport(vendor.url)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from singer_rest import RunError
 from singer_rest.fetch import loop_guard
-from singer_rest.testing import Answer, Asked, Host, host
+from singer_rest.testing import Host, ReceivedRequest, Response, host
 from singer_sdk.exceptions import ConfigValidationError
 from tap_factorial.table import load_table, stream_name
 from tap_factorial.tap import TapFactorial
@@ -17,21 +17,21 @@ from tap_factorial.versions import has_ids_of_other_version
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Start = Callable[[Callable[[Asked], Answer]], Host]
+    Start = Callable[[Callable[[ReceivedRequest], Response]], Host]
 
 LISTS = "/api/2026-10-01/resources/"
 LAST = {"has_next_page": False, "has_previous_page": False, "limit": 100}
-EMPTY = Answer({"data": [], "meta": {**LAST, "total": 0}})
+EMPTY = Response({"data": [], "meta": {**LAST, "total": 0}})
 
 
-def page(*rows: dict[str, Any], **meta: Any) -> Answer:
-    return Answer({"data": list(rows), "meta": {**LAST, **meta}})
+def page(*rows: dict[str, Any], **meta: Any) -> Response:
+    return Response({"data": list(rows), "meta": {**LAST, **meta}})
 
 
-def answers(**by_list: Answer) -> Callable[[Asked], Answer]:
+def answers(**by_list: Response) -> Callable[[ReceivedRequest], Response]:
     """Answers by list; all others are empty."""
     known = {LISTS + name.replace("__", "/"): answer for name, answer in by_list.items()}
-    return lambda asked: known.get(asked.path, EMPTY)
+    return lambda request: known.get(request.path, EMPTY)
 
 
 STARTED = datetime(2026, 3, 12, 8, 30, 15, 250_000, timezone.utc)
@@ -46,7 +46,7 @@ def starts(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
 def test_every_parameter_that_reveals_rows_or_amounts_is_sent(run: Callable[..., Any], factorial: Start) -> None:
     vendor = factorial(answers())
     run(vendor.url)
-    queries = {asked.path.removeprefix(LISTS): asked.query_text.split("&") for asked in vendor.asked}
+    queries = {request.path.removeprefix(LISTS): request.query_text.split("&") for request in vendor.requests}
     assert queries["employees/employees"] == ["limit=100", "only_active=false", "only_managers=false"]
     assert queries["timeoff/leaves"] == [
         "limit=100",
@@ -108,14 +108,14 @@ def test_filters_documented_as_required_are_not_sent(run: Callable[..., Any], fa
 def test_list_that_does_require_its_filters_fails_with_its_children_only(
     run: Callable[..., Any], factorial: Start, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    refused = {path.replace("/", "__"): Answer({"errors": ["is missing"]}, status) for path in UNSENT}
+    refused = {path.replace("/", "__"): Response({"errors": ["is missing"]}, status) for path in UNSENT}
     vendor = factorial(answers(**refused, teams__teams=page({"id": "1"})))
     fails: list[Exception] = []
     streams = [*map(stream_name, UNSENT), "contracts_contract_version_meta_data", "teams_teams"]
     output = run(vendor.url, *streams, fails=fails)
     assert "8 of 9 streams failed" in str(fails[0])
     assert output.counts() == {"teams_teams": 1}
-    assert [message["stream"] for message in output.of("ACTIVATE_VERSION")] == ["teams_teams"]
+    assert [message["stream"] for message in output.messages_of("ACTIVATE_VERSION")] == ["teams_teams"]
     for path in UNSENT:
         assert f"{stream_name(path)}: {LISTS}{path} refused the request with status {status}." in caplog.text
     assert (
@@ -161,16 +161,16 @@ def test_parents_are_requested_together_in_repeated_parameters(run: Callable[...
     posts = page(*({"id": str(number)} for number in range(70)))
     vendor = factorial(answers(posts__posts=posts))
     run(vendor.url, "posts_comments")
-    queries = [asked.query_text for asked in vendor.asked if asked.path == f"{LISTS}posts/comments"]
+    queries = [request.query_text for request in vendor.requests if request.path == f"{LISTS}posts/comments"]
     assert sorted(query.count("post_ids%5B%5D=") for query in queries) == [20, 50]
     assert all("%2C" not in query for query in queries)
 
 
 def test_requested_values_are_columns(run: Callable[..., Any], factorial: Start) -> None:
-    def answer(asked: Asked) -> Answer:
-        if asked.path.endswith("job_catalog/tree_nodes"):
-            return page({"uuid": "n-1"}) if asked.query["node_type"] == "jobcatalog_treeroot" else EMPTY
-        return page({"id": f"{asked.path[-5:]}-{asked.query.get('archived') or asked.query.get('node_uuid')}"})
+    def answer(request: ReceivedRequest) -> Response:
+        if request.path.endswith("job_catalog/tree_nodes"):
+            return page({"uuid": "n-1"}) if request.query["node_type"] == "jobcatalog_treeroot" else EMPTY
+        return page({"id": f"{request.path[-5:]}-{request.query.get('archived') or request.query.get('node_uuid')}"})
 
     output = run(
         factorial(answer).url,
@@ -270,7 +270,7 @@ def test_values_of_undescribed_types_fit_or_are_kept_in_extra(
     sent = [*fits, *misfits]
     rows = page(*({"id": str(number), field: value} for number, value in enumerate(sent)), total=len(sent))
     day = {"start_date": "2026-03-02", "end_date": "2026-03-02"} if stream == "attendance_shifts" else {}
-    records = run(factorial(lambda asked: rows).url, stream, **day).records(stream)
+    records = run(factorial(lambda request: rows).url, stream, **day).records(stream)
     assert [record[field] for record in records] == [*fits.values(), *(None for _ in misfits)]
     assert [record["_extra"][field] for record in records[len(fits) :]] == [*misfits.values()]
     assert not any(record.get("_extra") for record in records[: len(fits)])
@@ -288,13 +288,13 @@ def test_estimated_times_without_an_id_have_employee_and_date_as_key(run: Callab
     vendor = factorial(answers(employees__employees=page({"id": "7"}), attendance__estimated_times=rows))
     span = {"start_date": "2026-03-02", "end_date": "2026-03-03", "optional_streams": ["attendance_estimated_times"]}
     output = run(vendor.url, "attendance_estimated_times", **span)
-    (schema,) = output.of("SCHEMA", "attendance_estimated_times")
+    (schema,) = output.messages_of("SCHEMA", "attendance_estimated_times")
     assert schema["key_properties"] == ["employee_id", "date"]
     assert {(record["employee_id"], record["date"]) for record in output.records("attendance_estimated_times")} == {
         ("7", "2026-03-02"),
         ("7", "2026-03-03"),
     }
-    assert len(output.of("ACTIVATE_VERSION")) == 1
+    assert len(output.messages_of("ACTIVATE_VERSION")) == 1
 
 
 def test_undescribed_ids_are_found_at_any_depth(run: Callable[..., Any], factorial: Start) -> None:
@@ -352,7 +352,7 @@ FILTERS = {
 
 
 @pytest.mark.parametrize(
-    ("bookmark", "asked"),
+    ("bookmark", "lower_bounds"),
     [
         ("2026-03-10T08:30:15.250Z", ("2026-03-09", "2026-03-10T08:25:14Z", "2026-03-03T08:30:14Z")),
         ("2026-03-10T23:59:59Z", ("2026-03-09", "2026-03-10T23:54:58Z", "2026-03-03T23:59:58Z")),
@@ -364,7 +364,7 @@ def test_changes_are_requested_from_a_lookback_before_the_bookmark(
     factorial: Start,
     starts: Callable[[datetime], None],
     bookmark: str,
-    asked: tuple[str, str, str],
+    lower_bounds: tuple[str, str, str],
 ) -> None:
     starts(STARTED)
     assert {
@@ -374,7 +374,7 @@ def test_changes_are_requested_from_a_lookback_before_the_bookmark(
     state = {"bookmarks": {stream_name(path): {"replication_key_value": bookmark} for path in FILTERS}}
     run(vendor.url, *state["bookmarks"], state=state, integration_uuid="u-1")
     since = {path: {query[name] for query in vendor.queries(f"{LISTS}{path}")} for path, name in FILTERS.items()}
-    a_day, some_minutes, a_week = asked
+    a_day, some_minutes, a_week = lower_bounds
     assert since.pop("contracts/contract_versions") == {some_minutes}
     assert since.pop("integrations/sync_runs") == {a_week}
     assert since == {path: {a_day} for path in since}
@@ -395,7 +395,7 @@ def test_timestamp_filter_may_use_the_date_only(
     state = {"bookmarks": {"contracts_contract_versions": {"replication_key_value": "2026-03-10T08:30:15Z"}}}
     output = run(vendor.url, "contracts_contract_versions", state=state)
     assert ("falling back to a full read" not in caplog.text) == heeded
-    assert (output.of("ACTIVATE_VERSION") == []) == heeded
+    assert (output.messages_of("ACTIVATE_VERSION") == []) == heeded
 
 
 def test_sync_runs_are_read_from_the_beginning_then_with_a_weeks_lookback(
@@ -404,8 +404,8 @@ def test_sync_runs_are_read_from_the_beginning_then_with_a_weeks_lookback(
     created = {"1": "2026-03-01T00:00:00Z", "2": "2026-03-10T00:00:00Z"}
     ended = {"1": "2026-03-01T01:00:00Z", "2": None}
 
-    def answer(asked: Asked) -> Answer:
-        runs = [key for key, moment in created.items() if moment >= asked.query["created_at_gteq"]]
+    def answer(request: ReceivedRequest) -> Response:
+        runs = [key for key, moment in created.items() if moment >= request.query["created_at_gteq"]]
         return page(*({"id": key, "finished_at": ended[key]} for key in runs))
 
     vendor = factorial(answer)
@@ -429,7 +429,7 @@ def test_sync_runs_are_read_from_the_beginning_then_with_a_weeks_lookback(
 def test_balances_are_requested_without_a_day_and_replace_earlier_days(
     run: Callable[..., Any], factorial: Start, starts: Callable[[datetime], None]
 ) -> None:
-    vendor = factorial(lambda asked: page({"id": f"1/2/{today}"}))
+    vendor = factorial(lambda request: page({"id": f"1/2/{today}"}))
     state: dict[str, Any] | None = None
     came = []
     for days in (0, 1):
@@ -437,8 +437,10 @@ def test_balances_are_requested_without_a_day_and_replace_earlier_days(
         today = moment.date().isoformat()
         starts(moment)
         output = run(vendor.url, "timeoff_allowance_stats", state=state)
-        (version,) = (message["version"] for message in output.of("ACTIVATE_VERSION"))
-        came.append((version, [(message["version"], message["record"]["id"]) for message in output.of("RECORD")]))
+        (version,) = (message["version"] for message in output.messages_of("ACTIVATE_VERSION"))
+        came.append(
+            (version, [(message["version"], message["record"]["id"]) for message in output.messages_of("RECORD")])
+        )
         state = output.state
     (first, rows), (second, later_rows) = came
     assert first < second
@@ -447,8 +449,8 @@ def test_balances_are_requested_without_a_day_and_replace_earlier_days(
 
 
 def test_cursors_are_sent_unchanged(run: Callable[..., Any], factorial: Start) -> None:
-    def answer(asked: Asked) -> Answer:
-        if "after_id" not in asked.query:
+    def answer(request: ReceivedRequest) -> Response:
+        if "after_id" not in request.query:
             return page({"id": "1"}, has_next_page=True, end_cursor="MTY=/+")
         return page({"id": "2"})
 
@@ -470,7 +472,7 @@ def test_cursors_are_sent_unchanged(run: Callable[..., Any], factorial: Start) -
 def test_body_without_page_information_is_the_last_page(
     run: Callable[..., Any], factorial: Start, body: dict[str, Any]
 ) -> None:
-    output = run(factorial(answers(teams__teams=Answer(body))).url, "teams_teams")
+    output = run(factorial(answers(teams__teams=Response(body))).url, "teams_teams")
     assert output.counts() == {"teams_teams": len(body["data"])}
 
 
@@ -502,20 +504,20 @@ def test_body_that_could_hide_rows_fails_the_stream(
     run: Callable[..., Any], factorial: Start, body: Any, sentence: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     fails: list[Exception] = []
-    output = run(factorial(answers(teams__teams=Answer(body))).url, "teams_teams", fails=fails)
+    output = run(factorial(answers(teams__teams=Response(body))).url, "teams_teams", fails=fails)
     assert "1 of 1 streams failed: teams_teams" in str(fails[0])
     assert sentence in caplog.text
-    assert output.of("ACTIVATE_VERSION") == []
+    assert output.messages_of("ACTIVATE_VERSION") == []
 
 
-def pages(first: Answer, *later: Answer) -> Callable[[Asked], Answer]:
+def pages(first: Response, *later: Response) -> Callable[[ReceivedRequest], Response]:
     """A list of teams whose first page is always the same, and whose later ones come in this order."""
     left = [*later]
-    return lambda asked: EMPTY if asked.path != f"{LISTS}teams/teams" else _next(asked, first, left)
+    return lambda request: EMPTY if request.path != f"{LISTS}teams/teams" else _next(request, first, left)
 
 
-def _next(asked: Asked, first: Answer, left: list[Answer]) -> Answer:
-    return left.pop(0) if "after_id" in asked.query else first
+def _next(request: ReceivedRequest, first: Response, left: list[Response]) -> Response:
+    return left.pop(0) if "after_id" in request.query else first
 
 
 GOES_ON = {"has_next_page": True, "end_cursor": "MQ=="}
@@ -524,25 +526,25 @@ GOES_ON = {"has_next_page": True, "end_cursor": "MQ=="}
 def test_row_that_is_not_an_object_stops_no_other_and_deletes_none(
     run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
-    rows = Answer({"data": [{"id": "1"}, None, {"id": "2"}], "meta": {**LAST, "total": 3}})
+    rows = Response({"data": [{"id": "1"}, None, {"id": "2"}], "meta": {**LAST, "total": 3}})
     output = run(factorial(answers(teams__teams=rows)).url, "teams_teams")
     assert {record["id"] for record in output.records("teams_teams")} == {"1", "2"}
-    assert output.of("ACTIVATE_VERSION") == []
+    assert output.messages_of("ACTIVATE_VERSION") == []
     assert "teams_teams: 1 items are missing because the vendor reported an error" in caplog.text
 
 
 def test_page_without_rows_does_not_stop_later_pages(
     run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
-    broken = Answer({"data": ["no row", None], "meta": {**GOES_ON, "end_cursor": "Mg=="}})
+    broken = Response({"data": ["no row", None], "meta": {**GOES_ON, "end_cursor": "Mg=="}})
     first, last = page({"id": "1"}, **GOES_ON), page({"id": "2"})
 
-    def answer(asked: Asked) -> Answer:
-        return {"MQ==": broken, "Mg==": last}.get(asked.query.get("after_id", ""), first)
+    def answer(request: ReceivedRequest) -> Response:
+        return {"MQ==": broken, "Mg==": last}.get(request.query.get("after_id", ""), first)
 
     output = run(factorial(answer).url, "teams_teams")
     assert {record["id"] for record in output.records("teams_teams")} == {"1", "2"}
-    assert output.of("ACTIVATE_VERSION") == []
+    assert output.messages_of("ACTIVATE_VERSION") == []
     assert "teams_teams: 2 items are missing" in caplog.text
 
 
@@ -550,10 +552,10 @@ def test_page_without_rows_does_not_stop_later_pages(
 def test_no_content_in_place_of_a_later_page_does_not_end_the_list(
     run: Callable[..., Any], factorial: Start, status: int
 ) -> None:
-    vendor = factorial(pages(page({"id": "1"}, **GOES_ON), Answer(b"", status), page({"id": "2"})))
+    vendor = factorial(pages(page({"id": "1"}, **GOES_ON), Response(b"", status), page({"id": "2"})))
     output = run(vendor.url, "teams_teams")
     assert [record["id"] for record in output.records("teams_teams")] == ["1", "2"]
-    assert len(output.of("ACTIVATE_VERSION")) == 1
+    assert len(output.messages_of("ACTIVATE_VERSION")) == 1
 
 
 @pytest.mark.parametrize("cursors", ["new", "two"])
@@ -569,8 +571,8 @@ def test_circular_or_endless_cursors_fail_the_stream(
 ) -> None:
     monkeypatch.setattr(loop_guard, "MAX_EMPTY_PAGES", 100)
 
-    def answer(asked: Asked) -> Answer:
-        before = asked.query.get("after_id", "c")
+    def answer(request: ReceivedRequest) -> Response:
+        before = request.query.get("after_id", "c")
         following = f"{before}c" if cursors == "new" else {"a": "b"}.get(before, "a")
         return page(*rows, has_next_page=True, end_cursor=following)
 
@@ -582,7 +584,7 @@ def test_circular_or_endless_cursors_fail_the_stream(
         "teams_teams: the vendor sends the same pages over and over" in caplog.text
         or "leads back to a page" in caplog.text
     )
-    assert len(vendor.asked) < 110
+    assert len(vendor.requests) < 110
 
 
 def test_page_information_may_have_other_types(run: Callable[..., Any], factorial: Start) -> None:
@@ -590,13 +592,13 @@ def test_page_information_may_have_other_types(run: Callable[..., Any], factoria
     vendor = factorial(pages(page({"id": "1"}, has_next_page=1, end_cursor=16, total="101"), last))
     output = run(vendor.url, "teams_teams")
     assert output.counts() == {"teams_teams": 101}
-    assert len(output.of("ACTIVATE_VERSION")) == 1
+    assert len(output.messages_of("ACTIVATE_VERSION")) == 1
     assert vendor.queries(f"{LISTS}teams/teams")[1]["after_id"] == "16"
 
 
 def test_total_in_a_string_is_used(run: Callable[..., Any], factorial: Start) -> None:
     output = run(factorial(answers(teams__teams=page({"id": "1"}, total="3"))).url, "teams_teams")
-    assert output.of("ACTIVATE_VERSION") == []
+    assert output.messages_of("ACTIVATE_VERSION") == []
 
 
 def test_repeated_row_does_not_replace_a_missing_one(
@@ -605,22 +607,24 @@ def test_repeated_row_does_not_replace_a_missing_one(
     twice = [{"id": "1"}, {"id": "1"}, {"id": "2"}]
     vendor = factorial(answers(teams__teams=page(*twice, total=3), locations__locations=page(*twice, total=2)))
     output = run(vendor.url, "teams_teams", "locations_locations")
-    assert [message["stream"] for message in output.of("ACTIVATE_VERSION")] == ["locations_locations"]
+    assert [message["stream"] for message in output.messages_of("ACTIVATE_VERSION")] == ["locations_locations"]
     assert "teams_teams: 1 lists have fewer records than the vendor reports" in caplog.text
 
 
 def test_single_rejection_of_the_credential_does_not_end_the_run(run: Callable[..., Any]) -> None:
-    refusals = [Answer({"errors": None}, 401)]
+    refusals = [Response({"errors": None}, 401)]
     known = answers(teams__teams=page({"id": "1"}))
     with host(
-        lambda asked: refusals.pop() if refusals and asked.path.endswith("/api_public/credentials") else known(asked)
+        lambda request: (
+            refusals.pop() if refusals and request.path.endswith("/api_public/credentials") else known(request)
+        )
     ) as vendor:
         assert run(vendor.url, "teams_teams").counts() == {"teams_teams": 1}
     assert not refusals
 
 
 def test_hundred_shifts_are_not_a_full_page(run: Callable[..., Any], factorial: Start) -> None:
-    shifts = Answer({"data": [{"id": str(number)} for number in range(100)], "meta": None})
+    shifts = Response({"data": [{"id": str(number)} for number in range(100)], "meta": None})
     window = {"start_date": "2026-10-05", "end_date": "2026-10-05"}
     output = run(factorial(answers(attendance__shifts=shifts)).url, "attendance_shifts", **window)
     assert output.counts() == {"attendance_shifts": 100}
@@ -630,51 +634,53 @@ def test_credential_without_a_company_is_reported_as_nothing_to_request(
     run: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     credentials = page({"id": "access-0", "company_id": None})
-    with host(lambda asked: credentials if asked.path.endswith("/credentials") else EMPTY) as vendor:
+    with host(lambda request: credentials if request.path.endswith("/credentials") else EMPTY) as vendor:
         run(vendor.url, "contracts_materialized_templates", "teams_teams")
     assert "contracts_materialized_templates: nothing was requested: none of the api_public_credentials" in caplog.text
     assert "has a company_id" in caplog.text
 
 
 def test_empty_list_can_be_sent_as_null_errors(run: Callable[..., Any], factorial: Start) -> None:
-    output = run(factorial(answers(teams__teams=Answer({"errors": None}))).url, "teams_teams")
+    output = run(factorial(answers(teams__teams=Response({"errors": None}))).url, "teams_teams")
     assert output.counts() == {}
-    assert output.of("ACTIVATE_VERSION") == []
+    assert output.messages_of("ACTIVATE_VERSION") == []
 
 
 def test_empty_list_sent_as_null_errors_marks_no_row_as_deleted(
     run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def answer(asked: Asked) -> Answer:
-        return Answer({"errors": None}) if asked.query["contact_type"] == "vendor" else page({"id": "1"})
+    def answer(request: ReceivedRequest) -> Response:
+        return Response({"errors": None}) if request.query["contact_type"] == "vendor" else page({"id": "1"})
 
     output = run(factorial(answer).url, "finance_contacts")
     assert output.counts() == {"finance_contacts": 1}
-    assert output.of("ACTIVATE_VERSION") == []
+    assert output.messages_of("ACTIVATE_VERSION") == []
     assert "1 lists have fewer records than the vendor reports, or were not confirmed to be empty" in caplog.text
 
 
 def test_forbidden_parent_does_not_stop_the_children_of_others(
     run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def answer(asked: Asked) -> Answer:
-        if asked.path.endswith("tasks/tasks"):
+    def answer(request: ReceivedRequest) -> Response:
+        if request.path.endswith("tasks/tasks"):
             return page({"id": "1"}, {"id": "2"})
-        return Answer({"message": "no"}, 403) if asked.query["task_id"] == "1" else page({"id": "9", "task_id": "2"})
+        return (
+            Response({"message": "no"}, 403) if request.query["task_id"] == "1" else page({"id": "9", "task_id": "2"})
+        )
 
     output = run(factorial(answer).url, "tasks_task_files")
     assert [record["id"] for record in output.records("tasks_task_files")] == ["9"]
-    assert output.of("ACTIVATE_VERSION") == []
+    assert output.messages_of("ACTIVATE_VERSION") == []
     assert "the credential cannot read 1 of the tasks_tasks" in caplog.text
 
 
 def test_list_that_is_not_found_is_skipped_by_name(
     run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
-    vendor = factorial(answers(posts__posts=Answer({"message": "no"}, 404), teams__teams=page({"id": "1"})))
+    vendor = factorial(answers(posts__posts=Response({"message": "no"}, 404), teams__teams=page({"id": "1"})))
     output = run(vendor.url, "posts_posts", "posts_comments", "posts_groups", "teams_teams")
     assert output.counts() == {"teams_teams": 1}
-    assert {message["stream"] for message in output.of("SCHEMA")} == {"posts_groups", "teams_teams"}
+    assert {message["stream"] for message in output.messages_of("SCHEMA")} == {"posts_groups", "teams_teams"}
     assert "posts_posts: the credential cannot read it; it needs the scope posts" in caplog.text
     assert f"(status 404 from {LISTS}posts/posts)" in caplog.text
     assert "posts_comments: its parent stream posts_posts" in caplog.text
@@ -685,11 +691,11 @@ def test_list_that_is_not_found_is_skipped_by_name(
 def test_unlicensed_list_is_skipped_by_name_with_its_children(
     run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
-    refusal = Answer({"errors": [{"code": "payment_required", "message": "s3cret", "field": None}]}, status)
+    refusal = Response({"errors": [{"code": "payment_required", "message": "s3cret", "field": None}]}, status)
     vendor = factorial(answers(posts__posts=refusal, teams__teams=page({"id": "1"})))
     output = run(vendor.url, "posts_posts", "posts_comments", "teams_teams")
     assert output.counts() == {"teams_teams": 1}
-    assert {message["stream"] for message in output.of("SCHEMA")} == {"teams_teams"}
+    assert {message["stream"] for message in output.messages_of("SCHEMA")} == {"teams_teams"}
     assert "posts_posts: the company's plan does not include it, or the vendor has switched it off" in caplog.text
     assert "It needs the scope posts, and a plan that includes the module posts" in caplog.text
     assert "posts_comments: its parent stream posts_posts" in caplog.text
@@ -700,7 +706,7 @@ def test_unlicensed_list_is_skipped_by_name_with_its_children(
 
 def test_unlicensed_module_is_not_requested_for_every_parent(run: Callable[..., Any], factorial: Start) -> None:
     tasks = page(*({"id": str(number)} for number in range(40)))
-    vendor = factorial(answers(tasks__tasks=tasks, tasks__task_files=Answer(b"", 402)))
+    vendor = factorial(answers(tasks__tasks=tasks, tasks__task_files=Response(b"", 402)))
     output = run(vendor.url, "tasks_tasks", "tasks_task_files", max_concurrency=1)
     assert output.counts() == {"tasks_tasks": 40}
     assert vendor.paths()[f"{LISTS}tasks/task_files"] <= 2  # two slices are open at a time
@@ -710,23 +716,23 @@ def test_unlicensed_module_is_not_requested_for_every_parent(run: Callable[..., 
 def test_parent_with_unavailable_children_does_not_stop_those_of_others(
     run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
-    def answer(asked: Asked) -> Answer:
-        if asked.path.endswith("tasks/tasks"):
+    def answer(request: ReceivedRequest) -> Response:
+        if request.path.endswith("tasks/tasks"):
             return page({"id": "1"}, {"id": "2"})
-        return Answer(b"", status) if asked.query["task_id"] == "1" else page({"id": "9", "task_id": "2"})
+        return Response(b"", status) if request.query["task_id"] == "1" else page({"id": "9", "task_id": "2"})
 
     output = run(factorial(answer).url, "tasks_task_files")
     assert [record["id"] for record in output.records("tasks_task_files")] == ["9"]
-    assert output.of("ACTIVATE_VERSION") == []
+    assert output.messages_of("ACTIVATE_VERSION") == []
     assert "1 of the tasks_tasks" in caplog.text
 
 
 def test_unconfirmed_empty_list_does_not_move_the_bookmark(run: Callable[..., Any], factorial: Start) -> None:
     """Of two slices only one says what it holds: the rows of the other must not fall behind the bookmark."""
 
-    def answer(asked: Asked) -> Answer:
-        if asked.query["contact_type"] == "vendor":
-            return Answer({"errors": None})
+    def answer(request: ReceivedRequest) -> Response:
+        if request.query["contact_type"] == "vendor":
+            return Response({"errors": None})
         return page({"id": "1", "updated_at": "2026-03-11T00:00:00Z"})
 
     vendor = factorial(answer)
@@ -738,10 +744,10 @@ def test_unconfirmed_empty_list_does_not_move_the_bookmark(run: Callable[..., An
 
 
 def test_null_errors_in_place_of_a_later_page_do_not_end_the_list(run: Callable[..., Any], factorial: Start) -> None:
-    odd = [Answer({"errors": None})] * 2
+    odd = [Response({"errors": None})] * 2
 
-    def answer(asked: Asked) -> Answer:
-        if "after_id" not in asked.query:
+    def answer(request: ReceivedRequest) -> Response:
+        if "after_id" not in request.query:
             return page({"id": "1"}, has_next_page=True, end_cursor="MQ==")
         return odd.pop() if odd else page({"id": "2"})
 
@@ -755,7 +761,7 @@ def test_total_of_balances_counts_employees_at_a_hundred_per_page(
     """Some may have no balance, and some several; but a page that is missing shows."""
     rows = [{"id": f"1/{number}/2026-03-12"} for number in range(2)]
     output = run(factorial(answers(timeoff__allowance_stats=page(*rows, total=total))).url, "timeoff_allowance_stats")
-    assert bool(output.of("ACTIVATE_VERSION")) == whole
+    assert bool(output.messages_of("ACTIVATE_VERSION")) == whole
     assert ("fewer records than the vendor reports" not in caplog.text) == whole
 
 
@@ -764,39 +770,41 @@ def test_list_that_shrinks_during_a_read_is_read_again_and_is_complete(
 ) -> None:
     totals = [3, 2]
 
-    def answer(asked: Asked) -> Answer:
-        if "after_id" not in asked.query:
+    def answer(request: ReceivedRequest) -> Response:
+        if "after_id" not in request.query:
             return page({"id": "1"}, has_next_page=True, end_cursor="MQ==", total=totals.pop(0))
         return page({"id": "3"}, total=2)  # the second was deleted
 
     output = run(factorial(answer).url, "teams_teams")
     assert {record["id"] for record in output.records("teams_teams")} == {"1", "3"}
-    assert len(output.of("ACTIVATE_VERSION")) == 1
+    assert len(output.messages_of("ACTIVATE_VERSION")) == 1
     assert not [record for record in caplog.records if record.levelname == "WARNING"]
 
 
 def test_full_page_is_the_last_if_the_total_says_so(run: Callable[..., Any], factorial: Start) -> None:
     rows = [{"id": str(number)} for number in range(100)]
     meta = {"has_next_page": None, "total": 100}
-    assert run(factorial(lambda asked: page(*rows, **meta)).url, "teams_teams").counts() == {"teams_teams": 100}
+    assert run(factorial(lambda request: page(*rows, **meta)).url, "teams_teams").counts() == {"teams_teams": 100}
 
 
 def test_children_of_a_deleted_parent_are_omitted(run: Callable[..., Any], factorial: Start) -> None:
-    def answer(asked: Asked) -> Answer:
-        if asked.path.endswith("tasks/tasks"):
+    def answer(request: ReceivedRequest) -> Response:
+        if request.path.endswith("tasks/tasks"):
             return page({"id": "1"}, {"id": "2"})
-        return Answer({"message": "no"}, 404) if asked.query["task_id"] == "1" else page({"id": "9", "task_id": "2"})
+        return (
+            Response({"message": "no"}, 404) if request.query["task_id"] == "1" else page({"id": "9", "task_id": "2"})
+        )
 
     output = run(factorial(answer).url, "tasks_task_files")
     assert [record["id"] for record in output.records("tasks_task_files")] == ["9"]
 
 
 def test_batch_that_is_not_found_keeps_children_of_existing_parents(run: Callable[..., Any], factorial: Start) -> None:
-    def answer(asked: Asked) -> Answer:
-        if asked.path.endswith("posts/posts"):
+    def answer(request: ReceivedRequest) -> Response:
+        if request.path.endswith("posts/posts"):
             return page(*({"id": str(number)} for number in range(50)))
-        ids = [part.partition("=")[2] for part in asked.query_text.split("&") if part.startswith("post_ids")]
-        return Answer({"message": "no"}, 404) if "7" in ids else page(*({"id": f"c{post}"} for post in ids))
+        ids = [part.partition("=")[2] for part in request.query_text.split("&") if part.startswith("post_ids")]
+        return Response({"message": "no"}, 404) if "7" in ids else page(*({"id": f"c{post}"} for post in ids))
 
     vendor = factorial(answer)
     output = run(vendor.url, "posts_comments")
@@ -858,7 +866,7 @@ def test_answers_of_another_api_version_are_reported_once(
     *,
     said: bool,
 ) -> None:
-    vendor = factorial(lambda asked: page(row))
+    vendor = factorial(lambda request: page(row))
     run(vendor.url, "teams_teams", "locations_locations", api_version=version)
     assert caplog.text.count(f"seems to serve a different API version than {version}") == said
 
@@ -882,17 +890,17 @@ def test_ids_that_used_to_be_text_do_not_indicate_another_version() -> None:
 def test_invalid_key_is_reported_in_one_sentence(run: Callable[..., Any]) -> None:
 
     with (
-        host(lambda asked: Answer({"errors": None}, 401)) as vendor,
+        host(lambda request: Response({"errors": None}, 401)) as vendor,
         pytest.raises(RunError, match="rejects the API key"),
     ):
         run(vendor.url)
 
 
-def dated(*days: str) -> Callable[[Asked], Answer]:
+def dated(*days: str) -> Callable[[ReceivedRequest], Response]:
     """Lists by dates that have a row on each of some days, none of which has changed lately."""
 
-    def answer(asked: Asked) -> Answer:
-        first, last = asked.query.get("start_on", ""), asked.query.get("end_on", "")
+    def answer(request: ReceivedRequest) -> Response:
+        first, last = request.query.get("start_on", ""), request.query.get("end_on", "")
         return page(*({"id": day, "updated_at": "2020-01-01T00:00:00Z"} for day in days if first <= day <= last))
 
     return answer
@@ -908,14 +916,14 @@ def test_removed_end_date_deletes_no_row_after_the_default_end(
     starts(STARTED + timedelta(days=1))
     second = run(vendor.url, "attendance_worked_times", start_date="2026-01-01", state=first.state)
     assert len(second.records("attendance_worked_times")) == 1
-    assert second.of("ACTIVATE_VERSION") == []
+    assert second.messages_of("ACTIVATE_VERSION") == []
     assert "leaves out a part of what was loaded before, so no row is marked as deleted" in caplog.text
     assert second.state["bookmarks"]["attendance_worked_times"]["window_end"] == "2028-12-31T00:00:00Z"
 
     caplog.clear()
     starts(STARTED + timedelta(days=800))
     third = run(vendor.url, "attendance_worked_times", start_date="2026-01-01", state=second.state)
-    assert len(third.of("ACTIVATE_VERSION")) == 1
+    assert len(third.messages_of("ACTIVATE_VERSION")) == 1
     assert "was loaded before" not in caplog.text
 
 
@@ -953,21 +961,21 @@ OLD_SHIFT = {"id": "2019", "date": "2019-02-01", "updated_at": "2026-03-12T10:00
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("refused", [Answer({}, 500), page({**OLD_SHIFT, "updated_at": "2019-02-02T00:00:00Z"})])
+@pytest.mark.parametrize("refused", [Response({}, 500), page({**OLD_SHIFT, "updated_at": "2019-02-02T00:00:00Z"})])
 def test_a_full_read_in_place_of_changes_deletes_no_shift_outside_of_its_dates(
     run: Callable[..., Any],
     factorial: Start,
     starts: Callable[[datetime], None],
-    refused: Answer,
+    refused: Response,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     by_dates, changes = dated("2026-02-01"), {"2026-03-12": page(OLD_SHIFT)}
     vendor = factorial(
-        lambda asked: changes.get(day, EMPTY) if (day := asked.query.get("updated_at")) else by_dates(asked)
+        lambda request: changes.get(day, EMPTY) if (day := request.query.get("updated_at")) else by_dates(request)
     )
     starts(STARTED)
     first = run(vendor.url, "attendance_shifts")
-    assert (first.ids(), len(first.of("ACTIVATE_VERSION"))) == ({"attendance_shifts": ["2026-02-01"]}, 1)
+    assert (first.ids(), len(first.messages_of("ACTIVATE_VERSION"))) == ({"attendance_shifts": ["2026-02-01"]}, 1)
     starts(STARTED + timedelta(days=1))
     second = run(vendor.url, "attendance_shifts", state=first.state)
     assert second.ids() == {"attendance_shifts": ["2019"]}
@@ -977,6 +985,6 @@ def test_a_full_read_in_place_of_changes_deletes_no_shift_outside_of_its_dates(
     third = run(vendor.url, "attendance_shifts", state=second.state)
     assert "falling back to a full read" in caplog.text
     assert third.ids()["attendance_shifts"][-1] == "2026-02-01"
-    assert third.of("ACTIVATE_VERSION") == []
+    assert third.messages_of("ACTIVATE_VERSION") == []
     refreshed = run(vendor.url, "attendance_shifts")
-    assert len(refreshed.of("ACTIVATE_VERSION")) == 1
+    assert len(refreshed.messages_of("ACTIVATE_VERSION")) == 1

@@ -19,7 +19,7 @@ from hr_sandbox.testing import Sandbox, running
 from singer_rest import RateLimiter, Request, RunError
 from singer_rest.http.token_file import TokenChain, TokenFile
 from singer_rest.http.transport import Transport
-from singer_rest.testing import Answer, Asked, host
+from singer_rest.testing import ReceivedRequest, Response, host
 from tap_factorial.__main__ import main
 from tap_factorial.auth import make_authenticator
 from tap_factorial.loopback import can_serve, listen_for_redirect
@@ -113,7 +113,7 @@ class Login:
         assert chain is not None
         return chain
 
-    def asked(self) -> dict[str, str]:
+    def requests(self) -> dict[str, str]:
         """What the address of the login asked for."""
         return query(self.opened[-1])
 
@@ -170,14 +170,18 @@ def login(sandbox: Sandbox, make_login: Callable[[str], Login]) -> Login:
 
 
 @contextmanager
-def vendor(answer: Callable[[dict[str, str]], dict[str, str]], tokens: Answer | None = None) -> Iterator[str]:
+def vendor(answer: Callable[[dict[str, str]], dict[str, str]], tokens: Response | None = None) -> Iterator[str]:
     """A host whose login page sends the browser back with what the function makes of its query."""
 
-    def page(asked: Asked) -> Answer:
-        if asked.path == "/oauth/token":
-            return tokens or Answer({"access_token": "given-access", "token_type": "Bearer"})
-        back = requests.Request("GET", asked.query["redirect_uri"], params=answer(asked.query)).prepare().url
-        return Answer(b"", 302, {"Location": str(back)})
+    def page(received_request: ReceivedRequest) -> Response:
+        if received_request.path == "/oauth/token":
+            return tokens or Response({"access_token": "given-access", "token_type": "Bearer"})
+        back = (
+            requests.Request("GET", received_request.query["redirect_uri"], params=answer(received_request.query))
+            .prepare()
+            .url
+        )
+        return Response(b"", 302, {"Location": str(back)})
 
     with host(page) as running:
         yield running.url
@@ -185,8 +189,8 @@ def vendor(answer: Callable[[dict[str, str]], dict[str, str]], tokens: Answer | 
 
 def test_company_login_is_saved_and_never_expires(sandbox: Sandbox, login: Login) -> None:
     assert login() == 0
-    assert login.asked()["resource_owner_type"] == "company"
-    assert set(login.asked()) == {"client_id", "redirect_uri", "response_type", "state", "resource_owner_type"}
+    assert login.requests()["resource_owner_type"] == "company"
+    assert set(login.requests()) == {"client_id", "redirect_uri", "response_type", "state", "resource_owner_type"}
     assert (login.pages[0].status_code, login.pages[0].text[:28]) == (200, "You can close this window an")
     assert (login.chain.refresh_token, login.chain.expires_at) == ("", None)
     assert stat.S_IMODE(login.file.path.stat().st_mode) == 0o600
@@ -217,7 +221,7 @@ def test_unlicensed_module_does_not_end_a_company_login(sandbox: Sandbox, login:
 
 def test_user_login_is_saved_and_renewed(sandbox: Sandbox, login: Login) -> None:
     assert login("--user") == 0
-    assert "resource_owner_type" not in login.asked()
+    assert "resource_owner_type" not in login.requests()
     first = login.chain
     assert first.refresh_token
     assert first.expires_at
@@ -319,7 +323,7 @@ def test_wrong_pasted_code_keeps_the_existing_login(login: Login) -> None:
 
 def test_scopes_are_requested_once_each_or_together(login: Login) -> None:
     assert login("--scope", "employees contracts", "--scope", "time_off") == 0
-    assert login.asked()["scope"] == "employees contracts time_off"
+    assert login.requests()["scope"] == "employees contracts time_off"
     assert "scope=employees%20contracts%20time_off" in login.opened[0]
     assert login.status() == 200
 
@@ -336,7 +340,7 @@ def test_unknown_scope_is_reported(login: Login) -> None:
 )
 def test_denied_login_is_reported(make_login: Callable[[str], Login], error: str, said: str) -> None:
     back = {"error": error, "error_description": "s3cret"}
-    with vendor(lambda asked: {**back, "state": asked["state"]}) as url:
+    with vendor(lambda received_request: {**back, "state": received_request["state"]}) as url:
         login = make_login(url)
         assert login() == 1
     assert said in login.shown()
@@ -428,7 +432,9 @@ def test_wrong_application_secret_is_reported(login: Login) -> None:
 
 def test_answer_without_a_token_is_reported_without_its_content(make_login: Callable[[str], Login]) -> None:
     back = {"code": "c0de"}
-    with vendor(lambda asked: {**back, "state": asked["state"]}, Answer(b"<html>s3cret", 404)) as url:
+    with vendor(
+        lambda received_request: {**back, "state": received_request["state"]}, Response(b"<html>s3cret", 404)
+    ) as url:
         login = make_login(url)
         assert login() == 1
     assert "status 404 and no usable token" in login.shown()

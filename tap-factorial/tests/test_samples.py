@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_rest import Reply
-from singer_rest.testing import Answer, Asked, differs
+from singer_rest.testing import ReceivedRequest, Response, differing_fields
 from tap_factorial.auth import read_grant
 
 if TYPE_CHECKING:
@@ -23,21 +23,21 @@ def test_published_rows_are_loaded_completely(
     run: Callable[..., Any], factorial: Any, samples: Path, name: str
 ) -> None:
     body = json.loads((samples / f"{name.replace('/', '_')}.json").read_text())
-    vendor = factorial(lambda asked: Answer(body))
+    vendor = factorial(lambda request: Response(body))
     settings = {"start_date": "2023-10-01", "end_date": "2023-10-01"}  # a single window
     (record,) = run(vendor.url, name.replace("/", "_"), **settings).records(name.replace("/", "_"))
-    assert differs(body["data"][0], record) == set()
+    assert differing_fields(body["data"][0], record) == set()
     assert record.get("_extra") is None
     assert record["id"] == body["data"][0]["id"]
 
 
 def test_published_credentials_are_loaded_completely(run: Callable[..., Any], factorial: Any, samples: Path) -> None:
     body = json.loads((samples / "api_public_credentials.json").read_text())
-    vendor = factorial(lambda asked: Answer(body))
+    vendor = factorial(lambda request: Response(body))
     answer = vendor.answer
-    vendor.answer = lambda asked: Answer(body) if asked.path.endswith("credentials") else answer(asked)
+    vendor.answer = lambda request: Response(body) if request.path.endswith("credentials") else answer(request)
     (record,) = run(vendor.url, "api_public_credentials").records("api_public_credentials")
-    assert differs(body["data"][0], record) == set()
+    assert differing_fields(body["data"][0], record) == set()
 
 
 def test_published_meta_is_understood(run: Callable[..., Any], factorial: Any, samples: Path) -> None:
@@ -47,22 +47,22 @@ def test_published_meta_is_understood(run: Callable[..., Any], factorial: Any, s
     body["data"] = rows[:limit]
     last = {"data": rows[limit:], "meta": {**body["meta"], "has_next_page": False}}
 
-    def answer(asked: Asked) -> Answer:
-        return Answer(last if "after_id" in asked.query else body)
+    def answer(request: ReceivedRequest) -> Response:
+        return Response(last if "after_id" in request.query else body)
 
     vendor = factorial(answer)
     output = run(vendor.url, "teams_teams")
     assert output.counts() == {"teams_teams": total}
-    assert len(output.of("ACTIVATE_VERSION")) == 1
+    assert len(output.messages_of("ACTIVATE_VERSION")) == 1
     assert vendor.queries(f"{LISTS}teams/teams")[1]["after_id"] == body["meta"]["end_cursor"]
 
 
 def test_published_row_of_an_old_version_gets_text_ids(run: Callable[..., Any], factorial: Any, samples: Path) -> None:
     row = json.loads((samples / "job_catalog_level_2024-10-01.json").read_text())
-    vendor = factorial(lambda asked: Answer({"data": [row], "meta": {"has_next_page": False}}))
+    vendor = factorial(lambda request: Response({"data": [row], "meta": {"has_next_page": False}}))
     (record,) = run(vendor.url, "job_catalog_levels", api_version="2024-10-01").records("job_catalog_levels")
     assert (record["id"], record["role_id"]) == (str(row["id"]), str(row["role_id"]))
-    assert differs(row, record) == set()
+    assert differing_fields(row, record) == set()
 
 
 def test_published_token_is_read(samples: Path) -> None:

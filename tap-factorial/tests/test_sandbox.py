@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pendulum
 import pytest
 from hr_sandbox.testing import running
-from singer_rest.testing import differs
+from singer_rest.testing import differing_fields
 from tap_factorial.table import load_table
 from tap_factorial.testing import KEYS, by_key, key_of
 
@@ -24,7 +24,7 @@ EVERYTHING = {"optional_streams": ["*"], "integration_uuid": "7c1f6c2e-5a0b-4c43
 LISTS = "/factorial/api/2026-10-01/resources/"
 
 
-def asked(sandbox: Sandbox, name: str) -> list[dict[str, Any]]:
+def requests_for(sandbox: Sandbox, name: str) -> list[dict[str, Any]]:
     return [request["query"] for request in sandbox.requests() if request["path"].endswith(f"/resources/{name}")]
 
 
@@ -38,7 +38,7 @@ def compared(output: Any, sandbox: Sandbox) -> None:
         assert records.keys() == sent.keys(), stream
         assert len(records) == count or not KEYS[stream]
         for key, row in sent.items():
-            wrong = differs(row, records[key])
+            wrong = differing_fields(row, records[key])
             assert {name: (row[name], records[key].get(name)) for name in wrong} == {}, stream
 
 
@@ -78,7 +78,7 @@ def days_ago(days: int) -> str:
 def test_shifts_are_never_requested_without_a_window(run: Callable[..., Any], sandbox: Sandbox, url: str) -> None:
     year = pendulum.now("UTC").year
     first = run(url, "attendance_shifts", date_window_days=31)
-    windows = asked(sandbox, "attendance/shifts")
+    windows = requests_for(sandbox, "attendance/shifts")
     assert min(query["start_on"] for query in windows) == f"{year - 5}-01-01"
     for query in windows:
         days = pendulum.parse(query["end_on"]).diff(pendulum.parse(query["start_on"])).in_days() + 1
@@ -86,7 +86,7 @@ def test_shifts_are_never_requested_without_a_window(run: Callable[..., Any], sa
     assert first.counts() == {"attendance_shifts": sandbox.counts("factorial")["attendance_shifts"]}
     sandbox.clear_requests()
     run(url, "attendance_shifts", state=first.state)
-    assert all(set(query) == {"limit", "updated_at"} for query in asked(sandbox, "attendance/shifts"))
+    assert all(set(query) == {"limit", "updated_at"} for query in requests_for(sandbox, "attendance/shifts"))
 
 
 def test_shifts_resume_from_the_day_before_the_last_run(run: Callable[..., Any], sandbox: Sandbox, url: str) -> None:
@@ -96,7 +96,7 @@ def test_shifts_resume_from_the_day_before_the_last_run(run: Callable[..., Any],
     sandbox.clear_requests()
     run(url, "attendance_shifts", state=first.state)
     today = pendulum.parse(bookmark).date()
-    days = {query["updated_at"] for query in asked(sandbox, "attendance/shifts")}
+    days = {query["updated_at"] for query in requests_for(sandbox, "attendance/shifts")}
     assert days == {today.isoformat(), today.subtract(days=1).isoformat()}
 
 
@@ -111,7 +111,7 @@ def test_changed_shifts_are_loaded_whatever_their_filter_means(
     sandbox.control("factorial/edit", stream="attendance_shifts", id=shift["id"], field="minutes", value=77)
     second = run(url, "attendance_shifts", state=first.state)
     assert {record["minutes"] for record in second.records("attendance_shifts") if record["id"] == shift["id"]} == {77}
-    assert second.of("ACTIVATE_VERSION") == []
+    assert second.messages_of("ACTIVATE_VERSION") == []
 
 
 @pytest.mark.parametrize("fault", [{"kind": "status", "status": 500}, {"kind": "html"}, {"kind": "truncated"}])
@@ -125,9 +125,9 @@ def test_shift_filter_that_the_vendor_cannot_answer_causes_reads_by_window(
     sandbox.clear_requests()
     second = run(url, "attendance_shifts", state=first.state, **span)
     assert second.counts() == first.counts()
-    assert second.of("ACTIVATE_VERSION") == []  # rows of other dates may have been loaded as changes
+    assert second.messages_of("ACTIVATE_VERSION") == []  # rows of other dates may have been loaded as changes
     assert "attendance_shifts: the vendor gave no usable answer to the incremental filter; falling back" in caplog.text
-    filtered = sum("updated_at" in query for query in asked(sandbox, "attendance/shifts"))
+    filtered = sum("updated_at" in query for query in requests_for(sandbox, "attendance/shifts"))
     assert filtered == (8 if fault["kind"] == "truncated" else 3)
 
 
@@ -136,7 +136,7 @@ def test_unanswered_shift_window_stops_no_other_and_is_read_later(
 ) -> None:
     span = {"start_date": days_ago(30), "end_date": days_ago(1)}
     ids = {record["id"] for record in run(url, "attendance_shifts", **span).records("attendance_shifts")}
-    days = sorted({query["start_on"] for query in asked(sandbox, "attendance/shifts") if "start_on" in query})
+    days = sorted({query["start_on"] for query in requests_for(sandbox, "attendance/shifts") if "start_on" in query})
     broken = f"{LISTS}attendance/shifts"
     sandbox.control("fault", path=broken, query={"start_on": days[1]}, times=None, kind="status", status=500)
     fails: list[Exception] = []
@@ -145,13 +145,13 @@ def test_unanswered_shift_window_stops_no_other_and_is_read_later(
     assert f"gave no answer in 8 tries (status 500) for {days[1]}/" in caplog.text
     lacking = ids - {record["id"] for record in first.records("attendance_shifts")}
     assert 0 < len(lacking) < len(ids) / 2
-    assert first.of("ACTIVATE_VERSION", "attendance_shifts") == []
+    assert first.messages_of("ACTIVATE_VERSION", "attendance_shifts") == []
     sandbox.control("fault", method="DELETE")
     sandbox.clear_requests()
     second = run(url, "attendance_shifts", state=first.state, **span)
     assert lacking <= {record["id"] for record in second.records("attendance_shifts")}
-    assert [query["start_on"] for query in asked(sandbox, "attendance/shifts")] == [days[1]]
-    assert len(second.of("ACTIVATE_VERSION")) == 1
+    assert [query["start_on"] for query in requests_for(sandbox, "attendance/shifts")] == [days[1]]
+    assert len(second.messages_of("ACTIVATE_VERSION")) == 1
 
 
 EDITS = {
@@ -175,8 +175,8 @@ def test_changes_are_loaded_by_the_next_run(run: Callable[..., Any], sandbox: Sa
     counts = second.counts()
     assert counts.pop("teams_teams") == first.counts()["teams_teams"]  # no filter: read whole
     assert all(count < first.counts()[stream] for stream, count in counts.items())
-    assert {message["stream"] for message in second.of("ACTIVATE_VERSION")} == {"teams_teams"}
-    assert [set(query) for query in asked(sandbox, "project_management/projects")] == [
+    assert {message["stream"] for message in second.messages_of("ACTIVATE_VERSION")} == {"teams_teams"}
+    assert [set(query) for query in requests_for(sandbox, "project_management/projects")] == [
         {"limit", "include_costs", "include_inputed_minutes", "updated_after"}
     ]
 
@@ -189,7 +189,7 @@ def test_deleted_rows_are_missing_from_the_new_version(run: Callable[..., Any], 
     sandbox.control("factorial/delete", stream="documents_documents", id=document)
     second = run(url, "teams_teams", "documents_documents", state=first.state)
     assert team not in {record["id"] for record in second.records("teams_teams")}
-    versions = [output.of("ACTIVATE_VERSION", "teams_teams")[0]["version"] for output in (first, second)]
+    versions = [output.messages_of("ACTIVATE_VERSION", "teams_teams")[0]["version"] for output in (first, second)]
     assert versions[0] < versions[1]
     gone = [record for record in second.records("documents_documents") if record["id"] == document]
     assert [record["deleted_at"] is not None for record in gone] == [True]
@@ -203,7 +203,7 @@ def test_unlicensed_modules_are_skipped_by_name(
     sandbox.control("revoke", vendor="factorial", permission="posts")
     output = run(url, "posts_posts", "posts_comments", "posts_groups", "teams_teams")
     assert set(output.counts()) == {"teams_teams"}
-    assert {message["stream"] for message in output.of("SCHEMA")} == {"teams_teams"}
+    assert {message["stream"] for message in output.messages_of("SCHEMA")} == {"teams_teams"}
     for stream in ("posts_posts", "posts_comments", "posts_groups"):
         said = "company's plan does not include it" if form == "payment" else "credential cannot read it"
         assert f"{stream}: the {said}" in caplog.text or f"{stream}: its parent stream posts_posts" in caplog.text
@@ -224,7 +224,7 @@ def test_rows_that_a_list_announces_but_withholds_are_not_deleted(
         sandbox.control("mode", vendor="factorial", path=path, mode=mode)
         output = run(url, stream, **span)
         assert ({record["id"] for record in output.records(stream)} == ids) == all_came
-        assert bool(output.of("ACTIVATE_VERSION")) == all_came
+        assert bool(output.messages_of("ACTIVATE_VERSION")) == all_came
         assert ("fewer records than the vendor reports" in caplog.text) != all_came
 
 
@@ -234,11 +234,11 @@ def test_list_without_rows_sent_as_null_errors_marks_no_row_as_deleted(
     first = run(url, "teams_teams")
     sandbox.control("mode", vendor="factorial", path="teams/teams", mode="null-errors")
     second = run(url, "teams_teams", state=first.state)
-    assert second.of("ACTIVATE_VERSION") == []
+    assert second.messages_of("ACTIVATE_VERSION") == []
     sandbox.control("mode", vendor="factorial", path="teams/teams", mode="normal")
     third = run(url, "teams_teams", state=second.state)
     assert third.counts() == first.counts()
-    assert len(third.of("ACTIVATE_VERSION")) == 1
+    assert len(third.messages_of("ACTIVATE_VERSION")) == 1
 
 
 def test_hundred_unlicensed_modules_do_not_renew_the_credential_each_time(
@@ -250,7 +250,7 @@ def test_hundred_unlicensed_modules_do_not_renew_the_credential_each_time(
             sandbox.control("revoke", vendor="factorial", permission=module)
     output = run(url)
     assert {"teams_teams", "api_public_credentials"} <= set(output.counts())
-    assert len(asked(sandbox, "api_public/credentials")) < 20
+    assert len(requests_for(sandbox, "api_public/credentials")) < 20
 
 
 def test_throttled_run_waits_and_loses_nothing(run: Callable[..., Any]) -> None:
@@ -268,15 +268,15 @@ def test_interrupted_first_read_resumes_with_the_missing_windows(
     fails: list[Exception] = []
     first = run(url, "attendance_shifts", fails=fails, max_concurrency=1)
     assert "attendance_shifts" in str(fails[0])
-    done = len(asked(sandbox, "attendance/shifts"))
+    done = len(requests_for(sandbox, "attendance/shifts"))
     sandbox.control("fault", method="DELETE")
     sandbox.clear_requests()
     second = run(url, "attendance_shifts", state=first.state)
-    assert len(asked(sandbox, "attendance/shifts")) < 100 < done
+    assert len(requests_for(sandbox, "attendance/shifts")) < 100 < done
     ids = [record["id"] for output in (first, second) for record in output.records("attendance_shifts")]
     assert len(set(ids)) == sandbox.counts("factorial")["attendance_shifts"]
-    versions = {message["version"] for output in (first, second) for message in output.of("RECORD")}
-    assert [message["version"] for message in second.of("ACTIVATE_VERSION")] == list(versions)
+    versions = {message["version"] for output in (first, second) for message in output.messages_of("RECORD")}
+    assert [message["version"] for message in second.messages_of("ACTIVATE_VERSION")] == list(versions)
 
 
 def test_records_and_credentials_reach_neither_log_nor_state(
@@ -330,8 +330,8 @@ def test_ignored_filter_causes_a_full_read(
     version = second.state["bookmarks"][stream]["version"]
     # Shifts of other dates may have been loaded as changes, so no full read but a full refresh finds deleted ones.
     activated = [] if stream == "attendance_shifts" else [version]
-    assert [message["version"] for message in second.of("ACTIVATE_VERSION")] == activated
-    records = [message["record"] for message in second.of("RECORD") if message["version"] == version]
+    assert [message["version"] for message in second.messages_of("ACTIVATE_VERSION")] == activated
+    records = [message["record"] for message in second.messages_of("RECORD") if message["version"] == version]
     assert len({record["id"] for record in records}) == sandbox.counts("factorial")[stream]
     assert gone not in {record["id"] for record in records}
     warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]

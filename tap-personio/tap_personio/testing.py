@@ -30,7 +30,7 @@ TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:.*")
 NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
 
 
-def differs(stream: str, row: dict[str, Any], record: dict[str, Any]) -> set[str]:
+def differing_fields(stream: str, row: dict[str, Any], record: dict[str, Any]) -> set[str]:
     """Returns the names of the fields that differ from the vendor's body.
 
     Args:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hr_sandbox.testing import Sandbox, running
-from singer_rest.testing import Answer, Asked, Host, Output, hosts, shorten_waits, synced
+from singer_rest.testing import Host, Output, ReceivedRequest, Response, hosts, shorten_waits, sync_streams
 from singer_sdk.singerlib import Catalog
 from tap_personio.tap import TapPersonio
 
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 CREDENTIALS = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
 TOKENS = {
-    "/v1/auth": Answer({"success": True, "data": {"token": "eyJ-secret", "expires_in": 86400, "scope": ""}}),
-    "/v2/auth/token": Answer({"access_token": "papi-secret", "expires_in": 86400, "token_type": "Bearer", "scope": ""}),
+    "/v1/auth": Response({"success": True, "data": {"token": "eyJ-secret", "expires_in": 86400, "scope": ""}}),
+    "/v2/auth/token": Response(
+        {"access_token": "papi-secret", "expires_in": 86400, "token_type": "Bearer", "scope": ""}
+    ),
 }
 
 
@@ -54,7 +56,7 @@ def run() -> Callable[..., Output]:
         catalog = None if discover else _catalog(config, streams)
         tap = TapPersonio(config={**CREDENTIALS, **config}, state=state, catalog=catalog)
         tap.rates = {}  # a host of the test's has no limits; the sandbox tells its own
-        return synced(tap, *streams, fails=fails)
+        return sync_streams(tap, *streams, fails=fails)
 
     return run
 
@@ -67,10 +69,10 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def personio() -> Iterator[Callable[[Callable[[Asked], Answer]], Host]]:
+def personio() -> Iterator[Callable[[Callable[[ReceivedRequest], Response]], Host]]:
     """Start a host that gives tokens, and for all else answers as the given function does."""
     with hosts() as start:
-        yield lambda answer: start(lambda asked: TOKENS.get(asked.path) or answer(asked))
+        yield lambda answer: start(lambda request: TOKENS.get(request.path) or answer(request))
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import pytest
 from singer_rest import AccessDeniedError, RateLimiter, RunError, TapError
 from singer_rest.http.token_requests import DEFAULT_LIFETIME
 from singer_rest.http.transport import Transport
-from singer_rest.testing import Answer, host
+from singer_rest.testing import Response, host
 from tap_personio.auth import V1Authenticator, V2Authenticator
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ V2 = (V2Authenticator, lambda fields: {"access_token": fields.pop("token"), "tok
 
 def token(version: tuple[Any, Callable[[Any], Any]], **fields: Any) -> Any:
     authenticator, body = version
-    answer = Answer(body({"token": "t0ken", **fields}))
-    with host(lambda asked: answer) as vendor:
+    answer = Response(body({"token": "t0ken", **fields}))
+    with host(lambda request: answer) as vendor:
         asking: Authenticator = authenticator(Transport(vendor.url, {}, 5, RateLimiter({})), "id", "secret", 0.001)
         return asking.token()
 

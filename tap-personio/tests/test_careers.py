@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_rest.testing import Answer, Asked
+from singer_rest.testing import ReceivedRequest, Response
 from singer_sdk.exceptions import ConfigValidationError
 from tap_personio.feed import parse_feed, read_positions
 from tap_personio.streams.careers import LANGUAGES
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def unasked(asked: Asked) -> Answer:
+def unasked(request: ReceivedRequest) -> Response:
     """A vendor that is not needed."""
-    raise AssertionError(asked.path)
+    raise AssertionError(request.path)
 
 
 FEED = """<?xml version="1.0" encoding="UTF-8"?>
@@ -28,7 +28,7 @@ FEED = """<?xml version="1.0" encoding="UTF-8"?>
   <jobDescription><name>Profil</name><value/></jobDescription></jobDescriptions>
   <createdAt>2016-05-31T12:14:07+0200</createdAt></position></workzag-jobs>"""
 XML = {"Content-Type": "application/xml"}
-EMPTY = Answer(b'<?xml version="1.0"?><workzag-jobs/>', headers=XML)
+EMPTY = Response(b'<?xml version="1.0"?><workzag-jobs/>', headers=XML)
 
 
 def feed(position: str) -> bytes:
@@ -42,8 +42,8 @@ def position(run: Callable[..., Any], personio: Any) -> Callable[[str | bytes], 
     """The record of the one position in a feed, given as its inner XML, or whole."""
 
     def read_position(body: str | bytes) -> dict[str, Any]:
-        answer = Answer(body if isinstance(body, bytes) else feed(body), headers=XML)
-        site = personio(lambda asked: answer)
+        answer = Response(body if isinstance(body, bytes) else feed(body), headers=XML)
+        site = personio(lambda request: answer)
         output = run(personio(unasked).url, "open_positions", careers_url=site.url, careers_languages=["de"])
         (record,) = output.records("open_positions")
         return dict(record)
@@ -52,8 +52,10 @@ def position(run: Callable[..., Any], personio: Any) -> Callable[[str | bytes], 
 
 
 def test_open_positions_are_read_in_each_language_without_a_token(run: Callable[..., Any], personio: Any) -> None:
-    site = personio(lambda asked: Answer(FEED.replace("{name}", asked.query["language"]).encode(), headers=XML))
-    moved = personio(lambda asked: Answer(b"", 307, {"Location": f"{site.url}/xml?language={asked.query['language']}"}))
+    site = personio(lambda request: Response(FEED.replace("{name}", request.query["language"]).encode(), headers=XML))
+    moved = personio(
+        lambda request: Response(b"", 307, {"Location": f"{site.url}/xml?language={request.query['language']}"})
+    )
     vendor = personio(unasked)
     output = run(vendor.url, "open_positions", careers_url=f"{moved.url}/xml")
     records = output.records("open_positions")
@@ -69,13 +71,13 @@ def test_open_positions_are_read_in_each_language_without_a_token(run: Callable[
         "jobDescriptions": [{"name": "Aufgaben", "value": "<p>a &amp; b</p>"}, {"name": "Profil", "value": None}],
         "createdAt": "2016-05-31T10:14:07Z",
     }
-    assert vendor.asked == []
-    assert all("Authorization" not in asked.headers for asked in site.asked)
+    assert vendor.requests == []
+    assert all("Authorization" not in request.headers for request in site.requests)
 
 
 @pytest.mark.parametrize("ending", ["", "/", "/xml"])
 def test_languages_and_address_come_from_the_settings(run: Callable[..., Any], personio: Any, ending: str) -> None:
-    site = personio(lambda asked: EMPTY)
+    site = personio(lambda request: EMPTY)
     languages = ["cs", " DE ", "de"]
     run(personio(unasked).url, "open_positions", careers_url=f"{site.url}{ending}", careers_languages=languages)
     assert sorted(query["language"] for query in site.queries("/xml")) == ["cs", "de"]
@@ -85,7 +87,7 @@ def test_languages_and_address_come_from_the_settings(run: Callable[..., Any], p
 @pytest.mark.parametrize("join", [list, ", ".join])
 def test_several_career_sites_are_read(run: Callable[..., Any], personio: Any, join: Callable[..., Any]) -> None:
     sites = [
-        personio(lambda asked, number=number: Answer(feed(f"<id>{number}</id>"), headers=XML)) for number in (1, 2)
+        personio(lambda request, number=number: Response(feed(f"<id>{number}</id>"), headers=XML)) for number in (1, 2)
     ]
     urls = [site.url for site in sites]
     output = run(personio(unasked).url, "open_positions", careers_url=join(urls), careers_languages=["de", "en"])
@@ -178,54 +180,54 @@ def test_two_thousand_levels_are_kept(position: Callable[[str], dict[str, Any]])
 def test_response_that_is_no_feed_is_not_retried_and_names_the_setting(
     run: Callable[..., Any], personio: Any, body: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    site = personio(lambda asked: Answer(body, headers=XML))
+    site = personio(lambda request: Response(body, headers=XML))
     fails: list[Exception] = []
     output = run(personio(unasked).url, "open_positions", careers_url=site.url, fails=fails)
     assert output.records("open_positions") == []
     assert "open_positions" in str(fails[0])
     assert "`careers_url`" in caplog.text
-    assert len(site.asked) <= len(LANGUAGES)
+    assert len(site.requests) <= len(LANGUAGES)
 
 
 @pytest.mark.parametrize(
     "missing",
     [
-        Answer(b"<html>nope</html>", 404),
-        Answer(b"<!doctype html><title>Are you a human?</title>", 403, {"Content-Type": "text/html"}),
-        Answer(b"<!doctype html><title>Are you a human?</title>", 405, {"Content-Type": "text/html"}),
-        Answer(b"<!doctype html><title>Are you a human?</title>", 200, {"Content-Type": "text/html"}),
-        Answer(b"", 307),
-        Answer(b"", 202),
+        Response(b"<html>nope</html>", 404),
+        Response(b"<!doctype html><title>Are you a human?</title>", 403, {"Content-Type": "text/html"}),
+        Response(b"<!doctype html><title>Are you a human?</title>", 405, {"Content-Type": "text/html"}),
+        Response(b"<!doctype html><title>Are you a human?</title>", 200, {"Content-Type": "text/html"}),
+        Response(b"", 307),
+        Response(b"", 202),
     ],
     ids=["404", "403", "405", "a page", "307", "202"],
 )
 def test_language_without_a_feed_is_named_and_keeps_its_rows(
-    run: Callable[..., Any], personio: Any, missing: Answer, caplog: pytest.LogCaptureFixture
+    run: Callable[..., Any], personio: Any, missing: Response, caplog: pytest.LogCaptureFixture
 ) -> None:
     there = {"de", "it"}
 
-    def answer(asked: Asked) -> Answer:
-        language = asked.query["language"]
-        return Answer(feed(f"<id>1</id><name>{language}</name>"), headers=XML) if language in there else missing
+    def answer(request: ReceivedRequest) -> Response:
+        language = request.query["language"]
+        return Response(feed(f"<id>1</id><name>{language}</name>"), headers=XML) if language in there else missing
 
     site, vendor = personio(answer), personio(unasked)
     settings: dict[str, Any] = {"careers_url": site.url, "careers_languages": ["de", "it"]}
     first = run(vendor.url, "open_positions", **settings)
-    assert len(first.of("ACTIVATE_VERSION")) == 1
+    assert len(first.messages_of("ACTIVATE_VERSION")) == 1
     there.remove("it")
     second = run(vendor.url, "open_positions", state=first.state, **settings)
     assert [row["language"] for row in second.records("open_positions")] == ["de"]
-    assert second.of("ACTIVATE_VERSION") == []
+    assert second.messages_of("ACTIVATE_VERSION") == []
     assert f"no row is marked as deleted in this run: it, {site.url}. " in caplog.text
     assert "`careers_languages`" in caplog.text
-    assert len(site.asked) == 4
+    assert len(site.requests) == 4
 
 
 def test_language_without_positions_is_not_missing(run: Callable[..., Any], personio: Any) -> None:
-    answers = {"de": Answer(feed("<id>1</id>"), headers=XML), "it": EMPTY, "fr": Answer(b"", 204)}
-    site = personio(lambda asked: answers[asked.query["language"]])
+    answers = {"de": Response(feed("<id>1</id>"), headers=XML), "it": EMPTY, "fr": Response(b"", 204)}
+    site = personio(lambda request: answers[request.query["language"]])
     output = run(personio(unasked).url, "open_positions", careers_url=site.url, careers_languages=list(answers))
-    assert len(output.of("ACTIVATE_VERSION")) == 1
+    assert len(output.messages_of("ACTIVATE_VERSION")) == 1
 
 
 def test_truncated_feed_is_requested_again(
@@ -233,13 +235,13 @@ def test_truncated_feed_is_requested_again(
 ) -> None:
     whole = feed("<id>1</id><name>Cook</name>")
     bodies = [whole[: len(whole) // 2], b"", whole]
-    site = personio(lambda asked: Answer(bodies.pop(0), headers=XML))
+    site = personio(lambda request: Response(bodies.pop(0), headers=XML))
     output = run(personio(unasked).url, "open_positions", careers_url=site.url, careers_languages=["de"])
     assert [record["name"] for record in output.records("open_positions")] == ["Cook"]
 
 
 def test_wrong_site_address_is_named(run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture) -> None:
-    site = personio(lambda asked: Answer(b"nothing here", 404))
+    site = personio(lambda request: Response(b"nothing here", 404))
     run(personio(unasked).url, "open_positions", careers_url=site.url, fails=[])
     assert "Check `careers_url`" in caplog.text
 

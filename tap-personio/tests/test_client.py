@@ -8,23 +8,23 @@ from urllib.parse import unquote
 
 import pytest
 from singer_rest import RunError
-from singer_rest.testing import Answer, Asked, host
+from singer_rest.testing import ReceivedRequest, Response, host
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-EMPTY = Answer({"_data": [], "success": True, "data": []})  # of v2, and of v1
+EMPTY = Response({"_data": [], "success": True, "data": []})  # of v2, and of v1
 
 
-def answer_persons(asked: Asked) -> Answer:
-    return Answer({"_data": [{"id": "1"}], "data": []}) if asked.path == "/v2/persons" else EMPTY
+def answer_persons(request: ReceivedRequest) -> Response:
+    return Response({"_data": [{"id": "1"}], "data": []}) if request.path == "/v2/persons" else EMPTY
 
 
 def test_page_sizes_are_the_largest_that_each_endpoint_allows(run: Callable[..., Any], personio: Any) -> None:
     parents = {"/v2/persons", "/v2/projects", "/v2/absence-periods", "/v2/webhooks", "/v2/recruiting/applications"}
-    vendor = personio(lambda asked: Answer({"_data": [{"id": "1"}]}) if asked.path in parents else EMPTY)
+    vendor = personio(lambda request: Response({"_data": [{"id": "1"}]}) if request.path in parents else EMPTY)
     run(vendor.url, optional_streams=["*"], legacy_v1_streams=True)
-    limits = {asked.path: asked.query.get("limit") for asked in vendor.asked if asked.method == "GET"}
+    limits = {request.path: request.query.get("limit") for request in vendor.requests if request.method == "GET"}
     assert limits == {
         "/v2/persons": "50",
         "/v2/persons/1/employments": "50",
@@ -67,7 +67,7 @@ def test_page_sizes_are_the_largest_that_each_endpoint_allows(run: Callable[...,
 
 
 def test_org_units_are_read_in_two_passes_with_their_chain(run: Callable[..., Any], personio: Any) -> None:
-    vendor = personio(lambda asked: Answer({"_data": [{"id": "1", "type": asked.query["type"]}]}))
+    vendor = personio(lambda request: Response({"_data": [{"id": "1", "type": request.query["type"]}]}))
     output = run(vendor.url, "org_units")
     assert sorted((record["type"], record["id"]) for record in output.records("org_units")) == [
         ("department", "1"),
@@ -77,7 +77,7 @@ def test_org_units_are_read_in_two_passes_with_their_chain(run: Callable[..., An
 
 
 def test_compensations_are_read_by_month_and_keep_repeated_ids(run: Callable[..., Any], personio: Any) -> None:
-    vendor = personio(lambda asked: Answer({"_data": [{"id": "c1", "amount": {"value": 4000.5}}]}))
+    vendor = personio(lambda request: Response({"_data": [{"id": "c1", "amount": {"value": 4000.5}}]}))
     output = run(vendor.url, "compensations", start_date="2026-01-15", end_date="2026-03-02")
     months = sorted(record["month"] for record in output.records("compensations"))
     assert months == ["2026-01-01", "2026-02-01", "2026-03-01"]
@@ -86,9 +86,9 @@ def test_compensations_are_read_by_month_and_keep_repeated_ids(run: Callable[...
 
 
 def test_token_request_is_a_form_without_scope(run: Callable[..., Any], personio: Any) -> None:
-    vendor = personio(lambda asked: EMPTY)
+    vendor = personio(lambda request: EMPTY)
     run(vendor.url, "absence_types")
-    token = vendor.asked[0]
+    token = vendor.requests[0]
     assert token.headers["Content-Type"] == "application/x-www-form-urlencoded"
     assert b"grant_type=client_credentials" in token.body
     assert b"scope" not in token.body
@@ -103,35 +103,35 @@ def test_all_streams_share_one_token(run: Callable[..., Any], personio: Any) -> 
 
 
 def test_partner_headers_are_sent_with_each_request(run: Callable[..., Any], personio: Any) -> None:
-    vendor = personio(lambda asked: EMPTY)
+    vendor = personio(lambda request: EMPTY)
     run(vendor.url, "absence_types", partner_id="ACME", app_id="HR_DATA", user_agent="acme/1.0")
-    for asked in vendor.asked:
-        assert asked.headers["X-Personio-Partner-ID"] == "ACME"
-        assert asked.headers["X-Personio-App-ID"] == "HR_DATA"
-        assert asked.headers["User-Agent"] == "acme/1.0"
+    for request in vendor.requests:
+        assert request.headers["X-Personio-Partner-ID"] == "ACME"
+        assert request.headers["X-Personio-App-ID"] == "HR_DATA"
+        assert request.headers["User-Agent"] == "acme/1.0"
 
 
 @pytest.mark.parametrize("meta", [None, {}, {"links": None}, {"links": {}}, {"links": {"next": None}}])
 def test_missing_next_link_of_any_form_ends_the_list(run: Callable[..., Any], personio: Any, meta: Any) -> None:
-    vendor = personio(lambda asked: Answer({"_data": [{"id": "1"}], "_meta": meta}))
+    vendor = personio(lambda request: Response({"_data": [{"id": "1"}], "_meta": meta}))
     assert run(vendor.url, "absence_types").counts() == {"absence_types": 1}
 
 
 def test_empty_page_with_a_next_link_is_not_the_last(run: Callable[..., Any], personio: Any) -> None:
     empty = {"_data": [], "_meta": {"links": {"next": {"href": "?cursor=2"}}}}
-    vendor = personio(lambda asked: Answer({"_data": [{"id": "1"}]} if "cursor" in asked.query else empty))
+    vendor = personio(lambda request: Response({"_data": [{"id": "1"}]} if "cursor" in request.query else empty))
     assert run(vendor.url, "absence_types").counts() == {"absence_types": 1}
 
 
 def test_token_is_sent_to_no_other_host(run: Callable[..., Any], personio: Any) -> None:
-    with host(lambda asked: EMPTY) as other:
+    with host(lambda request: EMPTY) as other:
         links = {"_data": [], "_meta": {"links": {"next": {"href": f"{other.url}/v2/absence-types?cursor=2"}}}}
         evil = other.url.replace("127.0.0.1", "127.0.0.2")
         links["_meta"]["links"]["next"]["href"] = f"{evil}/v2/absence-types?cursor=2"  # type: ignore[index]
-        vendor = personio(lambda asked: Answer(links))
+        vendor = personio(lambda request: Response(links))
         fails: list[Exception] = []
         run(vendor.url, "absence_types", fails=fails)
-        assert other.asked == []
+        assert other.requests == []
     assert "absence_types" in str(fails[0])
 
 
@@ -150,7 +150,7 @@ def test_link_may_name_any_vendor_host_but_the_token_goes_to_the_configured_one(
     run: Callable[..., Any], personio: Any, before: str
 ) -> None:
     first = {"_data": [{"id": "1"}], "_meta": {"links": {"next": {"href": f"{before}?cursor=2"}}}}
-    vendor = personio(lambda asked: Answer({"_data": [{"id": "2"}]} if "cursor" in asked.query else first))
+    vendor = personio(lambda request: Response({"_data": [{"id": "2"}]} if "cursor" in request.query else first))
     assert run(vendor.url, "absence_types").counts() == {"absence_types": 2}
     assert vendor.queries("/v2/absence-types") == [{"limit": "100"}, {"cursor": "2", "limit": "100"}]
 
@@ -160,60 +160,64 @@ def test_link_to_a_host_that_resembles_the_vendors_is_not_followed(
     run: Callable[..., Any], personio: Any, host: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     body = {"_data": [], "_meta": {"links": {"next": {"href": f"https://{host}/v2/absence-types?cursor=2"}}}}
-    vendor = personio(lambda asked: Answer(body))
+    vendor = personio(lambda request: Response(body))
     run(vendor.url, "absence_types", fails=[])
     assert "another host" in caplog.text
     assert vendor.queries("/v2/absence-types") == [{"limit": "100"}]
 
 
 def test_empty_list_without_content_is_empty(run: Callable[..., Any], personio: Any) -> None:
-    vendor = personio(lambda asked: Answer(b"", 204) if asked.path == "/v2/absence-types" else answer_persons(asked))
+    vendor = personio(
+        lambda request: Response(b"", 204) if request.path == "/v2/absence-types" else answer_persons(request)
+    )
     output = run(vendor.url, "absence_types", "persons")
     assert output.counts() == {"persons": 1}
 
 
 @pytest.mark.parametrize("times", [1, 1000])
 def test_later_page_without_content_does_not_end_the_list(run: Callable[..., Any], personio: Any, times: int) -> None:
-    def answer(asked: Asked) -> Answer:
-        if "cursor" not in asked.query:
-            return Answer({"_data": [{"id": "1"}], "_meta": {"links": {"next": {"href": "?cursor=2"}}}})
+    def answer(request: ReceivedRequest) -> Response:
+        if "cursor" not in request.query:
+            return Response({"_data": [{"id": "1"}], "_meta": {"links": {"next": {"href": "?cursor=2"}}}})
         is_empty = sum("cursor" in query for query in vendor.queries("/v2/absence-types")) <= times
-        return Answer(b"", 204) if is_empty else Answer({"_data": [{"id": "2"}]})
+        return Response(b"", 204) if is_empty else Response({"_data": [{"id": "2"}]})
 
     vendor = personio(answer)
     fails: list[Exception] = []
     output = run(vendor.url, "absence_types", fails=fails)
     assert output.ids()["absence_types"] == (["1", "2"] if times == 1 else ["1"])
-    assert len(output.of("ACTIVATE_VERSION")) == (times == 1)
+    assert len(output.messages_of("ACTIVATE_VERSION")) == (times == 1)
     assert bool(fails) == (times > 1)
 
 
 @pytest.mark.parametrize("parent", [7, "a/b", "a b?", "ü"])
 def test_parent_id_of_any_form_is_one_path_segment(run: Callable[..., Any], personio: Any, parent: Any) -> None:
     body = {"_data": [{"id": parent}]}
-    vendor = personio(lambda asked: Answer(body if asked.path == "/v2/persons" else {"_data": [{"id": "e"}]}))
+    vendor = personio(lambda request: Response(body if request.path == "/v2/persons" else {"_data": [{"id": "e"}]}))
     (record,) = run(vendor.url, "employments").records("employments")
     assert record["person_id"] == str(parent)
-    asked = [asked.path for asked in vendor.asked if asked.path.endswith("/employments")]
-    assert [unquote(path) for path in asked] == [f"/v2/persons/{parent}/employments"]
-    assert all(path.count("/") == 4 for path in asked)
+    requested = [request.path for request in vendor.requests if request.path.endswith("/employments")]
+    assert [unquote(path) for path in requested] == [f"/v2/persons/{parent}/employments"]
+    assert all(path.count("/") == 4 for path in requested)
 
 
 @pytest.mark.parametrize("parent", [None, {"a": 1}, ["1"], True, ""])
 def test_person_without_an_id_stops_no_other(run: Callable[..., Any], personio: Any, parent: Any) -> None:
     persons = {"_data": [{"id": parent}, {"id": "2"}, {"name": "x"}]}
-    vendor = personio(lambda asked: Answer(persons if asked.path == "/v2/persons" else {"_data": [{"id": "e"}]}))
+    vendor = personio(lambda request: Response(persons if request.path == "/v2/persons" else {"_data": [{"id": "e"}]}))
     output = run(vendor.url, "persons", "employments")
     assert output.counts() == {"persons": 3, "employments": 1}
-    assert [asked.path for asked in vendor.asked if "employments" in asked.path] == ["/v2/persons/2/employments"]
+    assert [request.path for request in vendor.requests if "employments" in request.path] == [
+        "/v2/persons/2/employments"
+    ]
 
 
 def test_redirect_is_not_followed(run: Callable[..., Any], personio: Any) -> None:
-    with host(lambda asked: EMPTY) as other:
-        vendor = personio(lambda asked: Answer(b"", 302, {"Location": other.url}))
+    with host(lambda request: EMPTY) as other:
+        vendor = personio(lambda request: Response(b"", 302, {"Location": other.url}))
         fails: list[Exception] = []
         run(vendor.url, "absence_types", fails=fails)
-        assert other.asked == []
+        assert other.requests == []
     assert fails
 
 
@@ -222,7 +226,7 @@ def test_body_without_a_list_of_records_fails_its_stream(
     run: Callable[..., Any], personio: Any, body: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     fails: list[Exception] = []
-    run(personio(lambda asked: Answer(body)).url, "absence_types", fails=fails)
+    run(personio(lambda request: Response(body)).url, "absence_types", fails=fails)
     assert "absence_types" in str(fails[0])
     assert "contains no list of records" in caplog.text
 
@@ -230,34 +234,34 @@ def test_body_without_a_list_of_records_fails_its_stream(
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        (Answer({"error": "invalid_client"}, 400), "rejects the credentials"),
-        (Answer({}, 401), "rejects the credentials"),
-        (Answer({}, 404), "status 404 and no token"),
-        (Answer(b"<html>", 200), "status 200 and no token"),
-        (Answer({"token": "t"}, 200), "status 200 and no token"),
-        (Answer({"access_token": "line\nbreak"}, 200), "line break"),
-        (Answer({}, 503), "did not issue a token"),
+        (Response({"error": "invalid_client"}, 400), "rejects the credentials"),
+        (Response({}, 401), "rejects the credentials"),
+        (Response({}, 404), "status 404 and no token"),
+        (Response(b"<html>", 200), "status 200 and no token"),
+        (Response({"token": "t"}, 200), "status 200 and no token"),
+        (Response({"access_token": "line\nbreak"}, 200), "line break"),
+        (Response({}, 503), "did not issue a token"),
     ],
 )
-def test_missing_token_is_reported(run: Callable[..., Any], answer: Answer, sentence: str) -> None:
-    with host(lambda asked: answer) as vendor, pytest.raises(RunError, match=sentence):
+def test_missing_token_is_reported(run: Callable[..., Any], answer: Response, sentence: str) -> None:
+    with host(lambda request: answer) as vendor, pytest.raises(RunError, match=sentence):
         run(vendor.url, "absence_types")
 
 
 def test_deleted_person_has_no_employments_but_a_missing_endpoint_no_permission(
     run: Callable[..., Any], personio: Any
 ) -> None:
-    def answer(asked: Asked) -> Answer:
-        if asked.path == "/v2/persons":
-            return Answer({"_data": [{"id": "1"}, {"id": "2"}]})
-        if asked.path == "/v2/persons/1/employments":
-            return Answer({"errors": [{"title": "Resource not found"}]}, 404)
-        return Answer({"_data": [{"id": "e"}]})
+    def answer(request: ReceivedRequest) -> Response:
+        if request.path == "/v2/persons":
+            return Response({"_data": [{"id": "1"}, {"id": "2"}]})
+        if request.path == "/v2/persons/1/employments":
+            return Response({"errors": [{"title": "Resource not found"}]}, 404)
+        return Response({"_data": [{"id": "e"}]})
 
     assert run(personio(answer).url, "employments").counts() == {"employments": 1}
     missing = {"errors": [{"detail": "The endpoint with /v2/persons/1/employments was not found"}]}
     fails: list[Exception] = []
-    refused = personio(lambda asked: answer(asked) if asked.path == "/v2/persons" else Answer(missing, 404))
+    refused = personio(lambda request: answer(request) if request.path == "/v2/persons" else Response(missing, 404))
     run(refused.url, "employments", fails=fails)
     assert "Nothing could be read" in str(fails[0])
 
@@ -265,14 +269,14 @@ def test_deleted_person_has_no_employments_but_a_missing_endpoint_no_permission(
 NOT_FOUND = {"errors": [{"title": "Not found", "type": "https://example.test/errors#common.resource_not_found"}]}
 
 
-def people(*gone: str) -> Callable[[Asked], Answer]:
+def people(*gone: str) -> Callable[[ReceivedRequest], Response]:
     """Three persons with an employment each, but for those who are gone by then."""
 
-    def answer(asked: Asked) -> Answer:
-        if asked.path == "/v2/persons":
-            return Answer({"_data": [{"id": number} for number in "123"]})
-        number = asked.path.split("/")[3]
-        return Answer(NOT_FOUND, 404) if number in gone else Answer({"_data": [{"id": f"e{number}"}]})
+    def answer(request: ReceivedRequest) -> Response:
+        if request.path == "/v2/persons":
+            return Response({"_data": [{"id": number} for number in "123"]})
+        number = request.path.split("/")[3]
+        return Response(NOT_FOUND, 404) if number in gone else Response({"_data": [{"id": f"e{number}"}]})
 
     return answer
 
@@ -295,19 +299,19 @@ def test_permission_is_missing_if_no_person_is_found(
     output = run(personio(people("1", "2", "3")).url, "persons", "employments", on_missing_access=mode, fails=fails)
     assert "none of the 3 persons was found" in caplog.text
     assert "personio:persons:read" in caplog.text
-    assert output.of("SCHEMA", "employments") == []
+    assert output.messages_of("SCHEMA", "employments") == []
     assert bool(fails) == (mode == "fail")
 
 
 def test_error_of_an_unselected_parent_is_reported_for_its_child(
     run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    run(personio(lambda asked: Answer({}, 422)).url, "employments", fails=[])
+    run(personio(lambda request: Response({}, 422)).url, "employments", fails=[])
     assert "its parent stream persons was not read completely. persons: /v2/persons refused" in caplog.text
 
 
 def test_numeric_ids_become_text_as_the_schema_says(run: Callable[..., Any], personio: Any) -> None:
-    vendor = personio(lambda asked: Answer({"_data": [{"id": 5}]}))
+    vendor = personio(lambda request: Response({"_data": [{"id": 5}]}))
     output = run(vendor.url, "persons", "employments", "legal_entities")
     assert output.ids() == {"persons": ["5"], "employments": ["5"], "legal_entities": ["5"]}
     assert output.records("employments")[0]["person_id"] == "5"
@@ -316,16 +320,16 @@ def test_numeric_ids_become_text_as_the_schema_says(run: Callable[..., Any], per
 def test_records_without_their_key_are_counted(
     run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    run(personio(lambda asked: Answer({"_data": [{"id": "1"}, {"name": "x"}]})).url, "workplaces")
+    run(personio(lambda request: Response({"_data": [{"id": "1"}, {"name": "x"}]})).url, "workplaces")
     assert "workplaces: 1 records lack a part of their key (id)" in caplog.text
 
 
 @pytest.mark.parametrize("moment", ["garbage", 17, None])
 def test_parent_with_an_unreadable_timestamp_is_read(run: Callable[..., Any], personio: Any, moment: Any) -> None:
-    def answer(asked: Asked) -> Answer:
-        if asked.path == "/v2/recruiting/applications":
-            return Answer({"_data": [{"id": "1", "updated_at": moment}]})
-        return Answer({"_data": [{"entered_at": "2026-01-01T00:00:00Z"}]})
+    def answer(request: ReceivedRequest) -> Response:
+        if request.path == "/v2/recruiting/applications":
+            return Response({"_data": [{"id": "1", "updated_at": moment}]})
+        return Response({"_data": [{"entered_at": "2026-01-01T00:00:00Z"}]})
 
     bookmark = {"replication_key": "application_updated_at", "replication_key_value": "2026-03-01T00:00:00Z"}
     state = {"bookmarks": {"recruiting_stage_transitions": bookmark}}
@@ -337,7 +341,7 @@ def test_no_url_with_an_id_is_logged_at_any_level(
     run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    run(personio(lambda asked: Answer({"_data": [{"id": "77001"}]})).url, "persons", "employments", "documents")
+    run(personio(lambda request: Response({"_data": [{"id": "77001"}]})).url, "persons", "employments", "documents")
     assert "77001" not in caplog.text
 
 
@@ -345,8 +349,10 @@ def test_no_url_with_an_id_is_logged_at_any_level(
 def test_unlicensed_list_is_skipped_by_name(
     run: Callable[..., Any], personio: Any, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    refused = Answer({"errors": [{"detail": "geheim"}]}, status)
-    vendor = personio(lambda asked: refused if asked.path == "/v2/legal-entities" else Answer({"_data": [{"id": "1"}]}))
+    refused = Response({"errors": [{"detail": "geheim"}]}, status)
+    vendor = personio(
+        lambda request: refused if request.path == "/v2/legal-entities" else Response({"_data": [{"id": "1"}]})
+    )
     output = run(vendor.url, "legal_entities", "cost_centers")
     assert output.counts() == {"cost_centers": 1}
     assert "legal_entities: the company's plan does not include it" in caplog.text
@@ -356,29 +362,29 @@ def test_unlicensed_list_is_skipped_by_name(
 @pytest.mark.parametrize(
     "refused",
     [
-        Answer({"errors": [{"title": "Forbidden"}]}, 403),
-        Answer({"errors": [{"title": "Unauthorized token"}]}, 400),
-        Answer({"errors": [{"detail": "The endpoint with /v2/persons/1/employments was not found"}]}, 404),
+        Response({"errors": [{"title": "Forbidden"}]}, 403),
+        Response({"errors": [{"title": "Unauthorized token"}]}, 400),
+        Response({"errors": [{"detail": "The endpoint with /v2/persons/1/employments was not found"}]}, 404),
     ],
     ids=["403", "400", "404"],
 )
 @pytest.mark.parametrize("passes", [1, 0])
 def test_person_with_forbidden_employments_stops_no_other_and_is_retried(
-    run: Callable[..., Any], personio: Any, refused: Answer, passes: int
+    run: Callable[..., Any], personio: Any, refused: Response, passes: int
 ) -> None:
     asked_before: list[str] = []
 
-    def answer(asked: Asked) -> Answer:
-        if asked.path == "/v2/persons":
-            return Answer({"_data": [{"id": number} for number in "123"]})
-        number = asked.path.split("/")[3]
-        is_refused = number == "1" and not (passes and asked.path in asked_before)
-        asked_before.append(asked.path)
-        return refused if is_refused else Answer({"_data": [{"id": f"e{number}"}]})
+    def answer(request: ReceivedRequest) -> Response:
+        if request.path == "/v2/persons":
+            return Response({"_data": [{"id": number} for number in "123"]})
+        number = request.path.split("/")[3]
+        is_refused = number == "1" and not (passes and request.path in asked_before)
+        asked_before.append(request.path)
+        return refused if is_refused else Response({"_data": [{"id": f"e{number}"}]})
 
     output = run(personio(answer).url, "employments")
     assert sorted(output.ids()["employments"]) == (["e1", "e2", "e3"] if passes else ["e2", "e3"])
-    assert len(output.of("ACTIVATE_VERSION")) == passes
+    assert len(output.messages_of("ACTIVATE_VERSION")) == passes
     assert asked_before.count("/v2/persons/1/employments") == 2
 
 
@@ -387,7 +393,7 @@ def test_item_that_is_not_a_record_stops_no_other_and_deletes_no_row(
     run: Callable[..., Any], personio: Any, odd: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     body = {"_data": [{"id": "1"}, odd, {"id": "2"}]}
-    output = run(personio(lambda asked: Answer(body)).url, "absence_types")
+    output = run(personio(lambda request: Response(body)).url, "absence_types")
     assert set(output.ids()["absence_types"]) == {"1", "2"}
-    assert not output.of("ACTIVATE_VERSION")
+    assert not output.messages_of("ACTIVATE_VERSION")
     assert "1 items are missing because the vendor reported an error" in caplog.text

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from singer_rest import RunError
 from tap_personio.streams import STREAMS
-from tap_personio.testing import by_key, differs, key_of
+from tap_personio.testing import by_key, differing_fields, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +41,7 @@ def test_records_of_every_stream_that_can_be_read_by_id(run: Callable[..., Any],
         assert sorted(str(record["id"]) for record in output.records(stream)) == sorted(ids), stream
         rows = by_key(stream, sandbox.records("personio", stream))
         for record in output.records(stream):
-            assert differs(stream, rows[key_of(stream, record)], record) == set(), stream
+            assert differing_fields(stream, rows[key_of(stream, record)], record) == set(), stream
 
 
 def test_children_are_those_of_the_given_records(run: Callable[..., Any], sandbox: Sandbox) -> None:
@@ -62,7 +62,7 @@ def test_the_state_stays_and_records_have_its_version(run: Callable[..., Any], s
     assert str(state) == before
     assert {message["type"] for message in output.messages} == {"SCHEMA", "RECORD"}
     for stream in ("persons", "employments"):  # also those that did not change since the bookmark
-        versions = {message["version"] for message in output.of("RECORD", stream)}
+        versions = {message["version"] for message in output.messages_of("RECORD", stream)}
         assert versions == {state["bookmarks"][stream]["version"]}
 
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_rest import RunError
-from singer_rest.testing import Answer, Asked, host
+from singer_rest.testing import ReceivedRequest, Response, host
 from tap_personio.streams import STREAMS
-from tap_personio.testing import differs, expected_row
+from tap_personio.testing import differing_fields, expected_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-Start = "Callable[[Callable[[Asked], Answer]], Host]"
+Start = "Callable[[Callable[[ReceivedRequest], Response]], Host]"
 
 OWN_PERSON = {
     "id": "77",
@@ -40,8 +40,8 @@ def own_page(path: str, cursor: str | None) -> dict[str, Any]:
     return {"_data": [OWN_PERSON], "_meta": {"links": links}}
 
 
-def two_pages(first: Any, last: Any) -> Callable[[Asked], Answer]:
-    return lambda asked: Answer(last if "cursor" in asked.query else first)
+def two_pages(first: Any, last: Any) -> Callable[[ReceivedRequest], Response]:
+    return lambda request: Response(last if "cursor" in request.query else first)
 
 
 def test_documented_person_is_loaded(run: Callable[..., Any], personio: Any) -> None:
@@ -74,10 +74,10 @@ def test_published_employments_with_wrong_link_paths_are_read(
         json.loads((samples / f"v2_employments_{name}.json").read_text()) for name in ("page_1", "last_page")
     )
 
-    def answer(asked: Asked) -> Answer:
-        if asked.path == "/v2/persons":
-            return Answer({"_data": [{"id": "5005"}]})
-        return two_pages(first, last)(asked)
+    def answer(request: ReceivedRequest) -> Response:
+        if request.path == "/v2/persons":
+            return Response({"_data": [{"id": "5005"}]})
+        return two_pages(first, last)(request)
 
     vendor = personio(answer)
     records = run(vendor.url, "employments").records("employments")
@@ -97,7 +97,7 @@ def test_published_errors_are_reported_without_their_body(
     run: Callable[..., Any], personio: Any, samples: Path, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     body = json.loads((samples / f"v2_error_{name}.json").read_text())
-    vendor = personio(lambda asked: Answer(body, 400, {"Content-Type": "application/problem+json"}))
+    vendor = personio(lambda request: Response(body, 400, {"Content-Type": "application/problem+json"}))
     fails: list[Exception] = []
     run(vendor.url, "org_units", fails=fails)
     assert "org_units" in str(fails[0])
@@ -108,16 +108,16 @@ def test_published_errors_are_reported_without_their_body(
 
 def test_published_token_is_sent_unchanged(run: Callable[..., Any], samples: Path) -> None:
     token = json.loads((samples / "v2_auth_token.json").read_text())
-    answer = lambda asked: Answer(token if asked.method == "POST" else {"_data": []})  # noqa: E731
+    answer = lambda request: Response(token if request.method == "POST" else {"_data": []})  # noqa: E731
     with host(answer) as vendor:
         run(vendor.url, "absence_types")
-    asked = vendor.asked[1]
-    assert asked.headers["Authorization"] == f"Bearer {token['access_token']}"
+    request = vendor.requests[1]
+    assert request.headers["Authorization"] == f"Bearer {token['access_token']}"
 
 
 def test_published_token_error_is_reported(run: Callable[..., Any], samples: Path) -> None:
     body = json.loads((samples / "v2_auth_error_missing_parameter.json").read_text())
-    with host(lambda asked: Answer(body, 400)) as vendor, pytest.raises(RunError, match="Check `client_id`"):
+    with host(lambda request: Response(body, 400)) as vendor, pytest.raises(RunError, match="Check `client_id`"):
         run(vendor.url, "absence_types")
 
 
@@ -143,16 +143,16 @@ def test_published_v1_lists_are_loaded_with_every_value(
     body.get("metadata", {})["total_elements"] = len(body["data"])  # published pages show one of several
     path = next(declared.path for declared in STREAMS if declared.name == stream).format(employee_id=1)
 
-    def answer(asked: Asked) -> Answer:
-        if asked.path == path and asked.query.get("start_date", "1970-01-01") == "1970-01-01":
-            return Answer(body)
+    def answer(request: ReceivedRequest) -> Response:
+        if request.path == path and request.query.get("start_date", "1970-01-01") == "1970-01-01":
+            return Response(body)
         first = [{"type": "Employee", "attributes": {"id": {"label": "", "value": 1}}}]
-        return Answer({"data": first if asked.path == "/v1/company/employees" else []})
+        return Response({"data": first if request.path == "/v1/company/employees" else []})
 
     records = run(personio(answer).url, stream, legacy_v1_streams=True).records(stream)
     assert len(records) == len(body["data"])
     for sent, record in zip(body["data"], records, strict=True):
-        assert differs(stream, expected_row(sent), record) == set()
+        assert differing_fields(stream, expected_row(sent), record) == set()
 
 
 def test_published_custom_report_rows_and_columns_are_loaded_with_every_value(
@@ -162,12 +162,12 @@ def test_published_custom_report_rows_and_columns_are_loaded_with_every_value(
         json.loads((samples / f"v1_custom_report{name}.json").read_text()) for name in ("_by_id", "_columns", "s_list")
     )
 
-    def answer(asked: Asked) -> Answer:
-        if asked.path.endswith("/columns"):
-            return Answer(columns)
-        if asked.path.endswith("/reports"):
-            return Answer(reports)
-        return Answer({"data": []} if "page" in asked.query else report)
+    def answer(request: ReceivedRequest) -> Response:
+        if request.path.endswith("/columns"):
+            return Response(columns)
+        if request.path.endswith("/reports"):
+            return Response(reports)
+        return Response({"data": []} if "page" in request.query else report)
 
     output = run(personio(answer).url, "custom_report_rows", "custom_report_columns", legacy_v1_streams=True)
     items = report["data"][0]["attributes"]["items"]
@@ -185,7 +185,7 @@ def test_published_v1_errors_are_reported_without_their_body(
     text = (samples / f"{name}.json").read_text()
     body = json.loads(text)
     fails: list[Exception] = []
-    run(personio(lambda asked: Answer(body, 400)).url, "custom_reports", legacy_v1_streams=True, fails=fails)
+    run(personio(lambda request: Response(body, 400)).url, "custom_reports", legacy_v1_streams=True, fails=fails)
     said = body[0]["errors"][0]["details"] if isinstance(body, list) else body["error"]["message"]
     assert "custom_reports" in caplog.text
     assert said not in caplog.text + str(fails[0])
@@ -193,6 +193,6 @@ def test_published_v1_errors_are_reported_without_their_body(
 
 def test_published_v1_token_is_sent_unchanged(run: Callable[..., Any], samples: Path) -> None:
     token = json.loads((samples / "v1_auth_token.json").read_text())
-    with host(lambda asked: Answer(token if asked.method == "POST" else {"data": []})) as vendor:
+    with host(lambda request: Response(token if request.method == "POST" else {"data": []})) as vendor:
         run(vendor.url, "document_categories")
-    assert vendor.asked[1].headers["Authorization"] == f"Bearer {token['data']['token']}"
+    assert vendor.requests[1].headers["Authorization"] == f"Bearer {token['data']['token']}"

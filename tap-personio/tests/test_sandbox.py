@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hr_sandbox.testing import Sandbox, running
 from singer_rest import RunError
-from singer_rest.testing import captured
+from singer_rest.testing import capture_stdout
 from tap_personio.tap import TapPersonio
-from tap_personio.testing import BY_DEFAULT, KEYS, by_key, differs, key_of
+from tap_personio.testing import BY_DEFAULT, KEYS, by_key, differing_fields, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ def url(sandbox: Sandbox) -> str:
     return f"{sandbox.url}/personio"
 
 
-def asked(sandbox: Sandbox, path: str) -> list[dict[str, Any]]:
+def requests_for(sandbox: Sandbox, path: str) -> list[dict[str, Any]]:
     return [request["query"] for request in sandbox.requests() if request["path"].startswith(path)]
 
 
@@ -57,7 +57,7 @@ def test_every_row_and_value_of_every_stream_arrives(run: Callable[..., Any], sa
                 assert stream == "compensations"
                 assert row["month"] < "2021-12-31"
                 continue
-            assert differs(stream, row, records[key]) == set(), stream
+            assert differing_fields(stream, row, records[key]) == set(), stream
 
 
 def test_employments_have_the_person_id(run: Callable[..., Any], sandbox: Sandbox) -> None:
@@ -69,22 +69,25 @@ def test_second_run_requests_changes_with_a_lookback(run: Callable[..., Any], sa
     first = run(url(sandbox))
     sandbox.clear_requests()
     second = run(url(sandbox), state=first.state)
-    persons = [query for query in asked(sandbox, PERSONS) if "updated_at.gt" in query]
-    employments = asked(sandbox, EMPLOYMENTS)
+    persons = [query for query in requests_for(sandbox, PERSONS) if "updated_at.gt" in query]
+    employments = requests_for(sandbox, EMPLOYMENTS)
     people = expected(sandbox)["persons"]
     assert persons
     assert len(employments) >= people
     assert all("updated_at.gt" in query for query in employments)
     assert all(
-        "updated_at.gte" in query or "cursor" in query for query in asked(sandbox, "/personio/v2/absence-periods")
+        "updated_at.gte" in query or "cursor" in query
+        for query in requests_for(sandbox, "/personio/v2/absence-periods")
     )
-    months = {query["start_date"] for query in asked(sandbox, "/personio/v2/compensations") if "start_date" in query}
+    months = {
+        query["start_date"] for query in requests_for(sandbox, "/personio/v2/compensations") if "start_date" in query
+    }
     assert len(months) == 4
     assert max(months) == first.state["bookmarks"]["compensations"]["replication_key_value"][:10]
     assert second.counts().get("persons", 0) < people
     for stream in ("persons", "employments", "absence_periods", "compensations"):
         assert second.state["bookmarks"][stream] == first.state["bookmarks"][stream]
-        assert second.of("ACTIVATE_VERSION", stream) == []
+        assert second.messages_of("ACTIVATE_VERSION", stream) == []
 
 
 def test_rows_within_the_second_of_the_bookmark_are_repeated(run: Callable[..., Any], sandbox: Sandbox) -> None:
@@ -115,7 +118,7 @@ def test_only_changes_are_read_and_the_bookmark_advances(run: Callable[..., Any]
 def test_start_date_requests_later_changes_only(run: Callable[..., Any], sandbox: Sandbox) -> None:
     output = run(url(sandbox), "persons", start_date="2026-01-01")
     assert all(record["updated_at"] >= "2026-01-01" for record in output.records("persons"))
-    assert asked(sandbox, PERSONS)[0]["updated_at.gt"] == "2025-12-31T23:59:59Z"
+    assert requests_for(sandbox, PERSONS)[0]["updated_at.gt"] == "2025-12-31T23:59:59Z"
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 400])
@@ -147,26 +150,26 @@ def test_disallowed_updated_at_causes_a_full_table_and_one_warning(
     sandbox.clear_requests()
     second = run(url(sandbox), "persons", state=first.state)
     assert second.counts() == first.counts()
-    assert not any("updated_at.gt" in query for query in asked(sandbox, PERSONS))
+    assert not any("updated_at.gt" in query for query in requests_for(sandbox, PERSONS))
 
 
 def test_wrong_credentials_are_reported_in_one_sentence(run: Callable[..., Any], sandbox: Sandbox) -> None:
     with pytest.raises(RunError, match="rejects the credentials") as error:
         run(url(sandbox), client_secret="wr0ng")
     assert "wr0ng" not in str(error.value)
-    assert len(asked(sandbox, "/personio/v2/auth")) == 1
+    assert len(requests_for(sandbox, "/personio/v2/auth")) == 1
 
 
 def test_tokens_that_expire_during_a_run_are_renewed(run: Callable[..., Any]) -> None:
     with running(employees=10, requests_per_minute=600_000, token_ttl=1, latency_ms=50) as sandbox:
         assert run(url(sandbox), max_concurrency=2).counts() == expected(sandbox)
-        assert len(asked(sandbox, "/personio/v2/auth/token")) > 1
+        assert len(requests_for(sandbox, "/personio/v2/auth/token")) > 1
 
 
 def test_token_revoked_by_the_vendor_is_renewed_once(run: Callable[..., Any], sandbox: Sandbox) -> None:
     sandbox.control("fault", path=PERSONS, kind="status", status=401, times=1)
     assert run(url(sandbox), *SOME).counts() == expected(sandbox, *SOME)
-    assert len(asked(sandbox, "/personio/v2/auth/token")) == 2
+    assert len(requests_for(sandbox, "/personio/v2/auth/token")) == 2
 
 
 def test_one_failure_in_ten_requests_loses_nothing(run: Callable[..., Any]) -> None:
@@ -240,7 +243,7 @@ def test_many_persons_cause_one_schema_per_stream_and_a_small_state(run: Callabl
         with running(employees=persons, requests_per_minute=600_000) as sandbox:
             output = run(url(sandbox))
             assert output.counts() == expected(sandbox)
-            assert len(output.of("SCHEMA")) == len(BY_DEFAULT)
+            assert len(output.messages_of("SCHEMA")) == len(BY_DEFAULT)
             sizes.append(len(json.dumps(output.state)))
     assert sizes[1] <= sizes[0] + 100
 
@@ -261,7 +264,7 @@ def test_secrets_and_persons_reach_neither_log_nor_state(
 def test_connection_test_sends_few_requests_and_a_signal_is_no_success(sandbox: Sandbox) -> None:
     config = {"api_url": url(sandbox), "client_id": "sandbox-client", "client_secret": "sandbox-secret"}
     tap = TapPersonio(config={**config, **everything(sandbox)})
-    with captured():
+    with capture_stdout():
         assert tap.run_connection_test()
     assert len(sandbox.requests()) < 3 * len(KEYS)
     with pytest.raises(SystemExit) as stopped:

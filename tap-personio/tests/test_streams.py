@@ -9,22 +9,22 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_rest.testing import Answer, Asked
+from singer_rest.testing import ReceivedRequest, Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def lists(**bodies: Any) -> Callable[[Asked], Answer]:
-    """Answer paths (with - for /) by their records; anything else is empty."""
+def lists(**bodies: Any) -> Callable[[ReceivedRequest], Response]:
+    """Responds to paths (with - for /) by their records; anything else is empty."""
     by_path = {f"/v2/{path.replace('__', '/').replace('_', '-')}": records for path, records in bodies.items()}
-    return lambda asked: Answer({"_data": by_path.get(asked.path, []), "data": []})
+    return lambda request: Response({"_data": by_path.get(request.path, []), "data": []})
 
 
-def long(asked: Asked) -> Answer | None:
+def long(request: ReceivedRequest) -> Response | None:
     """The first of many pages, where a list is asked for without a window or a bookmark."""
-    is_narrowed = any("." in name or name.endswith("_date") for name in asked.query)
-    return None if is_narrowed else Answer({"_data": [{"id": "x"}], "_meta": {"links": {"next": "?cursor=2"}}})
+    is_narrowed = any("." in name or name.endswith("_date") for name in request.query)
+    return None if is_narrowed else Response({"_data": [{"id": "x"}], "_meta": {"links": {"next": "?cursor=2"}}})
 
 
 def state(stream: str, key: str, value: str) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def test_custom_attribute_details_have_their_own_column(run: Callable[..., Any],
 def test_unreadable_next_link_fails_its_stream(
     run: Callable[..., Any], personio: Any, following: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    vendor = personio(lambda asked: Answer({"_data": [], "_meta": {"links": {"next": following}}}))
+    vendor = personio(lambda request: Response({"_data": [], "_meta": {"links": {"next": following}}}))
     run(vendor.url, "absence_types", fails=[])
     assert "the link to the next page cannot be read" in caplog.text
 
@@ -73,7 +73,7 @@ def test_attendances_are_first_read_by_month_and_later_in_one_slice(
 ) -> None:
     monkeypatch.setattr("singer_rest.fetch.tasks.MAX_PAGES_WHOLE", 1)
     vendor = personio(
-        lambda asked: long(asked) or Answer({"_data": [{"id": "a", "updated_at": "2026-03-01T00:00:00Z"}]})
+        lambda request: long(request) or Response({"_data": [{"id": "a", "updated_at": "2026-03-01T00:00:00Z"}]})
     )
     first = run(vendor.url, "attendance_periods")
     all_at_once, *queries = vendor.queries("/v2/attendance-periods")
@@ -83,7 +83,7 @@ def test_attendances_are_first_read_by_month_and_later_in_one_slice(
     assert "start.date_time.lte" not in queries[-1]
     for earlier, later in itertools.pairwise(queries):
         assert earlier["start.date_time.lte"] == later["start.date_time.gte"]
-    vendor.asked.clear()
+    vendor.requests.clear()
     run(vendor.url, "attendance_periods", state=first.state)
     assert vendor.queries("/v2/attendance-periods") == [{"limit": "100", "updated_at.gte": "2026-02-28T00:00:00"}]
 
@@ -102,12 +102,14 @@ def test_interrupted_first_read_resumes_with_the_missing_months(
     month = f"{datetime.now(timezone.utc).year - 1}-05-01{time}"
     broken = {month}
 
-    def answer(asked: Asked) -> Answer:
-        first = asked.query.get(after, "")
+    def answer(request: ReceivedRequest) -> Response:
+        first = request.query.get(after, "")
         if first in broken:
-            return Answer({}, 422)
-        covers_a_year = first[5:10] == "01-01" and "-01-01" in asked.query.get("start.date_time.lte", "")
-        return long(Asked("GET", "", {}, {}, b"") if covers_a_year else asked) or Answer({"_data": [{"id": first}]})
+            return Response({}, 422)
+        covers_a_year = first[5:10] == "01-01" and "-01-01" in request.query.get("start.date_time.lte", "")
+        return long(ReceivedRequest("GET", "", {}, {}, b"") if covers_a_year else request) or Response(
+            {"_data": [{"id": first}]}
+        )
 
     vendor = personio(answer)
     fails: list[Exception] = []
@@ -118,15 +120,15 @@ def test_interrupted_first_read_resumes_with_the_missing_months(
     assert "replication_key_value" not in first.state["bookmarks"][stream]
 
     broken.clear()
-    vendor.asked.clear()
+    vendor.requests.clear()
     second = run(vendor.url, stream, state=first.state)
     asked_for = {query.get(after, "") for query in vendor.queries(f"/v2/{stream.replace('_', '-')}")}
     kept = first.state["bookmarks"][stream]["finished_slices"][1:]
     assert month in asked_for
     assert not any(name.startswith(first_day[:10]) for name in kept for first_day in asked_for if first_day)
     assert set(second.ids()[stream]) | there >= asked_for
-    versions = {message["version"] for output in (first, second) for message in output.of("RECORD")}
-    assert versions == {message["version"] for message in second.of("ACTIVATE_VERSION")}
+    versions = {message["version"] for output in (first, second) for message in output.messages_of("RECORD")}
+    assert versions == {message["version"] for message in second.messages_of("ACTIVATE_VERSION")}
     assert second.state["bookmarks"][stream]["finished_slices"] is None
 
 
@@ -152,12 +154,12 @@ def test_project_parent_of_any_shape_stops_nothing(run: Callable[..., Any], pers
 
 
 def test_rows_of_one_day_of_an_absence_are_numbered_across_pages(run: Callable[..., Any], personio: Any) -> None:
-    def answer(asked: Asked) -> Answer:
-        if asked.path == "/v2/absence-periods":
-            return Answer({"_data": [{"id": "1"}, {"id": "2"}]})
-        if "cursor" in asked.query:
-            return Answer({"_data": [hours("2026-04-02", 1), hours("2026-04-03", 3)]})
-        return Answer(
+    def answer(request: ReceivedRequest) -> Response:
+        if request.path == "/v2/absence-periods":
+            return Response({"_data": [{"id": "1"}, {"id": "2"}]})
+        if "cursor" in request.query:
+            return Response({"_data": [hours("2026-04-02", 1), hours("2026-04-03", 3)]})
+        return Response(
             {"_data": [hours("2026-04-01", 4), hours("2026-04-02", 2)], "_meta": {"links": {"next": "?cursor=2"}}}
         )
 
@@ -193,7 +195,7 @@ def test_breakdowns_are_read_for_changed_absences(run: Callable[..., Any], perso
         "2026-04-03",
     ]
     assert {query["limit"] for query in vendor.queries("/v2/absence-periods/1/breakdowns")} == {"28"}
-    vendor.asked.clear()
+    vendor.requests.clear()
     second = run(vendor.url, "absence_period_breakdowns", state=first.state, **options)
     assert second.records("absence_period_breakdowns") == [
         {
@@ -213,12 +215,12 @@ def test_absences_read_incrementally_serve_breakdowns_with_the_same_bookmark(
     vendor = personio(lists(absence_periods=absences, absence_periods__1__breakdowns=[{"date": "2026-04-01"}]))
     streams = ("absence_periods", "absence_period_breakdowns")
     first = run(vendor.url, *streams, optional_streams=["*"])
-    vendor.asked.clear()
+    vendor.requests.clear()
     run(vendor.url, *streams, optional_streams=["*"], state=first.state)
     assert len(vendor.queries("/v2/absence-periods")) == 1
     # Breakdowns that are new to the state need all absences, whatever the bookmark of absences is.
     del first.state["bookmarks"]["absence_period_breakdowns"]
-    vendor.asked.clear()
+    vendor.requests.clear()
     run(vendor.url, *streams, optional_streams=["*"], state=first.state)
     assert {"limit": "100"} in vendor.queries("/v2/absence-periods")
 
@@ -296,7 +298,7 @@ def test_recruiting_timestamps_are_flattened_and_used_as_replication_key(
             "updated_at_timezone": "Europe/Berlin",
         }
     ]
-    vendor.asked.clear()
+    vendor.requests.clear()
     run(vendor.url, f"recruiting_{stream}", state=first.state)
     query = vendor.queries(f"/v2/recruiting/{stream}")[0]
     assert query == {"limit": "200", "updated_at.gt": "2026-03-01T09:54:59Z"}
@@ -316,7 +318,7 @@ def test_transitions_are_read_for_changed_applications(run: Callable[..., Any], 
             "stage": {"id": None},
         }
     ]
-    vendor.asked.clear()
+    vendor.requests.clear()
     run(vendor.url, "recruiting_stage_transitions", state=first.state)
     assert "/v2/recruiting/applications/old/stage-transitions" not in vendor.paths()
     assert "/v2/recruiting/applications/new/stage-transitions" in vendor.paths()
@@ -350,14 +352,14 @@ def cells(name: str, days: float) -> list[dict[str, Any]]:
 
 
 def test_report_rows_are_numbered_and_keyed_by_column_name(run: Callable[..., Any], personio: Any) -> None:
-    def answer(asked: Asked) -> Answer:
-        if asked.path == "/v2/reports":
-            return Answer({"_data": [{"id": "r"}, {"id": "grouped"}, {"id": "s"}]})
-        if asked.path == "/v2/reports/grouped":
-            return Answer({"errors": [{"detail": "Unsupported nested type: null"}]}, 400)
-        if "cursor" in asked.query:
-            return Answer(report([cells("Ünï", 3)]))
-        return Answer(report([cells("Ada", 1.5), cells("Bob", 2)], "2" if asked.path.endswith("r") else None))
+    def answer(request: ReceivedRequest) -> Response:
+        if request.path == "/v2/reports":
+            return Response({"_data": [{"id": "r"}, {"id": "grouped"}, {"id": "s"}]})
+        if request.path == "/v2/reports/grouped":
+            return Response({"errors": [{"detail": "Unsupported nested type: null"}]}, 400)
+        if "cursor" in request.query:
+            return Response(report([cells("Ünï", 3)]))
+        return Response(report([cells("Ada", 1.5), cells("Bob", 2)], "2" if request.path.endswith("r") else None))
 
     vendor = personio(answer)
     rows = sorted(run(vendor.url, "report_rows").records("report_rows"), key=lambda row: row["report_id"])
@@ -396,7 +398,7 @@ def test_cell_of_a_new_kind_or_with_more_members_is_kept_unchanged(
     if value is None:
         value = {name: content for name, content in cell.items() if name != "attribute_id"}
     body = {"_meta": {"columns": [{"name": "Name"}], "links": None}, "_data": [[cell]]}
-    vendor = personio(lambda asked: Answer({"_data": [{"id": "r"}]} if asked.path == "/v2/reports" else body))
+    vendor = personio(lambda request: Response({"_data": [{"id": "r"}]} if request.path == "/v2/reports" else body))
     (row,) = run(vendor.url, "report_rows").records("report_rows")
     assert row["values"] == {"Name": None if value == "nothing" else value}
 
@@ -404,21 +406,21 @@ def test_cell_of_a_new_kind_or_with_more_members_is_kept_unchanged(
 def test_columns_with_the_same_name_are_numbered_on_every_page(run: Callable[..., Any], personio: Any) -> None:
     names = [{"name": "Tage"}, {"name": "Tage"}, {"type": "x"}]
 
-    def answer(asked: Asked) -> Answer:
-        if asked.path == "/v2/reports":
-            return Answer({"_data": [{"id": "r"}]})
-        links = None if "cursor" in asked.query else {"next": "?cursor=2"}
-        meta = {"links": links} if "cursor" in asked.query else {"columns": names, "links": links}
-        return Answer({"_meta": meta, "_data": [[1, 2, 3, 4]]})
+    def answer(request: ReceivedRequest) -> Response:
+        if request.path == "/v2/reports":
+            return Response({"_data": [{"id": "r"}]})
+        links = None if "cursor" in request.query else {"next": "?cursor=2"}
+        meta = {"links": links} if "cursor" in request.query else {"columns": names, "links": links}
+        return Response({"_meta": meta, "_data": [[1, 2, 3, 4]]})
 
     rows = run(personio(answer).url, "report_rows").records("report_rows")
     assert [row["values"] for row in rows] == [{"Tage": 1, "Tage_2": 2, "column_3": 3, "column_4": 4}] * 2
 
 
 def test_grouped_report_is_named(run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture) -> None:
-    refused = Answer({"errors": [{"detail": "Unsupported nested type: null"}]}, 400)
+    refused = Response({"errors": [{"detail": "Unsupported nested type: null"}]}, 400)
     run(
-        personio(lambda asked: Answer({"_data": [{"id": "r9"}]}) if asked.path == "/v2/reports" else refused).url,
+        personio(lambda request: Response({"_data": [{"id": "r9"}]}) if request.path == "/v2/reports" else refused).url,
         "report_rows",
     )
     assert "report_rows: report r9 is grouped or a chart and has no rows." in caplog.text
@@ -426,46 +428,46 @@ def test_grouped_report_is_named(run: Callable[..., Any], personio: Any, caplog:
 
 
 UNREADABLE = [
-    Answer({"error": {"message": "Array contains no element matching the predicate."}}, 400),
-    Answer({"errors": [{"status": "400", "title": "Bad Request", "detail": "Report with r2 not found."}]}, 400),
-    Answer({"errors": [{"title": "geheim"}]}, 422),
-    Answer({"errors": [{"title": "Forbidden"}]}, 403),
-    Answer({"errors": [{"title": "Resource not found"}]}, 404),
+    Response({"error": {"message": "Array contains no element matching the predicate."}}, 400),
+    Response({"errors": [{"status": "400", "title": "Bad Request", "detail": "Report with r2 not found."}]}, 400),
+    Response({"errors": [{"title": "geheim"}]}, 422),
+    Response({"errors": [{"title": "Forbidden"}]}, 403),
+    Response({"errors": [{"title": "Resource not found"}]}, 404),
 ]
 
 
 @pytest.mark.parametrize("refused", UNREADABLE, ids=["no element", "not found", "422", "403", "404"])
 def test_unreadable_report_is_named_keeps_its_rows_and_stops_no_other(
-    run: Callable[..., Any], personio: Any, refused: Answer, caplog: pytest.LogCaptureFixture
+    run: Callable[..., Any], personio: Any, refused: Response, caplog: pytest.LogCaptureFixture
 ) -> None:
     readable = {"r1", "r2", "r3"}
 
-    def answer(asked: Asked) -> Answer:
-        if asked.path == "/v2/reports":
-            return Answer({"_data": [{"id": name} for name in ("r1", "r2", "r3")]})
-        is_readable = asked.path.rpartition("/")[2] in readable
-        return Answer(report([cells("Ada", 1)])) if is_readable else refused
+    def answer(request: ReceivedRequest) -> Response:
+        if request.path == "/v2/reports":
+            return Response({"_data": [{"id": name} for name in ("r1", "r2", "r3")]})
+        is_readable = request.path.rpartition("/")[2] in readable
+        return Response(report([cells("Ada", 1)])) if is_readable else refused
 
     vendor = personio(answer)
     first = run(vendor.url, "report_rows")
-    assert len(first.of("ACTIVATE_VERSION")) == 1
+    assert len(first.messages_of("ACTIVATE_VERSION")) == 1
     readable.remove("r2")
     second = run(vendor.url, "report_rows", state=first.state)
     assert {row["report_id"] for row in second.records("report_rows")} == {"r1", "r3"}
-    assert second.of("ACTIVATE_VERSION") == []
+    assert second.messages_of("ACTIVATE_VERSION") == []
     assert re.search(r"report_rows: .* of the reports.*no row is marked as deleted in this run.*: r2\.", caplog.text)
     assert "start_date" not in caplog.text
     assert "geheim" not in caplog.text
 
 
 def test_report_temporarily_not_found_is_read_in_the_end(run: Callable[..., Any], personio: Any) -> None:
-    answers = [Answer({"errors": [{"title": "Resource not found"}]}, 404), Answer(report([cells("Ada", 1)]))]
+    answers = [Response({"errors": [{"title": "Resource not found"}]}, 404), Response(report([cells("Ada", 1)]))]
     vendor = personio(
-        lambda asked: Answer({"_data": [{"id": "r1"}]}) if asked.path == "/v2/reports" else answers.pop(0)
+        lambda request: Response({"_data": [{"id": "r1"}]}) if request.path == "/v2/reports" else answers.pop(0)
     )
     output = run(vendor.url, "report_rows")
     assert len(output.records("report_rows")) == 1
-    assert len(output.of("ACTIVATE_VERSION")) == 1
+    assert len(output.messages_of("ACTIVATE_VERSION")) == 1
 
 
 @pytest.mark.parametrize("columns", [{"name": "x"}, "x", [None, 7, ["x"]], None])
@@ -473,7 +475,7 @@ def test_report_columns_and_rows_of_any_shape_lose_nothing(
     run: Callable[..., Any], personio: Any, columns: Any
 ) -> None:
     body = {"_meta": {"columns": columns, "links": None}, "_data": [[1, 2], None, {"a": 1}]}
-    vendor = personio(lambda asked: Answer({"_data": [{"id": "r"}]} if asked.path == "/v2/reports" else body))
+    vendor = personio(lambda request: Response({"_data": [{"id": "r"}]} if request.path == "/v2/reports" else body))
     rows = run(vendor.url, "report_rows").records("report_rows")
     assert [row["values"] for row in rows] == [
         {"column_1": 1, "column_2": 2},
@@ -484,7 +486,11 @@ def test_report_columns_and_rows_of_any_shape_lose_nothing(
 
 def test_status_400_means_a_missing_permission_for_reports(run: Callable[..., Any], personio: Any) -> None:
     fails: list[Exception] = []
-    run(personio(lambda asked: Answer({"errors": [{"title": "Unauthorized token"}]}, 400)).url, "reports", fails=fails)
+    run(
+        personio(lambda request: Response({"errors": [{"title": "Unauthorized token"}]}, 400)).url,
+        "reports",
+        fails=fails,
+    )
     assert "Nothing could be read" in str(fails[0])
 
 
@@ -495,8 +501,8 @@ def test_rows_that_the_api_drops_are_not_deleted(run: Callable[..., Any], person
     name = f"webhook_{stream}"
     first = run(vendor.url, name)
     assert first.records(name) == [{**rows[0], "webhook_id": "w"}]
-    assert first.of("ACTIVATE_VERSION") == []
-    assert all("version" not in message for message in first.of("RECORD"))
+    assert first.messages_of("ACTIVATE_VERSION") == []
+    assert all("version" not in message for message in first.messages_of("RECORD"))
     run(vendor.url, name, state=first.state)
     assert vendor.queries(f"/v2/webhooks/w/{stream}")[1][f"{key}.gte"] == "2026-03-01T09:55:00Z"
 
@@ -513,7 +519,7 @@ def test_company_defined_names_are_not_treated_as_secrets(run: Callable[..., Any
     person = {"id": "1", "custom_attributes": [{"id": "token", "value": "blue", "label": "Key fob token"}]}
     report = {"_data": [["yes"]], "_meta": {"columns": [{"name": "Access token"}]}}
     others = lists(persons=[person], reports=[{"id": "r"}])
-    vendor = personio(lambda asked: Answer(report) if asked.path == "/v2/reports/r" else others(asked))
+    vendor = personio(lambda request: Response(report) if request.path == "/v2/reports/r" else others(request))
     output = run(vendor.url, "persons", "report_rows")
     assert [row["values"] for row in output.records("report_rows")] == [{"Access token": "yes"}]
     (record,) = output.records("persons")
@@ -540,13 +546,13 @@ def test_flag_of_any_form_hides_no_members(run: Callable[..., Any], personio: An
 
 
 def test_report_rows_continue_if_the_link_has_no_cursor(run: Callable[..., Any], personio: Any) -> None:
-    def answer(asked: Asked) -> Answer:
-        if asked.path == "/v2/reports":
-            return Answer({"_data": [{"id": "r"}]})
-        if asked.query.get("offset") == "1":
-            return Answer({"_data": [["b"]]})
+    def answer(request: ReceivedRequest) -> Response:
+        if request.path == "/v2/reports":
+            return Response({"_data": [{"id": "r"}]})
+        if request.query.get("offset") == "1":
+            return Response({"_data": [["b"]]})
         links = {"next": {"href": "/v2/reports/r?offset=1"}}
-        return Answer({"_data": [["a"]], "_meta": {"columns": [{"name": "N"}], "links": links}})
+        return Response({"_data": [["a"]], "_meta": {"columns": [{"name": "N"}], "links": links}})
 
     records = run(personio(answer).url, "report_rows").records("report_rows")
     assert [(record["row_number"], record["values"]) for record in records] == [(1, {"N": "a"}), (2, {"N": "b"})]

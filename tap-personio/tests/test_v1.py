@@ -11,7 +11,7 @@ import pytest
 from hr_sandbox.testing import running
 from singer_rest import TapError
 from singer_rest.http.rate_limits import RateLimiter
-from singer_rest.testing import Answer, Asked, host, written
+from singer_rest.testing import ReceivedRequest, Response, capture_output, host
 from tap_personio.tap import TapPersonio
 
 if TYPE_CHECKING:
@@ -28,15 +28,15 @@ def employee(number: int, **attributes: Any) -> dict[str, Any]:
     return {"type": "Employee", "attributes": {"id": attribute(number, "integer"), **attributes}}
 
 
-def v1(data: Any, **more: Any) -> Answer:
+def v1(data: Any, **more: Any) -> Response:
     metadata = {"metadata": {"total_elements": len(data)}} if isinstance(data, list) else {}
-    return Answer({"success": True, "data": data, **metadata, **more})
+    return Response({"success": True, "data": data, **metadata, **more})
 
 
-def lists(**bodies: Any) -> Callable[[Asked], Answer]:
-    """Answer paths below /v1/company/ (with _ for - and __ for /) by their data; anything else is empty."""
+def lists(**bodies: Any) -> Callable[[ReceivedRequest], Response]:
+    """Responds to paths below /v1/company/ (with _ for - and __ for /) by their data; anything else is empty."""
     by_path = {f"/v1/company/{path.replace('__', '/').replace('_', '-')}": data for path, data in bodies.items()}
-    return lambda asked: v1(by_path.get(asked.path, []), _data=[])
+    return lambda request: v1(by_path.get(request.path, []), _data=[])
 
 
 def state(stream: str, key: str, value: str) -> dict[str, Any]:
@@ -47,22 +47,24 @@ def test_v1_calls_use_a_v1_token_and_v2_calls_a_v2_token(run: Callable[..., Any]
     vendor = personio(lists())
     run(vendor.url)
     tokens = {
-        (asked.path[:3], asked.headers["Authorization"]) for asked in vendor.asked if "Authorization" in asked.headers
+        (request.path[:3], request.headers["Authorization"])
+        for request in vendor.requests
+        if "Authorization" in request.headers
     }
     assert tokens == {("/v1", "Bearer eyJ-secret"), ("/v2", "Bearer papi-secret")}
-    (login,) = [asked for asked in vendor.asked if asked.path == "/v1/auth"]
+    (login,) = [request for request in vendor.requests if request.path == "/v1/auth"]
     assert login.headers["Content-Type"] == "application/json"
     assert json.loads(login.body) == {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
     assert not login.query
 
 
-def refusing_v1(answer: Answer) -> Callable[[Asked], Answer]:
+def refusing_v1(answer: Response) -> Callable[[ReceivedRequest], Response]:
     """A vendor that gives a token of v2 only."""
 
-    def answered(asked: Asked) -> Answer:
-        if asked.path == "/v2/auth/token":
-            return Answer({"access_token": "papi-secret", "expires_in": 86400})
-        return answer if asked.path == "/v1/auth" else v1([], _data=[{"id": "1"}])
+    def answered(request: ReceivedRequest) -> Response:
+        if request.path == "/v2/auth/token":
+            return Response({"access_token": "papi-secret", "expires_in": 86400})
+        return answer if request.path == "/v1/auth" else v1([], _data=[{"id": "1"}])
 
     return answered
 
@@ -71,7 +73,7 @@ def refusing_v1(answer: Answer) -> Callable[[Asked], Answer]:
 def test_v1_lists_are_skipped_without_a_v1_token_and_v2_is_read(
     run: Callable[..., Any], status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    refused = Answer({"success": False, "error": {"code": 0, "message": "Nein"}}, status)
+    refused = Response({"success": False, "error": {"code": 0, "message": "Nein"}}, status)
     with host(refusing_v1(refused)) as vendor:
         output = run(vendor.url, "document_categories", "employees", "workplaces", discover=True)
     assert output.counts() == {"workplaces": 1}
@@ -81,7 +83,7 @@ def test_v1_lists_are_skipped_without_a_v1_token_and_v2_is_read(
 
 def test_v1_lists_fail_if_v1_is_down_and_v2_is_read(run: Callable[..., Any]) -> None:
     fails: list[Exception] = []
-    with host(refusing_v1(Answer({}, 500))) as vendor:
+    with host(refusing_v1(Response({}, 500))) as vendor:
         output = run(vendor.url, "document_categories", "workplaces", fails=fails)
     assert output.counts() == {"workplaces": 1}
     assert "1 of 2 streams failed: document_categories" in str(fails[0])
@@ -90,11 +92,11 @@ def test_v1_lists_fail_if_v1_is_down_and_v2_is_read(run: Callable[..., Any]) -> 
 def test_v1_token_is_renewed_if_a_list_that_worked_answers_403(run: Callable[..., Any], personio: Any) -> None:
     asked_for = []
 
-    def answer(asked: Asked) -> Answer:
-        asked_for.append(asked.query.get("offset"))
+    def answer(request: ReceivedRequest) -> Response:
+        asked_for.append(request.query.get("offset"))
         if asked_for == ["0", "100"]:
-            return Answer({"success": False, "error": {"code": 403, "message": "-"}}, 403)
-        return paged(150, METADATA["complete"])(asked)  # type: ignore[no-any-return]
+            return Response({"success": False, "error": {"code": 403, "message": "-"}}, 403)
+        return paged(150, METADATA["complete"])(request)  # type: ignore[no-any-return]
 
     vendor = personio(answer)
     assert len(run(vendor.url, "employees", max_concurrency=1).records("employees")) == 150
@@ -109,7 +111,7 @@ def test_attribute_dictionary_is_not_requested_if_a_catalog_is_given(personio: A
         item["metadata"]["selected"] = item["breadcrumb"] != ["properties", "last_name"]
     catalog["streams"] = [entry]
     config = {"api_url": vendor.url, "client_id": "a", "client_secret": "b"}
-    output = written(TapPersonio(config=config, catalog=catalog).sync_all)
+    output = capture_output(TapPersonio(config=config, catalog=catalog).sync_all)
     assert output.records("employees") == [{"id": 1, "first_name": "Ada"}]
     assert DICTIONARY not in vendor.paths()
 
@@ -132,8 +134,8 @@ DEFINITIONS = [
 ]
 
 
-def company(*employees: dict[str, Any]) -> Callable[[Asked], Answer]:
-    return lambda asked: v1(DEFINITIONS if asked.path == DICTIONARY else list(employees))
+def company(*employees: dict[str, Any]) -> Callable[[ReceivedRequest], Response]:
+    return lambda request: v1(DEFINITIONS if request.path == DICTIONARY else list(employees))
 
 
 def test_each_custom_attribute_is_a_typed_column_named_by_its_key(run: Callable[..., Any], personio: Any) -> None:
@@ -146,7 +148,7 @@ def test_each_custom_attribute_is_a_typed_column_named_by_its_key(run: Callable[
         "dynamic_6": attribute("x", "hologram"),
     }
     output = run(personio(company(employee(1, **attributes))).url, "employees", discover=True)
-    properties = output.of("SCHEMA", "employees")[0]["schema"]["properties"]
+    properties = output.messages_of("SCHEMA", "employees")[0]["schema"]["properties"]
     own = {name: (definition["type"][0], definition.get("format")) for name, definition in properties.items()}
     assert {name: own[name] for name in own if name.startswith("dynamic_")} == {
         "dynamic_1": ("string", None),
@@ -175,7 +177,7 @@ def test_catalog_without_credentials_has_no_custom_attributes(
     vendor = personio(company())
     tap = TapPersonio(config={"api_url": vendor.url}, validate_config=False)
     assert not any(name.startswith("dynamic_") for name in tap.streams["employees"].schema["properties"])
-    assert vendor.asked == []
+    assert vendor.requests == []
 
 
 def test_attributes_missing_from_the_catalog_are_kept_typed_in_extra(run: Callable[..., Any], personio: Any) -> None:
@@ -188,8 +190,8 @@ def test_attributes_missing_from_the_catalog_are_kept_typed_in_extra(run: Callab
 def test_attributes_are_kept_in_extra_without_permission_for_the_dictionary(
     run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def answer(asked: Asked) -> Answer:
-        return Answer({}, 403) if asked.path == DICTIONARY else v1([employee(1, dynamic_1=attribute("x"))])
+    def answer(request: ReceivedRequest) -> Response:
+        return Response({}, 403) if request.path == DICTIONARY else v1([employee(1, dynamic_1=attribute("x"))])
 
     records = run(personio(answer).url, "employees", discover=True).records("employees")
     assert records == [{"id": 1, "_extra": {"dynamic_1": "x"}}]
@@ -200,7 +202,7 @@ def test_unreadable_dictionary_raises_an_error_instead_of_losing_columns(
     run: Callable[..., Any], personio: Any
 ) -> None:
     with pytest.raises(TapError, match="contains no list of records"):
-        run(personio(lambda asked: v1("no list")).url, "employees", discover=True)
+        run(personio(lambda request: v1("no list")).url, "employees", discover=True)
 
 
 @pytest.mark.parametrize(
@@ -270,10 +272,10 @@ def test_currencies_are_keyed_by_attribute(run: Callable[..., Any], personio: An
 def paged(total: int, metadata: Callable[[int], Any], cap: int = 200, *, by_page: bool = False) -> Any:
     """A list of numbers, by record or by page, whose metadata is odd."""
 
-    def answer(asked: Asked) -> Answer:
-        if "offset" not in asked.query:
+    def answer(request: ReceivedRequest) -> Response:
+        if "offset" not in request.query:
             return v1([])
-        size, offset = min(int(asked.query["limit"]), cap), int(asked.query["offset"])
+        size, offset = min(int(request.query["limit"]), cap), int(request.query["offset"])
         start = (max(offset, 1) - 1) * size if by_page else offset
         rows = [{"type": "X", "attributes": {"id": number}} for number in range(total)[start : start + size]]
         told = metadata(total)
@@ -330,7 +332,7 @@ def test_list_is_read_once_if_vendor_ignores_page_number(
     run: Callable[..., Any], personio: Any, total: int | None
 ) -> None:
     rows = [{"type": "X", "attributes": {"id": number}} for number in range(100)]
-    vendor = personio(lambda asked: v1(rows, metadata={"total_elements": total}))
+    vendor = personio(lambda request: v1(rows, metadata={"total_elements": total}))
     assert len(run(vendor.url, "employees").records("employees")) == 100
 
 
@@ -338,8 +340,8 @@ def test_list_that_grows_during_a_read_is_read_to_its_new_end(run: Callable[...,
     for cap in (200, 30):
         totals = iter([150] + [250] * 20)
 
-        def answer(asked: Asked, totals: Any = totals, cap: int = cap) -> Answer:
-            return paged(next(totals), METADATA["complete"], cap=cap)(asked)  # type: ignore[no-any-return]
+        def answer(request: ReceivedRequest, totals: Any = totals, cap: int = cap) -> Response:
+            return paged(next(totals), METADATA["complete"], cap=cap)(request)  # type: ignore[no-any-return]
 
         records = run(personio(answer).url, "employees", max_concurrency=1).records("employees")
         assert [record["id"] for record in records] == list(range(250))
@@ -368,25 +370,25 @@ def test_disallowed_last_modified_at_causes_a_full_table_and_one_warning(
 
 
 def test_balances_have_the_employee_id_and_deleted_employees_have_none(run: Callable[..., Any], personio: Any) -> None:
-    def answer(asked: Asked) -> Answer:
-        if asked.path == EMPLOYEES:
+    def answer(request: ReceivedRequest) -> Response:
+        if request.path == EMPLOYEES:
             return v1([employee(1), employee(2)])
-        if asked.path == f"{EMPLOYEES}/1/absences/balance":
+        if request.path == f"{EMPLOYEES}/1/absences/balance":
             return v1([{"id": 7, "name": "Urlaub", "balance": 10.5}])
-        return Answer({"success": False, "error": {"code": 404, "message": "Es ist ein Problem aufgetreten"}}, 404)
+        return Response({"success": False, "error": {"code": 404, "message": "Es ist ein Problem aufgetreten"}}, 404)
 
     records = run(personio(answer).url, "absence_balances").records("absence_balances")
     assert records == [{"employee_id": 1, "id": 7, "name": "Urlaub", "balance": 10.5}]
 
 
 def test_pictures_are_off_unless_named_and_only_existing_ones_are_read(run: Callable[..., Any], personio: Any) -> None:
-    def answer(asked: Asked) -> Answer:
-        if asked.path == "/v2/persons":
+    def answer(request: ReceivedRequest) -> Response:
+        if request.path == "/v2/persons":
             picture = {"profile_picture": {"url": "https://x.example/p"}}
-            return Answer({"_data": [{"id": "1", **picture}, {"id": "2"}, {"id": "3", **picture}]})
-        if asked.path == f"{EMPLOYEES}/1/profile-picture":
-            return Answer(b"\x89PNG-bytes", headers={"Content-Type": "image/png"})
-        return Answer({"success": False}, 404)
+            return Response({"_data": [{"id": "1", **picture}, {"id": "2"}, {"id": "3", **picture}]})
+        if request.path == f"{EMPLOYEES}/1/profile-picture":
+            return Response(b"\x89PNG-bytes", headers={"Content-Type": "image/png"})
+        return Response({"success": False}, 404)
 
     vendor = personio(answer)
     assert "profile_pictures" not in TapPersonio(validate_config=False).streams
@@ -422,7 +424,7 @@ def test_errors_of_any_shape_are_reported_without_their_content(
     run: Callable[..., Any], personio: Any, body: Any, stream: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     fails: list[Exception] = []
-    run(personio(lambda asked: Answer(body, 400)).url, stream, legacy_v1_streams=True, fails=fails)
+    run(personio(lambda request: Response(body, 400)).url, stream, legacy_v1_streams=True, fails=fails)
     assert f"{stream} refused" in caplog.text or "status 400" in caplog.text
     assert "geheim" not in caplog.text + str(fails[0])
 
@@ -431,14 +433,14 @@ def test_errors_of_any_shape_are_reported_without_their_content(
 def test_forbidden_or_disabled_v1_list_is_skipped(
     run: Callable[..., Any], personio: Any, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def answer(asked: Asked) -> Answer:
-        return Answer({}, status) if asked.path == "/v1/company/time-offs" else v1([])
+    def answer(request: ReceivedRequest) -> Response:
+        return Response({}, status) if request.path == "/v1/company/time-offs" else v1([])
 
     output = run(personio(answer).url, "time_offs", "time_off_types", legacy_v1_streams=True)
     said = "the company's plan does not include it" if status == 410 else "the credential cannot read it"
     assert f"time_offs: {said}" in caplog.text
     assert "absences:read" in caplog.text
-    assert [message["stream"] for message in output.of("SCHEMA")] == ["time_off_types"]
+    assert [message["stream"] for message in output.messages_of("SCHEMA")] == ["time_off_types"]
 
 
 def test_legacy_lists_are_available_only_if_enabled() -> None:
@@ -459,8 +461,8 @@ def test_legacy_lists_are_available_only_if_enabled() -> None:
 
 
 def test_attendances_are_read_by_whole_days_since_1970_each_day_once(run: Callable[..., Any], personio: Any) -> None:
-    def answer(asked: Asked) -> Answer:
-        is_all = asked.query.get("start_date") == "1970-01-01" and not asked.query["end_date"].endswith("-12-31")
+    def answer(request: ReceivedRequest) -> Response:
+        is_all = request.query.get("start_date") == "1970-01-01" and not request.query["end_date"].endswith("-12-31")
         total = {"metadata": {"total_elements": rows}} if is_all else {}
         return v1([attendance(number) for number in range(200 if is_all else 0)], **total)
 
@@ -523,7 +525,7 @@ def test_legacy_values_are_unwrapped_and_boolean_strings_are_converted(run: Call
             "project": {"id": 5, "type": "Project", "attributes": {"name": "P", "active": True}},
         },
     }
-    vendor = personio(lambda asked: v1([row] if asked.query.get("start_date") == "1970-01-01" else []))
+    vendor = personio(lambda request: v1([row] if request.query.get("start_date") == "1970-01-01" else []))
     (record,) = run(vendor.url, "attendances", legacy_v1_streams=True).records("attendances")
     assert record == {
         "id": 9,
@@ -543,10 +545,10 @@ def test_custom_report_rows_are_read_wherever_page_numbers_start(
 
     pages = [item(1, "x", "y"), item(2, "z"), item(3, "w"), []]
 
-    def answer(asked: Asked) -> Answer:
-        if not asked.path.endswith("/r1"):
+    def answer(request: ReceivedRequest) -> Response:
+        if not request.path.endswith("/r1"):
             return v1([{"type": "Report", "attributes": {"id": "r1"}}])
-        place = int(asked.query.get("page", first)) - first
+        place = int(request.query.get("page", first)) - first
         metadata = {} if told is None else {"metadata": {"current_page": place + told, "total_elements": 1}}
         report = {"id": "r1", "type": "point_in_time", "items": pages[place]}
         return v1([{"type": "Report", "attributes": report}], limit=1, **metadata)
@@ -562,27 +564,27 @@ def test_custom_report_rows_are_read_wherever_page_numbers_start(
 def test_custom_report_with_fewer_employees_than_its_total_deletes_nothing(
     run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def answer(asked: Asked) -> Answer:
-        if not asked.path.endswith("/r1"):
+    def answer(request: ReceivedRequest) -> Response:
+        if not request.path.endswith("/r1"):
             return v1([{"type": "Report", "attributes": {"id": "r1"}}])
         report = {"id": "r1", "items": [{"employee_id": 1, "attributes": []}]}
         return v1([{"type": "Report", "attributes": report}], metadata={"current_page": 0, "total_elements": total})
 
     total = 2
     output = run(personio(answer).url, "custom_report_rows", legacy_v1_streams=True)
-    assert not output.of("ACTIVATE_VERSION")
+    assert not output.messages_of("ACTIVATE_VERSION")
     assert "fewer records than the vendor reports" in caplog.text
     total = 1
-    assert run(personio(answer).url, "custom_report_rows", legacy_v1_streams=True).of("ACTIVATE_VERSION")
+    assert run(personio(answer).url, "custom_report_rows", legacy_v1_streams=True).messages_of("ACTIVATE_VERSION")
 
 
 def test_custom_report_page_with_an_employee_without_rows_is_not_the_last(
     run: Callable[..., Any], personio: Any
 ) -> None:
-    def answer(asked: Asked) -> Answer:
-        if not asked.path.endswith("/r1"):
+    def answer(request: ReceivedRequest) -> Response:
+        if not request.path.endswith("/r1"):
             return v1([{"type": "Report", "attributes": {"id": "r1"}}])
-        page = int(asked.query.get("page", 0))
+        page = int(request.query.get("page", 0))
         employees = [number for number in range(page * 2, page * 2 + 2) if number < 6 and number != 1]
         report = {"id": "r1", "items": [{"employee_id": number, "attributes": []} for number in employees]}
         metadata = {"current_page": page, "total_elements": 6}
@@ -594,14 +596,14 @@ def test_custom_report_page_with_an_employee_without_rows_is_not_the_last(
 
 @pytest.mark.parametrize("odd", [None, {"attributes": {"items": [None, {"employee_id": 1}]}}], ids=["report", "item"])
 def test_null_in_a_custom_report_is_not_an_empty_list(run: Callable[..., Any], personio: Any, odd: Any) -> None:
-    def answer(asked: Asked) -> Answer:
-        if asked.path.endswith("/reports"):
+    def answer(request: ReceivedRequest) -> Response:
+        if request.path.endswith("/reports"):
             return v1([{"attributes": {"id": name}} for name in "ab"])
-        return v1([odd if asked.path.endswith("/a") else {"attributes": {"items": [{"employee_id": 2}]}}])
+        return v1([odd if request.path.endswith("/a") else {"attributes": {"items": [{"employee_id": 2}]}}])
 
     output = run(personio(answer).url, "custom_report_rows", legacy_v1_streams=True)
     assert {row["employee_id"] for row in output.records("custom_report_rows")} == ({1, 2} if odd else {2})
-    assert not output.of("ACTIVATE_VERSION")
+    assert not output.messages_of("ACTIVATE_VERSION")
 
 
 def test_custom_report_columns_can_be_in_an_object(run: Callable[..., Any], personio: Any) -> None:
@@ -645,18 +647,18 @@ def test_picture_that_is_not_found_is_not_deleted_while_the_vendor_lists_it(
 ) -> None:
     missing, listed = ["2"], ["1", "2"]
 
-    def answer(asked: Asked) -> Answer:
-        if asked.path == "/v2/persons":
+    def answer(request: ReceivedRequest) -> Response:
+        if request.path == "/v2/persons":
             people = [{"id": number, "profile_picture": {"url": "u"} if number in listed else None} for number in "12"]
-            return Answer({"_data": people})
-        return Answer({"success": False}, 404) if asked.path.split("/")[4] in missing else Answer(b"PNG")
+            return Response({"_data": people})
+        return Response({"success": False}, 404) if request.path.split("/")[4] in missing else Response(b"PNG")
 
     vendor = personio(answer)
     output = run(vendor.url, "profile_pictures", optional_streams=["*"])
     assert [record["person_id"] for record in output.records("profile_pictures")] == ["1"]
-    assert not output.of("ACTIVATE_VERSION")
+    assert not output.messages_of("ACTIVATE_VERSION")
     listed.remove("2")
-    assert run(vendor.url, "profile_pictures", optional_streams=["*"]).of("ACTIVATE_VERSION")
+    assert run(vendor.url, "profile_pictures", optional_streams=["*"]).messages_of("ACTIVATE_VERSION")
 
 
 @pytest.mark.parametrize(
@@ -674,10 +676,10 @@ def test_custom_report_of_an_invalid_shape_stops_no_other_and_is_not_empty(
     reports = "/v1/company/custom-reports/reports"
     good = {"attributes": {"items": [{"employee_id": 1}, {"employee_id": [2]}, {"employee_id": "1"}]}}
 
-    def answer(asked: Asked) -> Answer:
-        if asked.path == reports:
+    def answer(request: ReceivedRequest) -> Response:
+        if request.path == reports:
             return v1([{"attributes": {"id": name}} for name in "ab"])
-        return v1([odd if asked.path.endswith("/a") else good])
+        return v1([odd if request.path.endswith("/a") else good])
 
     fails: list[Exception] = []
     output = run(personio(answer).url, "custom_report_rows", legacy_v1_streams=True, fails=fails)
@@ -685,18 +687,18 @@ def test_custom_report_of_an_invalid_shape_stops_no_other_and_is_not_empty(
     assert numbers == [(1, 1), (None, 1), (1, 2)]
     assert fails
     assert "holds no rows" in caplog.text
-    assert not output.of("ACTIVATE_VERSION")
+    assert not output.messages_of("ACTIVATE_VERSION")
 
 
 @pytest.mark.parametrize(("data", "count"), [({}, 0), ({"1": {"id": 7}, "3": {"id": 8}}, 2), ([], 0)])
 def test_list_written_as_an_object_is_read_as_a_list(
     run: Callable[..., Any], personio: Any, data: Any, count: int
 ) -> None:
-    def answer(asked: Asked) -> Answer:
+    def answer(request: ReceivedRequest) -> Response:
         return (
             v1([employee(1), employee(2)])
-            if asked.path == EMPLOYEES
-            else v1(data if "/1/" in asked.path else [{"id": 9}])
+            if request.path == EMPLOYEES
+            else v1(data if "/1/" in request.path else [{"id": 9}])
         )
 
     assert run(personio(answer).url, "absence_balances").counts() == {"absence_balances": count + 1}
@@ -705,21 +707,21 @@ def test_list_written_as_an_object_is_read_as_a_list(
 def test_answer_that_reports_a_failure_is_not_an_empty_list(
     run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def answer(asked: Asked) -> Answer:
-        if asked.path == EMPLOYEES:
+    def answer(request: ReceivedRequest) -> Response:
+        if request.path == EMPLOYEES:
             return v1([employee(1), employee(2)])
-        return Answer({"success": False, "data": []}) if "/1/" in asked.path else v1([{"id": 9}])
+        return Response({"success": False, "data": []}) if "/1/" in request.path else v1([{"id": 9}])
 
     fails: list[Exception] = []
     output = run(personio(answer).url, "absence_balances", fails=fails)
     assert fails
     assert "answered that it failed" in caplog.text
-    assert not output.of("ACTIVATE_VERSION")
+    assert not output.messages_of("ACTIVATE_VERSION")
 
 
 def test_attribute_is_described_with_or_without_its_label(run: Callable[..., Any], personio: Any) -> None:
-    def answer(asked: Asked) -> Answer:
-        if asked.path == DICTIONARY:
+    def answer(request: ReceivedRequest) -> Response:
+        if request.path == DICTIONARY:
             return v1(
                 [
                     {"key": "dynamic_1", "type": "standard"},
@@ -729,7 +731,7 @@ def test_attribute_is_described_with_or_without_its_label(run: Callable[..., Any
             )
         return v1([employee(1, dynamic_1=attribute("x"))])
 
-    (schema,) = run(personio(answer).url, "employees", discover=True).of("SCHEMA")
+    (schema,) = run(personio(answer).url, "employees", discover=True).messages_of("SCHEMA")
     properties = schema["schema"]["properties"]
     assert properties["dynamic_1"] == {
         "type": ["string", "null"],
