@@ -82,11 +82,11 @@ class Project:
         return self.meltano("run", *options, f"tap-{self.vendor}", "target-duckdb", **environment)
 
     def rows(self, stream: str, *, deleted: bool = False) -> list[dict[str, Any]]:
-        """A table's live rows, or those marked as deleted, without metadata columns."""
+        """Returns a table's live rows, or those marked as deleted, without metadata columns."""
         return self._rows([stream], deleted=deleted)[stream]
 
     def tables(self) -> dict[str, list[dict[str, Any]]]:
-        """The live rows of all tables."""
+        """Returns the live rows of all tables."""
         return self._rows(self.expected())
 
     def _rows(self, streams: Iterable[str], *, deleted: bool = False) -> dict[str, list[dict[str, Any]]]:
@@ -108,7 +108,7 @@ class Project:
         return found
 
     def expected(self) -> dict[str, int]:
-        """The expected number of rows of each stream, with all streams enabled."""
+        """Returns the expected number of rows of each stream, with all streams enabled."""
         return self.sandbox.counts(self.vendor)
 
 

@@ -80,7 +80,7 @@ def break_cornerstone(sandbox: Sandbox) -> None:
 
 
 def days_ago(days: int) -> str:
-    """A past date."""
+    """Returns a past date."""
     return f"{datetime.now(timezone.utc) - timedelta(days=days):%Y-%m-%d}"
 
 
@@ -92,7 +92,7 @@ TAPS: dict[str, tuple[type[RestTap], dict[str, Any], Callable[[Sandbox], None]]]
 
 
 def results_of(output: Output, log: list[logging.LogRecord]) -> dict[str, Any]:
-    """The results of a run, regardless of the order of records and warnings."""
+    """Returns the results of a run, regardless of the order of records and warnings."""
     records = Counter((message["stream"], json.dumps(message["record"])) for message in output.messages_of("RECORD"))
     return {
         "records": records,

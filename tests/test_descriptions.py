@@ -45,7 +45,7 @@ def schemas(request: pytest.FixtureRequest) -> dict[str, Json]:
 
 
 def fields(schema: Json, path: str = "") -> Iterator[tuple[str, str]]:
-    """The path and description of each field of a schema, at any depth."""
+    """Yields the path and description of each field of a schema, at any depth."""
     for name, part in schema.get("properties", {}).items():
         yield f"{path}{name}", part.get("description", "")
         yield from fields(part, f"{path}{name}.")

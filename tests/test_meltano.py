@@ -66,7 +66,7 @@ def fail_absences(project: Project, status: int) -> None:
 
 
 def bookmarks(project: Project) -> dict[str, Any]:
-    """The bookmarks in the state that Meltano keeps."""
+    """Returns the bookmarks in the state that Meltano keeps."""
     output = project.meltano("state", "get", "sandbox:tap-personio-to-target-duckdb").stdout.splitlines()[-1]
     found: dict[str, Any] = json.loads(output)["singer_state"]["bookmarks"]
     return found

@@ -40,7 +40,7 @@ def story() -> dict[str, Any]:
 
 
 def tables(project: Project) -> dict[str, int]:
-    """Number of live rows by table."""
+    """Returns the number of live rows by table."""
     with duckdb.connect(project.database, read_only=True) as connection:
         names = connection.execute(
             "SELECT table_name FROM information_schema.tables "

@@ -69,7 +69,7 @@ class Project:
         )
 
     def people(self, file: str) -> dict[str, int]:
-        """The number of employees in a file, by source."""
+        """Returns the number of employees in a file, by source."""
         with duckdb.connect(self.folder / "output" / file, read_only=True) as connection:
             return dict(connection.execute("SELECT source, count(*) FROM hr.employee GROUP BY ALL").fetchall())
 

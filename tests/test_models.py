@@ -120,7 +120,7 @@ class Warehouse:
             return connection.execute(sql, parameters).fetchall()
 
     def totals(self, metric: str, column: str, source: str) -> list[Any]:
-        """A metric's totals at the month ends, without the months that it leaves out."""
+        """Returns a metric's totals at the month ends, without the months that it leaves out."""
         found = dict(
             self.query(
                 f"SELECT month_end, {column} FROM hr_metrics.{metric} WHERE source = ? AND dimension = 'total'", source
@@ -148,7 +148,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
 
 
 def known_employments(company: Company, source: str) -> list[Employment]:
-    """The employments that a source knows as those of employees."""
+    """Returns the employments that a source knows as those of employees."""
     if source == "personio":
         return [row for row in company.employments if row.type == "INTERNAL"]
     if source == "factorial":  # has no type of employment

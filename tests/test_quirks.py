@@ -21,7 +21,7 @@ ROWS = [
 
 @cache
 def known_tests(tap: Path) -> set[str]:
-    """Names of the tests that can cover a tap's quirks: its own, the engine's and the workspace's."""
+    """Returns the names of the tests that can cover a tap's quirks: its own, the engine's and the workspace's."""
     return {
         name
         for folder in (tap / "tests", ROOT / "singer-rest" / "tests", ROOT / "tests")

@@ -40,7 +40,7 @@ def job(workflow: str, name: str) -> Any:
 
 
 def make_targets(text: str) -> set[str]:
-    """The targets of `make` commands in a text."""
+    """Returns the targets of `make` commands in a text."""
     calls = re.findall(r"\bmake((?: [a-z-]+)+)", text)
     return {target for call in calls for target in call.split()}
 

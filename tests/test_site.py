@@ -38,7 +38,7 @@ TAKES_MINUTES = "bulk_import_reports"
 
 
 def blocks(page: str, language: str) -> list[str]:
-    """The code blocks of a page."""
+    """Returns the code blocks of a page."""
     return re.findall(rf"```{language}\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
 
 

@@ -89,7 +89,7 @@ def visits(run: Callable[..., Output], vendor: Host) -> Callable[..., Output]:
 def interrupted(
     calendar: Calendar, visits: Callable[..., Output], *streams: str, month: int = 4, **options: Any
 ) -> Output:
-    """The output of a first run in which a given month fails."""
+    """Returns the output of a first run in which a given month fails."""
     calendar.broken = month
     output = visits(*streams, fails=[], **options)
     calendar.broken = None
@@ -97,18 +97,18 @@ def interrupted(
 
 
 def finished(output: Output) -> set[str]:
-    """The names of the finished slices in the state."""
+    """Returns the names of the finished slices in the state."""
     return set(place(output)[KEY][1:])
 
 
 def unfinished_months(output: Output) -> set[str]:
-    """The first timestamps of the slices that a run left, without the time before January."""
+    """Returns the first timestamps of the slices that a run left, without the time before January."""
     starts = {f"2026-0{month}-01T00:00:00" for month in range(1, 8)}
     return {start for start in starts if not any(name.startswith(start[:10]) for name in finished(output))}
 
 
 def months_of(output: Output) -> set[str]:
-    """The months of the records."""
+    """Returns the months of the records."""
     return {row["id"][0] for row in output.records("visits")}
 
 

@@ -32,7 +32,7 @@ STREAM = {"name": "colours", "path": "/colours", "permission": None, "primary_ke
 
 
 def stream(**attributes: Any) -> type[RestStream]:
-    """A stream's class; None leaves an attribute out."""
+    """Returns a stream's class; None leaves an attribute out."""
     given = {name: value for name, value in attributes.items() if value is not None}
     return type("Colours", (RestStream,), {**STREAM, **given})
 

@@ -77,7 +77,7 @@ def run() -> Iterator[Callable[..., Scheduler]]:
 
 
 def ids(scheduler: Scheduler, reading: StreamFetch) -> list[str]:
-    """The records by slice, in the order of their pages."""
+    """Returns the records by slice, in the order of their pages."""
     return by_slice(
         record["id"] for page in scheduler.read_blocking(scheduler.pages(reading)) for record in page.records
     )
@@ -399,7 +399,7 @@ def test_attempts_are_limited_and_the_error_says_what_happened(run: Callable[...
 
 
 def failing(*places: tuple[int, int]) -> Callable[[int, int], None]:
-    """A vendor that never answers at these positions."""
+    """Returns a vendor that never responds at these positions."""
 
     def act(number: int, page: int) -> None:
         if (number, page) in places:
@@ -409,7 +409,7 @@ def failing(*places: tuple[int, int]) -> Callable[[int, int], None]:
 
 
 def until_unanswered(scheduler: Scheduler, reading: StreamFetch) -> tuple[list[str], str]:
-    """The pages yielded, and the error that ends them."""
+    """Returns the pages that the scheduler yields, and the error that stops it."""
     came: list[str] = []
     with pytest.raises(UnansweredError) as error:
         for page in scheduler.read_blocking(scheduler.pages(reading)):

@@ -47,7 +47,7 @@ def tap(shop: Any, vendor: Host, tmp_path: Path) -> Iterator[Callable[..., subpr
 
 
 def waiting(pipe: IO[bytes]) -> int:
-    """Number of bytes in a pipe."""
+    """Returns the number of bytes in a pipe."""
     return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 

@@ -190,7 +190,7 @@ def test_default_first_month_does_not_move_past_the_tables() -> None:
 
 
 def leaves(part: Slice) -> list[Slice]:
-    """The smallest parts of a slice."""
+    """Returns the smallest parts of a slice."""
     return [leaf for inner in part.parts for leaf in leaves(inner)] or [part]
 
 

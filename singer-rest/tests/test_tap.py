@@ -43,7 +43,7 @@ def test_every_stream_is_emitted_once(run: Callable[..., Any]) -> None:
 
 
 def in_any_order(output: Output) -> dict[str, list[str]]:
-    """The records' ids by stream, sorted."""
+    """Returns the records' ids by stream, sorted."""
     return {stream: sorted(ids) for stream, ids in output.ids().items()}
 
 

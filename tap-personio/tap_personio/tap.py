@@ -138,7 +138,9 @@ class TapPersonio(PersonioTap):
         try:
             return self.records_of(EmployeeAttributes(self))
         except AccessDeniedError as error:
-            self.logger.warning("%s Custom attributes are kept in `_extra` of employees.", error)
+            self.logger.warning(
+                "%s Custom attributes are written to the column `_extra` of the stream `employees`.", error
+            )
             return ()
 
     @override

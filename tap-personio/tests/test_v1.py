@@ -195,7 +195,7 @@ def test_attributes_are_kept_in_extra_without_permission_for_the_dictionary(
 
     records = run(personio(answer).url, "employees", discover=True).records("employees")
     assert records == [{"id": 1, "_extra": {"dynamic_1": "x"}}]
-    assert caplog.text.count("are kept in `_extra` of employees") == 1
+    assert caplog.text.count("are written to the column `_extra` of the stream `employees`") == 1
 
 
 def test_unreadable_dictionary_raises_an_error_instead_of_losing_columns(
