@@ -21,6 +21,7 @@ from tap_cornerstone.tap import TapCornerstone
 from tap_factorial.table import Row, load_table, stream_name
 from tap_factorial.tap import TapFactorial
 from tap_personio.tap import TapPersonio
+from target_duckdb.own_tables import OWN_TABLES, STATE
 from target_duckdb.settings import SETTINGS
 
 from docsite import permissions, privacy, reference
@@ -75,6 +76,7 @@ def parts() -> dict[str, str]:
         "privacy.profiles": privacy.profiles(),
         "privacy.actions": privacy.actions(),
         "duckdb.settings": settings(SETTINGS.to_dict()["properties"]),
+        "duckdb.own_tables": own_tables(),
     }
     return found | _sandbox_counts()
 
@@ -191,6 +193,15 @@ def _notes(row: Row) -> str:
     if row.until < "9":
         marks.append(f"to {row.until}")
     return f" ({'; '.join(marks)})" if marks else ""
+
+
+def own_tables() -> str:
+    """A table of the columns of each table that the loader keeps for itself."""
+    parts = []
+    for one in (*OWN_TABLES, STATE):
+        rows = [(f"`{name}`", kind, escaped(comment)) for name, (kind, comment) in one.columns.items()]
+        parts.append(f"### {one.name}\n\n{one.description}\n\n{table_of(('column', 'type', 'description'), rows)}")
+    return "\n\n".join(parts)
 
 
 def files() -> dict[Path, str]:

@@ -127,6 +127,7 @@ def test_tutorial_has_five_answers(database: Path, number: int) -> None:
 Rows = list[dict[str, Any]]
 COLUMN_EXAMPLES: list[Callable[[Rows], bool]] = [
     lambda rows: all(re.fullmatch(r"[0-9a-f]{64}", row["email"]) for row in rows),
+    lambda rows: all(re.fullmatch(r"[0-9a-f]{64}", row["fix_salary"] or "0" * 64) for row in rows),
     lambda rows: all(row["email"] is None for row in rows),
     lambda rows: all("email" not in row for row in rows),
     lambda rows: all(row.keys() == {"id", "status"} for row in rows),
@@ -138,17 +139,19 @@ COLUMN_EXAMPLES: list[Callable[[Rows], bool]] = [
 def test_examples_for_columns_do_what_they_say(sandbox: Sandbox, number: int) -> None:
     found = blocks("how-to/columns.md", "json")
     assert len(found) == len(COLUMN_EXAMPLES)
+    maps = json.loads(found[number])
+    (stream,) = maps
     tap = TapPersonio(
         config={
             **CLIENT,
             "api_url": f"{sandbox.url}/personio",
-            "stream_maps": json.loads(found[number]),
+            "stream_maps": maps,
             "stream_map_config": {"salt": "of-ours"},
         }
     )
-    output = sync_streams(tap, "persons")
+    output = sync_streams(tap, stream)
     rows = [message["record"] for message in output.messages_of("RECORD")]
-    assert rows
+    assert any(row.get("fix_salary") for row in rows) == (stream == "employees")
     assert COLUMN_EXAMPLES[number](rows)
 
 
