@@ -604,6 +604,35 @@ def test_the_notebook_says_what_to_do_without_models(tmp_path: Path) -> None:
     assert explore(tmp_path / "missing.duckdb") == {"asked": None, "shown": {}, "sql": []}
 
 
+PAY = {
+    "tap_personio.compensations": ["amount"],
+    "tap_personio.employees": ["fix_salary", "hourly_salary"],
+    "tap_factorial.contracts_contract_versions": ["salary_amount"],
+    "tap_factorial.contracts_compensations": ["amount"],
+    "tap_factorial.payroll_supplements": ["amount_in_cents"],
+}
+
+
+def test_models_are_built_without_the_columns_of_pay(warehouse: Warehouse, tmp_path: Path) -> None:
+    database = tmp_path / "part.duckdb"
+    with duckdb.connect(database) as connection:
+        connection.execute(f"ATTACH '{warehouse.database}' AS whole (READ_ONLY)")
+        for vendor, streams in STAGED.items():
+            connection.execute(f"CREATE SCHEMA tap_{vendor}")
+            for stream in streams:
+                connection.execute(f"CREATE TABLE tap_{vendor}.{stream} AS FROM whole.tap_{vendor}.{stream}")
+        for table, columns in PAY.items():
+            for column in columns:
+                connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+    built = dbt(database, tmp_path, "build", "--exclude-resource-type", "unit_test")
+    assert built.returncode == 0, built.stdout
+    part = Warehouse(database, warehouse.sandbox, built.stdout)
+    for table in ("hr.compensation", "hr_metrics.gender_pay_gap"):
+        assert warehouse.query(f"FROM {table} LIMIT 1")
+        assert part.query(f"FROM {table}") == []
+    assert part.query("SELECT count(*) FROM hr.employee") == warehouse.query("SELECT count(*) FROM hr.employee")
+
+
 def build(database: Path) -> str:
     """Runs `build.py` on a file that it refuses. Returns its message."""
     result = subprocess.run(

@@ -13,6 +13,7 @@ with personio_seen as (
     month,
     max(month) over () as last_month
   from {{ ref('stg_personio__compensations') }}
+  where amount ->> 'value' is not null
 ),
 
 personio as (
@@ -107,7 +108,7 @@ found as (
     on taxonomy.id = component.contracts_taxonomy_id
   left join {{ ref('employment') }} as employment
     on employment.source = 'factorial' and employment.employment_id = version.contracts_contract_id
-  where coalesce(component.unit, 'money') = 'money'
+  where component.amount is not null and coalesce(component.unit, 'money') = 'money'
 
   union all
   select
@@ -124,7 +125,7 @@ found as (
     null,
     null
   from {{ ref('stg_factorial__payroll_supplements') }}
-  where coalesce(unit, 'money') = 'money' and contracts_compensation_id is null
+  where amount_in_cents is not null and coalesce(unit, 'money') = 'money' and contracts_compensation_id is null
 )
 
 select
