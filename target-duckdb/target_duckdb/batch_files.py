@@ -12,7 +12,7 @@ import fsspec  # type: ignore[import-untyped]
 import msgspec
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 
-from target_duckdb.database import literal, quoted
+from target_duckdb.database import quote_identifier, quote_literal
 from target_duckdb.errors import LineError
 from target_duckdb.messages import read_blocks
 
@@ -49,7 +49,7 @@ class Block(NamedTuple):
     records: list[bytes] | bytes
 
     @property
-    def joined(self) -> tuple[bytes, int] | None:
+    def joined_lines(self) -> tuple[bytes, int] | None:
         """The records as lines, and their number. None if there are none, or one of them spans lines."""
         if not self.records:
             return None
@@ -58,14 +58,14 @@ class Block(NamedTuple):
         lines, count = b"\n".join(self.records), len(self.records)
         return (lines, count) if lines.count(b"\n") == count - 1 else None
 
-    def after(self, count: int) -> Block:
+    def skip_records(self, count: int) -> Block:
         """Returns the block without its first records."""
         if isinstance(self.records, list):
             return self._replace(row=self.row + count, records=self.records[count:])
         lines = self.records.split(b"\n", count)
         return self._replace(row=self.row + count, records=lines[count] if len(lines) > count else b"")
 
-    def single(self) -> Iterator[tuple[str, bytes]]:
+    def list_single_records(self) -> Iterator[tuple[str, bytes]]:
         """Yields the location of each record, for error messages, and the record."""
         lines = self.records.split(b"\n") if isinstance(self.records, bytes) else self.records
         row = self.row
@@ -87,7 +87,7 @@ class BatchFiles:
         self._folder = folder
         self._memory_limit = memory_limit
 
-    def blocks(self, encoding: dict[str, Any] | None, manifest: list[str] | None) -> Iterator[Block]:
+    def read_blocks(self, encoding: dict[str, Any] | None, manifest: list[str] | None) -> Iterator[Block]:
         """Reads all files.
 
         Args:
@@ -111,7 +111,7 @@ class BatchFiles:
         if manifest is None:
             raise LineError("its BATCH message has no manifest.")
         for number, url in enumerate(manifest, start=1):
-            blocks = self._read(url, kind, compression)
+            blocks = self._read_file(url, kind, compression)
             row = 0
             while True:
                 try:
@@ -119,11 +119,11 @@ class BatchFiles:
                 except StopIteration:
                     break
                 except Exception as error:  # noqa: BLE001 - fsspec implementations raise errors of their own
-                    raise LineError(f"file {number} of its manifest {_reason(error)}") from None
+                    raise LineError(f"file {number} of its manifest {_describe_error(error)}") from None
                 yield Block(number, row, records)
-                row += _count(records)
+                row += _count_records(records)
 
-    def _read(self, url: str, kind: str, compression: str | None) -> Iterator[bytes | list[bytes]]:
+    def _read_file(self, url: str, kind: str, compression: str | None) -> Iterator[bytes | list[bytes]]:
         """Reads a file in its actual format, even if the encoding differs."""
         with fsspec.open(url, "rb") as file:
             start = file.read(_HEAD_BYTES)
@@ -138,9 +138,9 @@ class BatchFiles:
             if kind == "parquet":
                 raise _NotParquetError
             logger.warning("A file of a BATCH message does not match its encoding: it is read in its actual format.")
-        yield from self._parquet(url) if is_parquet else _jsonl(url, found)
+        yield from self._read_parquet(url) if is_parquet else _read_jsonl(url, found)
 
-    def _parquet(self, url: str) -> Iterator[list[bytes]]:
+    def _read_parquet(self, url: str) -> Iterator[list[bytes]]:
         system, path = fsspec.core.url_to_fs(url)
         local = str(path)
         copy = None
@@ -149,31 +149,31 @@ class BatchFiles:
             local = str(copy)
             system.get_file(path, local)
         try:
-            yield from self._rows(local)
+            yield from self._read_rows(local)
         finally:
             if copy is not None:
                 copy.unlink(missing_ok=True)
 
-    def _rows(self, path: str) -> Iterator[list[bytes]]:
+    def _read_rows(self, path: str) -> Iterator[list[bytes]]:
         config: dict[str, Any] = {"memory_limit": self._memory_limit, "threads": 1}
         config["temp_directory"] = str(self._folder / "duckdb")
         with duckdb.connect(config=config) as connection:
             connection.execute("SET TimeZone = 'UTC'")
-            name = literal(_GLOB.sub(r"[\g<0>]", path))
+            name = quote_literal(_GLOB.sub(r"[\g<0>]", path))
             source = f"read_parquet({name})"
             columns = connection.execute(f"DESCRIBE FROM {source}").fetchall()
-            fields = ", ".join(_field(str(column), str(type_)) for column, type_, *_ in columns)
+            fields = ", ".join(_field_sql(str(column), str(type_)) for column, type_, *_ in columns)
             result = connection.execute(f"SELECT '{{' || concat_ws(',', {fields}) || '}}' FROM {source}")  # noqa: S608 - quoted names
             while rows := result.fetchmany(_ROWS):
                 yield [row.encode() for (row,) in rows]
 
 
-def _jsonl(url: str, compression: str | None) -> Iterator[bytes]:
+def _read_jsonl(url: str, compression: str | None) -> Iterator[bytes]:
     with fsspec.open(url, "rb", compression=compression) as file:
         yield from read_blocks(file)
 
 
-def _count(records: bytes | list[bytes]) -> int:
+def _count_records(records: bytes | list[bytes]) -> int:
     if isinstance(records, list):
         return len(records)
     lines = records.count(b"\n") + 1
@@ -200,14 +200,14 @@ def remove_files(urls: Iterable[str]) -> None:
         logger.warning("%d files of BATCH messages cannot be removed: check the permissions of their storage.", kept)
 
 
-def _field(name: str, type_: str) -> str:
-    """Returns SQL for a member of a JSON object, NULL if the value is NULL."""
-    column = quoted(name)
+def _field_sql(name: str, type_: str) -> str:
+    """Returns SQL for a property in the JSON text of an object, NULL if the value is NULL."""
+    column = quote_identifier(name)
     value = {
         "JSON": column,  # keeps its text
         "BLOB": f"to_json(base64({column}))",
     }.get(type_, f"to_json({column})")
-    key = literal(_json_string(name) + ":")
+    key = quote_literal(_json_string(name) + ":")
     return f"{key} || CAST({value} AS VARCHAR)"
 
 
@@ -215,7 +215,7 @@ def _json_string(text: str) -> str:
     return msgspec.json.encode(text).decode()
 
 
-def _reason(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "does not exist."
     if isinstance(error, PermissionError):

@@ -50,7 +50,7 @@ class SpoolFormat(Enum):
     WIDENED = auto()
 
 
-#: Types with which DuckDB's JSON reader reads these formats without loss.
+#: The DuckDB types as which the JSON reader can read these formats without loss.
 SPOOL_TYPES = {
     SpoolFormat.INTEGER: "BIGINT",
     SpoolFormat.NUMBER: "DOUBLE",
@@ -64,7 +64,7 @@ SPOOL_TYPES = {
 
 #: Integer types that DuckDB's JSON reader reads exactly.
 INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"})
-#: Integer types that it would read as doubles.
+#: Integer types whose values DuckDB's JSON reader would read as doubles.
 WIDE_INTEGERS = frozenset({"HUGEINT", "UBIGINT", "UHUGEINT"})
 
 
@@ -101,12 +101,12 @@ class Column:
 
     @property
     def spool_type(self) -> str:
-        """The type with which DuckDB's JSON reader reads its values without loss."""
+        """The DuckDB type as which the JSON reader can read this column's values without loss."""
         if self.spool_format is SpoolFormat.NATIVE:
-            return f"STRUCT(t VARCHAR, v {_spool_type(nested_types.tree(self.type))})"
+            return f"STRUCT(t VARCHAR, v {_spool_type(nested_types.parse_type(self.type))})"
         return SPOOL_TYPES[self.spool_format]
 
-    def widened(self, new_type: str) -> Column:
+    def widen(self, new_type: str) -> Column:
         """Returns the column with a wider type."""
         return replace(self, type=new_type, declared_type=self.declared_type or self.type)
 
@@ -135,14 +135,17 @@ def schema_columns(schema: Mapping[str, Any], *, native: bool = False) -> tuple[
     )
 
 
-def descriptions(schema: Mapping[str, Any]) -> dict[str | None, str | None]:
+def find_descriptions(schema: Mapping[str, Any]) -> dict[str | None, str | None]:
     """Returns what a schema says of each property, and of the stream under the name None."""
     properties = schema.get("properties")
     parts = {None: schema, **(properties if isinstance(properties, dict) else {})}
-    return {name: _text(part.get("description")) if isinstance(part, dict) else None for name, part in parts.items()}
+    return {
+        name: _clean_description(part.get("description")) if isinstance(part, dict) else None
+        for name, part in parts.items()
+    }
 
 
-def _text(value: Any) -> str | None:  # noqa: ANN401 - a schema may be anything
+def _clean_description(value: Any) -> str | None:  # noqa: ANN401 - a schema may be anything
     """Returns a description as DuckDB can store it."""
     if not isinstance(value, str):
         return None

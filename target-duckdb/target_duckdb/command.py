@@ -67,7 +67,7 @@ class Command(ConfiguredTarget):
         self.check_signals()
 
     def check_signals(self) -> None:
-        """Ends the run if a signal was received whose exception was swallowed.
+        """Ends the run if a signal was received and a library swallowed its exception.
 
         Raises:
             StoppedError: A signal was received.
@@ -118,19 +118,19 @@ class Command(ConfiguredTarget):
         try:
             if committed_state:
                 plugin = ConfiguredTarget(config=config.config, parse_env_config=config.parse_env)
-                write_line(plugin.database.committed_state(plugin.schema, plugin.state_id))
+                write_line(plugin.database.read_committed_state(plugin.schema, plugin.state_id))
                 return
             target = cls(config=config.config, parse_env_config=config.parse_env)
             target.listen(file_input)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a traceback could contain data
-            cls._end(target, error)
+            cls._end_process(target, error)
         finally:
             if target is not None:
                 target._ended = True  # ignore signals from here on
                 target.close()
 
     @classmethod
-    def _end(cls, target: Command | None, error: Exception | SystemExit) -> NoReturn:
+    def _end_process(cls, target: Command | None, error: Exception | SystemExit) -> NoReturn:
         """Logs why the run ends and exits."""
         number = error.number if isinstance(error, StoppedError) else target.stopped if target is not None else 0
         if number:

@@ -47,12 +47,12 @@ def _is_remote(path: str) -> bool:
     return path.startswith(("md:", "motherduck:"))
 
 
-def literal(text: str) -> str:
+def quote_literal(text: str) -> str:
     """Returns an SQL string literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
-def quoted(name: str) -> str:
+def quote_identifier(name: str) -> str:
     """Returns a quoted SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
@@ -91,16 +91,16 @@ class Attachment:
     alias: str | None = None
     options: Mapping[str, str | float | bool] = field(default_factory=dict)
 
-    def sql(self, *, read_only: bool) -> str:
-        """The ATTACH statement."""
+    def attach_sql(self, *, read_only: bool) -> str:
+        """Returns the ATTACH statement."""
         values: dict[str, str | float | bool] = {name.upper(): value for name, value in self.options.items()}
         if read_only:
             values["READ_ONLY"] = True
         options = ", ".join(
-            f"{name} {literal(value) if isinstance(value, str) else value}" for name, value in values.items()
+            f"{name} {quote_literal(value) if isinstance(value, str) else value}" for name, value in values.items()
         )
-        alias = f" AS {quoted(self.alias)}" if self.alias else ""
-        return f"ATTACH {literal(self.path)}{alias}{f' ({options})' if options else ''}"
+        alias = f" AS {quote_identifier(self.alias)}" if self.alias else ""
+        return f"ATTACH {quote_literal(self.path)}{alias}{f' ({options})' if options else ''}"
 
 
 class Database:
@@ -155,14 +155,14 @@ class Database:
         elif token and any(_is_remote(item.path) for item in self._attach):
             os.environ[_TOKEN_SETTING] = token  # the setting exists only after the MotherDuck extension is loaded
 
-    def stop(self) -> None:
+    def interrupt(self) -> None:
         """Interrupts a transaction in another thread unless it is being committed, and stops waiting for the file."""
         self._stopped.set()
         with self._lock:
             if self._interruptible is not None:
                 self._interruptible.interrupt()
 
-    def prepare(self) -> None:
+    def check_path(self) -> None:
         """Checks the path and creates its folder, before any input is read.
 
         Raises:
@@ -224,7 +224,7 @@ class Database:
         committing = False
         if self.is_missing:
             self._note_new_file()
-        os.umask(self._umask | self._missing_permissions())
+        os.umask(self._umask | self._find_missing_permissions())
         try:
             connection = self._open(read_only=False, wait=wait)
             try:
@@ -252,7 +252,7 @@ class Database:
         finally:
             os.umask(self._umask)
 
-    def committed_state(self, schema: str, state_id: str) -> str:
+    def read_committed_state(self, schema: str, state_id: str) -> str:
         """Reads the state that was committed with the rows in the database.
 
         Args:
@@ -269,8 +269,9 @@ class Database:
             raise TargetError("The DuckDB file does not exist, so it has no state: check the setting `path`.")
         try:
             with self._open(read_only=True) as connection:
-                table = f"{quoted(self.catalog(connection))}.{quoted(schema)}.{quoted(STATE.name)}"
-                schemas = self._schemas_with_states(connection)
+                names = (self.find_catalog(connection), schema, STATE.name)
+                table = ".".join(map(quote_identifier, names))
+                schemas = self._list_schemas_with_states(connection)
                 query = f"SELECT state FROM {table} WHERE state_id = ?"  # noqa: S608 - quoted names
                 has_states = schema.lower() in {name.lower() for name in schemas}
                 rows = connection.execute(query, [state_id]).fetchall() if has_states else []
@@ -286,14 +287,14 @@ class Database:
             )
         return str(rows[0][0]) if rows else "{}"
 
-    def _schemas_with_states(self, connection: duckdb.DuckDBPyConnection) -> list[str]:
+    def _list_schemas_with_states(self, connection: duckdb.DuckDBPyConnection) -> list[str]:
         found = connection.execute(
             "SELECT schema_name FROM duckdb_tables() WHERE table_name = ? AND database_name = ? ORDER BY ALL",
-            [STATE.name, self.catalog(connection)],
+            [STATE.name, self.find_catalog(connection)],
         )
         return [name for (name,) in found.fetchall()]
 
-    def catalog(self, connection: duckdb.DuckDBPyConnection) -> str:
+    def find_catalog(self, connection: duckdb.DuckDBPyConnection) -> str:
         """Returns the name of the database that holds the tables."""
         if self._catalog is None:
             return str(connection.execute("SELECT current_database()").fetchall()[0][0])
@@ -303,8 +304,12 @@ class Database:
             raise TargetError("The setting `catalog` must name a database opened by `path` or `attach`.")
         return str(found)
 
-    def _missing_permissions(self) -> int:
-        """Permissions that new files must not have: those that the database file lacks, or all of group and others."""
+    def _find_missing_permissions(self) -> int:
+        """Returns the permissions that new files must not have.
+
+        These are the permissions that the database file lacks, or all permissions of group and others if there is no
+        file yet.
+        """
         try:
             mode = Path(self.path).stat().st_mode
         except OSError:
@@ -349,7 +354,7 @@ class Database:
             raise
         try:
             for number, item in enumerate(self._attach, start=1):
-                self._attach_one(connection, number, item.sql(read_only=read_only))
+                self._attach_one(connection, number, item.attach_sql(read_only=read_only))
         except BaseException:
             connection.close()
             raise
@@ -387,9 +392,9 @@ class Database:
         if self._remote:
             return
         try:
-            connection.execute(f"SET memory_limit = {literal(self._memory_limit)}")
+            connection.execute(f"SET memory_limit = {quote_literal(self._memory_limit)}")
         except duckdb.Error:
             raise TargetError("The setting memory_limit is not a size in DuckDB's notation, such as '512MB'.") from None
         if low_memory and parse_size(self._memory_limit) > _LOW_MEMORY_BYTES:
             connection.execute(f"SET memory_limit = '{_LOW_MEMORY_BYTES}B'")
-        connection.execute(f"SET temp_directory = {literal(str(temp_directory))}")
+        connection.execute(f"SET temp_directory = {quote_literal(str(temp_directory))}")

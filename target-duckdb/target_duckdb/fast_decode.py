@@ -1,6 +1,6 @@
 """Fast path: decodes consecutive RECORD lines of one stream together and checks them column by column.
 
-If any value needs the exact path, all records of the run are loaded one by one.
+If any value needs the exact path, all of these records are loaded one by one.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
 
     from target_duckdb.records import RecordDecoder
 
-#: Raised for runs that must be loaded record by record.
+#: Raised for lines that must be loaded one by one.
 NOT_FAST_DECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, LineError)
 
 _decode_numbers = msgspec.json.Decoder(list[float | None]).decode
 
 
-class Run(NamedTuple):
-    """The decoded lines of a run. Each list is in line order."""
+class DecodedLines(NamedTuple):
+    """Lines that were decoded together. Each list is in line order."""
 
-    #: One item if it is the same for all lines, as is the next attribute.
+    #: Versions and extraction times have a single item if it is the same for all lines.
     versions: list[int | None]
     extracted: list[str | None]
     #: Values by column, in the order of `RecordDecoder.decode`.
     columns: list[Sequence[Any]]
 
 
-class RunDecoder:
-    """Decodes runs of one stream.
+class LinesDecoder:
+    """Decodes consecutive lines of one stream.
 
     Args:
         stream: The stream's name.
@@ -64,8 +64,8 @@ class RunDecoder:
         self._decode = msgspec.json.Decoder(line).decode_lines
         self._decode_records = msgspec.json.Decoder(records.struct).decode_lines
 
-    def decode(self, lines: bytes, count: int, batch: Message | None = None) -> Run:
-        """Decodes a number of lines whose values all have the expected types.
+    def decode(self, lines: bytes, count: int, batch: Message | None = None) -> DecodedLines:
+        """Decodes lines if all of their values have the expected types.
 
         Args:
             lines: The lines.
@@ -78,12 +78,14 @@ class RunDecoder:
         if self._decode is None or self._decode_records is None:
             raise msgspec.ValidationError
         if batch is not None:
-            return Run([batch.version], [batch.time_extracted], self._columns(self._decode_records(lines), count))
+            return DecodedLines(
+                [batch.version], [batch.time_extracted], self._collect_columns(self._decode_records(lines), count)
+            )
         found = self._decode(lines)
-        columns = self._columns([line.record for line in found], count)
-        return Run([line.version for line in found], [line.time_extracted for line in found], columns)
+        columns = self._collect_columns([line.record for line in found], count)
+        return DecodedLines([line.version for line in found], [line.time_extracted for line in found], columns)
 
-    def _columns(self, found: list[msgspec.Struct], count: int) -> list[Sequence[Any]]:
+    def _collect_columns(self, found: list[msgspec.Struct], count: int) -> list[Sequence[Any]]:
         if len(found) != count:  # a message spans two lines, or a line holds two
             raise msgspec.ValidationError
         records = self._records
@@ -94,7 +96,7 @@ class RunDecoder:
             raise msgspec.ValidationError
         nulls = "\n".join(["null"] * count)
         for index in records.number_columns:
-            columns[index] = _numbers(columns[index])
+            columns[index] = _parse_numbers(columns[index])
         for index, spool_format in records.raw_columns:
             joined = str(b"\n".join(columns[index]), "utf-8")  # JSON on one line contains no line break
             if joined == nulls:
@@ -113,7 +115,7 @@ class RunDecoder:
         return columns
 
 
-def _numbers(column: Sequence[msgspec.Raw]) -> list[float | None]:
+def _parse_numbers(column: Sequence[msgspec.Raw]) -> list[float | None]:
     joined = b",".join(column)
     values = _decode_numbers(b"[%b]" % joined)
     if b"e" in joined or b"E" in joined:

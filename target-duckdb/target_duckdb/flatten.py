@@ -28,13 +28,13 @@ class Flattening(NamedTuple):
     separator: str = SEPARATOR
     max_key_length: int = DEFAULT_MAX_KEY_LENGTH
 
-    def name(self, parents: list[str], name: str) -> str:
+    def flatten_name(self, parents: list[str], name: str) -> str:
         """Returns the flattened name of a property."""
         return flatten_key(name, parents, self.separator, max_key_length=self.max_key_length)
 
 
 class Flattener:
-    """Flattens the schema of a stream, and its records as JSON text without decoding values.
+    """Flattens a stream's schema, and its records. Records are flattened as JSON text, without decoding their values.
 
     Args:
         schema: The stream's schema.
@@ -43,8 +43,8 @@ class Flattener:
 
     Attributes:
         schema: The flattened schema.
-        flattened_objects: The flattened names of the objects that were flattened. A record has a field of such a name
-            for keys that the schema does not list, or for a value that is not an object.
+        flattened_objects: The flattened names of the objects that were flattened. A flattened record has a field with
+            the object's name if the object has keys that the schema does not list, or if the value is not an object.
         shadowed: Unlisted fields of records that have the name of a flattened column. They are left out.
     """
 
@@ -61,12 +61,15 @@ class Flattener:
         self.schema = {**schema, "properties": self._flat}
 
     def _flatten_properties(self, properties: dict[str, Any], parents: list[str], levels: int) -> _Tree:
-        """Fills the flattened schema. Returns, by name, the flattened name, and the tree of a flattened object."""
+        """Fills the flattened schema.
+
+        Returns, by property name, the flattened name, or for a flattened object the same mapping of its properties.
+        """
         tree: _Tree = {}
         for name, schema in properties.items():
-            flat_name = self._options.name(parents, name) if parents else name
-            inner = _properties(schema) if levels and flat_name not in self._keys else {}
-            names = {self._options.name([*parents, name], key) for key in inner}
+            flat_name = self._options.flatten_name(parents, name) if parents else name
+            inner = _find_properties(schema) if levels and flat_name not in self._keys else {}
+            names = {self._options.flatten_name([*parents, name], key) for key in inner}
             if not inner or names & self._taken or len(names) < len(inner):  # names would collide
                 self._flat[flat_name], tree[name] = schema, (flat_name, None)
                 continue
@@ -75,7 +78,7 @@ class Flattener:
             tree[name] = (flat_name, self._flatten_properties(inner, [*parents, name], levels - 1))
         return tree
 
-    def record(self, record: msgspec.Raw) -> msgspec.Raw:
+    def flatten_record(self, record: msgspec.Raw) -> msgspec.Raw:
         """Flattens a record.
 
         Raises:
@@ -83,24 +86,24 @@ class Flattener:
         """
         found: dict[str, msgspec.Raw] = {}
         fields = raw_fields(record)
-        self._collect(fields, self._tree, None, found)
+        self._collect_fields(fields, self._tree, None, found)
         if DELETED_AT in fields:  # a deletion mark updates only the fields in it, but all of an object
             for name, (_, inner) in self._tree.items():
                 if name in fields and inner is not None:
                     _fill_missing(found, inner)
         return _encode_object(found)
 
-    def _collect(
+    def _collect_fields(
         self, fields: dict[str, msgspec.Raw], tree: _Tree, object_name: str | None, found: dict[str, msgspec.Raw]
     ) -> None:
-        """Finds the flattened fields of an object, whose own flattened name is `object_name`."""
+        """Finds the flattened fields of an object. `object_name` is the flattened name of the object itself."""
         unlisted: dict[str, msgspec.Raw] = {}
         for name, value in fields.items():
             flat_name, inner = tree.get(name, (name, None))
             if object_name is not None and name not in tree:
                 unlisted[name] = value
             elif inner is not None and bytes(value).startswith(b"{"):
-                self._collect(raw_fields(value), inner, flat_name, found)
+                self._collect_fields(raw_fields(value), inner, flat_name, found)
             elif name not in tree and (name in self._flat or name in self.flattened_objects):
                 self.shadowed.add(name)
             elif inner is None or bytes(value) != b"null":
@@ -109,7 +112,7 @@ class Flattener:
             found[object_name] = _encode_object(unlisted)
 
 
-def _properties(schema: Any) -> dict[str, Any]:  # noqa: ANN401 - a schema may be anything
+def _find_properties(schema: Any) -> dict[str, Any]:  # noqa: ANN401 - a schema may be anything
     """Returns the properties of a schema that allows only objects and null."""
     if not isinstance(schema, dict):
         return {}

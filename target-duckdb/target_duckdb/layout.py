@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from target_duckdb.columns import Column
-    from target_duckdb.fast_decode import RunDecoder
+    from target_duckdb.fast_decode import LinesDecoder
     from target_duckdb.flatten import Flattener
     from target_duckdb.records import RecordDecoder
 
@@ -23,7 +23,7 @@ class Layout:
         decoder: Decodes single records.
         ignored: Names of fields in records that the schema does not list.
         flattener: Flattens records, if flattening is on.
-        run_decoder: Decodes runs of records, once there was one.
+        run_decoder: Decodes consecutive lines together. None until it is needed.
     """
 
     columns: tuple[Column, ...]
@@ -32,4 +32,4 @@ class Layout:
     decoder: RecordDecoder
     ignored: set[str]
     flattener: Flattener | None = None
-    run_decoder: RunDecoder | None = None
+    lines_decoder: LinesDecoder | None = None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from target_duckdb.database import no_row_matches, quoted
+from target_duckdb.database import no_row_matches, quote_identifier
 from target_duckdb.errors import LockedTargetError, OutOfMemoryTargetError, TargetError, constraint_message
 from target_duckdb.own_tables import RUNS
 from target_duckdb.runs import SUCCEEDED, UNFINISHED, Counts, Run, StreamBatch
@@ -55,33 +55,36 @@ class Loader:
     run: Run
     allows_fragments: bool = True
 
-    def begin(self, temp_directory: Path) -> None:
-        """Records that a run has started. If the file is open in another process or does not exist, a batch does."""
+    def record_start(self, temp_directory: Path) -> None:
+        """Records that a run has started.
+
+        If the file is open in another process or does not exist, the first batch records the start instead.
+        """
         if self.database.is_missing:
             return
         with suppress(LockedTargetError), self.database.transaction(temp_directory, wait=False) as connection:
-            names = (self.database.catalog(connection), self.schema, RUNS.name)
-            table = ".".join(map(quoted, names))
+            names = (self.database.find_catalog(connection), self.schema, RUNS.name)
+            table = ".".join(map(quote_identifier, names))
             # Usually an earlier run has created the table. Listing all tables takes longer than the rest.
             if is_own(connection, table, RUNS):
-                self.run.insert(connection, table)
+                self.run.insert_run(connection, table)
             else:
                 connection.rollback()  # no statement can follow one about a table that does not exist
                 connection.begin()
                 self._write_run(connection, UNFINISHED)
 
-    def end(self, temp_directory: Path, status: str, error: str) -> None:
+    def record_failure(self, temp_directory: Path, status: str, error: str) -> None:
         """Records that the run failed, if that is possible."""
         with suppress(TargetError), self.database.transaction(temp_directory, wait=False) as connection:
             self._write_run(connection, status, error)
 
     def _write_run(self, connection: duckdb.DuckDBPyConnection, status: str, error: str | None = None) -> None:
-        tables = self._tables(connection)
-        self.run.write(connection, tables, {}, status=status, error=error)
-        tables.save()
+        tables = self._open_tables(connection)
+        self.run.write_run(connection, tables, {}, status=status, error=error)
+        tables.save_notes()
 
-    def _tables(self, connection: duckdb.DuckDBPyConnection) -> Tables:
-        return Tables(connection, self.database.catalog(connection), self.schema)
+    def _open_tables(self, connection: duckdb.DuckDBPyConnection) -> Tables:
+        return Tables(connection, self.database.find_catalog(connection), self.schema)
 
     def commit(
         self,
@@ -115,14 +118,14 @@ class Loader:
         )
         if low_memory:
             try:
-                self._commit(streams, rejected, state, temp_directory, status, low_memory=True)
+                self._commit_once(streams, rejected, state, temp_directory, status, low_memory=True)
             except OutOfMemoryTargetError:
                 logger.info("DuckDB needs more memory for this batch: retrying with the whole memory_limit.")
             else:
                 return
-        self._commit(streams, rejected, state, temp_directory, status, low_memory=False)
+        self._commit_once(streams, rejected, state, temp_directory, status, low_memory=False)
 
-    def _commit(
+    def _commit_once(
         self,
         streams: list[Stream],
         rejected: RejectedRecords,
@@ -134,7 +137,7 @@ class Loader:
     ) -> None:
         batch: dict[str, StreamBatch] = {}
         with self.database.transaction(temp_directory, low_memory=low_memory) as connection:
-            tables = self._tables(connection)
+            tables = self._open_tables(connection)
             for stream in streams:
                 load = self.method(connection, tables, stream, hard_delete=self.hard_delete)
                 try:
@@ -143,26 +146,26 @@ class Loader:
                     raise TargetError(constraint_message(error, stream.name, load.table_name)) from None
                 batch[stream.name] = load.result
                 self._check_fragment(load)
-            rejected.load(connection, tables)
+            rejected.insert_records(connection, tables)
             for name, count in rejected.counts.items():
                 batch.setdefault(name, StreamBatch()).counts += Counts(received=count, rejected=count)
             if status == SUCCEEDED:
-                _note_sent_columns(connection, tables, self.run.sums(batch))
-            tables.save()
+                _note_sent_columns(connection, tables, self.run.sum_all_batches(batch))
+            tables.save_notes()
             if state is not None:
                 self._write_state(connection, tables.sql_name(tables.state_table()), state)
-            self.run.write(connection, tables, batch, state=state, status=status)
-        self.run.commit(batch, state)
+            self.run.write_run(connection, tables, batch, state=state, status=status)
+        self.run.note_commit(batch, state)
 
     def _check_fragment(self, load: StreamLoad) -> None:
         """Records whether a table lacks older rows.
 
         Raises:
-            TargetError: It does, and must not.
+            TargetError: The table lacks older rows, and the setting `on_fragment` is `fail`.
         """
         name, result = load.stream_name, load.result
-        since = result.fragment_since = load.main.fragment_since = self.run.fragment_since(
-            name, result, load.main.fragment_since
+        since = result.fragment_since = load.main_table.fragment_since = self.run.find_fragment_start(
+            name, result, load.main_table.fragment_since
         )
         if since and not self.allows_fragments:
             raise TargetError(
@@ -178,19 +181,21 @@ class Loader:
 def _note_sent_columns(
     connection: duckdb.DuckDBPyConnection, tables: Tables, streams: Mapping[str, StreamBatch]
 ) -> None:
-    """Records the columns that the streams of a complete run have, and names those that keep old values."""
+    """Records the columns that a complete run sent. Logs the columns that keep old values."""
     for name, stream in streams.items():
         if stream.table is None or not stream.columns:
             continue
         sql = tables.sql_name(stream.table)
         gone = tables.set_sent_columns(stream.table, stream.columns)
         tables.changes += [SchemaChange(stream.table, "column no longer sent", column) for column in gone]
-        filled = [column for column in gone if not no_row_matches(connection, sql, f"{quoted(column)} IS NOT NULL")]
+        filled = [
+            column for column in gone if not no_row_matches(connection, sql, f"{quote_identifier(column)} IS NOT NULL")
+        ]
         if filled:
             logger.warning(
                 "Stream '%s': columns that the tap no longer sends keep their old values."
                 " To empty them: UPDATE %s SET %s;",
                 name,
                 sql,
-                ", ".join(f"{quoted(column)} = NULL" for column in filled),
+                ", ".join(f"{quote_identifier(column)} = NULL" for column in filled),
             )

@@ -22,11 +22,11 @@ class AppendOnlyLoad(StreamLoad):
     """Appends rows, even if the stream has a key. Never changes or deletes rows."""
 
     @override
-    def _merge(self, values: list[merge.Value]) -> tuple[int, int]:
-        return merge.append(self._connection, self._table, values), 0
+    def _merge_rows(self, values: list[merge.Value]) -> tuple[int, int]:
+        return merge.append_rows(self._connection, self._table, values), 0
 
     @override
-    def _activate(self, step: ActivateVersion) -> None:
+    def _activate_version(self, step: ActivateVersion) -> None:
         """Does nothing: older rows stay, and `_sdc_table_version` distinguishes them."""
 
 
@@ -38,22 +38,22 @@ class OverwriteLoad(StreamLoad):
 
     @property
     @override
-    def main(self) -> Table:
+    def main_table(self) -> Table:
         return self._main
 
     @override
-    def _run(self) -> None:
-        self._main = self._tables.open(self._stream.name, self._stream.keys)
+    def _run_steps(self) -> None:
+        self._main = self._tables.open_table(self._stream.name, self._stream.keys)
         self._is_new = not self._main.columns
         if self._is_new:
             self._use_table(self._main)
         self._active = self._active_version()
         for step in self._stream.steps:
             if isinstance(step, ActivateVersion):
-                self._activate(step)
+                self._activate_version(step)
                 continue
             self._use_table(self._table_for(step.version))
-            self._load(step)
+            self._load_segment(step)
 
     def _active_version(self) -> int | None:
         """Returns the version of the rows in the stream's table, which another load method may have loaded."""
@@ -70,7 +70,7 @@ class OverwriteLoad(StreamLoad):
             )
         if version is None or not self._is_newer(version):
             return self._main
-        staging = self._tables.staging(self._main, version)
+        staging = self._tables.open_staging_table(self._main, version)
         self._stream.staging_table = staging.name
         return staging
 
@@ -80,7 +80,7 @@ class OverwriteLoad(StreamLoad):
         A tap with a restored state sends an older version than the active or the staged one, which must not replace
         newer rows.
         """
-        staged = self._tables.staged_version(self._main)
+        staged = self._tables.find_staged_version(self._main)
         newest = max((known for known in (self._active, staged) if known is not None), default=version)
         if version < newest and ("version", "older") not in self._stream.warned:
             self._stream.warned.add(("version", "older"))
@@ -92,26 +92,26 @@ class OverwriteLoad(StreamLoad):
         return version >= newest and version != self._active
 
     @override
-    def _activate(self, step: ActivateVersion) -> None:
+    def _activate_version(self, step: ActivateVersion) -> None:
         if not self._is_newer(step.version):
             # A newer version may have dropped the staging table that held the first rows of an older version.
             if step.version == self._active:
                 self._use_table(self._main)
-                super()._activate(step)
+                super()._activate_version(step)
             return
-        if self._active is None and self._tables.staged_version(self._main) != step.version and self._has_rows():
+        if self._active is None and self._tables.find_staged_version(self._main) != step.version and self._has_rows():
             # The following rows may be changes only, so the existing rows without a version become part of this one.
             self._use_table(self._main)
-            super()._activate(step)
+            super()._activate_version(step)
             self._main.version = self._active = step.version
             return
         # Without staged rows the version is empty so far, and so is the new table.
-        staging = self._tables.staging(self._main, step.version)
+        staging = self._tables.open_staging_table(self._main, step.version)
         self._warn_of_rows_without_version(self._main)
         rows = self._connection.execute(f"SELECT count(*) FROM {self._main.sql}")  # noqa: S608 - quoted names
         self.counts.deleted += rows.fetchall()[0][0]
         self._use_table(staging)
-        self._main = self._tables.swap(self._main, staging)
+        self._main = self._tables.replace_by_staging(self._main, staging)
         self._active = step.version
         self._stream.staging_table = None
 

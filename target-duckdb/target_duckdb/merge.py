@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from target_duckdb.database import quoted
+from target_duckdb.database import quote_identifier
 
 if TYPE_CHECKING:
     import duckdb
@@ -34,15 +34,15 @@ class Value:
     is_present: str | None = None
 
 
-def append(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Value]) -> int:
+def append_rows(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Value]) -> int:
     """Appends all rows in order. Returns their number."""
     table.is_empty = False
-    columns = ", ".join(quoted(value.column) for value in values)
+    columns = ", ".join(quote_identifier(value.column) for value in values)
     expressions = ", ".join(value.sql for value in values)
-    return _count(connection, f"INSERT INTO {table.sql} ({columns}) SELECT {expressions} FROM {SPOOL} AS s")  # noqa: S608 - quoted names
+    return _count_rows(connection, f"INSERT INTO {table.sql} ({columns}) SELECT {expressions} FROM {SPOOL} AS s")  # noqa: S608 - quoted names
 
 
-def upsert(
+def upsert_rows(
     connection: duckdb.DuckDBPyConnection, table: Table, values: list[Value], keys: list[str]
 ) -> tuple[int, int]:
     """Replaces rows with the same key and inserts the others. The last of several rows with the same key wins.
@@ -60,7 +60,7 @@ def upsert(
     """
     positions = {value.column: position for position, value in enumerate(values)}
     key_sql = ", ".join(values[positions[key]].sql for key in keys)
-    same = " AND ".join(f"t.{quoted(key)} = k.v{positions[key]}" for key in keys)
+    same = " AND ".join(f"t.{quote_identifier(key)} = k.v{positions[key]}" for key in keys)
     key_columns = ", ".join(f"{values[positions[key]].sql} AS v{positions[key]}" for key in keys)
     key_rows = f"(SELECT DISTINCT {key_columns} FROM {SPOOL} AS s)"  # noqa: S608 - quoted names
     others = [name for name in table.columns if name not in positions]
@@ -68,37 +68,37 @@ def upsert(
     needs_old_rows = bool(others) or partial
     if needs_old_rows:
         kept = dict.fromkeys([*keys, *others, *(value.column for value in values if value.is_present)])
-        old = f"SELECT {', '.join(f't.{quoted(name)}' for name in kept)} FROM {table.sql} AS t"  # noqa: S608 - quoted names
+        old = f"SELECT {', '.join(f't.{quote_identifier(name)}' for name in kept)} FROM {table.sql} AS t"  # noqa: S608 - quoted names
         connection.execute(f"CREATE OR REPLACE TEMP TABLE _old AS {old} SEMI JOIN {key_rows} AS k ON {same}")
     replaced = 0
     if not table.is_empty:
-        replaced = _count(connection, f"DELETE FROM {table.sql} AS t USING {key_rows} AS k WHERE {same}")  # noqa: S608 - quoted names
+        replaced = _count_rows(connection, f"DELETE FROM {table.sql} AS t USING {key_rows} AS k WHERE {same}")  # noqa: S608 - quoted names
     table.is_empty = False
-    columns = ", ".join(quoted(name) for name in [*positions, *others])
+    columns = ", ".join(quote_identifier(name) for name in [*positions, *others])
     if not needs_old_rows:
         rows = _last_rows(connection, values, key_sql)
-        return _count(connection, f"INSERT INTO {table.sql} ({columns}) {rows}"), replaced
+        return _count_rows(connection, f"INSERT INTO {table.sql} ({columns}) {rows}"), replaced
     results = [
-        f"CASE WHEN k.h{position} THEN k.v{position} ELSE t.{quoted(value.column)} END"
+        f"CASE WHEN k.h{position} THEN k.v{position} ELSE t.{quote_identifier(value.column)} END"
         if value.is_present
         else f"k.v{position}"
         for position, value in enumerate(values)
-    ] + [f"t.{quoted(name)}" for name in others]
+    ] + [f"t.{quote_identifier(name)}" for name in others]
     inserted = 0
     defaults = not table.column_defaults.keys().isdisjoint(others)
     for rows in _merged_rows(connection, values, key_sql) if partial else [_last_rows(connection, values, key_sql)]:
-        inserted += _count(
+        inserted += _count_rows(
             connection,
             f"INSERT INTO {table.sql} ({columns}) SELECT {', '.join(results)} FROM ({rows}) AS k"  # noqa: S608 - quoted names
             f" {'' if defaults else 'LEFT '}JOIN {_OLD} AS t ON {same}",
         )
         if defaults:
-            own = ", ".join(quoted(name) for name in positions)
+            own = ", ".join(quote_identifier(name) for name in positions)
             new = ", ".join(
                 f"CASE WHEN k.h{position} THEN k.v{position} END" if value.is_present else f"k.v{position}"
                 for position, value in enumerate(values)
             )
-            inserted += _count(
+            inserted += _count_rows(
                 connection,
                 f"INSERT INTO {table.sql} ({own}) SELECT {new} FROM ({rows}) AS k ANTI JOIN {_OLD} AS t ON {same}",  # noqa: S608 - quoted names
             )
@@ -106,7 +106,7 @@ def upsert(
     return inserted, replaced
 
 
-def _count(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
+def _count_rows(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
     """Executes a statement. Returns how many rows it inserted, deleted or counted."""
     return int(connection.execute(sql).fetchall()[0][0])
 
@@ -128,23 +128,23 @@ def count_marks(
     sql = {value.column: value.sql for value in values}
     marks = f"FROM {SPOOL} AS s WHERE s.deleted IS NOT NULL"
     if not {*keys} <= sql.keys() or not keys:
-        return _count(connection, f"SELECT count(*) {marks}"), 0
+        return _count_rows(connection, f"SELECT count(*) {marks}"), 0
     columns = ", ".join(f"{sql[key]} AS k{position}" for position, key in enumerate(keys))
-    same = " AND ".join(f"t.{quoted(key)} = k.k{position}" for position, key in enumerate(keys))
+    same = " AND ".join(f"t.{quote_identifier(key)} = k.k{position}" for position, key in enumerate(keys))
     marked = f"(SELECT DISTINCT {columns} {marks})"
     existing = f"SELECT count(*) FROM {table.sql} AS t SEMI JOIN {marked} AS k ON {same}"  # noqa: S608 - quoted names
-    return _count(connection, f"SELECT count(*) FROM {marked}"), _count(connection, existing)  # noqa: S608 - quoted names
+    return _count_rows(connection, f"SELECT count(*) FROM {marked}"), _count_rows(connection, existing)  # noqa: S608 - quoted names
 
 
 def _last_rows(connection: duckdb.DuckDBPyConnection, values: list[Value], key_sql: str) -> str:
-    rows = _rows(values)
+    rows = _rows_sql(values)
     last_row_ids = f"SELECT max(s.rowid) FROM {SPOOL} AS s GROUP BY {key_sql}"  # noqa: S608 - quoted names
     count = f"SELECT (SELECT count(*) FROM ({last_row_ids})) = (SELECT count(*) FROM {SPOOL})"  # noqa: S608 - quoted names
     keys_are_unique = connection.execute(count).fetchall()[0][0]
     return rows if keys_are_unique else f"{rows} WHERE s.rowid IN ({last_row_ids})"
 
 
-def _rows(values: list[Value]) -> str:
+def _rows_sql(values: list[Value]) -> str:
     expressions = [f"{value.sql} AS v{position}" for position, value in enumerate(values)]
     expressions += [f"{value.is_present} AS h{position}" for position, value in enumerate(values) if value.is_present]
     return f"SELECT {', '.join(expressions)} FROM {SPOOL} AS s"  # noqa: S608 - quoted names
@@ -158,7 +158,7 @@ def _merged_rows(connection: duckdb.DuckDBPyConnection, values: list[Value], key
         f"CREATE OR REPLACE TEMP TABLE _lasts AS SELECT max(s.rowid) AS last, {differ} AS differ,"  # noqa: S608 - quoted names
         f" CASE WHEN differ THEN list(s.rowid) END AS rows FROM {SPOOL} AS s GROUP BY {key_sql}"
     )
-    unmerged = f"{_rows(values)} WHERE s.rowid IN (SELECT last FROM {_LAST_ROWS} WHERE NOT differ)"  # noqa: S608 - quoted names
+    unmerged = f"{_rows_sql(values)} WHERE s.rowid IN (SELECT last FROM {_LAST_ROWS} WHERE NOT differ)"  # noqa: S608 - quoted names
     if not connection.execute(f"SELECT coalesce(bool_or(differ), false) FROM {_LAST_ROWS}").fetchall()[0][0]:  # noqa: S608 - same
         return [unmerged]
     expressions = []

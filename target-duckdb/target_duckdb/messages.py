@@ -76,8 +76,8 @@ NOT_UTF_8 = "its record is not UTF-8 text."
 INVALID_VERSION = "its record has a version that is not a 64-bit integer."
 #: The start of a RECORD line as most taps write it.
 _RECORD_START = re.compile(rb'\{"type": ?"RECORD", ?"stream": ?"([^"\\]*)"')
-#: Shorter runs are not worth decoding together.
-_MIN_RUN_LENGTH = 4
+#: Smaller groups of lines are not worth decoding together.
+_MIN_GROUP_LENGTH = 4
 
 # Matches one escape at a time, so that `\\ud800` (an escaped backslash, then text) is not read as a surrogate.
 _ESCAPE = re.compile(
@@ -86,7 +86,7 @@ _ESCAPE = re.compile(
 _STRING_OR_CONSTANT = re.compile(rb'"(?:[^"\\]|\\.)*"|(?P<constant>-?Infinity|NaN)')
 
 
-def repair(line: bytes) -> bytes:
+def repair_json(line: bytes) -> bytes:
     r"""Turns the non-standard JSON that Python's `json` module writes into valid JSON.
 
     A lone surrogate, which UTF-8 cannot encode, becomes six characters of text (`\ud800`). `NaN`, `Infinity` and
@@ -115,7 +115,7 @@ def raw_fields(record: msgspec.Raw) -> dict[str, msgspec.Raw]:
         RecordError: It is not an object, or nested too deeply.
         LineError: It is not JSON.
     """
-    for text in (record, repair(bytes(record))):
+    for text in (record, repair_json(bytes(record))):
         try:
             return _decode_fields(text)
         except msgspec.ValidationError:
@@ -142,7 +142,7 @@ def decode_message(line: bytes) -> Message:
         except msgspec.ValidationError:
             raise LineError("it is valid JSON but not a Singer message.") from None
         except msgspec.DecodeError:
-            line = repair(line)
+            line = repair_json(line)
         except UnicodeDecodeError:
             raise LineError("it is not UTF-8 text.") from None
     raise LineError("it is not JSON, or it is truncated.")
@@ -161,7 +161,7 @@ class MessageReader(GenericSingerReader[bytes]):
     line_number = 0
     #: Loads the first of some RECORD lines of a stream together, given the stream, the lines and their number.
     #: Returns how many, 0 if they must be loaded one by one.
-    add_run: Callable[[str, bytes, int], int] = staticmethod(lambda _stream, _lines, _count: 0)
+    add_lines: Callable[[str, bytes, int], int] = staticmethod(lambda _stream, _lines, _count: 0)
     #: Rejects a line whose record cannot be decoded, given stream and reason. Returns False if the run must end.
     reject_line: Callable[[str, bytes, str], bool] = staticmethod(lambda _stream, _line, _reason: False)
     #: Ends the run if a signal was received.
@@ -208,7 +208,7 @@ class MessageReader(GenericSingerReader[bytes]):
 
     def _process_block(self, block: bytes, callbacks: dict[str, Callable[[Any], None]], counts: Counter[str]) -> None:
         left = self._add_run(block, block.count(b"\n") + 1, counts)  # most blocks hold records of one stream only
-        for run, count in _group_runs(left) if left is not None else ():
+        for run, count in _group_lines(left) if left is not None else ():
             rest = self._add_run(run, count, counts)
             for line in rest.split(b"\n") if rest is not None else ():
                 self.line_number += 1
@@ -216,9 +216,9 @@ class MessageReader(GenericSingerReader[bytes]):
 
     def _add_run(self, lines: bytes, count: int, counts: Counter[str]) -> bytes | None:
         """Loads lines together if they are RECORD lines of one stream. Returns those left, None if there are none."""
-        match = _RECORD_START.match(lines) if count >= _MIN_RUN_LENGTH else None
+        match = _RECORD_START.match(lines) if count >= _MIN_GROUP_LENGTH else None
         stream = str(match[1], "utf-8", "replace") if match else ""
-        while stream and (taken := self.add_run(stream, lines, count)):
+        while stream and (taken := self.add_lines(stream, lines, count)):
             self.line_number += taken
             counts["RECORD"] += taken
             count -= taken
@@ -264,7 +264,7 @@ def read_blocks(source: IO[Any]) -> Iterator[bytes]:
     yield b"".join(parts)
 
 
-def _group_runs(block: bytes) -> Iterator[tuple[bytes, int]]:
+def _group_lines(block: bytes) -> Iterator[tuple[bytes, int]]:
     """Groups consecutive RECORD lines of one stream. Yields the lines and their number."""
     lines = block.split(b"\n")
     start, count = 0, len(lines)

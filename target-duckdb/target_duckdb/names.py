@@ -75,7 +75,7 @@ class _Names:
         owners = self._owners.get(column.lower(), ())
         return column.lower() not in self._unavailable and not any(self._are_separate(name, owner) for owner in owners)
 
-    def _assign(self, name: str, column: str) -> None:
+    def _assign_column(self, name: str, column: str) -> None:
         self.assigned[name] = column
         self._columns.setdefault(column.lower(), column)
         self._owners.setdefault(column.lower(), set()).add(name)
@@ -86,12 +86,12 @@ class _Names:
         if column is None or not self._is_free(name, column):
             return
         if column not in self._wanted or column.lower() != name.lower() or not self._are_separate(name, column):
-            self._assign(name, column)
+            self._assign_column(name, column)
 
     def assign_exact(self, name: str) -> None:
         """Assigns the existing column of exactly that name."""
         if self._existing.get(name.lower()) == name and self._is_free(name, name):
-            self._assign(name, name)
+            self._assign_column(name, name)
 
     def assign_suffixed(self, name: str) -> None:
         """Assigns an existing column with a suffix, for tables without recorded names."""
@@ -105,14 +105,14 @@ class _Names:
             if (match := pattern.fullmatch(found)) and found.lower() not in taken
         }
         if by_suffix:
-            self._assign(name, by_suffix[min(by_suffix)])
+            self._assign_column(name, by_suffix[min(by_suffix)])
 
     def assign_new(self, name: str) -> None:
         """Assigns a column that differs only in case, or a new one."""
         column = name.replace("\0", "_") or "_"
         if not self._is_free(name, column):
             column = free_name(name, {*self._owners, *self._unavailable})
-        self._assign(name, self._columns.get(column.lower(), column))
+        self._assign_column(name, self._columns.get(column.lower(), column))
 
 
 def free_name(name: str, taken: set[str]) -> str:
@@ -144,7 +144,7 @@ def match_keys(stream: str, old: tuple[str, ...], new: tuple[str, ...]) -> tuple
 
 
 def _key_change_message(stream: str, old: tuple[str, ...], new: tuple[str, ...]) -> str:
-    """The error message for a changed key."""
+    """Returns the error message for a changed key."""
     return (
         f"the key of stream '{stream}' was ({', '.join(old) or 'none'}) and is now ({', '.join(new) or 'none'}):"
         " rename or drop its table and load the stream again in full."

@@ -21,7 +21,7 @@ class Struct:
 
     fields: tuple[tuple[str, Tree], ...]
 
-    def replaced(self, position: int, tree: Tree) -> Struct:
+    def replace_field(self, position: int, tree: Tree) -> Struct:
         """Returns the STRUCT with another type for one field."""
         name = self.fields[position][0]
         return Struct((*self.fields[:position], (name, tree), *self.fields[position + 1 :]))
@@ -39,48 +39,53 @@ Tree: TypeAlias = Struct | List | str
 
 
 @lru_cache(maxsize=1000)
-def tree(name: str) -> Tree:
+def parse_type(name: str) -> Tree:
     """Parses the name of a type."""
     if not (name.startswith("STRUCT(") or name.endswith("[]")):
         return name
-    return _tree(duckdb.sqltype(name))
+    return _make_tree(duckdb.sqltype(name))
 
 
-def _tree(type_: duckdb.sqltypes.DuckDBPyType) -> Tree:
+def _make_tree(type_: duckdb.sqltypes.DuckDBPyType) -> Tree:
     if type_.id in {"struct", "list"}:
-        children = tuple((name, _tree(child)) for name, child in type_.children if not isinstance(child, (int, list)))
+        children = tuple(
+            (name, _make_tree(child)) for name, child in type_.children if not isinstance(child, (int, list))
+        )
         return Struct(children) if type_.id == "struct" else List(children[0][1])
     return _LONG_NAMES.get(str(type_), str(type_))
 
 
 def is_nested(name: str) -> bool:
     """Whether a type is a STRUCT or a LIST."""
-    return not isinstance(tree(name), str)
+    return not isinstance(parse_type(name), str)
 
 
 def struct_name(fields: dict[str, str]) -> str | None:
-    """Returns the name of the STRUCT with these fields, None if field names are empty or differ only in case."""
+    """Returns the type name of a STRUCT with the given fields.
+
+    Returns None if a field name is empty or two names differ only in case, which a STRUCT cannot have.
+    """
     if not fields or len({name.lower() for name in fields}) < len(fields) or any(not n or "\0" in n for n in fields):
         return None
-    return name_of(Struct(tuple((name, tree(type_)) for name, type_ in fields.items())))
+    return type_name(Struct(tuple((name, parse_type(type_)) for name, type_ in fields.items())))
 
 
-def name_of(type_: Tree) -> str:
+def type_name(type_: Tree) -> str:
     """Returns the name of a type as DuckDB writes it."""
     if isinstance(type_, str):
         return type_
-    return str(duckdb.sqltype(_sql(type_)))
+    return str(duckdb.sqltype(_type_sql(type_)))
 
 
-def _sql(type_: Tree) -> str:
+def _type_sql(type_: Tree) -> str:
     if isinstance(type_, List):
-        return f"{_sql(type_.item)}[]"
+        return f"{_type_sql(type_.item)}[]"
     if isinstance(type_, Struct):
-        return f"STRUCT({', '.join(f'{_quoted(name)} {_sql(child)}' for name, child in type_.fields)})"
+        return f"STRUCT({', '.join(f'{_quote_field(name)} {_type_sql(child)}' for name, child in type_.fields)})"
     return type_
 
 
-def _quoted(name: str) -> str:
+def _quote_field(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
@@ -92,28 +97,30 @@ def common_type(one: str, other: str, scalar: Callable[[str, str], str]) -> str:
         other: Another type.
         scalar: Returns the scalar type that holds all values of two scalar types.
     """
-    merged = _union(tree(one), tree(other), scalar)
-    return "JSON" if merged is None else name_of(merged)
+    merged = _find_common_tree(parse_type(one), parse_type(other), scalar)
+    return "JSON" if merged is None else type_name(merged)
 
 
-def _union(one: Tree, other: Tree, scalar: Callable[[str, str], str]) -> Tree | None:
+def _find_common_tree(one: Tree, other: Tree, scalar: Callable[[str, str], str]) -> Tree | None:
     if isinstance(one, str) and isinstance(other, str):
         return scalar(one, other)
     if isinstance(one, List) and isinstance(other, List):
-        item = _union(one.item, other.item, scalar)
+        item = _find_common_tree(one.item, other.item, scalar)
         return None if item is None else List(item)
     if not (isinstance(one, Struct) and isinstance(other, Struct)):
         return None
     merged = dict(one.fields)
     for name, child in other.fields:
-        found = _union(merged[name], child, scalar) if name in merged else child
+        found = _find_common_tree(merged[name], child, scalar) if name in merged else child
         if found is None:
             return None
         merged[name] = found
     return Struct(tuple(merged.items())) if len({name.lower() for name in merged}) == len(merged) else None
 
 
-def convert(expression: str, source: Tree, target: Tree, scalar: Callable[[str, str, str], str], depth: int = 0) -> str:
+def convert_sql(
+    expression: str, source: Tree, target: Tree, scalar: Callable[[str, str, str], str], depth: int = 0
+) -> str:
     """Returns SQL that converts a value to a wider type, or to JSON.
 
     Args:
@@ -124,18 +131,18 @@ def convert(expression: str, source: Tree, target: Tree, scalar: Callable[[str, 
         depth: The number of lists around the expression.
     """
     if isinstance(source, str):
-        return scalar(expression, source, target if isinstance(target, str) else name_of(target))
+        return scalar(expression, source, target if isinstance(target, str) else type_name(target))
     if isinstance(source, Struct) and isinstance(target, Struct):
         known = dict(source.fields)
         values = {
-            name: convert(_field(expression, name), known[name], child, scalar, depth)
+            name: convert_sql(_field_sql(expression, name), known[name], child, scalar, depth)
             if name in known
-            else f"CAST(NULL AS {_sql(child)})"
+            else f"CAST(NULL AS {_type_sql(child)})"
             for name, child in target.fields
         }
         return struct_sql(expression, values)
     if isinstance(source, List) and isinstance(target, List):
-        return list_sql(expression, depth, lambda item: convert(item, source.item, target.item, scalar, depth + 1))
+        return list_sql(expression, depth, lambda item: convert_sql(item, source.item, target.item, scalar, depth + 1))
     text = _json_text(expression, source, scalar, depth)
     return f"CASE WHEN {expression} IS NOT NULL THEN CAST({text} AS JSON) END"
 
@@ -144,8 +151,8 @@ def _json_text(expression: str, source: Tree, scalar: Callable[[str, str, str], 
     """Returns SQL for the JSON text of a value. DuckDB's `to_json` would change long numbers in nested JSON."""
     if isinstance(source, Struct):
         members = [
-            f"'{_escaped(json.dumps(name, ensure_ascii=False))}:' ||"
-            f" {_json_text(_field(expression, name), child, scalar, depth)}"
+            f"'{_escape_text(json.dumps(name, ensure_ascii=False))}:' ||"
+            f" {_json_text(_field_sql(expression, name), child, scalar, depth)}"
             for name, child in source.fields
         ]
         text = "'{' || " + " || ',' || ".join(members) + " || '}'"
@@ -157,17 +164,17 @@ def _json_text(expression: str, source: Tree, scalar: Callable[[str, str, str], 
     return f"CASE WHEN {expression} IS NULL THEN 'null' ELSE {text} END"
 
 
-def _field(expression: str, name: str) -> str:
-    return f"struct_extract({expression}, '{_escaped(name)}')"
+def _field_sql(expression: str, name: str) -> str:
+    return f"struct_extract({expression}, '{_escape_text(name)}')"
 
 
-def _escaped(text: str) -> str:
+def _escape_text(text: str) -> str:
     return text.replace("'", "''")
 
 
 def struct_sql(expression: str, values: dict[str, str]) -> str:
     """Returns SQL for a STRUCT of values by field, NULL if the expression is NULL."""
-    fields = ", ".join(f"{_quoted(name)} := {value}" for name, value in values.items())
+    fields = ", ".join(f"{_quote_field(name)} := {value}" for name, value in values.items())
     return f"CASE WHEN {expression} IS NOT NULL THEN struct_pack({fields}) END"
 
 

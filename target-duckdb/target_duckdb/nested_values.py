@@ -56,11 +56,11 @@ def make_parser(tree: Tree, parsers: Parsers) -> Callable[[str], Any]:
         A function that raises NestedTypeTooNarrowError if the type cannot hold the value exactly.
     """
     if isinstance(tree, Struct):
-        return _struct_parser(tree, parsers)
-    return _list_parser(tree, parsers) if isinstance(tree, List) else _scalar_parser(tree, parsers)
+        return _make_struct_parser(tree, parsers)
+    return _make_list_parser(tree, parsers) if isinstance(tree, List) else _make_scalar_parser(tree, parsers)
 
 
-def _struct_parser(tree: Struct, parsers: Parsers) -> Callable[[str], Any]:
+def _make_struct_parser(tree: Struct, parsers: Parsers) -> Callable[[str], Any]:
     field_parsers = {
         name: (position, make_parser(child, parsers)) for position, (name, child) in enumerate(tree.fields)
     }
@@ -80,14 +80,14 @@ def _struct_parser(tree: Struct, parsers: Parsers) -> Callable[[str], Any]:
                 values[f"f{position}"] = child(value)
             except NestedTypeTooNarrowError as error:
                 raise NestedTypeTooNarrowError(
-                    None if error.tree is None else tree.replaced(position, error.tree)
+                    None if error.tree is None else tree.replace_field(position, error.tree)
                 ) from None
         return values
 
     return parse
 
 
-def _list_parser(tree: List, parsers: Parsers) -> Callable[[str], Any]:
+def _make_list_parser(tree: List, parsers: Parsers) -> Callable[[str], Any]:
     child = make_parser(tree.item, parsers)
 
     def parse(text: str) -> list[Any]:
@@ -102,15 +102,15 @@ def _list_parser(tree: List, parsers: Parsers) -> Callable[[str], Any]:
     return parse
 
 
-def _scalar_parser(type_: str, parsers: Parsers) -> Callable[[str], Any]:
+def _make_scalar_parser(type_: str, parsers: Parsers) -> Callable[[str], Any]:
     spool_format = Column("", type_).spool_format
 
     def parse(text: str) -> Any:  # noqa: ANN401 - a value may be anything
         try:
             value = parsers[spool_format](text)
-            if _fits(type_, value):
+            if _fits_type(type_, value):
                 return value
-            if type_ in _TIME_CHECKS and _fits(type_, normalized := type_fit.normalize_time(value, type_)):
+            if type_ in _TIME_CHECKS and _fits_type(type_, normalized := type_fit.normalize_time(value, type_)):
                 return normalized
         except ValueError:
             pass
@@ -136,7 +136,7 @@ def _is_timestamp(text: str) -> bool:
 _TIME_CHECKS = {"DATE": _is_date, "TIME": _is_time, "TIMESTAMP": _is_timestamp, "TIMESTAMPTZ": _is_timestamp}
 
 
-def _fits(type_: str, value: Any) -> bool:  # noqa: ANN401 - as above
+def _fits_type(type_: str, value: Any) -> bool:  # noqa: ANN401 - as above
     """Whether DuckDB converts a value to the type without loss. Python's stricter check of dates is safe."""
     if type_ in {"DOUBLE", "BOOLEAN", "VARCHAR", "JSON"}:
         return True
@@ -155,18 +155,18 @@ def value_sql(name: str, type_: str, target: str) -> str:
     """Returns SQL that converts a spooled nested value to its column's type, or to its original JSON text."""
     if target == "JSON":
         return type_fit.value_sql(f"struct_extract({name}, 't')", "JSON")
-    value = _from_spool(f"struct_extract({name}, 'v')", nested_types.tree(type_), 0)
+    value = _from_spool_sql(f"struct_extract({name}, 'v')", nested_types.parse_type(type_), 0)
     return f"CAST({value} AS {type_})"
 
 
-def _from_spool(expression: str, tree: Tree, depth: int) -> str:
+def _from_spool_sql(expression: str, tree: Tree, depth: int) -> str:
     if isinstance(tree, Struct):
         values = {
-            name: _from_spool(f"struct_extract({expression}, 'f{position}')", child, depth)
+            name: _from_spool_sql(f"struct_extract({expression}, 'f{position}')", child, depth)
             for position, (name, child) in enumerate(tree.fields)
         }
         return nested_types.struct_sql(expression, values)
     if isinstance(tree, List):
         item = tree.item
-        return nested_types.list_sql(expression, depth, lambda name: _from_spool(name, item, depth + 1))
+        return nested_types.list_sql(expression, depth, lambda name: _from_spool_sql(name, item, depth + 1))
     return type_fit.value_sql(expression, tree)

@@ -1,4 +1,4 @@
-"""The tables that the target keeps for itself, beside those of the streams."""
+"""The loader's own tables, which exist beside the tables of the streams."""
 
 from __future__ import annotations
 

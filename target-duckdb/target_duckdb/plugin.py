@@ -16,7 +16,7 @@ from target_duckdb.errors import TargetError
 from target_duckdb.flatten import Flattening
 from target_duckdb.messages import MessageReader
 from target_duckdb.settings import SETTINGS
-from target_duckdb.stream_maps import invalid_expressions, suggestion
+from target_duckdb.stream_maps import invalid_expressions, make_suggestion
 
 if TYPE_CHECKING:
     import click
@@ -96,7 +96,7 @@ class ConfiguredTarget(Target):
             name = ".".join(str(part) for part in error.path)
             rule = f"{error.validator}: {json.dumps(error.validator_value)}"
             rule = f" ({rule})" if len(rule) <= _MAX_RULE_LENGTH else ""
-            errors.append(f"The setting {name} is not valid{rule}. {_description(name)}".rstrip())
+            errors.append(f"The setting {name} is not valid{rule}. {_find_description(name)}".rstrip())
         self._warn_of_unknown()
         stream_maps = self._config.get("stream_maps")
         errors += invalid_expressions(stream_maps) if isinstance(stream_maps, dict) else []
@@ -130,7 +130,9 @@ class ConfiguredTarget(Target):
         known = [*self.config_jsonschema["properties"], *_UNUSED]
         for name in [*self._config, *self._variables]:
             if name not in known and not name.startswith("_"):
-                self.logger.warning("The setting '%s' is unknown and has no effect.%s", name, suggestion(name, known))
+                self.logger.warning(
+                    "The setting '%s' is unknown and has no effect.%s", name, make_suggestion(name, known)
+                )
 
     def _is_temporary_catalog(self, catalog: str, in_memory: bool) -> bool:  # noqa: FBT001 - private
         """Whether a catalog is built into DuckDB or attached in memory."""
@@ -173,6 +175,6 @@ def _without_nulls(config: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
-def _description(setting: str) -> str:
+def _find_description(setting: str) -> str:
     properties: dict[str, dict[str, str]] = SETTINGS.to_dict()["properties"]
     return properties.get(setting.partition(".")[0], {}).get("description", "")

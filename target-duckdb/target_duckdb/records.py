@@ -12,7 +12,7 @@ import msgspec
 from target_duckdb import nested_types, nested_values
 from target_duckdb.columns import DELETED_AT, Column, SpoolFormat
 from target_duckdb.errors import RecordError
-from target_duckdb.messages import NOT_UTF_8, raw_fields, repair
+from target_duckdb.messages import NOT_UTF_8, raw_fields, repair_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -92,7 +92,7 @@ class RecordDecoder:
             if column.name in self.keys and _DECODED_TYPES[column.spool_format] is msgspec.Raw
         ]
         self._parsers = {
-            index: nested_values.make_parser(nested_types.tree(column.type), _PARSERS)
+            index: nested_values.make_parser(nested_types.parse_type(column.type), _PARSERS)
             for index, column in enumerate(columns)
             if column.spool_format is SpoolFormat.NATIVE
         }
@@ -127,7 +127,7 @@ class RecordDecoder:
         self._decode = msgspec.json.Decoder(self.struct).decode
 
     def decode(self, record: msgspec.Raw) -> list[Any]:
-        """Decodes a record whose values all have the expected types.
+        """Decodes a record if all of its values have the expected types.
 
         Raises:
             msgspec.DecodeError, UnicodeDecodeError: The record needs `decode_exactly`.
@@ -193,7 +193,7 @@ class RecordDecoder:
                 return {"t": text, "v": self._parsers[index](text)}
             except nested_values.NestedTypeTooNarrowError as error:
                 raise ColumnTooNarrowError(
-                    index, "JSON" if error.tree is None else nested_types.name_of(error.tree)
+                    index, "JSON" if error.tree is None else nested_types.type_name(error.tree)
                 ) from None
         try:
             return _PARSERS[column.spool_format](text)
@@ -232,7 +232,7 @@ def _plain_text(text: str) -> str:
     try:
         return _decode_string(text)
     except msgspec.DecodeError:
-        return _decode_string(repair(text.encode()))
+        return _decode_string(repair_json(text.encode()))
 
 
 def _decimal_text(text: str) -> str:
@@ -354,6 +354,6 @@ def _widened_text(column: Column, text: str) -> str:
 
 
 def _double_text(value: float) -> str:
-    """Returns the text that `types.convert` gives a double in the table."""
+    """Formats a float as `types.convert_sql` formats a DOUBLE that is already in the table."""
     whole = value.is_integer() and abs(value) <= _MAX_EXACT_INTEGER and repr(value) != "-0.0"
     return str(int(value)) if whole else repr(value)

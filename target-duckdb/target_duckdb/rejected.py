@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from target_duckdb.messages import repair
+from target_duckdb.messages import repair_json
 from target_duckdb.own_tables import REJECTED
 from target_duckdb.spool import SpoolFile
 
@@ -39,8 +39,8 @@ class RejectedRecords:
         self._committed: Counter[tuple[str, str, str]] = Counter()  # by table, stream and reason
         self._table = ""
 
-    def take(self) -> RejectedRecords:
-        """Returns the records that are not committed yet, and keeps none of them."""
+    def take_uncommitted(self) -> RejectedRecords:
+        """Hands over the records that are not committed yet. This object is empty afterwards."""
         taken = copy.copy(self)
         self._file, self._pending = None, Counter()
         return taken
@@ -48,7 +48,7 @@ class RejectedRecords:
     def __len__(self) -> int:
         return self._pending.total()
 
-    def add(self, stream: str, record: bytes | None, reason: str) -> None:
+    def add_record(self, stream: str, record: bytes | None, reason: str) -> None:
         """Adds a record.
 
         Args:
@@ -58,9 +58,9 @@ class RejectedRecords:
         """
         if self._file is None:
             self._file = SpoolFile(self._directory)
-        text = None if record is None else str(repair(record), "utf-8", "backslashreplace")
+        text = None if record is None else str(repair_json(record), "utf-8", "backslashreplace")
         reason = f"The record{reason.removeprefix('its record')}"
-        self._file.add(_NAMES, (time.time_ns() // 1000, stream, text, reason), len(text or ""))
+        self._file.add_row(_NAMES, (time.time_ns() // 1000, stream, text, reason), len(text or ""))
         self._pending[stream, reason] += 1
 
     @property
@@ -81,18 +81,18 @@ class RejectedRecords:
         if self._file is not None:
             self._file.flush()
 
-    def load(self, connection: duckdb.DuckDBPyConnection, tables: Tables) -> None:
+    def insert_records(self, connection: duckdb.DuckDBPyConnection, tables: Tables) -> None:
         """Inserts the records into their table."""
         if self._file is None:
             return
-        self._table = tables.own(REJECTED)
+        self._table = tables.open_own_table(REJECTED)
         connection.execute(
             f"INSERT INTO {tables.sql_name(self._table)} (stream, record, reason, received)"  # noqa: S608 - quoted names
             " SELECT s.stream, coalesce(TRY_CAST(s.record AS JSON), to_json(s.record)), s.reason,"
-            f" make_timestamptz(s.received) FROM ({self._file.select(_FIELDS)}) AS s"
+            f" make_timestamptz(s.received) FROM ({self._file.select_sql(_FIELDS)}) AS s"
         )
 
-    def clear(self) -> None:
+    def remove_committed(self) -> None:
         """Removes what was committed, but keeps the counts for the warning."""
         if self._file is not None:
             self._file.remove()
@@ -101,7 +101,7 @@ class RejectedRecords:
             self._committed[self._table, stream, reason] += count
         self._pending.clear()
 
-    def warn(self) -> None:
+    def log_warnings(self) -> None:
         """Logs one warning per stream with the number of rejected records and the reasons."""
         for table, stream in dict.fromkeys((table, stream) for table, stream, _ in self._committed):
             reasons = Counter(

@@ -1,4 +1,4 @@
-"""What a run does: kept in `_runs`, `_run_streams` and `_schema_changes`, in the transactions of its rows."""
+"""Records what a run does in `_runs`, `_run_streams` and `_schema_changes`, in the same transactions as its rows."""
 
 from __future__ import annotations
 
@@ -113,8 +113,8 @@ class Run:
         self._first_bookmarks: dict[str, Any] | None = None
         self._bookmarks: dict[str, Any] = {}  # committed
 
-    def see_state(self, state: str, received: Iterable[str]) -> None:
-        """Takes the bookmarks of the run's first STATE, those that the tap began with.
+    def note_first_state(self, state: str, received: Iterable[str]) -> None:
+        """Remembers the bookmarks of the run's first STATE message, which are those that the tap began with.
 
         Args:
             state: The state as JSON text.
@@ -123,10 +123,10 @@ class Run:
         if self._first_bookmarks is None:
             known = set(received)
             self._first_bookmarks = {
-                name: bookmark for name, bookmark in _bookmarks(state).items() if name not in known
+                name: bookmark for name, bookmark in _read_bookmarks(state).items() if name not in known
             }
 
-    def fragment_since(self, name: str, batch: StreamBatch, known: str | None) -> str | None:
+    def find_fragment_start(self, name: str, batch: StreamBatch, known: str | None) -> str | None:
         """Returns the bookmark from which a stream's table was first filled, None if it has all rows.
 
         A table that is created while the tap continues from an older state lacks the rows that have not changed since.
@@ -136,10 +136,10 @@ class Run:
             batch: What the current transaction does to it.
             known: What earlier runs have found.
         """
-        sums = self._sums({name: batch})[name]
+        sums = self._sum_batches({name: batch})[name]
         if sums.is_activated:
             return None
-        since = _position(sums, self._first_bookmarks or {})
+        since = _find_start(sums, self._first_bookmarks or {})
         return since if sums.is_new else known and since and known
 
     @property
@@ -159,7 +159,7 @@ class Run:
             f" {total.rejected:,} rejected, {time.monotonic() - self._started:.1f} s."
         )
 
-    def write(
+    def write_run(
         self,
         connection: duckdb.DuckDBPyConnection,
         tables: Tables,
@@ -180,23 +180,23 @@ class Run:
             error: Why it failed.
         """
         runs, run_streams, schema_changes = (
-            tables.sql_name(tables.own(table)) for table in (RUNS, RUN_STREAMS, SCHEMA_CHANGES)
+            tables.sql_name(tables.open_own_table(table)) for table in (RUNS, RUN_STREAMS, SCHEMA_CHANGES)
         )
         connection.execute(f"DELETE FROM {runs} WHERE run_id = ?", [self._id])  # noqa: S608 - quoted names
-        self.insert(connection, runs, status, error)
-        bookmarks = self._bookmarks if state is None else _bookmarks(state)
+        self.insert_run(connection, runs, status, error)
+        bookmarks = self._bookmarks if state is None else _read_bookmarks(state)
         moved = {
             name: StreamBatch(known.table, sources=known.sources, fragment_since=known.fragment_since)
             for name, known in self._streams.items()
-            if _bookmark_of(known, bookmarks) != _bookmark_of(known, self._bookmarks)
+            if _find_bookmark(known, bookmarks) != _find_bookmark(known, self._bookmarks)
         }
-        streams = self._sums(moved | dict(batch))
+        streams = self._sum_batches(moved | dict(batch))
         if streams:
             self._write_streams(connection, run_streams, streams, bookmarks)
         if tables.changes:
             _write_changes(connection, schema_changes, self._id, tables.changes)
 
-    def insert(
+    def insert_run(
         self, connection: duckdb.DuckDBPyConnection, table: str, status: str = UNFINISHED, error: str | None = None
     ) -> None:
         """Inserts the run's row.
@@ -225,22 +225,22 @@ class Run:
         values: list[Any] = []
         for name, stream in streams.items():
             counts = (getattr(stream.counts, item.name) for item in fields(Counts))
-            before = _bookmark_of(stream, self._first_bookmarks or {})
-            values += [self._id, name, stream.table, *counts, before, _bookmark_of(stream, bookmarks)]
-        _insert(connection, table, [*RUN_STREAMS.columns], values)
+            before = _find_bookmark(stream, self._first_bookmarks or {})
+            values += [self._id, name, stream.table, *counts, before, _find_bookmark(stream, bookmarks)]
+        _insert_rows(connection, table, [*RUN_STREAMS.columns], values)
 
-    def commit(self, batch: Mapping[str, StreamBatch], state: str | None = None) -> None:
-        """Takes note that a transaction was committed."""
+    def note_commit(self, batch: Mapping[str, StreamBatch], state: str | None = None) -> None:
+        """Adds a committed transaction to what the run has done."""
         self.is_recorded = True
-        self._streams |= self._sums(batch)
+        self._streams |= self._sum_batches(batch)
         if state is not None:
-            self._bookmarks = _bookmarks(state)
+            self._bookmarks = _read_bookmarks(state)
 
-    def sums(self, batch: Mapping[str, StreamBatch]) -> dict[str, StreamBatch]:
+    def sum_all_batches(self, batch: Mapping[str, StreamBatch]) -> dict[str, StreamBatch]:
         """Returns what is done to all streams up to the end of a batch."""
-        return self._streams | self._sums(batch)
+        return self._streams | self._sum_batches(batch)
 
-    def _sums(self, batch: Mapping[str, StreamBatch]) -> dict[str, StreamBatch]:
+    def _sum_batches(self, batch: Mapping[str, StreamBatch]) -> dict[str, StreamBatch]:
         """Returns what is done to each stream of a batch up to its end."""
         return {name: self._streams.get(name, StreamBatch()) + stream for name, stream in batch.items()}
 
@@ -251,24 +251,24 @@ def _write_changes(
     values: list[Any] = []
     for item in changes:
         values += [item.table, item.column, item.change, item.old_type, item.new_type, time.time(), run]
-    _insert(connection, table, [*SCHEMA_CHANGES.columns], values)
+    _insert_rows(connection, table, [*SCHEMA_CHANGES.columns], values)
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, table: str, columns: list[str], values: list[Any]) -> None:
+def _insert_rows(connection: duckdb.DuckDBPyConnection, table: str, columns: list[str], values: list[Any]) -> None:
     """Inserts rows with one statement."""
     row = ", ".join("to_timestamp(?)" if column.endswith("_at") else "?" for column in columns)
     rows = ", ".join([f"({row})"] * (len(values) // len(columns)))
     connection.execute(f"INSERT INTO {table} ({', '.join(columns)}) VALUES {rows}", values)  # noqa: S608 - quoted names
 
 
-def _bookmarks(state: str) -> dict[str, Any]:
+def _read_bookmarks(state: str) -> dict[str, Any]:
     """Returns the bookmarks in a state by stream, none if it has another structure."""
     value = json.loads(state)
     found = value.get("bookmarks") if isinstance(value, dict) else None
     return found if isinstance(found, dict) else {}
 
 
-def _bookmark_of(stream: StreamBatch, bookmarks: Mapping[str, Any]) -> str | None:
+def _find_bookmark(stream: StreamBatch, bookmarks: Mapping[str, Any]) -> str | None:
     """Returns a stream's bookmark as text, None if it has none."""
     bookmark = next((bookmarks[name] for name in sorted(stream.sources) if name in bookmarks), None)
     if not isinstance(bookmark, dict):
@@ -282,7 +282,7 @@ def _bookmark_of(stream: StreamBatch, bookmarks: Mapping[str, Any]) -> str | Non
     return text if len(text) <= _MAX_BOOKMARK_LENGTH else None
 
 
-def _position(stream: StreamBatch, bookmarks: Mapping[str, Any]) -> str | None:
+def _find_start(stream: StreamBatch, bookmarks: Mapping[str, Any]) -> str | None:
     """Returns where an incremental read began, None if it read everything or this is not known."""
     for name in sorted(stream.sources):
         bookmark = bookmarks.get(name)

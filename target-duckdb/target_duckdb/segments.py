@@ -1,4 +1,4 @@
-"""What a batch does to a stream: rows that share a spool file, and versions to activate."""
+"""The steps of a batch for one stream. A step loads the rows of a spool file or activates a version."""
 
 from __future__ import annotations
 
@@ -83,8 +83,8 @@ class Segment:
         self._spellings: dict[str, set[str]] = {}
         self._by_columns: dict[tuple[tuple[Column, ...], frozenset[str]], Part] = {}
 
-    def part(self, columns: tuple[Column, ...], flattened_objects: frozenset[str] = frozenset()) -> Part | None:
-        """Returns the part for rows of these columns, None if a column has another type in this segment."""
+    def find_part(self, columns: tuple[Column, ...], flattened_objects: frozenset[str] = frozenset()) -> Part | None:
+        """Returns the part for rows with the given columns, or None if a column has another type in this segment."""
         known = self._by_columns.get((columns, flattened_objects))
         if known is not None:
             return known
@@ -114,7 +114,7 @@ class Segment:
         """The column names of each part."""
         return [[self.columns[position].name for position in part.positions] for part in self.parts]
 
-    def source_columns(self, name: str, flattened: Collection[str]) -> dict[int, list[int]]:
+    def find_source_columns(self, name: str, flattened: Collection[str]) -> dict[int, list[int]]:
         """Finds the spooled columns that determine a table column in each part.
 
         These are the column itself; or the flattened columns of an object, which set the object's own column to NULL;

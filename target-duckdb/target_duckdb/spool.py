@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from target_duckdb.database import literal
+from target_duckdb.database import quote_literal
 from target_duckdb.errors import TargetError, os_error_message
 
 if sys.platform != "win32":
@@ -59,11 +59,11 @@ class SpoolDirectory:
             self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
             # Locked before it gets its final name: another run would remove a folder whose lock is free.
             lock = os.open(self.path / f"{_LOCK}.new", os.O_CREAT | os.O_RDWR, 0o600)
-            _lock(lock)  # released when the process ends
+            _try_lock(lock)  # released when the process ends
             (self.path / f"{_LOCK}.new").rename(self.path / _LOCK)
         except OSError as error:
             raise TargetError(os_error_message(error, self._what)) from None
-        self._finalizer = weakref.finalize(self, _remove, self.path, lock)
+        self._finalizer = weakref.finalize(self, _remove_folder, self.path, lock)
         self._files = 0
 
     def close(self) -> None:
@@ -75,7 +75,7 @@ class SpoolDirectory:
         self._files += 1
         return self.path / f"{self._files}.jsonl"
 
-    def append(self, path: Path, data: bytes) -> None:
+    def append_to_file(self, path: Path, data: bytes) -> None:
         """Appends to a file of mode 0600.
 
         Raises:
@@ -117,8 +117,8 @@ class SpoolFile:
         self.path = directory.new_file()
         self.max_line_bytes = 0
 
-    def add(self, fields: Sequence[str], row: Sequence[Any], size: int) -> None:
-        """Adds a row of values for these fields. `size` is its approximate size in bytes."""
+    def add_row(self, fields: Sequence[str], row: Sequence[Any], size: int) -> None:
+        """Adds a row with a value per field. `size` is its approximate size in bytes."""
         if self._rows_bytes + size > _CHUNK_BYTES or fields is not self._fields:
             self._end_line()
             self._fields = fields
@@ -172,14 +172,14 @@ class SpoolFile:
         self._lines.append(encoded)
         self._lines_bytes += len(encoded)
         if self._lines_bytes >= _CHUNK_BYTES:
-            self._write()
+            self._write_lines()
 
-    def _write(self) -> None:
-        self._directory.append(self.path, b"".join(self._lines))
+    def _write_lines(self) -> None:
+        self._directory.append_to_file(self.path, b"".join(self._lines))
         self._lines.clear()
         self._lines_bytes = 0
 
-    def select(self, fields: Mapping[str, str]) -> str:
+    def select_sql(self, fields: Mapping[str, str]) -> str:
         """Returns SQL that selects the rows. Call `flush` first.
 
         Args:
@@ -201,7 +201,7 @@ class SpoolFile:
             for name in shared
         }
         rows = ", ".join(f"{value} AS {name}" for name, value in values.items())
-        path = literal(_GLOB.sub(r"[\g<0>]", str(self.path)))
+        path = quote_literal(_GLOB.sub(r"[\g<0>]", str(self.path)))
         size = max(MIN_OBJECT_SIZE, self.max_line_bytes + 16)
         return (
             f"SELECT {rows} FROM read_json({path}, format = 'newline_delimited',"  # noqa: S608 - own names
@@ -212,7 +212,7 @@ class SpoolFile:
         """Writes the rows that are still in memory."""
         self._end_line()
         if self._lines:
-            self._write()
+            self._write_lines()
 
     def remove(self) -> None:
         """Removes the file."""
@@ -236,14 +236,14 @@ def remove_leftovers(base: Path) -> None:
         except OSError:
             continue
         try:
-            if _lock(lock):
+            if _try_lock(lock):
                 logger.info("Removing the spool of an earlier run that did not finish.")
                 shutil.rmtree(folder, ignore_errors=True)
         finally:
             os.close(lock)
 
 
-def _lock(descriptor: int) -> bool:
+def _try_lock(descriptor: int) -> bool:
     if sys.platform == "win32":
         return True
     try:
@@ -253,6 +253,6 @@ def _lock(descriptor: int) -> bool:
     return True
 
 
-def _remove(path: Path, lock: int) -> None:
+def _remove_folder(path: Path, lock: int) -> None:
     os.close(lock)
     shutil.rmtree(path, ignore_errors=True)

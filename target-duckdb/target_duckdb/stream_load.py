@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from target_duckdb import merge, nested_values, types, versions
 from target_duckdb.columns import DELETED_AT, METADATA_DESCRIPTIONS, METADATA_TYPES, TABLE_VERSION, SpoolFormat
-from target_duckdb.database import no_row_matches, quoted
+from target_duckdb.database import no_row_matches, quote_identifier
 from target_duckdb.errors import TargetError
 from target_duckdb.names import assign_names
 from target_duckdb.runs import Counts, StreamBatch
@@ -65,13 +65,13 @@ class StreamLoad:
         return self._stream.name
 
     @property
-    def main(self) -> Table:
+    def main_table(self) -> Table:
         """The stream's table."""
         return self._table
 
     @cached_property
     def result(self) -> StreamBatch:
-        """What was done, after `run`."""
+        """What the batch did to the stream. Complete after `run`."""
         return StreamBatch(
             self.table_name,
             self.counts,
@@ -84,23 +84,23 @@ class StreamLoad:
     @property
     def table_name(self) -> str:
         """The name of the stream's table."""
-        return self.main.name
+        return self.main_table.name
 
     def run(self) -> None:
         """Creates the table and runs the stream's steps in order."""
         started = time.perf_counter()
-        self._run()
+        self._run_steps()
         self.counts.seconds = time.perf_counter() - started
 
-    def _run(self) -> None:
-        table = self._tables.open(self._stream.name, self._stream.keys)
+    def _run_steps(self) -> None:
+        table = self._tables.open_table(self._stream.name, self._stream.keys)
         self._is_new = not table.columns
         self._use_table(table)
         for step in self._stream.steps:
             if isinstance(step, ActivateVersion):
-                self._activate(step)
+                self._activate_version(step)
             else:
-                self._load(step)
+                self._load_segment(step)
 
     def _use_table(self, table: Table) -> None:
         """Selects the table to load into and adds the columns that the stream needs."""
@@ -108,7 +108,7 @@ class StreamLoad:
         self._table = table
         schemas = [*(names for segment in stream.segments for names in segment.schemas), [*stream.declared_types]]
         properties = dict.fromkeys(name for names in schemas for name in names)
-        self._metadata = self._metadata_columns(properties)
+        self._metadata = self._find_metadata_columns(properties)
         own = [name for name in properties if name not in self._metadata]
         schemas = [[*self._metadata, *names] for names in schemas]
         self._names = assign_names([*self._metadata, *own], table.columns, table.generated, table.column_names, schemas)
@@ -122,7 +122,7 @@ class StreamLoad:
             {self._names[name]: type_ for name, type_ in stream.declared_types.items() if name in own}
             | {self._names[name]: _metadata_type(name, table.columns.get(self._names[name])) for name in self._metadata}
         )
-        table.describe(
+        table.write_comments(
             {"": stream.descriptions.get(None)}
             | {self._names[name]: METADATA_DESCRIPTIONS[name] for name in self._metadata}
             | {self._names[name]: text for name, text in stream.descriptions.items() if name in own}
@@ -140,8 +140,8 @@ class StreamLoad:
         """The names of the key properties in lower case."""
         return {key.lower() for key in self._stream.keys}
 
-    def _metadata_columns(self, properties: Iterable[str]) -> list[str]:
-        """Returns the metadata columns to fill: those required, and those that the table already has."""
+    def _find_metadata_columns(self, properties: Iterable[str]) -> list[str]:
+        """Returns the metadata columns to fill: the required ones, and the ones that the table already has."""
         stream = self._stream
         wanted = set(METADATA_TYPES) if stream.metadata else set()
         if stream.sends_versions:
@@ -162,16 +162,16 @@ class StreamLoad:
                     "Stream '%s': property '%s' is loaded into column '%s'.", self._stream.name, name, column
                 )
 
-    def _load(self, segment: Segment) -> None:
-        self._read(segment)
-        fitted = self._fitted_types(segment)
+    def _load_segment(self, segment: Segment) -> None:
+        self._read_segment(segment)
+        fitted = self._fit_types(segment)
         self._table.ensure_columns({name: fit.type for name, fit, _ in fitted})
         types_, flattened = self._table.columns, self._table.flattened
         values = []
         for name, fit, position in fitted:
-            is_present = segment.is_present_sql(segment.source_columns(segment.columns[position].name, flattened))
+            is_present = segment.is_present_sql(segment.find_source_columns(segment.columns[position].name, flattened))
             key = segment.columns[position].name.lower() in self._key_names
-            value = types.convert(_value_sql(segment, position, fit, key=key), fit.type, types_[name])
+            value = types.convert_sql(_value_sql(segment, position, fit, key=key), fit.type, types_[name])
             if key and types_[name] == "VARCHAR":
                 value = self._key_text_sql(segment.columns[position], f"s.c{position}", name)
             values.append(merge.Value(name, value, is_present))
@@ -185,35 +185,35 @@ class StreamLoad:
                 value = f"coalesce({', '.join(candidates)})"
             values.append(merge.Value(column, value))
         if flattened:
-            values += self._null_values(segment, {value.column for value in values})
+            values += self._make_null_values(segment, {value.column for value in values})
         marks = (
             merge.count_marks(self._connection, self._table, values, self._key_columns)
             if segment.has_deletion_marks
             else (0, 0)
         )
         self.counts.received += segment.rows
-        self.counts.add_merged(self._merge(values), marks)
+        self.counts.add_merged(self._merge_rows(values), marks)
         if self._hard_delete and DELETED_AT in self._metadata:
-            self._delete(f"{quoted(self._names[DELETED_AT])} IS NOT NULL")
+            self._delete_rows(f"{quote_identifier(self._names[DELETED_AT])} IS NOT NULL")
         else:
             self.counts.deleted += marks[0]
 
-    def _delete(self, condition: str) -> None:
+    def _delete_rows(self, condition: str) -> None:
         deleted = self._connection.execute(f"DELETE FROM {self._table.sql} WHERE {condition}")  # noqa: S608 - quoted names
         self.counts.deleted += deleted.fetchall()[0][0]
 
     def _key_text_sql(self, column: Column, spooled: str, name: str) -> str:
         """Returns SQL for the canonical text of a spooled value in a key column, for current and former types."""
-        former_types = self._table.canonical_types_of(name, column.declared_type or column.type)
-        return canonical_text_sql(types.convert(spooled, column.spool_type, "VARCHAR"), former_types)
+        former_types = self._table.find_canonical_types(name, column.declared_type or column.type)
+        return canonical_text_sql(types.convert_sql(spooled, column.spool_type, "VARCHAR"), former_types)
 
-    def _null_values(self, segment: Segment, own: set[str]) -> Iterator[merge.Value]:
+    def _make_null_values(self, segment: Segment, own: set[str]) -> Iterator[merge.Value]:
         """Yields NULL for an object's column if the segment flattens it, and for its flattened columns if not."""
         properties = {column: name for name, column in (self._table.column_names | self._names).items()}
         for column, type_ in self._table.columns.items():
             if column in own:
                 continue
-            source_columns = segment.source_columns(properties.get(column, column), self._table.flattened)
+            source_columns = segment.find_source_columns(properties.get(column, column), self._table.flattened)
             if source_columns:
                 yield merge.Value(column, f"CAST(NULL AS {type_})", segment.is_present_sql(source_columns))
 
@@ -221,22 +221,22 @@ class StreamLoad:
     def _key_columns(self) -> list[str]:
         return [self._names[key] for key in self._table.keys]
 
-    def _merge(self, values: list[merge.Value]) -> tuple[int, int]:
+    def _merge_rows(self, values: list[merge.Value]) -> tuple[int, int]:
         """Merges the spooled rows into the table. Returns how many were inserted, and how many rows they replaced."""
         if not self._table.keys:
-            values = versions.fill_versions(self._connection, self._table, values)
-            return merge.append(self._connection, self._table, values), 0
+            values = versions.fill_missing_versions(self._connection, self._table, values)
+            return merge.append_rows(self._connection, self._table, values), 0
         keys = self._key_columns
         # False if two schemas in a batch use different columns as the key.
         if not {*keys} <= {value.column for value in values}:
             raise TargetError(self._key_error)
         # `_sdc_table_version` is a property of the tap, and no message has a version.
         if TABLE_VERSION in self._stream.declared_types and not self._stream.sends_versions:
-            return merge.upsert(self._connection, self._table, values, keys)
+            return merge.upsert_rows(self._connection, self._table, values, keys)
         with versions.keep_newest_versions(self._connection, self._table, values, keys):
-            return merge.upsert(self._connection, self._table, values, keys)
+            return merge.upsert_rows(self._connection, self._table, values, keys)
 
-    def _fitted_types(self, segment: Segment) -> list[tuple[str, TypeFit, int]]:
+    def _fit_types(self, segment: Segment) -> list[tuple[str, TypeFit, int]]:
         """Returns table column, type that holds all values, and position in the segment, for each column."""
         result = []
         fitted = fit_types(self._connection, merge.SPOOL, segment.columns, self._key_names)
@@ -254,19 +254,22 @@ class StreamLoad:
             )
         return result
 
-    def _read(self, segment: Segment) -> None:
+    def _read_segment(self, segment: Segment) -> None:
         fields = ROW_FIELDS | {f"c{position}": column.spool_type for position, column in enumerate(segment.columns)}
         if _EXTRACTED_AT not in self._metadata:
             del fields["extracted"]
-        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE _spool AS {segment.file.select(fields)}")
+        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE _spool AS {segment.file.select_sql(fields)}")
 
-    def _activate(self, step: ActivateVersion) -> None:
+    def _activate_version(self, step: ActivateVersion) -> None:
         """Deletes rows of older versions, and rows without a version if the activated version is complete.
 
         A tap that sends ACTIVATE_VERSION before the rows may send changes only, so rows loaded without versions stay.
         Rows of the version before its activation, or of an older version in the table, prove a full read.
         """
-        version, deleted_at = version_sql(quoted(self._names[TABLE_VERSION])), quoted(self._names[DELETED_AT])
+        version, deleted_at = (
+            version_sql(quote_identifier(self._names[TABLE_VERSION])),
+            quote_identifier(self._names[DELETED_AT]),
+        )
         if step.needs_rows and no_row_matches(self._connection, self._table.sql, f"{version} = {step.version:d}"):
             return
         older = f"{version} < {step.version:d}"
@@ -274,7 +277,7 @@ class StreamLoad:
             self._warn_of_rows_without_version(self._table)
             older = f"({version} IS NULL OR {older})"
         if self._hard_delete:
-            self._delete(older)
+            self._delete_rows(older)
         else:
             marked = self._connection.execute(
                 f"UPDATE {self._table.sql} SET {deleted_at} = now() WHERE {older} AND {deleted_at} IS NULL"  # noqa: S608 - quoted names
@@ -284,8 +287,8 @@ class StreamLoad:
     def _warn_of_rows_without_version(self, table: Table) -> None:
         """Warns of live rows without a version that the activation deletes."""
         version, deleted_at = table.find_column(TABLE_VERSION), table.find_column(DELETED_AT)
-        live = [f"{version_sql(quoted(version))} IS NULL"] if version else []
-        live += [f"{quoted(deleted_at)} IS NULL"] if deleted_at else []
+        live = [f"{version_sql(quote_identifier(version))} IS NULL"] if version else []
+        live += [f"{quote_identifier(deleted_at)} IS NULL"] if deleted_at else []
         where = f" WHERE {' AND '.join(live)}" if live else ""
         rows = self._connection.execute(f"SELECT count(*) FROM {table.sql}{where}").fetchall()[0][0]  # noqa: S608 - quoted names
         if rows:

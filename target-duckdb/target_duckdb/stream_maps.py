@@ -21,7 +21,7 @@ from singer_sdk.mapper import PluginMapper, RemoveRecordTransform, SameRecordTra
 from singer_sdk.singerlib.json import deserialize_json
 
 from target_duckdb.errors import LineError, RecordError
-from target_duckdb.messages import NESTED_TOO_DEEP, raw_fields, repair
+from target_duckdb.messages import NESTED_TOO_DEEP, raw_fields, repair_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -53,7 +53,7 @@ class Route:
     keys: tuple[str, ...]
     map: StreamMap | None = None
 
-    def record(self, record: msgspec.Raw) -> msgspec.Raw | None:
+    def map_record(self, record: msgspec.Raw) -> msgspec.Raw | None:
         """Returns the mapped record, None if a filter removes it.
 
         Raises:
@@ -66,7 +66,7 @@ class Route:
             raise RecordError("its record is missing.")
         raw = raw_fields(record)
         try:
-            values = deserialize_json(repair(bytes(record)))
+            values = deserialize_json(repair_json(bytes(record)))
         except RecursionError:
             raise RecordError(NESTED_TOO_DEEP) from None
         except UnicodeDecodeError:
@@ -101,7 +101,7 @@ class Router:
         self._known: dict[tuple[str, str, tuple[str, ...]], tuple[Route, ...]] = {}
         self._warned: set[tuple[str, str]] = set()
 
-    def routes(self, stream: str, schema: dict[str, Any], keys: tuple[str, ...]) -> tuple[Route, ...]:
+    def find_routes(self, stream: str, schema: dict[str, Any], keys: tuple[str, ...]) -> tuple[Route, ...]:
         """Returns the routes for a schema: none if the stream is removed, several if it is duplicated.
 
         Raises:
@@ -141,23 +141,25 @@ class Router:
             for key, value in map_.items():
                 removed = value in {None, _NULL} if value is None or isinstance(value, str) else False
                 if removed and not key.startswith("__") and key not in properties:
-                    self._warn(f"removes property '{key}' of stream '{stream}', which does not exist", key, properties)
+                    self._warn_of_name(
+                        f"removes property '{key}' of stream '{stream}', which does not exist", key, properties
+                    )
 
     def warn_of_streams(self, streams: Iterable[str]) -> None:
-        """Warns of maps whose stream is not among these but has a similar name."""
+        """Warns of each map for a stream that does not exist, if one of the existing streams has a similar name."""
         streams = [*streams]
         for name, map_ in self._maps.items():
             source = map_.get(_SOURCE, name) if isinstance(map_, dict) else name
             if source != _ELSE and not fnmatch.filter(streams, source) and difflib.get_close_matches(source, streams):
-                self._warn(f"is for stream '{source}', which is not in the input", source, streams)
+                self._warn_of_name(f"is for stream '{source}', which is not in the input", source, streams)
 
-    def _warn(self, what: str, name: str, candidates: list[str]) -> None:
+    def _warn_of_name(self, what: str, name: str, candidates: list[str]) -> None:
         if (what, name) not in self._warned:
             self._warned.add((what, name))
-            logger.warning("The setting stream_maps %s.%s", what, suggestion(name, candidates))
+            logger.warning("The setting stream_maps %s.%s", what, make_suggestion(name, candidates))
 
 
-def suggestion(name: str, candidates: Iterable[str]) -> str:
+def make_suggestion(name: str, candidates: Iterable[str]) -> str:
     """Returns " Did you mean ...?" with the most similar name, empty if none is similar."""
     found = difflib.get_close_matches(name, candidates, n=1)
     return f" Did you mean '{found[0]}'?" if found else ""

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 
 from target_duckdb import types
-from target_duckdb.columns import Column, descriptions, schema_columns
+from target_duckdb.columns import Column, find_descriptions, schema_columns
 from target_duckdb.errors import LineError, RecordError
-from target_duckdb.fast_decode import NOT_FAST_DECODABLE, RunDecoder
+from target_duckdb.fast_decode import NOT_FAST_DECODABLE, LinesDecoder
 from target_duckdb.flatten import Flattener, Flattening
 from target_duckdb.layout import Layout
 from target_duckdb.names import match_keys
@@ -126,7 +126,7 @@ class Stream:
         self._schema, self._schema_json, self._flattener = original, text, flattener
         self.keys, self.has_new_schema = keys, True
         self.declared_types = {column.name: column.type for column in columns}
-        self.descriptions = descriptions(schema)
+        self.descriptions = find_descriptions(schema)
         self.sends_deletions = self.sends_deletions or "_sdc_deleted_at" in (schema.get("properties") or {})
         if len(self._layouts) >= _MAX_LAYOUTS:
             self._layouts.clear()
@@ -154,8 +154,8 @@ class Stream:
         self.columns = layout.columns
         self._part = None
 
-    def add_run(self, lines: bytes, count: int, batch: Message | None = None) -> bool:
-        """Adds a number of RECORD lines of this stream together. Returns False if they must be added one by one.
+    def add_lines(self, lines: bytes, count: int, batch: Message | None = None) -> bool:
+        """Adds several RECORD lines of this stream at once. Returns False if they must be added one by one.
 
         Args:
             lines: The lines.
@@ -166,34 +166,34 @@ class Stream:
             return False
         layout = self._layout
         try:
-            if layout.run_decoder is None:
-                layout.run_decoder = RunDecoder(self.name, layout.decoder)
-            run = layout.run_decoder.decode(lines, count, batch)
+            if layout.lines_decoder is None:
+                layout.lines_decoder = LinesDecoder(self.name, layout.decoder)
+            decoded = layout.lines_decoder.decode(lines, count, batch)
         except NOT_FAST_DECODABLE:
             return False
-        versions = set(run.versions)
+        versions = set(decoded.versions)
         if self.separate_versions and len(versions) > 1:
             return False  # each version has its own segment
         for version in versions:
             self._track_version(version)
         self.loaded_count += count
-        segment, part = self._segment_and_part(run.versions[0])
+        segment, part = self._segment_and_part(decoded.versions[0])
         segment.rows += count
         received = time.time_ns() // 1000
         segment.file.add_columns(
             part.fields,
             [
                 received if self.keys else [received] * count,  # a key has as many values as there are rows
-                run.versions if len(versions) > 1 else run.versions[0],
-                run.extracted if len(set(run.extracted)) > 1 else run.extracted[0],
+                decoded.versions if len(versions) > 1 else decoded.versions[0],
+                decoded.extracted if len(set(decoded.extracted)) > 1 else decoded.extracted[0],
                 None,
                 part.number,
-                *run.columns,
+                *decoded.columns,
             ],
         )
         return True
 
-    def add(self, message: Message) -> None:
+    def add_record(self, message: Message) -> None:
         """Adds one record.
 
         Args:
@@ -208,7 +208,7 @@ class Stream:
             raise RecordError("its record is missing.")
         version = message.version
         if self._flattener is not None:
-            record = self._flattener.record(record)
+            record = self._flattener.flatten_record(record)
             if shadowed := {name for name in self._flattener.shadowed if ("shadowed", name) not in self.warned}:
                 self._warn_of_unlisted(shadowed)
                 self.warned |= {("shadowed", name) for name in shadowed}
@@ -234,7 +234,7 @@ class Stream:
         now = time.time_ns() // 1000
         row = (now, version, message.time_extracted, positions, part.number, *values)
         # A nested value is spooled twice, parsed and as text.
-        segment.file.add(part.fields, row, len(record) * 3 if self.native else len(record))
+        segment.file.add_row(part.fields, row, len(record) * 3 if self.native else len(record))
         self.loaded_count += 1
 
     def _track_version(self, version: int | None) -> None:
@@ -262,11 +262,11 @@ class Stream:
             self._segment = self._part = None
         if self._segment is None or self._part is None:
             flattened_objects = frozenset(self._flattener.flattened_objects) if self._flattener else frozenset()
-            part = self._segment.part(self.columns, flattened_objects) if self._segment else None
+            part = self._segment.find_part(self.columns, flattened_objects) if self._segment else None
             if self._segment is None or part is None:
                 self._segment = Segment(self._new_file(), version, separator=self.flatten.separator)
                 self.steps.append(self._segment)
-                part = self._segment.part(self.columns, flattened_objects)
+                part = self._segment.find_part(self.columns, flattened_objects)
             self._part = part
         return self._segment, cast("Part", self._part)
 
@@ -279,7 +279,7 @@ class Stream:
                 values, names, unknown = self._layout.decoder.decode_exactly(record)
             except ColumnTooNarrowError as error:
                 columns = list(self.columns)
-                columns[error.index] = columns[error.index].widened(error.type)
+                columns[error.index] = columns[error.index].widen(error.type)
                 self._set_columns(tuple(columns), self._layout.ignored)
                 continue
             kept_objects = sorted(unknown & self._flattener.flattened_objects) if self._flattener else []
@@ -296,7 +296,7 @@ class Stream:
             self._warn_of_unlisted(new)
             self._layout.ignored.update(new)
             self._layout.decoder = RecordDecoder(self.columns, self.keys, self._layout.ignored)
-            self._layout.run_decoder = None
+            self._layout.lines_decoder = None
         if values[-1] is None:
             return values, None
         flattened_objects = self._flattener.flattened_objects if self._flattener else ()
@@ -311,7 +311,7 @@ class Stream:
             "Stream '%s': fields that its schema does not list are not loaded: %s.", self.name, ", ".join(sorted(names))
         )
 
-    def activate(self, version: int) -> None:
+    def add_version(self, version: int) -> None:
         """Adds the version of an ACTIVATE_VERSION message.
 
         Some taps send it before the rows: those of the Meltano SDK once per stream, and again for each parent of a
@@ -320,19 +320,19 @@ class Stream:
         # An overwritten table needs it to know that its rows without a version remain.
         follows_rows = self._oldest_version is not None and self._oldest_version <= version
         if self.separate_versions or (follows_rows and self.deferred_version is None):
-            self._activate(ActivateVersion(version, follows_rows))
+            self._add_activation(ActivateVersion(version, follows_rows))
             return
         self.deferred_version = max(version, self.deferred_version or version)
         if not follows_rows:  # an earlier run may have sent all of its rows
-            self._activate(ActivateVersion(version, after_rows=False, needs_rows=True))
+            self._add_activation(ActivateVersion(version, after_rows=False, needs_rows=True))
 
     def activate_deferred_version(self) -> None:
         """Activates the held version at the end of the input."""
         if self.deferred_version is not None:
-            self._activate(ActivateVersion(self.deferred_version, after_rows=False))
+            self._add_activation(ActivateVersion(self.deferred_version, after_rows=False))
             self.deferred_version = None
 
-    def _activate(self, step: ActivateVersion) -> None:
+    def _add_activation(self, step: ActivateVersion) -> None:
         if self._has_unversioned:
             logger.warning(
                 "Stream '%s': ACTIVATE_VERSION was ignored because some records of this run have no version.",
@@ -384,14 +384,14 @@ class Stream:
         for segment in self.segments:
             segment.file.flush()
 
-    def take(self) -> Stream:
-        """Returns a copy with the steps, which are then loaded while this stream collects those of the next batch."""
+    def take_steps(self) -> Stream:
+        """Returns a copy that has the steps. They are loaded while this stream collects the steps of the next batch."""
         taken = copy.copy(self)
         self.steps, self.has_new_schema = [], False
         self._segment = self._part = None
         return taken
 
-    def clear(self) -> None:
+    def remove_files(self) -> None:
         """Removes the files of what was committed."""
         for segment in self.segments:
             segment.file.remove()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from target_duckdb import types
-from target_duckdb.database import literal, no_row_matches, quoted
+from target_duckdb.database import no_row_matches, quote_identifier, quote_literal
 from target_duckdb.errors import TargetError
 from target_duckdb.table_notes import SchemaChange, TableNote
 from target_duckdb.type_fit import canonical_text_sql, has_canonical_text
@@ -75,7 +75,7 @@ class Table:
 
     @property
     def note(self) -> TableNote:
-        """What later runs have to know, such as the key, because the table has no PRIMARY KEY."""
+        """What later runs have to know about the table. The key, for example, because the table has no PRIMARY KEY."""
         return TableNote(
             self.stream,
             self.recorded_keys or self.keys,
@@ -89,7 +89,7 @@ class Table:
             comments=self.written_comments,
         )
 
-    def describe(self, descriptions: Mapping[str, str | None]) -> None:
+    def write_comments(self, descriptions: Mapping[str, str | None]) -> None:
         """Writes comments, except where the user has set or removed one.
 
         Args:
@@ -107,8 +107,8 @@ class Table:
 
     def write_comment(self, name: str, text: str | None) -> None:
         """Sets or removes the comment of a column, or of the table if the name is empty."""
-        place = f"COLUMN {self.sql}.{quoted(name)}" if name != _TABLE else f"TABLE {self.sql}"
-        self.connection.execute(f"COMMENT ON {place} IS {literal(text) if text else 'NULL'}")
+        place = f"COLUMN {self.sql}.{quote_identifier(name)}" if name != _TABLE else f"TABLE {self.sql}"
+        self.connection.execute(f"COMMENT ON {place} IS {quote_literal(text) if text else 'NULL'}")
         self.comments = _replace_comments(self.comments, {name: text})
 
     def find_column(self, name: str) -> str | None:
@@ -126,14 +126,14 @@ class Table:
         self.column_names = self.column_names | {name: column for name, column in names.items() if name != column}
         self.flattened |= {name.lower() for name in flattened}
 
-    def canonical_types_of(self, column: str, type_: str) -> list[str]:
-        """Returns the types whose values have a canonical text in a text key column, so that keys stay equal.
+    def find_canonical_types(self, column: str, type_: str) -> list[str]:
+        """Returns the types whose values get a canonical text in a text key column, so that equal keys stay equal.
 
         Adds and records the type, unless the column already holds values of that type as other text.
         """
         known = self.former_key_types.get(column, [])
         if type_ not in known and has_canonical_text(type_):
-            differs = f"{quoted(column)} <> {canonical_text_sql(quoted(column), [*known, type_])}"
+            differs = f"{quote_identifier(column)} <> {canonical_text_sql(quote_identifier(column), [*known, type_])}"
             if self.is_empty or no_row_matches(self.connection, self.sql, differs):
                 self._save_former_type(column, type_)
         return self.former_key_types.get(column, known)
@@ -151,7 +151,7 @@ class Table:
             TargetError: A view has the table's name, or an index or a constraint prevents widening.
         """
         if not self.columns:
-            columns = ", ".join(f"{quoted(name)} {type_}" for name, type_ in wanted.items())
+            columns = ", ".join(f"{quote_identifier(name)} {type_}" for name, type_ in wanted.items())
             try:
                 self.connection.execute(f"CREATE TABLE {self.sql} ({columns})")
             except duckdb.CatalogException:
@@ -166,22 +166,24 @@ class Table:
             return
         for name, type_ in wanted.items():
             if name not in self.columns:
-                self.connection.execute(f"ALTER TABLE {self.sql} ADD COLUMN {quoted(name)} {type_}")
+                self.connection.execute(f"ALTER TABLE {self.sql} ADD COLUMN {quote_identifier(name)} {type_}")
                 self.columns[name] = type_
                 self._add_change("column added", name, None, type_)
             elif self.columns[name] != type_:
-                self._widen(name, type_)
+                self._widen_column(name, type_)
 
-    def _widen(self, name: str, new: str) -> None:
+    def _widen_column(self, name: str, new: str) -> None:
         old = self.columns[name]
         wide = types.common_type(old, new)
-        if not no_row_matches(self.connection, self.sql, types.lossy_sql(quoted(name), old, wide)):
+        if not no_row_matches(self.connection, self.sql, types.lossy_sql(quote_identifier(name), old, wide)):
             wide = "VARCHAR"
         if wide == old:
             return
-        value = types.convert(quoted(name), old, wide)
+        value = types.convert_sql(quote_identifier(name), old, wide)
         try:
-            self.connection.execute(f"ALTER TABLE {self.sql} ALTER COLUMN {quoted(name)} TYPE {wide} USING {value}")
+            self.connection.execute(
+                f"ALTER TABLE {self.sql} ALTER COLUMN {quote_identifier(name)} TYPE {wide} USING {value}"
+            )
         except (duckdb.BinderException, duckdb.CatalogException, duckdb.DependencyException):
             raise TargetError(
                 f"Column '{name}' of the table of stream '{self.stream}' must become {wide}, but an index or a"

@@ -76,12 +76,12 @@ def read_notes(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, T
             tuple(keys or ()),
             staging=bool(staging),
             version=version,
-            column_names=_object(column_names),
+            column_names=_parse_object(column_names),
             flattened=frozenset(flattened or ()),
-            former_key_types=_object(former_key_types),
+            former_key_types=_parse_object(former_key_types),
             sent_columns=frozenset(sent_columns or ()),
             fragment_since=fragment_since,
-            comments=_object(comments),
+            comments=_parse_object(comments),
         )
         for (
             name,
@@ -132,7 +132,7 @@ def write_notes(
 
 def parse_comment(comment: str | None) -> TableNote | None:
     """Parses a table's comment in which versions before `_tables` kept the note. None for any other comment."""
-    note = _object(comment)
+    note = _parse_object(comment)
     keys, staged = note.get("key_properties"), note.get("singer_aside")
     stream = note.get("singer_stream", staged)
     if not isinstance(keys, list) or not isinstance(stream, str):
@@ -143,13 +143,13 @@ def parse_comment(comment: str | None) -> TableNote | None:
         tuple(map(str, keys)),
         staging=staged is not None,
         version=version if isinstance(version, int) else None,
-        column_names=_object(note.get("columns")),
+        column_names=_parse_object(note.get("columns")),
         flattened=frozenset(map(str, flattened)) if isinstance(flattened, list) else frozenset(),
-        former_key_types=_object(note.get("former_types")),
+        former_key_types=_parse_object(note.get("former_types")),
     )
 
 
-def _object(value: Any) -> dict[str, Any]:  # noqa: ANN401 - a user may have edited it
+def _parse_object(value: Any) -> dict[str, Any]:  # noqa: ANN401 - a user may have edited it
     """Returns a JSON object, given as text or already parsed. Empty if it is anything else."""
     try:
         found = json.loads(value) if isinstance(value, str) else value

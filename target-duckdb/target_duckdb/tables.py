@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 
 from target_duckdb import types
-from target_duckdb.database import literal, quoted
+from target_duckdb.database import quote_identifier, quote_literal
 from target_duckdb.errors import LineError, TargetError
 from target_duckdb.names import free_name, match_keys
 from target_duckdb.own_tables import OWN_TABLES, STATE, TABLES, OwnTable
@@ -34,19 +34,19 @@ class Tables:
         self._schema = schema
         self._catalog = catalog
         # Includes the catalog, because `schema.table` is ambiguous if the file is named like the schema.
-        self._prefix = f"{quoted(self._catalog)}.{quoted(schema)}"
+        self._prefix = f"{quote_identifier(self._catalog)}.{quote_identifier(schema)}"
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {self._prefix}")
         # Read once for all streams: listing the catalog takes DuckDB milliseconds.
         self._comments: dict[str, dict[str, str]] = {
             table: {"": comment} if comment else {}
-            for table, comment in self._list(
+            for table, comment in self._fetch_rows(
                 "SELECT table_name, comment FROM duckdb_tables() WHERE database_name = ? AND schema_name = ?"
             )
         }
         self._columns: dict[str, dict[str, str]] = {}
         self._generated: set[tuple[str, str]] = set()
         self._defaults: dict[str, dict[str, str]] = {}
-        for table, column, type_, generated, default, comment in self._list(
+        for table, column, type_, generated, default, comment in self._fetch_rows(
             "SELECT table_name, column_name, data_type, is_generated, column_default, comment FROM duckdb_columns()"
             " WHERE database_name = ? AND schema_name = ? ORDER BY column_index"
         ):
@@ -67,7 +67,7 @@ class Tables:
         names = {name.lower(): name for name in self._comments}
         self._notes |= {names[name.lower()]: note for name, note in self._stored.items() if name.lower() in names}
 
-    def _list(self, sql: str) -> list[tuple[Any, ...]]:
+    def _fetch_rows(self, sql: str) -> list[tuple[Any, ...]]:
         return self._connection.execute(sql, [self._catalog, self._schema]).fetchall()
 
     def _note_comments(self) -> dict[str, TableNote]:
@@ -80,19 +80,19 @@ class Tables:
                 notes[name] = note
         return notes
 
-    def save(self) -> None:
+    def save_notes(self) -> None:
         """Records what later runs have to know of the tables."""
         notes = self._notes | {name: table.note for name, table in self._tables.items()}
         changed = {name: note for name, note in notes.items() if note != self._stored.get(name)}
         removed = self._stored.keys() - notes.keys()
         if changed or removed:
-            write_notes(self._connection, self.sql_name(self.own(TABLES)), changed, removed)
+            write_notes(self._connection, self.sql_name(self.open_own_table(TABLES)), changed, removed)
 
     def sql_name(self, table: str) -> str:
         """Returns the full name of a table, quoted."""
-        return f"{self._prefix}.{quoted(table)}"
+        return f"{self._prefix}.{quote_identifier(table)}"
 
-    def open(self, stream: str, keys: tuple[str, ...]) -> Table:
+    def open_table(self, stream: str, keys: tuple[str, ...]) -> Table:
         """Finds the table of a stream.
 
         Args:
@@ -105,13 +105,13 @@ class Tables:
         Raises:
             TargetError: The table has another key.
         """
-        name = self._find(stream)
+        name = self._find_table_name(stream)
         note = self._notes.get(name)
         table = self._tables[name] = Table(
             self._connection, stream, self.sql_name(name), keys, name, changes=self.changes
         )
         if note is not None:
-            _apply(note, table)
+            _apply_note(note, table)
         if name not in self._comments:
             self._comments[name] = {}
             self._notes[name] = table.note
@@ -131,7 +131,7 @@ class Tables:
         return table
 
     def set_sent_columns(self, name: str, sent: frozenset[str]) -> list[str]:
-        """Records the columns that the tap sends. Returns those that it no longer sends, though the table has them.
+        """Records the columns that the tap sends. Returns the columns that the table has but the tap no longer sends.
 
         Args:
             name: The name of the table.
@@ -144,7 +144,7 @@ class Tables:
             self._notes[name] = replace(note, sent_columns=sent)
         return [column for column in self._columns.get(name, ()) if column in note.sent_columns - sent]
 
-    def _find(self, stream: str) -> str:
+    def _find_table_name(self, stream: str) -> str:
         for name, note in self._notes.items():
             if note.stream == stream and not note.staging:
                 return name
@@ -155,25 +155,25 @@ class Tables:
         name = free_name(stream, taken)
         return next((existing for existing in self._comments if existing.lower() == name.lower()), name)
 
-    def own(self, table: OwnTable) -> str:
+    def open_own_table(self, table: OwnTable) -> str:
         """Finds or creates one of the target's own tables. Avoids tables of that name with other columns."""
         if name := self._find_own(table):
             return name
         views = "SELECT view_name FROM duckdb_views() WHERE database_name = ? AND schema_name = ?"
-        taken = {name.lower() for name in self._comments} | {name.lower() for (name,) in self._list(views)}
-        return self._create(table, free_name(table.name, taken))
+        taken = {name.lower() for name in self._comments} | {name.lower() for (name,) in self._fetch_rows(views)}
+        return self._create_own_table(table, free_name(table.name, taken))
 
     def state_table(self) -> str:
         """Finds or creates the table for states, which has the same name in every schema."""
-        return STATE.name if STATE.name in self._comments else self._create(STATE, STATE.name)
+        return STATE.name if STATE.name in self._comments else self._create_own_table(STATE, STATE.name)
 
-    def _create(self, table: OwnTable, name: str) -> str:
+    def _create_own_table(self, table: OwnTable, name: str) -> str:
         sql = self.sql_name(name)
         columns = ", ".join(f"{column} {type_}" for column, type_ in table.types.items())
         self._connection.execute(f"CREATE TABLE {sql} ({columns})")
-        self._connection.execute(f"COMMENT ON TABLE {sql} IS {literal(table.description)}")
+        self._connection.execute(f"COMMENT ON TABLE {sql} IS {quote_literal(table.description)}")
         for column, (_, description) in table.columns.items():
-            self._connection.execute(f"COMMENT ON COLUMN {sql}.{column} IS {literal(description)}")
+            self._connection.execute(f"COMMENT ON COLUMN {sql}.{column} IS {quote_literal(description)}")
         self._comments[name], self._columns[name] = {}, table.types
         return name
 
@@ -189,12 +189,12 @@ class Tables:
         found = ((name, note) for name, note in self._notes.items() if note.staging and note.stream == main.stream)
         return next(found, (None, None))
 
-    def staged_version(self, main: Table) -> int | None:
+    def find_staged_version(self, main: Table) -> int | None:
         """Returns the version in a stream's staging table, None if there is none."""
         _, note = self._find_staging(main)
         return note.version if note else None
 
-    def staging(self, main: Table, version: int) -> Table:
+    def open_staging_table(self, main: Table, version: int) -> Table:
         """Finds or creates the staging table, which holds the rows of a version until it is activated.
 
         A staging table with an older version is dropped, because the new version replaces it.
@@ -222,7 +222,7 @@ class Tables:
             main.recorded_keys,
             changes=self.changes,
         )
-        _apply(main.note, table)
+        _apply_note(main.note, table)
         table.column_defaults, table.version, table.staging = main.column_defaults, version, True
         if is_known and note is not None:
             table.columns, table.comments = self._columns[name], self._comments[name]
@@ -231,7 +231,9 @@ class Tables:
         else:
             table.ensure_columns(main.columns)
             for column, default in main.column_defaults.items():
-                self._connection.execute(f"ALTER TABLE {table.sql} ALTER COLUMN {quoted(column)} SET DEFAULT {default}")
+                self._connection.execute(
+                    f"ALTER TABLE {table.sql} ALTER COLUMN {quote_identifier(column)} SET DEFAULT {default}"
+                )
             for column, text in main.comments.items():
                 if not column or column in main.columns:
                     table.write_comment(column, text)
@@ -239,7 +241,7 @@ class Tables:
         self._notes[name] = table.note
         return table
 
-    def swap(self, main: Table, staging: Table) -> Table:
+    def replace_by_staging(self, main: Table, staging: Table) -> Table:
         """Replaces a stream's table by its staging table.
 
         Returns:
@@ -254,7 +256,7 @@ class Tables:
             raise TargetError(
                 f"The table of stream '{main.stream}' cannot be replaced: drop the objects that refer to it first."
             ) from None
-        self._connection.execute(f"ALTER TABLE {staging.sql} RENAME TO {quoted(main.name)}")
+        self._connection.execute(f"ALTER TABLE {staging.sql} RENAME TO {quote_identifier(main.name)}")
         del self._comments[staging.name], self._columns[staging.name]
         del self._tables[staging.name], self._notes[staging.name]
         self._generated = {place for place in self._generated if place[0] != main.name}
@@ -271,7 +273,7 @@ class Tables:
         return table
 
     def _primary_key(self, table: str) -> list[str] | None:
-        rows = self._list(
+        rows = self._fetch_rows(
             "SELECT table_name, constraint_column_names FROM duckdb_constraints()"
             " WHERE database_name = ? AND schema_name = ? AND constraint_type = 'PRIMARY KEY'"
         )
@@ -287,7 +289,7 @@ def is_own(connection: duckdb.DuckDBPyConnection, sql: str, table: OwnTable) -> 
     return table.types.items() <= {name: types.LONG_NAMES.get(type_, type_) for name, type_, *_ in found}.items()
 
 
-def _apply(note: TableNote, table: Table) -> None:
+def _apply_note(note: TableNote, table: Table) -> None:
     """Applies what is recorded of a table."""
     table.version, table.sent_columns, table.fragment_since = note.version, note.sent_columns, note.fragment_since
     table.column_names, table.flattened = {**note.column_names}, note.flattened

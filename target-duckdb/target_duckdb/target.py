@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _BATCH_BYTES = 256 << 20  # at most
 _BATCH_SHARE = 8  # fraction of memory_limit: DuckDB holds several copies of a batch
 _LARGE_RECORD = 1 << 16  # larger records count twice, because DuckDB processes 2,048 rows at a time whatever their size
-_MAX_RUN_BYTES = 1 << 19  # decoded together
+_MAX_GROUP_BYTES = 1 << 19  # decoded together
 _MIXED_SCHEMAS_FACTOR = 8  # weight of rows that may have to be merged column by column
 _MAX_OVERSHOOT = 1.25  # a record that would exceed the batch size by more than this starts a new batch
 _BATCH_SECONDS = 60.0
@@ -46,7 +46,7 @@ class TargetDuckDB(Command):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.database.prepare()
+        self.database.check_path()
         self.database.before_commit = self.check_signals
         method = self.config["load_method"]
         self._loader = Loader(
@@ -66,7 +66,7 @@ class TargetDuckDB(Command):
         self._routes: dict[str, tuple[Route, ...]] = {}  # by the stream's name in the input
         self._streams: dict[str, Stream] = {}  # by the name that they are loaded under
         reader = cast("MessageReader", self.message_reader)
-        reader.add_run, reader.on_error, reader.reject_line = self._add_run, self._save_state, self._reject_line
+        reader.add_lines, reader.on_error, reader.reject_line = self._add_lines, self._save_state, self._reject_line
         reader.check_signals = self.check_signals
         self._rejected = RejectedRecords(self._spool)
         self._rejects_bad_records = self.config["on_bad_record"] == "set_aside"
@@ -83,12 +83,12 @@ class TargetDuckDB(Command):
 
     # Message handlers. They take structs instead of the SDK's dictionaries.
 
-    def _begin(self) -> None:
+    def _record_start(self) -> None:
         """Records in a thread that the run has started, so that a run that is killed leaves a trace."""
         if not self._has_begun:
             self.defer_signals()
             self._has_begun = True
-            self._worker.start(lambda: self._loader.begin(self._temp_directory))
+            self._worker.start(lambda: self._loader.record_start(self._temp_directory))
             self.release_signals()
 
     @property
@@ -98,20 +98,20 @@ class TargetDuckDB(Command):
 
     def _process_schema_message(self, message: Message) -> None:  # type: ignore[override]
         self._ends_with_state = False
-        self._begin()
+        self._record_start()
         schema = json.loads(json_text(message.schema)) if message.schema else None
         if not message.stream or not isinstance(schema, dict):
             raise LineError("its SCHEMA message has no stream or no schema.")
-        routes = self._router.routes(message.stream, schema, tuple(message.key_properties or ()))
+        routes = self._router.find_routes(message.stream, schema, tuple(message.key_properties or ()))
         for route in routes:
             if not route.keys and self.config["primary_key_required"]:
                 raise LineError(
                     f"stream '{route.name}' has no key properties, but the setting primary_key_required is on."
                 )
-            self._stream_for(route)
+            self._find_stream(route)
         self._routes[message.stream] = routes
 
-    def _stream_for(self, route: Route) -> Stream:
+    def _find_stream(self, route: Route) -> Stream:
         """Returns the stream of a route and applies the route's schema."""
         stream = self._streams.get(route.name)
         if stream is None:
@@ -129,52 +129,56 @@ class TargetDuckDB(Command):
         return stream
 
     def _process_record_message(self, message: Message) -> None:  # type: ignore[override]
-        self._add(message)
+        self._add_record(message)
 
-    def _add(self, message: Message) -> None:
+    def _add_record(self, message: Message) -> None:
         self._ends_with_state = False
-        routes = self._routes_for(message.stream)
+        routes = self._find_routes(message.stream)
         self._received.add(str(message.stream))
         for route in routes:
             try:
-                record = route.record(message.record)
+                record = route.map_record(message.record)
             except RecordError as error:
-                self._reject(self._stream_for(route), None, error)
+                self._reject_record(self._find_stream(route), None, error)
                 self._count_record(len(message.record))
                 continue
             if record is not None:
-                self._add_to(route, message if route.map is None else msgspec.structs.replace(message, record=record))
+                self._add_to_route(
+                    route, message if route.map is None else msgspec.structs.replace(message, record=record)
+                )
 
-    def _add_to(self, route: Route, message: Message) -> None:
+    def _add_to_route(self, route: Route, message: Message) -> None:
         size = len(message.record)
         if size >= _LARGE_RECORD:
             size *= 2
-        stream = self._stream_for(route)
+        stream = self._find_stream(route)
         if stream.has_mixed_schemas:
             size *= _MIXED_SCHEMAS_FACTOR
         if self._bytes and self._bytes + size > self._batch_bytes * _MAX_OVERSHOOT:
-            self._commit()
+            self._start_commit()
         self._track_columns(stream)
         try:
-            stream.add(message)
+            stream.add_record(message)
         except (RecordError, RecursionError) as error:
-            self._reject(stream, bytes(message.record) or None, error)
+            self._reject_record(stream, bytes(message.record) or None, error)
         self._count_record(size)
 
-    def _reject(self, stream: Stream, record: bytes | None, error: RecordError | RecursionError) -> None:
+    def _reject_record(self, stream: Stream, record: bytes | None, error: RecordError | RecursionError) -> None:
         """Rejects a record that cannot be loaded, or ends the run."""
         if not self._rejects_bad_records:
             raise error
         stream.rejected_count += 1
-        self._rejected.add(stream.name, record, str(error) if isinstance(error, RecordError) else NESTED_TOO_DEEP)
+        self._rejected.add_record(
+            stream.name, record, str(error) if isinstance(error, RecordError) else NESTED_TOO_DEEP
+        )
 
     def _reject_line(self, name: str, line: bytes, reason: str) -> bool:
-        """Rejects a line whose record cannot be decoded. Returns False if the run must end."""
+        """Rejects a line with a record that cannot be decoded. Returns False if the run must end."""
         if name not in self._routes or not self._rejects_bad_records:
             return False
         self._received.add(name)
         for route in self._routes[name]:  # a record that a map could not change must not be kept
-            self._reject(self._stream_for(route), None if route.map else line, RecordError(reason))
+            self._reject_record(self._find_stream(route), None if route.map else line, RecordError(reason))
             self._count_record(len(line))
         return True
 
@@ -183,13 +187,13 @@ class TargetDuckDB(Command):
         self._rows += 1
         self._bytes += size
         if self._rows >= self._batch_rows or self._bytes >= self._batch_bytes:
-            self._commit()
+            self._start_commit()
 
-    def _add_run(self, name: str, lines: bytes, count: int, batch: Message | None = None) -> int:
-        """Adds the first of some RECORD lines of a stream together, or of the records in files of a BATCH message.
+    def _add_lines(self, name: str, lines: bytes, count: int, batch: Message | None = None) -> int:
+        """Adds several RECORD lines of a stream at once, or several records in a file of a BATCH message.
 
         Returns:
-            How many were added, 0 if they must be added one by one.
+            How many of them were added, from the first; 0 if they must be added one by one.
         """
         routes = self._routes.get(name, ())
         if len(routes) != 1 or routes[0].map:
@@ -198,19 +202,19 @@ class TargetDuckDB(Command):
         if count > room:  # so that the batch ends exactly when it is full
             lines = lines[: -len(lines.split(b"\n", room)[-1]) - 1]
             count = room
-        stream = self._stream_for(routes[0])
+        stream = self._find_stream(routes[0])
         size = len(lines) * (_MIXED_SCHEMAS_FACTOR if stream.has_mixed_schemas else 1)
-        if self._bytes + size > self._batch_bytes or size > _MAX_RUN_BYTES:
+        if self._bytes + size > self._batch_bytes or size > _MAX_GROUP_BYTES:
             return 0
         self._track_columns(stream)
-        if not stream.add_run(lines, count, batch):
+        if not stream.add_lines(lines, count, batch):
             return 0
         self._received.add(name)
         self._rows += count
         self._bytes += size
         self._ends_with_state = False
         if self._rows >= self._batch_rows:
-            self._commit()
+            self._start_commit()
         return count
 
     def _process_state_message(self, message: Message) -> None:  # type: ignore[override]
@@ -222,14 +226,14 @@ class TargetDuckDB(Command):
             return
         is_first = not self._routes
         if not is_first:
-            self._begin()
-        self._loader.run.see_state(state, self._received)
+            self._record_start()
+        self._loader.run.note_first_state(state, self._received)
         self._pending_state, self._ends_with_state = state, True
         if not self._rows and not any(stream.steps for stream in self._streams.values()):
             self._safe_state = self._pending_state
         # A state before all else says what the tap is about to do, such as a full read, even if the run is killed.
         if time.monotonic() - self._last_commit >= _BATCH_SECONDS or is_first:
-            self._commit()
+            self._start_commit()
 
     def _process_activate_version_message(self, message: Message) -> None:  # type: ignore[override]
         try:
@@ -241,23 +245,23 @@ class TargetDuckDB(Command):
         self._ends_with_state = False
         if not self.config["process_activate_version_messages"]:
             return
-        for route in self._routes_for(message.stream):
-            stream = self._stream_for(route)
+        for route in self._find_routes(message.stream):
+            stream = self._find_stream(route)
             self._track_columns(stream)
-            stream.activate(version)
+            stream.add_version(version)
 
     def _process_batch_message(self, message: Message) -> None:  # type: ignore[override]
-        if not self._routes_for(message.stream):
+        if not self._find_routes(message.stream):
             return
         files = BatchFiles(self._spool.path, self.config["memory_limit"])
-        for block in files.blocks(message.encoding, message.manifest):
+        for block in files.read_blocks(message.encoding, message.manifest):
             self.check_signals()
             rest = block
-            while (lines := rest.joined) and (taken := self._add_run(str(message.stream), *lines, message)):
-                rest = rest.after(taken)
-            for place, record in rest.single():
+            while (lines := rest.joined_lines) and (taken := self._add_lines(str(message.stream), *lines, message)):
+                rest = rest.skip_records(taken)
+            for place, record in rest.list_single_records():
                 try:
-                    self._add(msgspec.structs.replace(message, record=msgspec.Raw(record)))
+                    self._add_record(msgspec.structs.replace(message, record=msgspec.Raw(record)))
                 except LineError as error:
                     raise LineError(f"{place}: {error}") from None
         if self.config["remove_batch_files"]:
@@ -267,13 +271,13 @@ class TargetDuckDB(Command):
         """Commits the last batch and logs warnings of rejected records and versions that were not activated."""
         self._activate_deferred_versions()
         try:
-            self._commit(SUCCEEDED)
+            self._start_commit(SUCCEEDED)
             self._worker.wait()
         except (Exception, SystemExit):
             self._save_state()
             raise
         remove_files(self._batch_files)  # without records
-        self._rejected.warn()
+        self._rejected.log_warnings()
         self._router.warn_of_streams(self._routes)
         for stream in self._streams.values():
             if stream.staging_table:
@@ -299,7 +303,7 @@ class TargetDuckDB(Command):
         """Records that the run failed, if it has begun and the file can be written at once."""
         if self._has_begun:
             self.database.before_commit = lambda: None
-            self._loader.end(self._temp_directory, status, error)
+            self._loader.record_failure(self._temp_directory, status, error)
 
     def _activate_deferred_versions(self) -> None:
         """Activates the versions that were sent before their rows, if the tap seems to have finished."""
@@ -315,7 +319,7 @@ class TargetDuckDB(Command):
                 ", ".join(stream.name for stream in held),
             )
 
-    def _routes_for(self, name: str | None) -> tuple[Route, ...]:
+    def _find_routes(self, name: str | None) -> tuple[Route, ...]:
         if not name:
             raise LineError("its message has no stream.")
         routes = self._routes.get(name)
@@ -329,12 +333,12 @@ class TargetDuckDB(Command):
         if steps <= self._counted_steps.get(stream.name, 0):
             return
         if self._columns + len(stream.columns) > _BATCH_COLUMNS:
-            self._commit()
+            self._start_commit()
             steps = 1  # the earlier steps are committed
         self._counted_steps[stream.name] = steps
         self._columns += len(stream.columns)
 
-    def _commit(self, status: str = UNFINISHED) -> None:
+    def _start_commit(self, status: str = UNFINISHED) -> None:
         """Commits all rows and the state in a thread, which then writes the state to standard output.
 
         Args:
@@ -350,8 +354,8 @@ class TargetDuckDB(Command):
             return
         self.defer_signals()
         self._has_begun = True
-        streams = [stream.take() for stream in changed]
-        rejected, state, files = self._rejected.take(), self._pending_state, self._batch_files
+        streams = [stream.take_steps() for stream in changed]
+        rejected, state, files = self._rejected.take_uncommitted(), self._pending_state, self._batch_files
         rows = self._rows - len(rejected)
         self._pending_state, self._safe_state, self._batch_files = None, None, []
         self._rows = self._bytes = self._columns = 0
@@ -375,9 +379,9 @@ class TargetDuckDB(Command):
             write_line(state)
         if rows and status == UNFINISHED:
             self.logger.info("Committed a batch of %d rows.", rows)
-        rejected.clear()
+        rejected.remove_committed()
         for stream in streams:
-            stream.clear()
+            stream.remove_files()
             self._streams[stream.name].staging_table = stream.staging_table
         remove_files(files)
 
@@ -388,12 +392,12 @@ class TargetDuckDB(Command):
             TargetError: The batch before could not be committed.
         """
         if self.stopped:
-            self._worker.stop(self.database.stop)
+            self._worker.stop(self.database.interrupt)
         try:
             if not self.stopped:
                 self._worker.wait()
         finally:
-            self._rejected.warn()
+            self._rejected.log_warnings()
         if self._worker.failed or self._safe_state is None:
             return
         self.database.before_commit = lambda: None
@@ -403,5 +407,5 @@ class TargetDuckDB(Command):
 
     def close(self) -> None:
         """Removes the spool."""
-        self._worker.stop(self.database.stop)
+        self._worker.stop(self.database.interrupt)
         self._spool.close()

@@ -55,22 +55,22 @@ _TRUNCATE_NANOSECONDS = (
 def normalize_time(text: str, column_type: str) -> str:
     """Converts a time in another format to the format of its type's pattern."""
     text = text.upper()
-    for pattern, replacement in _rewrites(column_type, key=False):
+    for pattern, replacement in _list_rewrites(column_type, key=False):
         text = re.sub(pattern, replacement, text)
     return text
 
 
-def _rewrites(column_type: str, *, key: bool) -> tuple[tuple[str, str], ...]:
+def _list_rewrites(column_type: str, *, key: bool) -> tuple[tuple[str, str], ...]:
     # Keys that differ only in nanoseconds must stay distinct.
     return _REWRITES if key or column_type.endswith("_NS") else (*_REWRITES, _TRUNCATE_NANOSECONDS)
 
 
-def _fits_rewritten(name: str, column_type: str, *, key: bool) -> tuple[str, str]:
-    """Like `_fits`, for times in other formats."""
+def _rewritten_fit_sql(name: str, column_type: str, *, key: bool) -> tuple[str, str]:
+    """Returns the same as `_fit_sql`, for times in other formats."""
     sql = f"upper({name})"
-    for pattern, replacement in _rewrites(column_type, key=key):
+    for pattern, replacement in _list_rewrites(column_type, key=key):
         sql = f"regexp_replace({sql}, '{pattern}', '{replacement}')"
-    return _fits(sql, column_type)
+    return _fit_sql(sql, column_type)
 
 
 def value_sql(name: str, column_type: str, *, irregular: bool = False, key: bool = False) -> str:
@@ -85,7 +85,7 @@ def value_sql(name: str, column_type: str, *, irregular: bool = False, key: bool
     if column_type == "JSON":  # text that is not JSON for DuckDB becomes a JSON string
         return f"coalesce(TRY_CAST({name} AS JSON), to_json({name}))"
     if irregular:
-        (plain, value), (_, other) = _fits(name, column_type), _fits_rewritten(name, column_type, key=key)
+        (plain, value), (_, other) = _fit_sql(name, column_type), _rewritten_fit_sql(name, column_type, key=key)
         return f"CASE WHEN {plain} THEN {value} ELSE {other} END"
     if column_type == "DATE":
         return f"CAST(left({name}, 10) AS DATE)"
@@ -94,22 +94,22 @@ def value_sql(name: str, column_type: str, *, irregular: bool = False, key: bool
 
 def timestamp_sql(text: str) -> str:
     """Returns SQL for the TIMESTAMPTZ of a text in any supported format, NULL if it is not a timestamp."""
-    return f"coalesce(TRY_CAST({text} AS TIMESTAMPTZ), {_fits_rewritten(text, 'TIMESTAMPTZ', key=False)[1]})"
+    return f"coalesce(TRY_CAST({text} AS TIMESTAMPTZ), {_rewritten_fit_sql(text, 'TIMESTAMPTZ', key=False)[1]})"
 
 
 def text_sql(name: str, column: Column, *, key: bool) -> str:
     """Returns SQL for the text of a spooled value in a column that becomes VARCHAR.
 
-    A value of the column's former type has the text that `types.convert` gives it in the table, so that equal keys stay
-    equal. Other values keep their text.
+    A value of the column's former type gets the text that `types.convert_sql` gives such values in the table, so that
+    equal keys stay equal. Other values keep their text.
     """
     if SPOOL_TYPES[column.spool_format] != "VARCHAR":
-        return types.convert(name, SPOOL_TYPES[column.spool_format], "VARCHAR")
+        return types.convert_sql(name, SPOOL_TYPES[column.spool_format], "VARCHAR")
     return canonical_text_sql(name, (column.type,), key=key)
 
 
 def canonical_text_sql(text: str, former_types: Sequence[str], *, key: bool = True) -> str:
-    """Returns SQL for a text as `types.convert` writes the value, in the first of some types that holds it.
+    """Returns SQL for a text as `types.convert_sql` writes the value, in the first of some types that holds it.
 
     Args:
         text: SQL for a text.
@@ -128,14 +128,14 @@ def has_canonical_text(column_type: str) -> bool:
 
 
 def _canonical_forms(name: str, column_type: str, *, key: bool) -> list[tuple[str, str]]:
-    """Returns, for each format of a type, SQL that matches a text and SQL for its canonical text."""
+    """Returns one pair per format of a type: SQL that matches a text, and SQL for its canonical text."""
     if types.decimal_parts(column_type):
         plain, whole, scale = _decimal_shape(name)
         return [(f"{plain} AND {whole} + {scale} <= {types.MAX_DIGITS}", types.trim_zeros_sql(name))]
     if column_type == "DOUBLE":
         digits = f"length(regexp_replace(split_part(lower({name}), 'e', 1), '[-.]', '', 'g'))"
         fits = f"regexp_full_match({name}, '{_DECIMAL}([eE][+-]?\\d{{1,2}})?') AND {digits} <= {_EXACT_DOUBLE_DIGITS}"
-        return [(fits, types.convert(f"TRY_CAST({name} AS DOUBLE)", "DOUBLE", "VARCHAR"))]
+        return [(fits, types.convert_sql(f"TRY_CAST({name} AS DOUBLE)", "DOUBLE", "VARCHAR"))]
     if column_type == "BOOLEAN":
         return [(f"lower({name}) IN ('true', 'false')", f"lower({name})")]
     if column_type in WIDE_INTEGERS | INTEGERS:
@@ -144,7 +144,7 @@ def _canonical_forms(name: str, column_type: str, *, key: bool) -> list[tuple[st
         return [(fits, f"CAST(TRY_CAST({text} AS HUGEINT) AS VARCHAR)")]
     if column_type not in _TIME_TYPES:
         return []
-    forms = (_fits(name, column_type), _fits_rewritten(name, column_type, key=key))
+    forms = (_fit_sql(name, column_type), _rewritten_fit_sql(name, column_type, key=key))
     return [(fits, f"CAST({value} AS VARCHAR)") for fits, value in forms]
 
 
@@ -180,36 +180,36 @@ def fit_types(
         if column.spool_format is SpoolFormat.NATIVE or column.type in {"JSON", SPOOL_TYPES[column.spool_format]}:
             continue
         checked.append(index)
-        checks.append(_check(f"c{index}", column))
+        checks.append(_check_sql(f"c{index}", column))
     result = [TypeFit(column.type) for column in columns]
     for start in range(0, len(checks), _MAX_CHECKS):
         part = slice(start, start + _MAX_CHECKS)
         row = connection.execute(f"SELECT {', '.join(checks[part])} FROM {source}").fetchall()[0]  # noqa: S608 - own names
         for index, check_result in zip(checked[part], row, strict=True):
-            result[index] = TypeFit(_fitting_type(columns[index], check_result))
+            result[index] = TypeFit(_choose_type(columns[index], check_result))
     for index, column in enumerate(columns):
         if column.type in _TIME_TYPES and result[index].type != column.type:
-            check = _irregular_check(f"c{index}", column, key=column.name.lower() in keys)
+            check = _irregular_check_sql(f"c{index}", column, key=column.name.lower() in keys)
             ((fits,),) = connection.execute(f"SELECT {check} FROM {source}").fetchall()  # noqa: S608 - own names
             # NULL if there are only empty strings.
             result[index] = result[index] if fits is False else TypeFit(column.type, irregular=True)
     return result
 
 
-def _irregular_check(name: str, column: Column, *, key: bool) -> str:
-    fits, others = _fits(name, column.type)[0], _fits_rewritten(name, column.type, key=key)[0]
+def _irregular_check_sql(name: str, column: Column, *, key: bool) -> str:
+    fits, others = _fit_sql(name, column.type)[0], _rewritten_fit_sql(name, column.type, key=key)[0]
     none = "" if key else f" AND {name} <> ''"
     return f"bool_and({fits} OR {others}) FILTER (WHERE {name} IS NOT NULL{none})"
 
 
-def _check(name: str, column: Column) -> str:
+def _check_sql(name: str, column: Column) -> str:
     if types.decimal_parts(column.type):
         plain, whole, scale = _decimal_shape(name)
         return f"[CAST(bool_and({plain}) AS INTEGER), max({whole}), max({scale})]"
-    return f"bool_and({_fits(name, column.type)[0]}) FILTER (WHERE {name} IS NOT NULL)"
+    return f"bool_and({_fit_sql(name, column.type)[0]}) FILTER (WHERE {name} IS NOT NULL)"
 
 
-def _fits(name: str, column_type: str) -> tuple[str, str]:
+def _fit_sql(name: str, column_type: str) -> tuple[str, str]:
     """Returns SQL for whether the type holds a value without loss, and SQL for the converted value."""
     source = f"left({name}, 10)" if column_type == "DATE" else name
     value = f"TRY_CAST({source} AS {column_type})"
@@ -228,7 +228,7 @@ def _decimal_shape(name: str) -> tuple[str, str, str]:
     )
 
 
-def _fitting_type(column: Column, result: object) -> str:
+def _choose_type(column: Column, result: object) -> str:
     if not isinstance(result, list):
         return "VARCHAR" if result is False else column.type
     plain, whole, scale = result

@@ -79,9 +79,9 @@ def _allowed_types(schema: Any, scope: _Scope) -> list[tuple[str, bool]] | None:
         return [(named, False)]
     reference = schema.get("$ref")
     if isinstance(reference, str) and reference not in scope.seen:
-        return _allowed_types(_resolve(reference, scope.root), replace(scope, seen=scope.seen | {reference}))
+        return _allowed_types(_resolve_reference(reference, scope.root), replace(scope, seen=scope.seen | {reference}))
     types = schema.get("type", _types_of_values(schema))
-    parts = [(part, _allowed_types(part, scope)) for part in _alternatives(schema)]
+    parts = [(part, _allowed_types(part, scope)) for part in _list_alternatives(schema)]
     # Keywords of parts without a type, such as a format, apply to the parts with a type.
     untyped = [part for part, allowed in parts if allowed is None and isinstance(part, dict)]
     hints = {key: value for part in untyped for key, value in part.items()}
@@ -93,7 +93,7 @@ def _allowed_types(schema: Any, scope: _Scope) -> list[tuple[str, bool]] | None:
     return [(_type_named(name, {**hints, **schema}, scope), name == "string") for name in names]
 
 
-def _alternatives(schema: dict[str, Any]) -> list[Any]:
+def _list_alternatives(schema: dict[str, Any]) -> list[Any]:
     found = [schema.get(keyword) for keyword in ("anyOf", "oneOf", "allOf")]
     return [part for parts in found if isinstance(parts, list) for part in parts]
 
@@ -104,7 +104,7 @@ def _type_named(name: Any, schema: dict[str, Any], scope: _Scope) -> str:  # noq
         fields = {key: _column_type(value, scope) for key, value in properties.items()}
         return nested_types.struct_name(fields) or "JSON"
     if scope.native and name == "array" and isinstance(items, dict) and items:
-        return nested_types.name_of(nested_types.List(nested_types.tree(_column_type(items, scope))))
+        return nested_types.type_name(nested_types.List(nested_types.parse_type(_column_type(items, scope))))
     return _scalar_type(name, schema)
 
 
@@ -161,7 +161,7 @@ def _types_of_values(schema: dict[str, Any]) -> list[str] | None:
     return sorted({names.get(type(value), "object") for value in values})
 
 
-def _resolve(reference: str, root: dict[str, Any]) -> Any:  # noqa: ANN401 - a schema may be anything
+def _resolve_reference(reference: str, root: dict[str, Any]) -> Any:  # noqa: ANN401 - a schema may be anything
     node: Any = root
     for part in reference.removeprefix("#").split("/")[1:]:
         node = node.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(node, dict) else None
@@ -191,7 +191,7 @@ def has_unsupported_type(schema: Any) -> bool:  # noqa: ANN401 - a schema may be
     if not isinstance(schema, dict):
         return False
     name = schema.get("x-sql-datatype")
-    return (name is not None and known_type(name) is None) or any(map(has_unsupported_type, _alternatives(schema)))
+    return (name is not None and known_type(name) is None) or any(map(has_unsupported_type, _list_alternatives(schema)))
 
 
 def widest_decimal(scale: int) -> str:
@@ -252,16 +252,18 @@ def lossy_sql(expression: str, source: str, target: str) -> str | None:
     return None
 
 
-def convert(expression: str, source: str, target: str) -> str:
+def convert_sql(expression: str, source: str, target: str) -> str:
     """Returns SQL that converts a value to a wider type."""
     if source == target:
         return expression
     if nested_types.is_nested(source):
-        return nested_types.convert(expression, nested_types.tree(source), nested_types.tree(target), convert)
-    return _convert_scalar(expression, source, target)
+        return nested_types.convert_sql(
+            expression, nested_types.parse_type(source), nested_types.parse_type(target), convert_sql
+        )
+    return _convert_scalar_sql(expression, source, target)
 
 
-def _convert_scalar(expression: str, source: str, target: str) -> str:
+def _convert_scalar_sql(expression: str, source: str, target: str) -> str:
     if target in {"VARCHAR", "JSON"} and decimal_parts(source):
         text = rf"regexp_replace(CAST({expression} AS VARCHAR), '^(-?)\.', '\10.')"  # DuckDB may omit the zero
         return trim_zeros_sql(text) if target == "VARCHAR" else f"CAST({text} AS JSON)"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from target_duckdb.columns import TABLE_VERSION
-from target_duckdb.database import quoted
+from target_duckdb.database import quote_identifier
 from target_duckdb.merge import SPOOL
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ def keep_newest_versions(
     sql = {value.column: value.sql for value in values}
     names = [f"k{position}" for position in range(len(keys))]
     incoming = ", ".join(f"{sql[key]} AS {name}" for key, name in zip(keys, names, strict=True))
-    existing = ", ".join(f"t.{quoted(key)}" for key in keys)
-    same = " AND ".join(f"t.{quoted(key)} = k.{name}" for key, name in zip(keys, names, strict=True))
-    version = version_sql(f"t.{quoted(column)}")
+    existing = ", ".join(f"t.{quote_identifier(key)}" for key in keys)
+    same = " AND ".join(f"t.{quote_identifier(key)} = k.{name}" for key, name in zip(keys, names, strict=True))
+    version = version_sql(f"t.{quote_identifier(column)}")
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE _newest AS WITH incoming AS (SELECT {incoming}, s.version FROM {SPOOL} AS s)"  # noqa: S608 - quoted names
         f" SELECT {', '.join(names)}, coalesce(max(version), {newest}) AS version FROM (FROM incoming UNION ALL"
@@ -60,14 +60,14 @@ def keep_newest_versions(
     )
     yield
     connection.execute(
-        f"UPDATE {table.sql} AS t SET {quoted(column)} = k.version FROM {_NEWEST_VERSIONS} AS k WHERE {same}"  # noqa: S608 - quoted names
+        f"UPDATE {table.sql} AS t SET {quote_identifier(column)} = k.version FROM {_NEWEST_VERSIONS} AS k WHERE {same}"  # noqa: S608 - quoted names
         f" AND {version} IS DISTINCT FROM k.version"
     )
     connection.execute(f"DROP TABLE {_NEWEST_VERSIONS}")
 
 
-def fill_versions(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Value]) -> list[Value]:
-    """Returns values for appended rows, in which rows without a version get the newest known one."""
+def fill_missing_versions(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Value]) -> list[Value]:
+    """Returns the values with the newest known version for rows that have no version."""
     column = table.find_column(TABLE_VERSION)
     newest = None if column is None else _newest_known_version(connection, table, column)
     if column is None or newest is None:
@@ -81,7 +81,7 @@ def newest_version(connection: duckdb.DuckDBPyConnection, table: Table) -> int |
     column = table.find_column(TABLE_VERSION)
     if column is None or table.is_empty:
         return None
-    version = version_sql(quoted(column), table.columns[column])
+    version = version_sql(quote_identifier(column), table.columns[column])
     (newest,) = _fetch_one(connection, f"SELECT max({version}) FROM {table.sql}")  # noqa: S608 - quoted names
     return None if newest is None else int(newest)
 
@@ -94,7 +94,7 @@ def _newest_known_version(connection: duckdb.DuckDBPyConnection, table: Table, c
     )
     if numbered == rows and oldest == newest and not table.is_empty:
         # Usually the table has no newer version, which DuckDB can tell from its statistics.
-        version = version_sql(quoted(column), table.columns[column])
+        version = version_sql(quote_identifier(column), table.columns[column])
         newer = f"SELECT count(*) FROM (SELECT 1 FROM {table.sql} WHERE {version} > {oldest:d} LIMIT 1)"  # noqa: S608 - quoted names
         if not _fetch_one(connection, newer)[0]:
             return None

@@ -244,8 +244,8 @@ def test_large_file_is_read_in_blocks(
     *, duck: Any, schema: Any, compressed: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     one_by_one = []
-    add = Stream.add
-    monkeypatch.setattr(Stream, "add", lambda self, message: one_by_one.append(message) or add(self, message))
+    add = Stream.add_record
+    monkeypatch.setattr(Stream, "add_record", lambda self, message: one_by_one.append(message) or add(self, message))
     rows = [f'{{"id": {n}, "name": "{"x" * 50}", "more": {{"n": {n}.50}}}}' for n in range(5000)]
     rows[3000] = '{"id": "3000", "name": 1}'  # its block is loaded one by one
     data = ("\n".join(rows) + "\n").encode()

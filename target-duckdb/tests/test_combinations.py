@@ -26,20 +26,20 @@ def _object(**properties: Any) -> dict[str, Any]:
 def fast_path_used_fixture(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """For each run of records, whether it took the fast path."""
     fast_path_used: list[bool] = []
-    add_run = Stream.add_run
+    add_lines = Stream.add_lines
 
     def watched(stream: Stream, *run: Any) -> bool:
-        fast_path_used.append(add_run(stream, *run))
+        fast_path_used.append(add_lines(stream, *run))
         return fast_path_used[-1]
 
-    monkeypatch.setattr(Stream, "add_run", watched)
+    monkeypatch.setattr(Stream, "add_lines", watched)
     return fast_path_used
 
 
 @pytest.fixture(name="one_by_one")
 def one_by_one_fixture(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Disables the fast path when called."""
-    return lambda: monkeypatch.setattr(Stream, "add_run", lambda *_: False)
+    return lambda: monkeypatch.setattr(Stream, "add_lines", lambda *_: False)
 
 
 @pytest.fixture(name="low_memory_tries")
@@ -47,13 +47,13 @@ def low_memory_tries_fixture(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Makes the first try run out of memory. Lists `low_memory` of each try."""
     monkeypatch.setattr("target_duckdb.database._LOW_MEMORY_BYTES", 1_000_000)
     tried: list[bool] = []
-    commit = Loader._commit
+    commit = Loader._commit_once
 
     def watched(*arguments: Any, low_memory: bool) -> None:
         tried.append(low_memory)
         commit(*arguments, low_memory=low_memory)
 
-    monkeypatch.setattr(Loader, "_commit", watched)
+    monkeypatch.setattr(Loader, "_commit_once", watched)
     return tried
 
 

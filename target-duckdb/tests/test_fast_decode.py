@@ -56,22 +56,22 @@ def test_runs_equal_records_loaded_one_by_one(
     duck: Any, schema: Any, monkeypatch: pytest.MonkeyPatch, irregular: float
 ) -> None:
     counts = []
-    add_run = Stream.add_run
+    add_lines = Stream.add_lines
 
     def counted(self: Stream, lines: bytes, count: int, *batch: Any) -> bool:
-        is_fast = add_run(self, lines, count, *batch)
+        is_fast = add_lines(self, lines, count, *batch)
         counts.append(count * is_fast)
         return is_fast
 
-    monkeypatch.setattr(Stream, "add_run", counted)
+    monkeypatch.setattr(Stream, "add_lines", counted)
     lines = _lines(7, 1000, irregular=irregular)
     together, one_by_one = schema("s", PROPERTIES, ["id"]), schema("s", PROPERTIES, ["id"])
     state = '{"type": "STATE", "value": {}}'  # ends a run after every 40 records
     blocks = [line for start in range(0, 1000, 40) for line in [*lines[start : start + 40], state]]
     duck.load(together, *blocks, default_target_schema="together")
     assert sum(counts) == 1000 if irregular == 0 else 0 < sum(counts) < 1000
-    monkeypatch.setattr(MessageReader, "add_run", lambda *_: 0)
-    monkeypatch.setattr(Stream, "add_run", lambda *_: False)
+    monkeypatch.setattr(MessageReader, "add_lines", lambda *_: 0)
+    monkeypatch.setattr(Stream, "add_lines", lambda *_: False)
     duck.load(one_by_one, *lines, default_target_schema="one_by_one")
     columns = ", ".join(f'typeof("{name}"), CAST("{name}" AS VARCHAR)' for name in PROPERTIES)
     arrived = duck.query(f"SELECT {columns} FROM together.s ORDER BY id")
@@ -181,8 +181,8 @@ def test_alternating_schemas_share_a_batch(
     duck: Any, schema: Any, record: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads = []
-    read = StreamLoad._read
-    monkeypatch.setattr(StreamLoad, "_read", lambda self, segment: reads.append(1) or read(self, segment))
+    read = StreamLoad._read_segment
+    monkeypatch.setattr(StreamLoad, "_read_segment", lambda self, segment: reads.append(1) or read(self, segment))
     text = {"type": ["string", "null"]}
     schemas = [
         schema("s", {"id": {"type": "integer"}, **dict.fromkeys(names, text)}, ["id"])
@@ -240,10 +240,10 @@ def test_batch_is_retried_with_more_memory(
 ) -> None:
     monkeypatch.setattr("target_duckdb.database._LOW_MEMORY_BYTES", 1_000_000)
     tried = []
-    commit = Loader._commit
+    commit = Loader._commit_once
     monkeypatch.setattr(
         Loader,
-        "_commit",
+        "_commit_once",
         lambda *arguments, low_memory: tried.append(low_memory) or commit(*arguments, low_memory=low_memory),
     )
     head = schema("s", {"id": {"type": "integer"}, "text": {"type": "string"}})

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from target_duckdb.errors import LineError, TargetError
-from target_duckdb.messages import decode_message, repair
+from target_duckdb.messages import decode_message, repair_json
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from target_duckdb.messages import decode_message, repair
     ],
 )
 def test_repair(text: bytes, repaired: bytes) -> None:
-    assert repair(text) == repaired
+    assert repair_json(text) == repaired
 
 
 @pytest.mark.parametrize(

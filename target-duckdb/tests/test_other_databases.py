@@ -139,7 +139,7 @@ def test_attach_options(duck: Any, messages: list[Any]) -> None:
     read_only = {"path": str(duck.path), "alias": "hr", "options": {"read_only": True}}
     with pytest.raises(TargetError, match="cannot be written: check its permissions"):
         duck.load(*messages, path=":memory:", attach=[read_only], catalog="hr")
-    assert Attachment("x", "y", {"data_path": "o'k", "n": 1.5}).sql(read_only=True) == (
+    assert Attachment("x", "y", {"data_path": "o'k", "n": 1.5}).attach_sql(read_only=True) == (
         """ATTACH 'x' AS "y" (DATA_PATH 'o''k', N 1.5, READ_ONLY True)"""
     )
 

@@ -70,10 +70,10 @@ def _in_a_query(number: int) -> Callable[..., None]:
 @pytest.mark.parametrize(
     ("owner", "name", "state_written"),
     [
-        (streams.Stream, "add", 0),
+        (streams.Stream, "add_record", 0),
         (spool.SpoolFile, "flush", 0),
         (load.Loader, "_write_state", 0),
-        (merge, "upsert", 0),
+        (merge, "upsert_rows", 0),
         (target, "write_line", 2),  # the committed state is written
     ],
 )

@@ -25,10 +25,10 @@ def test_spool_files_are_private_and_complete(tmp_path: Path) -> None:
     file = SpoolFile(directory)
     fields = ("n", "text", "none")
     for n in range(2500):
-        file.add(fields, (n, None if n < 2000 else "x", None), 5 + n)
+        file.add_row(fields, (n, None if n < 2000 else "x", None), 5 + n)
     file.add_columns(fields, [[2500, 2501], ["y", None], [None, None]])
-    file.add(fields, (2502, "z", None), 1)
-    file.add(("n", "other"), (2503, "w"), 1)
+    file.add_row(fields, (2502, "z", None), 1)
+    file.add_row(("n", "other"), (2503, "w"), 1)
     file.flush()
     assert directory.path.parent == tmp_path
     assert directory.path.stat().st_mode & 0o777 == 0o700
@@ -43,7 +43,7 @@ def test_spool_files_are_private_and_complete(tmp_path: Path) -> None:
     texts = [None] * 2000 + ["x"] * 500 + ["y", None, "z", None]
     assert rows == list(enumerate(texts))
     assert len(lines) > 2500 / 16
-    file.add(fields, (2504, "x" * MIN_OBJECT_SIZE, None), MIN_OBJECT_SIZE)
+    file.add_row(fields, (2504, "x" * MIN_OBJECT_SIZE, None), MIN_OBJECT_SIZE)
     file.flush()
     assert file.max_line_bytes == max(map(len, file.path.read_bytes().splitlines(keepends=True)))
     file.remove()
@@ -83,7 +83,7 @@ def test_spool_of_a_killed_run_is_removed_and_that_of_a_live_run_kept(tmp_path: 
 
 
 def test_concurrent_run_does_not_remove_a_new_spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lock, calls = spool._lock, []
+    lock, calls = spool._try_lock, []
 
     def slow(descriptor: int) -> bool:
         calls.append(descriptor)
@@ -91,9 +91,9 @@ def test_concurrent_run_does_not_remove_a_new_spool(tmp_path: Path, monkeypatch:
             spool.remove_leftovers(tmp_path)  # like another process
         return lock(descriptor)
 
-    monkeypatch.setattr(spool, "_lock", slow)
+    monkeypatch.setattr(spool, "_try_lock", slow)
     directory = SpoolDirectory(str(tmp_path))
-    directory.append(directory.new_file(), b"x")
+    directory.append_to_file(directory.new_file(), b"x")
     spool.remove_leftovers(tmp_path)
     assert len(list(directory.path.iterdir())) == 2
     directory.close()
