@@ -173,7 +173,7 @@ def clear_folder() -> None:
 
 
 def environment(url: str) -> dict[str, str]:
-    """The environment of Meltano. The user's own settings in the environment and in `.env` are ignored."""
+    """Returns the environment variables for Meltano, without the user's own settings and those in `.env`."""
     settings = {
         f"{vendor.schema.upper()}_{name}": value.format(url=url)
         for vendor in VENDORS
@@ -230,7 +230,7 @@ def follow(vendor: Vendor, lines: Iterator[str]) -> Progress:
 
 
 def live_rows(schema: str) -> dict[str, int]:
-    """Number of rows per table, without those marked as deleted."""
+    """Returns the number of rows per table, not counting rows that are marked as deleted."""
     with duckdb.connect(DATABASE, read_only=True) as connection:
         tables = connection.execute(
             "SELECT table_name, bool_or(column_name = '_sdc_deleted_at') FROM information_schema.columns "
@@ -245,7 +245,7 @@ def live_rows(schema: str) -> dict[str, int]:
 
 
 def minutes_at_limits(progress: Progress, url: str) -> str:
-    """How long the requests of a tap take at the vendor's documented limits."""
+    """Returns how long the requests of a tap take at the vendor's documented limits."""
     vendor = progress.vendor
     tap = vendor.tap_class(config={name.lower(): value.format(url=url) for name, value in vendor.settings.items()})
     loads = [
@@ -258,7 +258,7 @@ def minutes_at_limits(progress: Progress, url: str) -> str:
 
 
 def show_totals(taps: list[Progress], counts: dict[str, dict[str, int]], limits: dict[str, str]) -> bool:
-    """Prints the rows of each tap, and the streams that differ from the sandbox. Returns whether none does."""
+    """Prints the rows of each tap, and the streams that differ from the sandbox. Returns whether all streams agree."""
     columns = f"{'streams':>8}{'rows in DuckDB':>16}{'rows in sandbox':>17}{'requests':>10}{'seconds':>9}"
     print(f"\n{'':<16}{columns}{'at real limits':>17}")
     differing = []

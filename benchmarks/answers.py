@@ -1,4 +1,4 @@
-"""What each vendor answers: token requests, metadata, and pages of a data set."""
+"""The responses of each vendor: to token requests, with metadata, and with the pages of a data set."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Api(ABC):
 
     path: ClassVar[str]
     changed: ClassVar[tuple[str, ...]] = ()
-    """The parameters that ask for what changed: nothing did."""
+    """The parameters of a request for changed records. Nothing has changed, so the page is empty."""
 
     def __init__(self, dataset: Dataset, rows: Rows) -> None:
         self.dataset = dataset
@@ -54,7 +54,7 @@ class Api(ABC):
         return 200, self.page(params, head)
 
     def other(self, path: str) -> tuple[int, Sequence[bytes | memoryview]]:  # noqa: ARG002
-        """Returns the answer to any other path."""
+        """Returns the response to any other path."""
         return 404, (b"{}",)
 
     @abstractmethod
@@ -115,7 +115,7 @@ class Periods(Api):
 
 
 class Shifts(Api):
-    """Factorial: one answer per window."""
+    """Factorial: one response per window."""
 
     path = "/api/2026-10-01/resources/attendance/shifts"
     changed = ("updated_at",)
@@ -131,7 +131,7 @@ class Shifts(Api):
 
 
 class Transcripts(Api):
-    """Cornerstone: linked pages of the size that a header asks for, and the metadata."""
+    """Cornerstone: linked pages, whose size is requested by a header, and the metadata."""
 
     root = "/services/api/x/dataexporter/api/objects"
     path = f"{root}/transcript_core"

@@ -1,4 +1,4 @@
-"""Says where each curve bends, and why."""
+"""Explains in sentences where each curve bends, and why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is measured: the rows of the tables and the points of the curves."""
+"""The cases to measure, which become the rows of the tables and the points of the curves."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ APPEND, UPSERT = "append-only", "upsert"
 
 @dataclass(frozen=True)
 class Case:
-    """A comparison.
+    """A case in which peers are compared.
 
     Args:
         dataset: What is loaded.
         rows: How many rows.
         peers: Who loads it.
-        latency_ms: Milliseconds between a request and its answer.
+        latency_ms: Milliseconds between a request and its response.
         in_flight: Requests at a time, for those who can.
         limit: Requests per second that the server accepts; 0 for any number.
         load_method: `append-only`, or `upsert` by key.
-        again: Whether the table holds the rows already.
+        again: Whether the table already holds the rows before the run.
         batches: Whether our tap writes BATCH files.
     """
 
@@ -51,12 +51,12 @@ class Case:
 
     @property
     def key(self) -> dict[str, Any]:
-        """What tells it from other cases: all but the peers."""
+        """The attributes that identify the case, which are all but the peers."""
         return {name: value for name, value in asdict(self).items() if name != "peers"}
 
     @property
     def title(self) -> str:
-        """What it is, in a few words."""
+        """A title of a few words."""
         words = [f"{short(self.rows)} {self.dataset}", f"{self.latency_ms:g} ms"]
         if self.latency_ms or self.limit:
             words.append(f"{self.in_flight} in flight")
@@ -91,7 +91,7 @@ class Plan:
 
     @property
     def cases(self) -> list[Case]:
-        """All cases, those with equal keys joined, in the order in which they are run."""
+        """All cases in the order in which they run. Cases with equal keys are joined."""
         joined: dict[str, Case] = {}
         for case in (*self.table, *self.vendors, *self.limits, *self.in_flight, *self.latency, *self.rows):
             before = joined.get(str(case.key))
@@ -100,7 +100,7 @@ class Plan:
         return list(joined.values())
 
     def repeats_of(self, case: Case, peer: str) -> int:
-        """How often a peer runs: slow ones and very long runs need no more than one."""
+        """Returns how often a peer runs. Slow peers and very long cases run once."""
         is_slow = peer not in FAST or case.limit or case.rows >= 10 * self.table[0].rows
         keys = {group: [other.key for other in getattr(self, group) if peer in other.peers] for group in GROUPS}
         most = max((self.repeats.get(group, 1) for group in GROUPS if case.key in keys[group]), default=0)
@@ -108,7 +108,7 @@ class Plan:
 
 
 def short(rows: int) -> str:
-    """Writes a number of rows shortly: 10k, 1M."""
+    """Abbreviates a number of rows, such as 10k or 1M."""
     if rows % 1_000_000 == 0:
         return f"{rows // 1_000_000}M"
     return f"{rows // 1_000}k" if rows % 1_000 == 0 else f"{rows:,}"

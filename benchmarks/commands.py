@@ -83,7 +83,7 @@ class Commands:
         self.dataset = DATASETS[case.dataset]
 
     def database(self, peer: str) -> Path:
-        """The file that a peer writes."""
+        """Returns the file that a peer writes."""
         return self.folder / f"{peer}.duckdb"
 
     @property

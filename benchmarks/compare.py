@@ -1,9 +1,9 @@
-"""Compares the rows that a peer loaded with those that the server has, column by column after casts to common types.
+"""Compares the rows that a peer loaded with the server's rows, column by column, after casts to common types.
 
     python -m benchmarks.compare DATASET DATABASE RECORDS.json
 
-It writes the numbers of rows, and of those that only one of the two has, as JSON. Rows are compared by
-hashes of 64 bits.
+It writes as JSON how many rows each of them has, and how many rows only one of them has. Rows are compared by hashes of
+64 bits.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TYPES = {
 
 
 def _places(column: Column) -> Iterator[str]:
-    """Yields where a column may be: as in our tap's record, as in the vendor's, or as that without its wrapping."""
+    """Yields possible names of a column: as in our tap's record, as in the vendor's record, or without the wrapping."""
     yield column.path
     yield column.source
     if unwrapped := column.source.partition(".")[2]:

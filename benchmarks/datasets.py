@@ -1,4 +1,4 @@
-"""The records that the server answers with: generated once into a file, so that a page is a slice of it.
+"""The server's records. They are generated once and written to a file, so that a page is a range of its bytes.
 
 A file holds the records of one data set as a JSON array, one a line; a second file holds the position of each record.
 The records are evenly spread over the days of a year, in order.
@@ -152,7 +152,7 @@ def _value(kind: str, number: int, place: int) -> str:
 def _from_columns(
     columns: tuple[Column, ...], own: Callable[[int, str], dict[str, str]]
 ) -> Callable[[int, str], bytes]:
-    """Formats records by the kinds of their columns, with own values for some."""
+    """Returns a function that formats records by the kinds of their columns. `own` returns values for some columns."""
     kinds = [(column.path, column.kind, place) for place, column in enumerate(columns)]
 
     def record(number: int, day: str) -> bytes:

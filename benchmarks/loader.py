@@ -39,12 +39,12 @@ Message = dict[str, Any]
 
 
 def schema(stream: str, properties: dict[str, Any]) -> Message:
-    """A SCHEMA message with the key `id`."""
+    """Returns a SCHEMA message with the key `id`."""
     return {"type": "SCHEMA", "stream": stream, "schema": {"properties": properties}, "key_properties": ["id"]}
 
 
 def record(stream: str, values: Message) -> Message:
-    """A RECORD message."""
+    """Returns a RECORD message."""
     return {"type": "RECORD", "stream": stream, "record": values, "time_extracted": "2026-01-01T00:00:00.000000Z"}
 
 
@@ -86,7 +86,7 @@ def _attendance(number: int) -> Message:
 
 
 def attendances(rows: int) -> Iterator[Message]:
-    """Twelve fields with a key, with a STATE message every 10,000 rows."""
+    """Yields one stream with twelve fields and a key, and a STATE message every 10,000 rows."""
     yield schema("attendances", PROPERTIES)
     for number in range(rows):
         yield record("attendances", _attendance(number))
@@ -121,14 +121,14 @@ def _wide_properties(prefix: str = "f") -> dict[str, Any]:
 
 
 def wide(rows: int) -> Iterator[Message]:
-    """Sixty fields, six of them nested, with a tenth of the rows."""
+    """Yields one stream with sixty fields, six of them nested, and a tenth of the rows."""
     yield schema("wide", _wide_properties())
     for number in range(rows // 10):
         yield record("wide", _wide(number))
 
 
 def many_streams(_rows: int) -> Iterator[Message]:
-    """Many streams with a hundred rows each, a SCHEMA and a STATE message."""
+    """Yields many streams, each with a SCHEMA message, a hundred rows and a STATE message."""
     for stream in range(STREAMS):
         name = f"stream_{stream}"
         yield schema(name, PROPERTIES)
@@ -138,7 +138,7 @@ def many_streams(_rows: int) -> Iterator[Message]:
 
 
 def repeated_schemas(_rows: int) -> Iterator[Message]:
-    """Two streams with sixty fields and a SCHEMA message before each row, as parent and child streams send them."""
+    """Yields two streams with sixty fields. A SCHEMA message precedes each row, as in parent and child streams."""
     for number in range(REPEATS):
         for name in ("parents", "children"):
             yield schema(name, _wide_properties())
@@ -147,7 +147,7 @@ def repeated_schemas(_rows: int) -> Iterator[Message]:
 
 
 def mixed_schemas(_rows: int) -> Iterator[Message]:
-    """One stream that alternates between two schemas with sixty fields."""
+    """Yields one stream that alternates between two schemas with sixty fields."""
     for number in range(REPEATS):
         for prefix in ("f", "g"):
             yield schema("mixed", _wide_properties(prefix))
@@ -155,7 +155,7 @@ def mixed_schemas(_rows: int) -> Iterator[Message]:
 
 
 def large(rows: int) -> Iterator[Message]:
-    """The case `new` with ten times as many rows."""
+    """Yields the case `new` with ten times as many rows."""
     yield from attendances(rows * 10)
 
 
@@ -241,7 +241,11 @@ def print_best(case: str, loader: str, runs: list[Usage], rows: int, start: floa
 
 
 def compare(rows: int, repeat: int, loaders: dict[str, list[str]]) -> bool:
-    """Loads a file into an empty table and again over it with each loader. Returns whether the rows are equal."""
+    """Runs each loader twice on the same file: into an empty table, then over its rows.
+
+    Returns:
+        Whether all loaders have loaded the same rows.
+    """
     path, count = write("new", rows)
     empty = FOLDER / "empty.jsonl"
     empty.write_text(json.dumps(schema("attendances", PROPERTIES)) + "\n")

@@ -45,7 +45,7 @@ class Report:
 
     Args:
         plan: What was to be measured.
-        results: What was.
+        results: What was measured.
         begin: The results of `benchmarks.start`.
         page: The file; the charts go to the folder of its name.
     """
@@ -58,7 +58,7 @@ class Report:
         self._charts = page.with_suffix("")
 
     def write(self) -> None:
-        """Writes all of it."""
+        """Writes the page and the charts."""
         self._charts.mkdir(parents=True, exist_ok=True)
         plan, summaries = self._plan, self._summaries
         sections = [
@@ -144,7 +144,7 @@ class Report:
         return f"## {title}\n\n![{chart.title}]({self._charts.name}/{name}.svg)\n\n" + "\n".join(rows) + "\n\n"
 
     def _differences(self) -> str:
-        """Lists the peers whose rows are not those of the server."""
+        """Lists the peers that did not load exactly the server's rows."""
         lines = []
         for case in self._plan.cases:
             for peer, summary in self._summaries.of(case).items():

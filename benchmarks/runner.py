@@ -1,4 +1,4 @@
-"""Runs the cases, peers in turn, and appends each result to a file, so that an interrupted run goes on."""
+"""Runs the cases, with the peers in turn. Each result is appended to a file, so that an interrupted run can go on."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ def serving(case: Case) -> Iterator[str]:
 
 
 def stats(url: str) -> Result:
-    """Returns what the server counted since the last time."""
+    """Returns what the server counted since the last call."""
     with urllib.request.urlopen(f"{url}/-/stats") as reply:  # noqa: S310 - our own server
         counted: Result = json.load(reply)
     return counted
 
 
 def run(plan: Plan, file: Path) -> bool:
-    """Runs what is missing in a file of results. Returns whether ours loaded the rows of the server each time."""
+    """Runs what is missing in a file of results. Returns whether our tap always loaded exactly the server's rows."""
     failed = set_up(dict.fromkeys(peer for case in plan.cases for peer in case.peers))
     append(HOME / "peers.jsonl", {"unavailable": failed, "machine": machine()})
     is_same = True
@@ -92,7 +92,7 @@ def run(plan: Plan, file: Path) -> bool:
 
 
 def run_one(case: Case, peer: str, commands: Commands) -> Result:
-    """Runs one peer, into a new database, or into one that holds the rows already."""
+    """Runs one peer, into a new database or into a database that already holds the rows."""
     database = commands.database(peer)
     shutil.rmtree(commands.folder / peer, ignore_errors=True)  # dlt's own state
     for path in (database, database.with_name(f"{database.name}.wal")):

@@ -41,7 +41,7 @@ class Counts:
         self.reset()
 
     def reset(self) -> None:
-        """Starts counting anew, with the whole burst."""
+        """Resets all counts and refills the token bucket."""
         self.statuses: Counter[int] = Counter()
         self.max_in_flight = self.in_flight
         self.pages = self.bytes = 0
@@ -111,7 +111,7 @@ class Connection(asyncio.Protocol):
         self._transport = None
 
     def data_received(self, data: bytes) -> None:
-        """Answers each complete request."""
+        """Responds to each complete request."""
         self._received += data
         while True:
             head, blank, rest = self._received.partition(b"\r\n\r\n")

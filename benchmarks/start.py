@@ -112,13 +112,13 @@ def first_request(folder: Path, repeats: int) -> dict[str, float]:
 
 
 def project() -> str:
-    """Returns the Meltano project with the plugins of this environment, which then need no installation."""
+    """Returns a Meltano project that uses the plugins of this environment, so that nothing has to be installed."""
     text = re.sub(r"\n +pip_url: .*", "", Path("meltano.yml").read_text())
     return re.sub(r"executable: (\S+)", rf"executable: {BIN.absolute()}/\1", text)
 
 
 def requests(folder: Path, repeats: int) -> dict[str, dict[str, Any]]:  # noqa: ARG001 - they do not vary
-    """Counts the requests of a first run against the sandbox, and of one in which nothing is new."""
+    """Counts the requests of a first run against the sandbox, and of a run in which nothing is new."""
     found: dict[str, dict[str, Any]] = {}
     with running(employees=50) as sandbox, tempfile.TemporaryDirectory() as temporary:
         for tap, settings in TAPS.items():
@@ -157,7 +157,7 @@ def _output(command: list[str], folder: Path) -> bytes:
 
 
 def section(found: dict[str, Any]) -> str:
-    """Returns the part of the page."""
+    """Returns the section of the page about the start and the number of requests."""
     parts = ["## Start"]
     if discovered := found.get("discovery"):
         base = discovered[SDK]

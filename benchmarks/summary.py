@@ -20,18 +20,18 @@ class Summary:
 
     Args:
         runs: Its results that did not fail.
-        error: Why the last one failed. None if there are others.
+        error: Why the last run failed. None if a run succeeded.
     """
 
     runs: Sequence[dict[str, Any]]
     error: str | None = None
 
     def median(self, name: str) -> float:
-        """The median of a value: `seconds`, `cpu`, `peak_memory_mb`."""
+        """Returns the median of a value: `seconds`, `cpu`, `peak_memory_mb`."""
         return float(median(run[name] for run in self.runs))
 
     def served(self, name: str) -> float:
-        """The median of something that the server counted."""
+        """Returns the median of a value that the server counted, such as `requests`."""
         return float(median(run["server"][name] for run in self.runs))
 
 

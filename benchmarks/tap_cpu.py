@@ -2,7 +2,7 @@
 
     python -m benchmarks.tap_cpu [--rows 100000] [--profiler COMMAND] [DATASET ...]
 
-The start of the tap is measured too. CPU times vary with what else a machine does: compare runs in turns.
+The start of the tap is measured too. CPU times depend on what else the machine does, so alternate the runs to compare.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ class Field:
 
     @cached_property
     def references(self) -> list[str]:
-        """The streams that its values refer to."""
+        """The streams to which the field's values refer."""
         return REFERENCE.findall(self.description)
 
 
@@ -78,25 +78,25 @@ class StreamPage:
 
     @cached_property
     def is_described(self) -> bool:
-        """Whether columns are known without a portal. The key and the timestamp alone say nothing of a view."""
+        """Whether columns are known without a portal. For a view, more than the key and the timestamp must be known."""
         return not isinstance(self.stream, ODataStream) or len(self.columns) > len(self.stream.primary_keys) + 1
 
     @cached_property
     def references(self) -> list[tuple[Field, str]]:
-        """Fields with ids of other streams, and the stream. Of an object and the id in it, the id."""
+        """Fields with ids of other streams, each with the stream. If an object and the id in it refer to it, the id."""
         found = [(item, name) for item in self.fields for name in dict.fromkeys(item.references) if name != self.name]
         inner = {(item.path[:-1], name) for item, name in found}
         return [(item, name) for item, name in found if (item.path, name) not in inner]
 
 
 def schema_of(tap: str) -> str:
-    """The schema that a Meltano project loads a tap into."""
+    """Returns the database schema into which a Meltano project loads a tap."""
     return tap.replace("-", "_")
 
 
 @cache
 def streams() -> Mapping[str, dict[str, StreamPage]]:
-    """All streams by tap and name."""
+    """Returns all streams by tap and name."""
     found: dict[str, dict[str, StreamPage]] = {}
     for tap, (plugin, config) in EVERYTHING.items():
         instance: Any = plugin(config=config, validate_config=False)
@@ -109,7 +109,7 @@ def streams() -> Mapping[str, dict[str, StreamPage]]:
 
 @cache
 def described(tap: str) -> dict[str, StreamPage]:
-    """The streams of a tap that have a page."""
+    """Returns the streams of a tap that have a page."""
     return {name: page for name, page in streams()[tap].items() if page.is_described}
 
 

@@ -19,7 +19,7 @@ LABELS = {"tap-personio": "Personio", "tap-factorial": "Factorial", "tap-corners
 
 
 def page() -> str:
-    """The page with a diagram per vendor."""
+    """Returns the page with a diagram per vendor."""
     parts = [
         "# Entity diagrams",
         LEAD,

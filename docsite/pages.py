@@ -41,7 +41,7 @@ LONGEST_DEFAULT = 60
 
 @cache
 def parts() -> dict[str, str]:
-    """The generated parts by name."""
+    """Returns the generated parts by name."""
     personio, cornerstone = (
         _streams(TapPersonio, legacy_v1_streams=True, **CAREERS, **ALL_STREAMS),
         _streams(TapCornerstone, **ALL_STREAMS),
@@ -82,7 +82,7 @@ def parts() -> dict[str, str]:
 
 
 def _sandbox_counts() -> dict[str, str]:
-    """The sandbox's counts."""
+    """Returns the numbers of the sandbox's endpoints, views and objects, by the name of the part."""
     views, objects = list_entity_sets(REPORTING), list_entity_sets(EXPORTER)
     counts = {
         "factorial.singles": sum(resource.single for resource in load_newest().values()),
@@ -96,7 +96,7 @@ def _sandbox_counts() -> dict[str, str]:
 
 
 def _streams(tap: type[RestTap], **config: object) -> Sequence[RestStream]:
-    """A tap's streams without credentials, sorted by name."""
+    """Returns a tap's streams without credentials, sorted by name."""
     found: Any = tap(config=config, validate_config=False).streams.values()
     return sorted(found, key=lambda stream: stream.name)
 
@@ -106,7 +106,7 @@ def _count_default(streams: Iterable[RestStream]) -> int:
 
 
 def streams(some: Iterable[RestStream], setting: str | None = None) -> str:
-    """A table of streams.
+    """Returns a table of streams.
 
     Args:
         some: The streams.
@@ -134,7 +134,7 @@ def _condition(stream: RestStream, setting: str | None) -> str:
 
 
 def _own_settings(tap: type[RestTap]) -> dict[str, Any]:
-    """A tap's settings without those of the SDK."""
+    """Returns a tap's settings without those of the SDK."""
     builtin: dict[str, Any] = {"properties": {}}
     tap.append_builtin_config(builtin)
     found = tap.config_jsonschema["properties"].items()
@@ -142,7 +142,7 @@ def _own_settings(tap: type[RestTap]) -> dict[str, Any]:
 
 
 def settings(properties: dict[str, Any]) -> str:
-    """A table of settings."""
+    """Returns a table of settings."""
     rows = [
         (f"`{name}`", _default_text(schema.get("default")), escaped(schema["description"]))
         for name, schema in properties.items()
@@ -151,7 +151,7 @@ def settings(properties: dict[str, Any]) -> str:
 
 
 def _default_text(default: Any) -> str:  # noqa: ANN401 - JSON
-    """A setting's default, for a table."""
+    """Returns a setting's default, for a table."""
     if default in (None, "", [], {}):
         return ""
     text = default if isinstance(default, str) else json.dumps(default)
@@ -159,7 +159,7 @@ def _default_text(default: Any) -> str:  # noqa: ANN401 - JSON
 
 
 def factorial_streams() -> str:
-    """A table of all of Factorial's streams, by module."""
+    """Returns a table of all of Factorial's streams, by module."""
     rows = [
         (
             module,
@@ -172,7 +172,7 @@ def factorial_streams() -> str:
 
 
 def _notes(row: Row) -> str:
-    """Notes on a stream, in brackets."""
+    """Returns the notes on a stream, in brackets."""
     marks = []
     if row.optional:
         marks.append("off")
@@ -205,7 +205,7 @@ def own_tables() -> str:
 
 
 def files() -> dict[Path, str]:
-    """The pages with generated parts and their expected text."""
+    """Returns the pages with generated parts and their expected text."""
     folders = [folder for folder in ROOT.iterdir() if folder.is_dir() and not folder.name.startswith(".")]
     pages = [*ROOT.glob("*.md"), *(page for folder in folders for page in folder.rglob("*.md"))]
     texts = {page: page.read_text() for page in sorted(pages)}

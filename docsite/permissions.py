@@ -1,4 +1,4 @@
-"""The permissions to ask an administrator for, by question."""
+"""The permissions to request from an administrator, by question."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _permissions(vendor: str, patterns: list[str]) -> list[str]:
 
 
 def _named(page: StreamPage) -> str:
-    """A permission without the plan that it is part of."""
+    """Returns the permission that a stream needs, without the plan that includes it."""
     text = permission(page.stream).partition(", and a plan")[0]
     return re.sub(r"^scope (\w+)$", r"`\1`", text).removeprefix("scope ")
 

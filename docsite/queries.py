@@ -28,7 +28,7 @@ TIMES = ("DATE", "TIMESTAMP", "TIMESTAMPTZ")
 
 @dataclass(frozen=True)
 class Query:
-    """A query and what it answers."""
+    """A query, and the question that it answers."""
 
     title: str
     sql: str
@@ -95,7 +95,7 @@ def _by_reference(page: StreamPage, others: Mapping[str, StreamPage]) -> Iterato
 
 
 def _value(item: Field) -> str:
-    """The SQL of a field, in the table that is called `one`."""
+    """Returns the SQL for a field of the table with the alias `one`."""
     column, *rest = item.path
     if not rest:
         return f"one.{_name(column)}"
@@ -112,7 +112,7 @@ def _table(page: StreamPage) -> str:
 
 
 def _name(name: str) -> str:
-    """A name as SQL, quoted if it has to be."""
+    """Returns a name as an SQL identifier, quoted if necessary."""
     return name if PLAIN.fullmatch(name) and name not in _reserved() else f'"{name}"'
 
 

@@ -18,14 +18,14 @@ LIVE = "Deleted rows are marked: `_sdc_deleted_at IS NULL` selects the others."
 
 
 def stream_pages() -> dict[str, str]:
-    """The pages of all streams, by their path in the site."""
+    """Returns the pages of all streams, by their path in the site."""
     return {
         f"reference/{tap}/{name}.md": stream_page(page) for tap in streams() for name, page in described(tap).items()
     }
 
 
 def described_views() -> str:
-    """A table of Cornerstone's views and objects whose columns are known."""
+    """Returns a table of Cornerstone's views and objects whose columns are known."""
     rows = [
         (f"`{name}`", ", ".join(f"`{key}`" for key in page.stream.primary_keys), str(len(page.columns)))
         for name, page in described(CORNERSTONE).items()
@@ -35,7 +35,7 @@ def described_views() -> str:
 
 
 def undescribed_views() -> str:
-    """A list of the others."""
+    """Returns a list of Cornerstone's other views and objects."""
     names = streams()[CORNERSTONE].keys() - described(CORNERSTONE).keys()
     return ", ".join(f"`{name}`" for name in sorted(names))
 
@@ -98,7 +98,7 @@ def _columns(page: StreamPage) -> str:
 
 
 def _linked(page: StreamPage, item: Field) -> str:
-    """A description whose references are links."""
+    """Returns a field's description with links to the streams that it refers to."""
     text = escaped(item.description)
     known = described(page.tap)
     for name in dict.fromkeys(item.references):

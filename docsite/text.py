@@ -1,4 +1,4 @@
-"""Words and tables of the pages."""
+"""Descriptions of streams, and tables, for the pages."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ UNITS = {1: "a second", 60: "a minute", 61: "a minute"}
 
 
 def description(stream: RestStream) -> tuple[str, str]:
-    """What a row is, and the rest of the docstring."""
+    """Returns the first sentence of a stream's docstring, which says what a row is, and the rest of the docstring."""
     first, _, rest = inspect.cleandoc(type(stream).__doc__ or "").partition("\n\n")
     return first.removeprefix("One row per ").rstrip("."), " ".join(rest.split())
 
 
 def incremental(stream: RestStream) -> str:
-    """What later runs read."""
+    """Describes what later runs of a stream read."""
     if changed := stream.slices.changed:
         return f"rows of `{stream.slices.parent}` that changed (`{changed}`)"
     if stream.replication_key:
@@ -31,7 +31,7 @@ def incremental(stream: RestStream) -> str:
 
 
 def requests(stream: RestStream) -> str:
-    """The number of requests of a full read."""
+    """Describes how many requests a full read of a stream takes."""
     size = getattr(stream.pagination, "size", stream.page_size)
     number = f"rows / {size}" if size else "1"
     if stream.slices.parent:
@@ -42,13 +42,13 @@ def requests(stream: RestStream) -> str:
 
 
 def permission(stream: RestStream) -> str:
-    """The permission, with its name in a code span."""
+    """Returns the permission that a stream needs, with its name in a code span."""
     needed = (stream.permission or "none: public").removeprefix("the ")
     return re.sub(r"[\w-]+(:[\w-]+)+", r"`\g<0>`", needed)
 
 
 def table_of(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown."""
+    """Returns a table in Markdown."""
     lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
     return "\n".join([lines[0], f"|{'---|' * len(head)}", *lines[1:]])
 

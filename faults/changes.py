@@ -50,7 +50,7 @@ def change(sandbox: Sandbox, vendor: Vendor, keys: Mapping[str, Sequence[str]], 
         count: Number of changes to attempt.
 
     Returns:
-        The number of changes made; the sandbox may refuse some.
+        The number of changes made. The sandbox may reject some of the attempted changes.
     """
     done = 0
     for number in range(count):
@@ -97,5 +97,5 @@ def _change_row(sandbox: Sandbox, vendor: Vendor, keys: Mapping[str, Sequence[st
 
 
 def _text_field(row: Row, rng: random.Random) -> str:
-    """A random free-text field; fields used as filters are left alone."""
+    """Returns a random free-text field; fields used as filters are left alone."""
     return rng.choice([name for name, value in row.items() if isinstance(value, str) and TEXT_FIELD.search(name)])

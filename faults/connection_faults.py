@@ -26,7 +26,7 @@ def _compressed(response: Response, pack: Callable[[bytes], bytes] = gzip.compre
 
 
 def _truncated(response: Response, keep: float | int, *, with_length: bool) -> Iterable[Step] | None:  # noqa: PYI041 - a fraction, or bytes
-    """A response that ends early, with a `Content-Length` of what is sent or with none."""
+    """Returns a response that ends early, with a `Content-Length` of what is sent or with none."""
     length = int(len(response.body) * keep) if isinstance(keep, float) else len(response.body) + keep
     # Nothing in an image says where it ends.
     is_undetectable = not with_length and response.header("content-type").startswith("image/")
@@ -41,7 +41,7 @@ def _truncated(response: Response, keep: float | int, *, with_length: bool) -> I
 
 
 def _truncated_csv(response: Response) -> Iterable[Step] | None:
-    """Half of a CSV file without a length, which looks complete."""
+    """Returns half of a CSV file without a length, which looks complete."""
     lines = response.body.splitlines(keepends=True)
     if len(lines) < 4 or not response.header("content-type").startswith("text/csv"):  # noqa: PLR2004 - too short to halve
         return None

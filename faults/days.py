@@ -135,7 +135,7 @@ class DaySimulation:
         return (Verdict.REPORTED_FAILURE if day in {FAILURE_DAY, REVOKED_DAY} else Verdict.EXACT), ""
 
     def _unexpected_differences(self, day: int, named: set[str], since: str) -> verdict.Differences:
-        """Unexpected differences. Updates what is allowed to differ on the next days."""
+        """Returns unexpected differences. Updates what is allowed to differ on the next days."""
         bench = self.bench
         bodies = bench.bodies(bench.keys)
         found = verdict.compare_with_sandbox(bench.vendor, bench.keys, bodies, self.database)

@@ -43,7 +43,7 @@ def equivalent(sent: Any, found: Any) -> bool:  # noqa: ANN401 - any JSON
 
 
 def canonical(key: Key) -> Key:
-    """A key in a form that is the same for all forms of its values."""
+    """Returns a key in a form that is the same for all forms of its values."""
     return tuple(map(_canonical, key))
 
 

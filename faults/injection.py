@@ -52,7 +52,7 @@ class InjectionPoint:
                 return f"at {self.fraction:.0%} of its requests, {self.stage}"
 
     def interceptor(self, bench: TestBench, count: int, stop: Callable[[], None]) -> Interceptor:
-        """An interceptor for the proxy that stops the target at this point.
+        """Returns an interceptor for the proxy that stops the target at this point.
 
         Args:
             bench: The test bench with the proxy.
@@ -90,7 +90,7 @@ class InjectionPoint:
             stop()
 
     def on_bytes(self, total: int, stop: Callable[[], None]) -> Callable[[int], None]:
-        """A callback for the number of bytes that the tap has written.
+        """Returns a callback for the number of bytes that the tap has written.
 
         Args:
             total: Estimated total.
@@ -99,7 +99,7 @@ class InjectionPoint:
         return lambda written: stop() if self.event == BYTES and written >= self.fraction * total else None
 
     def on_commit(self, stop: Callable[[], None]) -> Callable[[], None]:
-        """A callback for commits in progress."""
+        """Returns a callback for commits in progress."""
         remaining = self.nth
 
         def on_commit() -> None:

@@ -27,7 +27,7 @@ def apply_edit(body: bytes, edit: Edit, request: Request) -> bytes | None:
 
 
 def enclosing_objects(document: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - any JSON
-    """The objects that enclose a document's rows, without the rows themselves."""
+    """Yields the objects that enclose a document's rows, without the rows themselves."""
     if isinstance(document, dict):
         yield document
         for value in document.values():
@@ -35,7 +35,7 @@ def enclosing_objects(document: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN40
 
 
 def row_lists(document: Any) -> Iterator[list[Any]]:  # noqa: ANN401 - any JSON
-    """The lists of rows: non-empty arrays of objects at the top level or inside enclosing objects."""
+    """Yields the lists of rows: non-empty arrays of objects at the top level or inside enclosing objects."""
     found = (
         [document] if isinstance(document, list) else [v for one in enclosing_objects(document) for v in one.values()]
     )
@@ -45,7 +45,7 @@ def row_lists(document: Any) -> Iterator[list[Any]]:  # noqa: ANN401 - any JSON
 
 
 def edit_rows(change: Callable[[list[Any]], list[Any]]) -> Edit:
-    """An edit that replaces the first list of rows."""
+    """Returns an edit that replaces the first list of rows."""
 
     def edit(document: Any, _request: Request) -> bool:  # noqa: ANN401
         for rows in row_lists(document):
@@ -103,7 +103,7 @@ TOTAL_EDITS: dict[str, Edit] = {
 
 
 def _links(document: Any) -> Iterator[tuple[dict[str, Any], str]]:  # noqa: ANN401
-    """The objects and keys that hold a next link, page token or cursor."""
+    """Yields the objects and keys that hold a next link, page token or cursor."""
     for one in enclosing_objects(document):
         for name, value in one.items():
             low = name.lower()
@@ -118,7 +118,7 @@ def _links(document: Any) -> Iterator[tuple[dict[str, Any], str]]:  # noqa: ANN4
 
 
 def _edit_link(change: Callable[[str, Request], Any], *, needs_flag: bool = False) -> Edit:
-    """An edit that replaces the next link.
+    """Returns an edit that replaces the next link.
 
     Args:
         change: Returns the new link.

@@ -70,7 +70,7 @@ class MarkerPlanter:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, request: Request, forward: Callable[[], Response]) -> Iterable[Step] | None:
-        """Returns the vendor's response with markers."""
+        """Returns the vendor's response with a unique marker in each text, so that a leak can be found."""
         rng = random.Random(f"{self.seed}/{request.target}")  # noqa: S311 - reproducible by design
         response = forward()
         try:
@@ -248,7 +248,7 @@ def run_trial(bench: TestBench, number: int, scenario: Scenario, marker: str, rn
 def _credentials(
     bench: TestBench, planter: MarkerPlanter, scenario: Scenario, marker: str, folder: Path
 ) -> dict[str, Any]:
-    """The tap's credentials, valid or not."""
+    """Returns the tap's credentials, valid or not."""
     if scenario.oauth:
         tokens = bench.sandbox.control("factorial/login")
         planter.secret_markers |= {tokens["refresh_token"], tokens["access_token"]}

@@ -95,7 +95,7 @@ def run_trial(bench: TestBench, trial: Trial) -> Outcome:
 
 
 def _project(bench: TestBench, mode: Mode) -> Project:
-    """A new project, with the baseline's rows and state unless this is a first run."""
+    """Returns a new project, with the baseline's rows and state unless this is a first run."""
     first = mode is Mode.FIRST
     template_folder = bench.folder / ("project" if first else f"project-{bench.day}")
     if not template_folder.exists():

@@ -51,7 +51,7 @@ class Project:
         (self.folder / "meltano.yml").write_text(re.sub(r"executable: (\S+)", rf"executable: {BIN}/\1", text))
 
     def variables(self, **more: str) -> dict[str, str]:
-        """Environment variables with all settings of the tap and the loader."""
+        """Returns environment variables with all settings of the tap and the loader."""
         prefix = self.vendor.tap.upper().replace("-", "_")
         settings = self.vendor.config(self.url, request_timeout=5, max_wait=3)
         return {
@@ -75,7 +75,7 @@ class Project:
             raise RuntimeError(result.log)
 
     def states(self) -> list[tuple[Any, ...]]:
-        """The states that Meltano has stored."""
+        """Returns the states that Meltano has stored."""
         with closing(sqlite3.connect(self.folder / ".meltano" / "meltano.db")) as connection:
             return connection.execute(
                 "SELECT state_id, partial_state, completed_state FROM state ORDER BY 1"
@@ -135,7 +135,7 @@ class Project:
 
 
 def running_processes(group: int) -> dict[int, str]:
-    """Command names of the running processes of a group, by process id."""
+    """Returns the command names of the running processes of a group, by process id."""
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:

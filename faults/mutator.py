@@ -92,13 +92,13 @@ class Mutation:
         return f"{self.stream}.{'.'.join(self.path)} = {self.text[:60]}"
 
     def mutated(self) -> Row:
-        """The record with the new value, as it should be loaded."""
+        """Returns the record with the new value, as it should be loaded."""
         body = json.loads(json.dumps(self.body))
         inner = body
         for name in self.path[:-1]:
             inner = inner[name]
         last = self.path[-1]
-        # Some texts add a member after the value, which an object takes.
+        # Some texts add a property after the value, which is then a property of the enclosing object.
         text = f"{{{json.dumps(last)}: {self.text}}}" if isinstance(inner, dict) else self.text
         try:
             found = json.loads(text, parse_float=Decimal)
@@ -302,7 +302,7 @@ class MutationAssessment:
             self.rejected[row["stream"]].append(row["record"] if isinstance(row["record"], dict) else {})
 
     def verdict_of(self, mutation: Mutation) -> tuple[Verdict, str]:
-        """What happened to a mutated value, with details."""
+        """Returns what happened to a mutated value, with details."""
         keys, row = self.env.bench.keys[mutation.stream], self._expected_row(mutation)
         record = self._table(mutation.stream).get(canonical(key_of(keys, row))) if row else None
         extra = (record.get("_extra") or {}) if record else {}
@@ -323,7 +323,7 @@ class MutationAssessment:
         return Verdict.SILENTLY_WRONG, f"sent and loaded: {changed}; _extra: {str(record.get('_extra'))[:200]}"
 
     def _expected_row(self, mutation: Mutation) -> Row:
-        """The row expected for the mutated record. Empty if it cannot be computed, such as for invalid JSON."""
+        """Returns the row expected for the mutated record. Empty if it cannot be computed, such as for invalid JSON."""
         try:
             (row,) = self.env.bench.vendor.expected_rows(mutation.stream, [mutation.mutated()])
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -338,7 +338,7 @@ class MutationAssessment:
         }
 
     def side_effects(self) -> list[str]:
-        """Descriptions of unexpected differences in anything that was not mutated."""
+        """Returns descriptions of unexpected differences in anything that was not mutated."""
         bench = self.env.bench
         found = []
         for stream, difference in bench.differences(self.env.database, bench.keys, Mode.FIRST).items():
@@ -354,16 +354,17 @@ class MutationAssessment:
         return found + self._widened()
 
     def _keys_of_mutated(self, stream: str) -> set[Key]:
-        """Keys that a stream's mutated records had or may have now."""
+        """Returns the keys that a stream's mutated records had or may have now."""
         names = self.env.bench.keys[stream]
         mutations = [mutation for mutation in self.mutations if mutation.stream == stream]
         changed = {canonical(key_of(names, self._expected_row(mutation))) for mutation in mutations}
         return changed | {canonical(mutation.key) for mutation in mutations}
 
     def _derived_from_mutated(self, stream: str, seen: frozenset[str] = frozenset()) -> set[Key]:
-        """Keys of the rows that refer to a mutated record of a stream's parent or of another stream of its endpoint.
+        """Returns the keys of a stream's rows that refer to a mutated record of its parent.
 
-        The values of a parent decide whether its children are requested, and how.
+        These include the rows that refer to a mutated record of another stream of the same endpoint. The values of a
+        parent decide whether its children are requested, and how.
         """
         bench = self.env.bench
         endpoint = bench.endpoints.get(stream)
@@ -377,7 +378,7 @@ class MutationAssessment:
         return {key_of(bench.keys[stream], row) for row in rows if values & {*key_of(row, row)}}
 
     def _widened(self) -> list[str]:
-        """Columns whose type has been changed by a single value."""
+        """Returns the columns whose type has been changed by a single value."""
         # Numbers with more digits than a double has are kept as text, because the loader loses none.
         exact_texts: defaultdict[str, set[str]] = defaultdict(set)
         for mutation in self.mutations:

@@ -65,7 +65,7 @@ class ProcessResult:
 
 
 def clean_environment(folder: Path) -> dict[str, str]:
-    """Environment variables without the user's settings, with caches and temporary files in a trial's folder."""
+    """Returns environment variables without the user's settings. Caches and temporary files are in a trial's folder."""
     kept = {
         name: value
         for name, value in os.environ.items()

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 PART = "proxy"
 OTHERS = 10
-"""Number of streams to read in addition to those that the fault hits."""
+"""Number of streams to read in addition to the streams that the fault affects."""
 
 LIMIT = 90.0
 """Timeout in seconds. Taps run with a `max_wait` of 3 and a `request_timeout` of 5 seconds."""
@@ -43,9 +43,9 @@ class FaultInjector:
 
     Args:
         fault: The faulty response.
-        endpoint: The endpoint to hit.
+        endpoint: The endpoint whose requests get the fault.
         after: Number of requests to forward first.
-        times: Maximum number of requests to hit.
+        times: Maximum number of requests that get the fault.
     """
 
     fault: FaultyResponse
@@ -158,7 +158,7 @@ def _applies(bench: TestBench, fault: FaultyResponse, endpoint: str, mode: Mode)
 
 
 def run_trial(bench: TestBench, trial: Trial) -> Outcome:
-    """Runs with the fault, then without it."""
+    """Runs the tap and the loader twice, first with the fault and then without it."""
     started = time.monotonic()
     env = TrialEnvironment(
         bench, trial.mode, trial.streams, oauth=trial.oauth, request_timeout=1 if trial.fault.is_slow else 5

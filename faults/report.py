@@ -114,7 +114,7 @@ def _versions() -> str:
 
 
 def _table(head: str, rows: dict[str, list[Outcome]]) -> list[str]:
-    """A table of cases by verdict. Verdicts other than failures have a column only if they occur."""
+    """Returns a table of cases by verdict. Verdicts other than failures have a column only if they occur."""
     counts = {name: _count(outcomes) for name, outcomes in rows.items()}
     shown = [verdict for verdict in SUCCESSES if any(count[verdict] for count in counts.values())]
     columns = [*shown, *FAILURES]

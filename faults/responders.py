@@ -13,10 +13,10 @@ Responder = Callable[[Request, Forward], "Iterable[Step] | None"]
 
 ONCE, TWICE, BURST, ALWAYS = 1, 2, 5, 10**9
 TEMPORARY = (ONCE, TWICE, BURST)
-"""Possible numbers of requests that a temporary fault hits."""
+"""Possible numbers of requests that get a temporary fault."""
 
 ANY = (*TEMPORARY, ALWAYS)
-"""Those of temporary and permanent faults."""
+"""Possible numbers of requests that get a temporary or a permanent fault."""
 
 ERROR_BODY = b'{"errors": [{"title": "Odd", "detail": "odd"}], "error": "odd"}'
 
@@ -29,7 +29,7 @@ class FaultyResponse:
         name: Name in the report.
         group: Group in the report.
         respond: Returns what to send back.
-        times: Possible numbers of requests to hit.
+        times: Possible numbers of requests that get the fault.
         harmless: Whether no data is lost, so that the run must be exact.
         repeats_page: Whether it repeats the previous page. Only for later pages of endpoints without slices.
         tokens_only: Whether it only applies to token endpoints.
@@ -47,17 +47,17 @@ class FaultyResponse:
 
 
 def send(*steps: Step) -> Responder:
-    """Responds without asking the vendor."""
+    """Returns a responder that sends fixed steps without forwarding the request to the vendor."""
     return lambda _request, _forward: steps
 
 
 def modify(change: Callable[[Response], Iterable[Step] | None]) -> Responder:
-    """Modifies the vendor's response."""
+    """Returns a responder that modifies the vendor's response."""
     return lambda _request, forward: change(forward())
 
 
 def add_headers(headers: Mapping[str, str]) -> Responder:
-    """Adds headers to the vendor's response."""
+    """Returns a responder that adds headers to the vendor's response."""
     return modify(lambda response: [response.with_headers(**headers).to_bytes()])
 
 
@@ -67,5 +67,5 @@ def static_response(
     content_type: str = "application/json",
     headers: Mapping[str, str] | None = None,
 ) -> Responder:
-    """A fixed response in place of the vendor's."""
+    """Returns a responder that replaces the vendor's response with a fixed one."""
     return send(Response(status, (("Content-Type", content_type),), body).with_headers(**(headers or {})).to_bytes())

@@ -40,11 +40,11 @@ class Options:
     share: float = 1.0
 
     def rng(self, *names: object) -> random.Random:
-        """A source of random choices that only depends on the seed and the names."""
+        """Returns a source of random choices that only depends on the seed and the names."""
         return random.Random("/".join(map(str, (self.seed, *names))))  # noqa: S311 - reproducible by design
 
     def trial_numbers(self, count: int, *names: object) -> list[int]:
-        """The numbers of the trials to run, out of `count`."""
+        """Returns the numbers of the trials to run, out of `count`."""
         if self.trial is not None:
             return [self.trial]
         return sorted(self.rng("share", *names).sample(range(count), max(1, round(count * self.share))))
@@ -82,12 +82,12 @@ class Outcome:
         return self.verdict in FAILURES
 
     def as_json(self) -> dict[str, Any]:
-        """The outcome as JSON, for the results file."""
+        """Returns the outcome as JSON, for the results file."""
         return {**asdict(self), "verdict": self.verdict.name}
 
     @classmethod
     def from_json(cls, found: dict[str, Any]) -> Outcome:
-        """The outcome of a line of the results file."""
+        """Returns the outcome of a line of the results file."""
         return cls(**{**found, "verdict": Verdict[found["verdict"]]})
 
 
@@ -132,7 +132,7 @@ class ResultLog:
 
 
 def read_results(files: Sequence[Path]) -> Iterator[Outcome]:
-    """Reads the outcomes of some results files."""
+    """Reads the outcomes in results files."""
     for file in files:
         for line in file.read_text().splitlines():
             yield Outcome.from_json(json.loads(line))

@@ -122,7 +122,7 @@ class TestBench:
         return {name: available[name] for name in self.keys if name in available}
 
     def bodies(self, streams: Collection[str]) -> dict[str, list[Row]]:
-        """The sandbox's current response bodies, by stream."""
+        """Returns the sandbox's current response bodies, by stream."""
         sandbox = Sandbox(self.proxy.url)  # through the proxy, because some values contain its URL
         return {stream: sandbox.records(self.vendor.name, stream) for stream in streams}
 
@@ -178,7 +178,7 @@ class TestBench:
     def arguments(
         self, folder: Path, streams: Collection[str], state: Mapping[str, Any] | None, **config: Any
     ) -> list[str]:
-        """The tap's command-line arguments. Writes the files they refer to."""
+        """Returns the tap's command-line arguments. Writes the files they refer to."""
         path = self._config(folder, **config)
         arguments = [
             "--config",
@@ -275,7 +275,7 @@ class TestBench:
         return max(count, 3), sum(self.sizes[mode].get(stream, 0) for stream in streams)
 
     def initial_state(self, mode: Mode, folder: Path) -> tuple[Path, dict[str, Any] | None]:
-        """The initial database and state of a trial."""
+        """Returns the initial database and state of a trial."""
         database = folder / "trial.duckdb"
         if mode is not Mode.FIRST:
             shutil.copyfile(self.baseline, database)
@@ -284,7 +284,7 @@ class TestBench:
     # Results
 
     def differences(self, database: Path, streams: Collection[str], mode: Mode) -> Differences:
-        """Differences from the expected rows after a run in the given mode."""
+        """Returns the differences from the expected rows after a run in the given mode."""
         references = {
             Mode.FIRST: (),
             Mode.REFRESH: (self.refresh_reference,),
@@ -304,7 +304,7 @@ class TestBench:
     def _differences_from_all(
         references: Sequence[Path], database: Path, keys: Mapping[str, Sequence[str]]
     ) -> Differences:
-        """Rows that match none of the reference databases."""
+        """Returns the rows that match none of the reference databases."""
         differences = verdict.compare(references[0], database, keys)
         for reference in references[1:]:
             other = verdict.compare(reference, database, {stream: keys[stream] for stream in differences})

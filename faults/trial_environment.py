@@ -63,7 +63,7 @@ class TrialEnvironment:
         )
 
     def assess(self, run: PipelineRun) -> tuple[Verdict, str]:
-        """Whether a run with a fault was exact or reported that it was not."""
+        """Returns whether a run with a fault was exact or reported that it was not, with details."""
         if run.hung:
             return Verdict.HANG, str(run)
         if violation := run.violation:

@@ -37,8 +37,8 @@ class Vendor:
         read_once: Streams whose parts are read once, although the sandbox renders them again from current data.
         timestamp_fields: By stream: the field with the time of the last change, if the catalog names none.
         by_credential: Streams whose rows depend on the credential.
-        unmutated: By stream: fields that the mutator leaves: the tap takes them from the request, or makes a key of
-            them.
+        unmutated: By stream: fields that the mutator does not change, because the tap takes them from the request or
+            makes a key of them.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Vendor:
         return f"tap-{self.name}"
 
     def config(self, url: str, **more: Any) -> dict[str, Any]:
-        """The tap's settings for a sandbox or a proxy at a URL."""
+        """Returns the tap's settings for a sandbox or a proxy at a URL."""
         settings = {
             "api_url": f"{url}/{self.name}",
             **self.credentials,
@@ -72,7 +72,7 @@ class Vendor:
 
 
 def key_of(names: Iterable[str], row: Mapping[str, Any]) -> Key:
-    """A row's key in a form that is the same for the vendor, the tap and the table."""
+    """Returns a row's key in a form that is the same for the vendor, the tap and the table."""
     return tuple(str(meaning(row.get(name))) for name in names)
 
 

@@ -58,11 +58,11 @@ class Difference:
     changed: list[Key] = field(default_factory=list)
 
     def __and__(self, other: Difference) -> Difference:
-        """Differences in both: a row that matches either reference is correct."""
+        """Returns the differences in both: a row that matches either reference is correct."""
         return Difference(*(list({*own} & {*(key for part in other.parts() for key in part)}) for own in self.parts()))
 
     def parts(self) -> tuple[list[Key], ...]:
-        """Keys by type of difference."""
+        """Returns the keys by type of difference."""
         return self.missing, self.deleted, self.extra, self.changed
 
     def __bool__(self) -> bool:
@@ -101,7 +101,7 @@ def read_rows(database: Path, stream: str, *, exact: bool = False) -> list[Row]:
 
 
 def live_rows(rows: Iterable[Row]) -> list[Row]:
-    """The rows that are not marked as deleted."""
+    """Returns the rows that are not marked as deleted."""
     return [row for row in rows if row.get(DELETED) is None]
 
 
@@ -248,12 +248,12 @@ def warning_lines(log: str) -> list[str]:
 
 
 def normalized(line: str) -> str:
-    """A line without its numbers, so that it can be recognized."""
+    """Returns a line without its numbers, so that it can be recognized."""
     return re.sub(r"\d+(\.\d+)?", "#", line)
 
 
 def named_streams(streams: Collection[str], log: str, known_warnings: Collection[str] = ()) -> set[str]:
-    """The streams that are named in warnings or errors.
+    """Returns the streams that are named in warnings or errors.
 
     Args:
         streams: Streams to look for.

@@ -28,7 +28,7 @@ IDENTIFIER = re.compile(r"\d+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 LATER_PAGE = re.compile(
     r"[?&](cursor|page|offset|after_id|\$?skiptoken|page_?token|page_?number)=(?!0&|1&|0$|1$)", re.IGNORECASE
 )
-"""Query parameters that ask for a later page."""
+"""Query parameters that request a later page."""
 
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 Headers = tuple[tuple[str, str], ...]
@@ -81,17 +81,17 @@ class Response:
     reason: str = "X"
 
     def header(self, name: str) -> str:
-        """A header's value. Empty if it is missing."""
+        """Returns a header's value. Empty if it is missing."""
         return next((text for key, text in self.headers if key.lower() == name), "")
 
     def with_headers(self, **changed: str) -> Response:
-        """A copy with changed headers. Underscores in names become hyphens."""
+        """Returns a copy with changed headers. Underscores in names become hyphens."""
         names = {name.replace("_", "-"): text for name, text in changed.items()}
         kept = tuple((name, text) for name, text in self.headers if name.lower() not in names)
         return replace(self, headers=(*kept, *names.items()))
 
     def head_bytes(self, *more: str, length: int | None = -1) -> bytes:
-        """The status line, headers and blank line.
+        """Returns the status line, headers and blank line.
 
         Args:
             more: Additional raw header lines.
@@ -104,7 +104,7 @@ class Response:
         return "\r\n".join([*lines, *more, "", ""]).encode("latin-1", "replace")
 
     def to_bytes(self) -> bytes:
-        """The complete response."""
+        """Returns the complete response."""
         return self.head_bytes() + self.body
 
 
@@ -113,7 +113,7 @@ Interceptor = Callable[[Request, Callable[[], Response]], "Iterable[Step] | None
 
 
 def endpoint_of(method: str, target: str) -> str:
-    """Method and path, without record identifiers."""
+    """Returns the method and the path of a request, without record identifiers."""
     parts = target.partition("?")[0].split("/")
     found = "/".join("{}" if IDENTIFIER.fullmatch(part) else re.sub(r"\(.*\)$", "()", part) for part in parts)
     return f"{method} {found}"
@@ -161,12 +161,12 @@ class Proxy:
             self._first_pages.clear()
 
     def request_counts(self) -> dict[str, int]:
-        """Number of requests by endpoint."""
+        """Returns the number of requests by endpoint."""
         with self._lock:
             return dict(self._counts)
 
     def first_page_counts(self) -> dict[str, int]:
-        """Number of requests for a first page by endpoint."""
+        """Returns the number of requests for a first page by endpoint."""
         with self._lock:
             return dict(self._first_pages)
 

@@ -1,4 +1,4 @@
-"""Builds the models with dbt: checks the file first, and explains in one sentence what is wrong with it.
+"""Builds the models with dbt. Checks the database file first, and explains in one sentence what is wrong with it.
 
     HR_DATABASE=output/warehouse.duckdb python models/build.py
 

@@ -1,1 +1,1 @@
-"""Scripts of the peers. Each runs in an environment of its own, and imports nothing of the project."""
+"""Scripts of the peers. Each runs in a separate environment and imports nothing from the project."""

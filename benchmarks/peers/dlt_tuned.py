@@ -85,7 +85,7 @@ def months() -> Iterator[tuple[str, str]]:
 
 
 def attendances() -> list[Any]:
-    """All pages after the first are known from the total."""
+    """Fetches all pages. The first page states the total, so the other pages are fetched in parallel."""
     path = "/v1/company/attendances"
     window = {"start_date": JOB["first_day"], "end_date": JOB["last_day"], "limit": 200}
 
@@ -103,7 +103,7 @@ def attendances() -> list[Any]:
 
 
 def attendance_periods() -> list[Any]:
-    """The cursor pages of a month follow one another; the months are read in parallel."""
+    """Reads the months in parallel. Within a month, each page states the cursor of the next one."""
     path = "/v2/attendance-periods"
 
     def month(first: str, last: str) -> Any:  # noqa: ANN401
@@ -122,7 +122,7 @@ def attendance_periods() -> list[Any]:
 
 
 def attendance_shifts() -> list[Any]:
-    """One request per week."""
+    """Sends one request per week, in parallel."""
     path = "/api/2026-10-01/resources/attendance/shifts"
 
     @dlt.defer
@@ -141,7 +141,7 @@ def attendance_shifts() -> list[Any]:
 
 
 def transcript_core() -> list[Any]:
-    """Linked pages."""
+    """Reads one page after the other, because each page links to the next."""
     root = "/services/api/x/dataexporter/api/objects/"
 
     def pages() -> Iterator[Any]:

@@ -48,7 +48,7 @@ class JobStream(RESTStream[Any]):
 
     @property
     def url_base(self) -> str:
-        """The server."""
+        """Base URL of the benchmark server."""
         return str(self.job["url"])
 
     @property
@@ -58,7 +58,7 @@ class JobStream(RESTStream[Any]):
 
     @property
     def authenticator(self) -> BearerTokenAuthenticator:
-        """A token."""
+        """Sends a fixed bearer token."""
         return BearerTokenAuthenticator(token="benchmark")  # noqa: S106 - invented
 
     @property
@@ -67,11 +67,11 @@ class JobStream(RESTStream[Any]):
         return {"Prefer": "odata.maxpagesize=10000"}
 
     def get_new_paginator(self) -> Any:  # noqa: ANN401 - of several kinds
-        """How the endpoint pages."""
+        """Returns a paginator for the endpoint."""
         return self.endpoint["paginator"]()
 
     def get_url_params(self, context: Any, next_page_token: Any) -> dict[str, Any]:  # noqa: ANN401, ARG002
-        """The window, and the place of the next page."""
+        """Returns the query parameters of the date window and of the next page."""
         params = dict(self.endpoint["params"])
         if isinstance(next_page_token, int):
             return {**params, "offset": next_page_token}
@@ -89,7 +89,7 @@ class Offsets(BaseOffsetPaginator):
         super().__init__(0, 200)
 
     def has_more(self, response: requests.Response) -> bool:
-        """Whether the total is not reached."""
+        """Whether fewer records than the total have been read."""
         return bool(self.current_value + 200 < response.json()["metadata"]["total_elements"])
 
 
@@ -97,7 +97,7 @@ class PeriodLinks(BaseHATEOASPaginator):
     """Personio's links."""
 
     def get_next_url(self, response: requests.Response) -> str | None:
-        """The link to the next page."""
+        """Returns the link to the next page."""
         link: str | None = response.json()["_meta"]["links"].get("next", {}).get("href")
         return link
 
@@ -106,7 +106,7 @@ class TranscriptLinks(BaseHATEOASPaginator):
     """Cornerstone's links."""
 
     def get_next_url(self, response: requests.Response) -> str | None:
-        """The link to the next page."""
+        """Returns the link to the next page."""
         link: str | None = response.json().get("@odata.nextLink")
         return urlsplit(link).geturl() if link else None
 
@@ -143,13 +143,13 @@ def endpoints(job: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 class PlainTap(Tap):
-    """The tap."""
+    """The tap without any tuning."""
 
     name = "plain-tap"
     config_jsonschema = th.PropertiesList(th.Property("job", th.StringType, required=True)).to_dict()
 
     def discover_streams(self) -> Iterable[JobStream]:  # type: ignore[override]
-        """The stream of the job."""
+        """Returns the stream of the job."""
         job = json.loads(Path(self.config["job"]).read_text())
         return [JobStream(self, job, endpoints(job)[job["dataset"]])]
 
