@@ -129,7 +129,7 @@ class Progress:
     started_at: float = field(default_factory=time.monotonic)
     seconds: float = 0.0
 
-    def add(self, line: str) -> None:
+    def count_line(self, line: str) -> None:
         """Counts what a line of the log reports."""
         if ended := STREAM_ENDED.search(line):
             self.rows += int(ended.group(2))
@@ -137,7 +137,7 @@ class Progress:
         if ended or STREAM_SKIPPED in line:
             self.streams += 1
 
-    def show(self, *, is_last: bool = False) -> None:
+    def print_line(self, *, is_last: bool = False) -> None:
         """Prints the line."""
         self.seconds = time.monotonic() - self.started_at
         if not (is_last or sys.stdout.isatty()):
@@ -150,7 +150,7 @@ class Progress:
 
 
 @contextmanager
-def sandbox() -> Iterator[str]:
+def run_sandbox() -> Iterator[str]:
     """Runs the sandbox on a free port. Yields its URL."""
     command = [str(BIN / "hr-sandbox"), "serve", "--port", "0", "--requests-per-minute", WIDE_LIMIT]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -172,7 +172,7 @@ def clear_folder() -> None:
         (SYSTEM / kind).symlink_to(ROOT / ".meltano" / kind, target_is_directory=True)
 
 
-def environment(url: str) -> dict[str, str]:
+def make_environment(url: str) -> dict[str, str]:
     """Returns the environment variables for Meltano, without the user's own settings and those in `.env`."""
     settings = {
         f"{vendor.schema.upper()}_{name}": value.format(url=url)
@@ -197,11 +197,11 @@ def run_meltano(url: str) -> list[Progress]:
     with (
         LOG.open("w") as log,
         subprocess.Popen(
-            command, cwd=ROOT, env=environment(url), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, cwd=ROOT, env=make_environment(url), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as process,
     ):
-        lines = logged(process.stdout or (), log)
-        taps = [follow(vendor, lines) for vendor in VENDORS]
+        lines = log_lines(process.stdout or (), log)
+        taps = [follow_tap(vendor, lines) for vendor in VENDORS]
         for _ in lines:
             pass
     if process.returncode:
@@ -210,26 +210,26 @@ def run_meltano(url: str) -> list[Progress]:
     return taps
 
 
-def logged(lines: Iterable[str], log: TextIO) -> Iterator[str]:
+def log_lines(lines: Iterable[str], log: TextIO) -> Iterator[str]:
     """Yields lines, and writes them to the log."""
     for line in lines:
         log.write(line)
         yield line
 
 
-def follow(vendor: Vendor, lines: Iterator[str]) -> Progress:
+def follow_tap(vendor: Vendor, lines: Iterator[str]) -> Progress:
     """Shows the progress of one tap, from the lines of Meltano's log."""
     progress = Progress(vendor)
     for line in lines:
-        progress.add(line)
+        progress.count_line(line)
         if BLOCK_ENDED in line:
             break
-        progress.show()
-    progress.show(is_last=True)
+        progress.print_line()
+    progress.print_line(is_last=True)
     return progress
 
 
-def live_rows(schema: str) -> dict[str, int]:
+def count_live_rows(schema: str) -> dict[str, int]:
     """Returns the number of rows per table, not counting rows that are marked as deleted."""
     with duckdb.connect(DATABASE, read_only=True) as connection:
         tables = connection.execute(
@@ -244,7 +244,7 @@ def live_rows(schema: str) -> dict[str, int]:
         return counts
 
 
-def minutes_at_limits(progress: Progress, url: str) -> str:
+def format_minutes_at_limits(progress: Progress, url: str) -> str:
     """Returns how long the requests of a tap take at the vendor's documented limits."""
     vendor = progress.vendor
     tap = vendor.tap_class(config={name.lower(): value.format(url=url) for name, value in vendor.settings.items()})
@@ -264,7 +264,7 @@ def show_totals(taps: list[Progress], counts: dict[str, dict[str, int]], limits:
     differing = []
     for tap in taps:
         vendor = tap.vendor
-        loaded = live_rows(vendor.schema)
+        loaded = count_live_rows(vendor.schema)
         expected = {stream: rows for stream, rows in counts[vendor.name].items() if stream in vendor.streams}
         print(
             f"{vendor.tap:<16}{len(loaded):>8}{sum(loaded.values()):>16,}{sum(expected.values()):>17,}"
@@ -309,11 +309,11 @@ def main() -> None:
     clear_folder()
     os.environ["XDG_CACHE_HOME"] = str(FOLDER / "cache")  # metadata of the sandbox, useless to other portals
     print("Reading a fictitious company of 250 employees from the sandbox through Meltano into DuckDB:")
-    with sandbox() as url:
+    with run_sandbox() as url:
         taps = run_meltano(url)
         with urlopen(f"{url}/_control/counts") as reply:  # noqa: S310 - the sandbox's URL
             counts = json.load(reply)
-        limits = {tap.vendor.name: minutes_at_limits(tap, url) for tap in taps}
+        limits = {tap.vendor.name: format_minutes_at_limits(tap, url) for tap in taps}
     if not show_totals(taps, counts, limits):
         sys.exit("\nThe row counts differ from the sandbox.")
     file, log = DATABASE.relative_to(ROOT), LOG.relative_to(ROOT)

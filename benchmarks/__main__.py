@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import runner, start
-from benchmarks.cases import GROUPS, plan
+from benchmarks.cases import GROUPS, make_plan
 from benchmarks.commands import HOME
 from benchmarks.report import Report
 
@@ -51,7 +51,7 @@ def main() -> None:
     given = dict(options.repeat)
     usual = given.pop("", 1 if options.quick else 3)
     repeats = {**dict.fromkeys(GROUPS, usual), START: 1 if options.quick else 15, **given}
-    chosen = plan(options.rows or (50_000 if options.quick else 1_000_000), repeats, quick=options.quick)
+    chosen = make_plan(options.rows or (50_000 if options.quick else 1_000_000), repeats, quick=options.quick)
     file = HOME / ("quick.jsonl" if options.quick else "runs.jsonl")
     # A quick run says little, and must not replace the page.
     page = HOME / "performance.md" if options.quick else Path("docs/performance.md")
@@ -59,10 +59,10 @@ def main() -> None:
     is_same = True
     if not options.report:
         if repeats[START]:
-            start.run(starts, repeats[START])
-        is_same = runner.run(chosen, file)
+            start.measure_start(starts, repeats[START])
+        is_same = runner.run_plan(chosen, file)
     begin = json.loads(starts.read_text()) if starts.exists() else {}
-    Report(chosen, runner.read(file), begin, page).write()
+    Report(chosen, runner.read_results(file), begin, page).write_page()
     print(f"{page} is written.")
     sys.exit(not is_same)
 

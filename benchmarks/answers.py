@@ -38,7 +38,7 @@ class Api(ABC):
         self.dataset = dataset
         self.rows = rows
 
-    def answer(self, target: str, head: bytes) -> tuple[int, Sequence[bytes | memoryview]]:
+    def respond(self, target: str, head: bytes) -> tuple[int, Sequence[bytes | memoryview]]:
         """Returns the status and the parts of the body.
 
         Args:
@@ -49,32 +49,38 @@ class Api(ABC):
         if token := TOKENS.get(url.path):
             return 200, (token,)
         if url.path != self.path:
-            return self.other(url.path)
+            return self.respond_to_other_path(url.path)
         params = {name: values[-1] for name, values in parse_qs(url.query).items()}
-        return 200, self.page(params, head)
+        return 200, self.make_page(params, head)
 
-    def other(self, path: str) -> tuple[int, Sequence[bytes | memoryview]]:  # noqa: ARG002
+    def respond_to_other_path(self, path: str) -> tuple[int, Sequence[bytes | memoryview]]:  # noqa: ARG002
         """Returns the response to any other path."""
         return 404, (b"{}",)
 
     @abstractmethod
-    def page(self, params: Mapping[str, str], head: bytes) -> Sequence[bytes | memoryview]:
+    def make_page(self, params: Mapping[str, str], head: bytes) -> Sequence[bytes | memoryview]:
         """Returns a page."""
 
-    def limits(self, per_second: float, remaining: int) -> bytes:
+    def make_limit_headers(self, per_second: float, remaining: int) -> bytes:
         """Returns the headers that state a rate limit: those of Personio's gateway."""
         return (
             f"x-ratelimit-replenish-rate: {per_second:.0f}\r\nx-ratelimit-burst-capacity: {per_second:.0f}\r\n"
             f"x-ratelimit-requested-tokens: 1\r\nx-ratelimit-remaining: {remaining}\r\n"
         ).encode()
 
-    def _between(self, params: Mapping[str, str], first: str, last: str, *, days: bool) -> tuple[int, int]:
+    def _find_window(self, params: Mapping[str, str], first: str, last: str, *, days: bool) -> tuple[int, int]:
         """Returns the range of records in a window. Days include the last one; timestamps are at midnight."""
         if any(name in params for name in self.changed):
             return 0, 0
         low, high = params.get(first), params.get(last)
-        end = self.rows.count if not high else self.rows.from_day(high) if not days else self.rows.after_day(high)
-        return (self.rows.from_day(low) if low else 0), end
+        end = (
+            self.rows.count
+            if not high
+            else self.rows.find_first_on_day(high)
+            if not days
+            else self.rows.find_first_after_day(high)
+        )
+        return (self.rows.find_first_on_day(low) if low else 0), end
 
 
 class Attendances(Api):
@@ -83,16 +89,16 @@ class Attendances(Api):
     path = "/v1/company/attendances"
     changed = ("updated_from",)
 
-    def page(self, params: Mapping[str, str], head: bytes) -> Sequence[bytes | memoryview]:  # noqa: ARG002
+    def make_page(self, params: Mapping[str, str], head: bytes) -> Sequence[bytes | memoryview]:  # noqa: ARG002
         """Returns a page of up to 200 records."""
-        low, high = self._between(params, "start_date", "end_date", days=True)
+        low, high = self._find_window(params, "start_date", "end_date", days=True)
         offset, size = int(params.get("offset", 0)), min(int(params.get("limit", 200)), 200)
         total = max(high - low, 0)
         head_part = (
             f'{{"success":true,"metadata":{{"total_elements":{total},"current_page":{offset // size},"total_pages":'
             f'{-(-total // size)}}},"offset":"{offset}","limit":"{size}","data":['
         )
-        return head_part.encode(), self.rows.slice(low + offset, min(low + offset + size, high)), b"]}"
+        return head_part.encode(), self.rows.read_range(low + offset, min(low + offset + size, high)), b"]}"
 
 
 class Periods(Api):
@@ -101,17 +107,17 @@ class Periods(Api):
     path = "/v2/attendance-periods"
     changed = ("updated_at.gte",)
 
-    def page(self, params: Mapping[str, str], head: bytes) -> Sequence[bytes | memoryview]:  # noqa: ARG002
+    def make_page(self, params: Mapping[str, str], head: bytes) -> Sequence[bytes | memoryview]:  # noqa: ARG002
         """Returns a page of up to 100 records."""
         size = min(int(params.get("limit", 100)), 100)
         if cursor := params.get("cursor"):
             low, high = map(int, cursor.split("-"))
         else:
-            low, high = self._between(params, "start.date_time.gte", "start.date_time.lte", days=False)
+            low, high = self._find_window(params, "start.date_time.gte", "start.date_time.lte", days=False)
         following = low + size
         link = f',"next":{{"href":"{self.path}?limit={size}&cursor={following}-{high}"}}' if following < high else ""
         tail = f'],"_meta":{{"links":{{"self":{{"href":"{self.path}"}}{link}}}}}}}'
-        return b'{"_data":[', self.rows.slice(low, min(following, high)), tail.encode()
+        return b'{"_data":[', self.rows.read_range(low, min(following, high)), tail.encode()
 
 
 class Shifts(Api):
@@ -120,14 +126,14 @@ class Shifts(Api):
     path = "/api/2026-10-01/resources/attendance/shifts"
     changed = ("updated_at",)
 
-    def page(self, params: Mapping[str, str], head: bytes) -> Sequence[bytes | memoryview]:  # noqa: ARG002
+    def make_page(self, params: Mapping[str, str], head: bytes) -> Sequence[bytes | memoryview]:  # noqa: ARG002
         """Returns all records of a window."""
-        low, high = self._between(params, "start_on", "end_on", days=True)
+        low, high = self._find_window(params, "start_on", "end_on", days=True)
         tail = (
             '],"meta":{"has_next_page":false,"has_previous_page":false,"start_cursor":null,"end_cursor":null,'
             f'"limit":null,"total":{max(high - low, 0)}}}}}'
         )
-        return b'{"data":[', self.rows.slice(low, high), tail.encode()
+        return b'{"data":[', self.rows.read_range(low, high), tail.encode()
 
 
 class Transcripts(Api):
@@ -143,10 +149,10 @@ class Transcripts(Api):
         "text": "Edm.String",
     }
 
-    def other(self, path: str) -> tuple[int, Sequence[bytes | memoryview]]:
+    def respond_to_other_path(self, path: str) -> tuple[int, Sequence[bytes | memoryview]]:
         """Returns the metadata."""
         if path != f"{self.root}/$metadata":
-            return super().other(path)
+            return super().respond_to_other_path(path)
         key = "".join(f'<PropertyRef Name="{name}"/>' for name in self.dataset.key)
         properties = "".join(
             f'<Property Name="{column.path}" Type="{self.edm[column.kind]}"/>' for column in self.dataset.columns
@@ -161,7 +167,7 @@ class Transcripts(Api):
         )
         return 200, (text.encode(),)
 
-    def page(self, params: Mapping[str, str], head: bytes) -> Sequence[bytes | memoryview]:
+    def make_page(self, params: Mapping[str, str], head: bytes) -> Sequence[bytes | memoryview]:
         """Returns a page. The link's token is the number of its first record."""
         asked = PAGE_SIZE.search(head)
         low = int(params.get("$skiptoken", 0))
@@ -169,9 +175,9 @@ class Transcripts(Api):
         is_last = following >= self.rows.count
         link = "" if is_last else f',"@odata.nextLink":"transcript_core?$skiptoken={following}"'
         beginning = b'{"@odata.context":"$metadata#transcript_core","value":['
-        return beginning, self.rows.slice(low, min(following, self.rows.count)), f"]{link}}}".encode()
+        return beginning, self.rows.read_range(low, min(following, self.rows.count)), f"]{link}}}".encode()
 
-    def limits(self, per_second: float, remaining: int) -> bytes:
+    def make_limit_headers(self, per_second: float, remaining: int) -> bytes:
         """Returns the headers that state a rate limit, which is one per hour."""
         return (
             f"x-csod-throttling-rate-limit-urilevel: {per_second * 3660:.0f}\r\n"

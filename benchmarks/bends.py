@@ -6,7 +6,7 @@ import textwrap
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from benchmarks.cases import OURS, PEERS, TUNED, Case, short
+from benchmarks.cases import OURS, PEERS, TUNED, Case, abbreviate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,14 +18,14 @@ FLAT = 0.9
 WIDTH = 128
 
 
-def paragraph(text: str) -> str:
+def wrap_paragraph(text: str) -> str:
     """Wraps a paragraph of the page."""
     return textwrap.fill(" ".join(text.split()), WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
-def rows(cases: Sequence[Case], summaries: Summaries) -> str:
+def explain_rows(cases: Sequence[Case], summaries: Summaries) -> str:
     """Explains the curve over rows."""
-    found = summaries.measured(cases)
+    found = summaries.find_measured(cases)
     if len(found) < 2:  # noqa: PLR2004 - a line
         return ""
     (few, first), (many, last) = found[0], found[-1]
@@ -33,18 +33,19 @@ def rows(cases: Sequence[Case], summaries: Summaries) -> str:
     if slope <= 0:
         return "The largest run took no longer than the smallest: the start of the processes is all that shows."
     start = max(first.median("seconds") - slope * few.rows, 0)
-    return paragraph(
+    return wrap_paragraph(
         f"""Our line is flat at first: the start of the processes and the requests for months without rows take
-        {start:.1f} s, whatever the number of rows. It bends at about {short(round(start / slope / 1000) * 1000)} rows,
-        where the rows take as long as that; beyond, the time grows in proportion to them, by {slope * 1e6:.1f}
+        {start:.1f} s, whatever the number of rows. It bends at about {
+            abbreviate(round(start / slope / 1000) * 1000)
+        } rows, where the rows take as long as that; beyond, the time grows in proportion to them, by {slope * 1e6:.1f}
         s a million. Memory goes from {first.median("peak_memory_mb"):.0f} to {last.median("peak_memory_mb"):.0f} MB
         and then stays, since pages in flight and batches are bounded."""
     )
 
 
-def in_flight(cases: Sequence[Case], summaries: Summaries) -> str:
+def explain_in_flight(cases: Sequence[Case], summaries: Summaries) -> str:
     """Explains the curve over requests in flight."""
-    found = summaries.measured(cases)
+    found = summaries.find_measured(cases)
     if len(found) < 2:  # noqa: PLR2004 - a line
         return ""
     bend, bent = next(
@@ -52,9 +53,9 @@ def in_flight(cases: Sequence[Case], summaries: Summaries) -> str:
         found[-1],
     )
     _, serial = found[0]
-    requests = serial.served("requests")
+    requests = serial.server_median("requests")
     waiting = requests * bend.latency_ms / 1_000
-    return paragraph(
+    return wrap_paragraph(
         f"""One request at a time waits {waiting:.0f} s for {requests:,.0f} answers of {bend.latency_ms:g} ms; twice as
         many in flight halve that. The line bends at {bend.in_flight}: there the waiting is down to {
             waiting / bend.in_flight:.1f} s, and what remains is CPU time ({bent.median("cpu"):.1f} s, shared by the two
@@ -63,16 +64,17 @@ def in_flight(cases: Sequence[Case], summaries: Summaries) -> str:
     )
 
 
-def latency(cases: Sequence[Case], summaries: Summaries) -> str:
+def explain_latency(cases: Sequence[Case], summaries: Summaries) -> str:
     """Explains the curve over latencies."""
-    found = summaries.measured(cases)
+    found = summaries.find_measured(cases)
     if len(found) < 2:  # noqa: PLR2004 - a line
         return ""
     (_, first), (slow, last) = found[0], found[-1]
-    waiting = last.served("requests") * slow.latency_ms / 1_000 / slow.in_flight
-    return paragraph(
-        f"""With {slow.in_flight} requests in flight, {last.served("requests"):,.0f} answers of {slow.latency_ms:g} ms
-        can arrive within {waiting:.1f} s. As long as that is less than the CPU time of the tap, latency costs
+    waiting = last.server_median("requests") * slow.latency_ms / 1_000 / slow.in_flight
+    return wrap_paragraph(
+        f"""With {slow.in_flight} requests in flight, {last.server_median("requests"):,.0f} answers of {
+            slow.latency_ms:g} ms can arrive within {
+            waiting:.1f} s. As long as that is less than the CPU time of the tap, latency costs
         little, since it works on one page while others are on their way; beyond, the line rises with the
         latency. Here it is {last.median("seconds"):.1f} s, against {first.median("seconds"):.1f} s without
         latency."""
@@ -85,15 +87,15 @@ first request for a page to the last. The tap asks for more pages than the pipel
 that hold rows."""
 
 
-def limits(cases: Sequence[Case], summaries: Summaries) -> str:
+def explain_limits(cases: Sequence[Case], summaries: Summaries) -> str:
     """Compares runs under a rate limit with the ideal: the burst at once, then one request at a time."""
     rows = []
     for case in cases:
         title = case.title
         for peer in (OURS, TUNED):
-            for _, summary in summaries.measured([case], peer):
-                requests, rejected = summary.served("pages"), summary.served("rejected")
-                taken = summary.served("last_page") - summary.served("first_page")
+            for _, summary in summaries.find_measured([case], peer):
+                requests, rejected = summary.server_median("pages"), summary.server_median("rejected")
+                taken = summary.server_median("last_page") - summary.server_median("first_page")
                 ideal = (requests - rejected - case.limit) / case.limit
                 rows.append(
                     f"| {title} | {PEERS[peer]} | {requests:,.0f} | {rejected:,.0f} | {taken:.1f} | {ideal:.1f} | "
@@ -101,4 +103,4 @@ def limits(cases: Sequence[Case], summaries: Summaries) -> str:
                 )
                 title = ""
     head = ["| | peer | requests | 429 | s | ideal s | over |", "|---|---|--:|--:|--:|--:|--:|"]
-    return "\n".join([paragraph(LIMITS), "", *head, *rows]) if rows else ""
+    return "\n".join([wrap_paragraph(LIMITS), "", *head, *rows]) if rows else ""

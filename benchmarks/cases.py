@@ -57,7 +57,7 @@ class Case:
     @property
     def title(self) -> str:
         """A title of a few words."""
-        words = [f"{short(self.rows)} {self.dataset}", f"{self.latency_ms:g} ms"]
+        words = [f"{abbreviate(self.rows)} {self.dataset}", f"{self.latency_ms:g} ms"]
         if self.latency_ms or self.limit:
             words.append(f"{self.in_flight} in flight")
         if self.limit:
@@ -99,7 +99,7 @@ class Plan:
             joined[str(case.key)] = replace(case, peers=tuple(peers))
         return list(joined.values())
 
-    def repeats_of(self, case: Case, peer: str) -> int:
+    def count_repeats(self, case: Case, peer: str) -> int:
         """Returns how often a peer runs. Slow peers and very long cases run once."""
         is_slow = peer not in FAST or case.limit or case.rows >= 10 * self.table[0].rows
         keys = {group: [other.key for other in getattr(self, group) if peer in other.peers] for group in GROUPS}
@@ -107,14 +107,14 @@ class Plan:
         return min(most, 1) if is_slow else most
 
 
-def short(rows: int) -> str:
+def abbreviate(rows: int) -> str:
     """Abbreviates a number of rows, such as 10k or 1M."""
     if rows % 1_000_000 == 0:
         return f"{rows // 1_000_000}M"
     return f"{rows // 1_000}k" if rows % 1_000 == 0 else f"{rows:,}"
 
 
-def plan(rows: int, repeats: Mapping[str, int], *, quick: bool = False) -> Plan:
+def make_plan(rows: int, repeats: Mapping[str, int], *, quick: bool = False) -> Plan:
     """Returns what to measure.
 
     Args:

@@ -36,51 +36,51 @@ class Chart:
     log_x: bool = False
     log_y: bool = False
 
-    def svg(self) -> str:
+    def render_svg(self) -> str:
         """Returns the chart."""
         points = [point for line in self.lines.values() for point in line]
         xs = sorted({x for x, _ in points})
-        y_ticks = ticks(max(y for _, y in points), min(y for _, y in points) if self.log_y else None)
+        y_ticks = choose_ticks(max(y for _, y in points), min(y for _, y in points) if self.log_y else None)
         box = f'viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12"'
         parts = [
             f'<svg xmlns="http://www.w3.org/2000/svg" {box}>',
             f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
-            _text(LEFT, 20, self.title, "start", "bold"),
-            _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, self.x_label),
-            _text(LEFT, 36, self.y_label, "start"),
+            _render_text(LEFT, 20, self.title, "start", "bold"),
+            _render_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, self.x_label),
+            _render_text(LEFT, 36, self.y_label, "start"),
         ]
         for tick in y_ticks:
-            y = self._y(tick, y_ticks)
+            y = self._scale_y(tick, y_ticks)
             parts += [
                 f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="#d8dee4"/>',
-                _text(LEFT - 6, y + 4, _number(tick), "end"),
+                _render_text(LEFT - 6, y + 4, _format_number(tick), "end"),
             ]
-        parts += [_text(self._x(x, xs), HEIGHT - BOTTOM + 18, _number(x)) for x in xs]
+        parts += [_render_text(self._scale_x(x, xs), HEIGHT - BOTTOM + 18, _format_number(x)) for x in xs]
         for place, (name, line) in enumerate(self.lines.items()):
             color = COLORS[place % len(COLORS)]
-            spots = [(self._x(x, xs), self._y(y, y_ticks)) for x, y in sorted(line)]
+            spots = [(self._scale_x(x, xs), self._scale_y(y, y_ticks)) for x, y in sorted(line)]
             path = " ".join(f"{x:.1f},{y:.1f}" for x, y in spots)
             parts.append(f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="2"/>')
             parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{color}"/>' for x, y in spots]
             beginning = WIDTH - RIGHT - 180 * (len(self.lines) - place)
             parts += [
                 f'<rect x="{beginning}" y="27" width="10" height="10" fill="{color}"/>',
-                _text(beginning + 16, 36, name, "start"),
+                _render_text(beginning + 16, 36, name, "start"),
             ]
         return "\n".join([*parts, "</svg>", ""])
 
-    def _x(self, x: float, xs: Sequence[float]) -> float:
+    def _scale_x(self, x: float, xs: Sequence[float]) -> float:
         scale = math.log if self.log_x else float
         low, high = scale(xs[0]), scale(xs[-1])
         return LEFT + 12 + (WIDTH - LEFT - RIGHT - 24) * ((scale(x) - low) / (high - low) if high > low else 0.5)
 
-    def _y(self, y: float, y_ticks: Sequence[float]) -> float:
+    def _scale_y(self, y: float, y_ticks: Sequence[float]) -> float:
         scale = math.log if self.log_y else float
         low, high = scale(y_ticks[0]), scale(y_ticks[-1])
         return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (scale(y) - low) / (high - low)
 
 
-def ticks(highest: float, lowest: float | None = None) -> list[float]:
+def choose_ticks(highest: float, lowest: float | None = None) -> list[float]:
     """Returns round numbers that cover the values: from 0, or logarithmic ones from the lowest value."""
     if lowest is not None:
         first, last = math.floor(math.log10(lowest)), math.ceil(math.log10(highest))
@@ -94,13 +94,13 @@ def ticks(highest: float, lowest: float | None = None) -> list[float]:
     return [step * number for number in range(math.ceil(highest / step) + 1)] if highest else [0.0, 1.0]
 
 
-def _number(value: float) -> str:
+def _format_number(value: float) -> str:
     for size, unit in ((1e6, "M"), (1e3, "k")):
         if value >= size:
             return f"{value / size:g}{unit}"
     return f"{value:g}"
 
 
-def _text(x: float, y: float, text: str, anchor: str = "middle", weight: str = "normal") -> str:
+def _render_text(x: float, y: float, text: str, anchor: str = "middle", weight: str = "normal") -> str:
     style = f'text-anchor="{anchor}" font-weight="{weight}" fill="#24292f"'
     return f'<text x="{x:.1f}" y="{y:.1f}" {style}>{escape(text)}</text>'

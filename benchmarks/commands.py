@@ -60,7 +60,7 @@ def set_up(peers: Iterable[str]) -> dict[str, str]:
     return failed
 
 
-def version_of(package: str, environment: str | None = None) -> str:
+def find_version(package: str, environment: str | None = None) -> str:
     """Returns the version of a package in an environment of a peer, or in ours."""
     python = HOME / "envs" / environment / "bin" / "python" if environment else Path(sys.executable)
     code = f"from importlib.metadata import version; print(version({package!r}))"
@@ -82,7 +82,7 @@ class Commands:
         self.folder = folder
         self.dataset = DATASETS[case.dataset]
 
-    def database(self, peer: str) -> Path:
+    def database_path(self, peer: str) -> Path:
         """Returns the file that a peer writes."""
         return self.folder / f"{peer}.duckdb"
 
@@ -91,16 +91,16 @@ class Commands:
         """Variables of all commands."""
         return {"XDG_CACHE_HOME": str(self.folder), "DLT_DATA_DIR": str(self.folder)}
 
-    def of(self, peer: str) -> list[list[str]]:
+    def make_pipe(self, peer: str) -> list[list[str]]:
         """Returns the pipe of commands of a peer, with their files written."""
         if peer == OURS:
-            return self._ours()
-        job = self._write(
+            return self._make_own_pipe()
+        job = self._write_json(
             f"{peer}-job.json",
             {
                 "url": self.url,
                 "dataset": self.dataset.name,
-                "database": str(self.database(peer)),
+                "database": str(self.database_path(peer)),
                 "folder": str(self.folder / peer),
                 "in_flight": self.case.in_flight,
                 "load_method": self.case.load_method,
@@ -112,19 +112,19 @@ class Commands:
             },
         )
         if peer == PUBLISHED:
-            config = self._write("plain.json", {"job": job})
-            loader = self._write(
+            config = self._write_json("plain.json", {"job": job})
+            loader = self._write_json(
                 "published.json",
-                {"path": str(self.database(peer)), "default_target_schema": "hr", "batch_size_rows": 100_000},
+                {"path": str(self.database_path(peer)), "default_target_schema": "hr", "batch_size_rows": 100_000},
             )
             return [
-                [_python("sdk"), str(SCRIPTS / "plain_tap.py"), "--config", config],
+                [_find_python("sdk"), str(SCRIPTS / "plain_tap.py"), "--config", config],
                 [str(HOME / "envs" / "published" / "bin" / "target-duckdb"), "--config", loader],
             ]
         script = "dlt_tuned.py" if peer == TUNED else "dlt_rest_api.py"
-        return [[_python("dlt"), str(SCRIPTS / script), job]]
+        return [[_find_python("dlt"), str(SCRIPTS / script), job]]
 
-    def _ours(self) -> list[list[str]]:
+    def _make_own_pipe(self) -> list[list[str]]:
         settings = {
             **SETTINGS[self.dataset.name],
             "api_url": self.url,
@@ -136,11 +136,11 @@ class Commands:
                 "storage": {"root": (self.folder / "batches").absolute().as_uri(), "prefix": ""},
             }
             (self.folder / "batches").mkdir(exist_ok=True)
-        config = self._write("tap.json", settings)
-        loader = self._write(
+        config = self._write_json("tap.json", settings)
+        loader = self._write_json(
             "target.json",
             {
-                "path": str(self.database(OURS)),
+                "path": str(self.database_path(OURS)),
                 "default_target_schema": "hr",
                 "load_method": self.case.load_method,
             },
@@ -149,11 +149,11 @@ class Commands:
         is_v1 = self.dataset.name == "attendances" and not self.case.limit
         tap = [sys.executable, "-m", "benchmarks.unlimited"] if is_v1 else [str(BIN / self.dataset.tap)]
         return [
-            [*tap, "--config", config, "--catalog", self._catalog(config)],
+            [*tap, "--config", config, "--catalog", self._write_catalog(config)],
             [str(BIN / "target-duckdb"), "--config", loader],
         ]
 
-    def _catalog(self, config: str) -> str:
+    def _write_catalog(self, config: str) -> str:
         """Writes the catalog with only the stream of the case, which is the same for all runs."""
         path = self.folder / "catalog.json"
         if not path.exists():
@@ -170,11 +170,11 @@ class Commands:
             path.write_text(json.dumps({"streams": streams}))
         return str(path)
 
-    def _write(self, name: str, content: dict[str, Any]) -> str:
+    def _write_json(self, name: str, content: dict[str, Any]) -> str:
         path = self.folder / name
         path.write_text(json.dumps(content))
         return str(path)
 
 
-def _python(environment: str) -> str:
+def _find_python(environment: str) -> str:
     return str(HOME / "envs" / environment / "bin" / "python")

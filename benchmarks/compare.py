@@ -31,7 +31,7 @@ TYPES = {
 }
 
 
-def _places(column: Column) -> Iterator[str]:
+def _list_possible_names(column: Column) -> Iterator[str]:
     """Yields possible names of a column: as in our tap's record, as in the vendor's record, or without the wrapping."""
     yield column.path
     yield column.source
@@ -39,7 +39,7 @@ def _places(column: Column) -> Iterator[str]:
         yield unwrapped
 
 
-def expression(column: Column, present: Mapping[str, str]) -> str | None:
+def make_expression(column: Column, present: Mapping[str, str]) -> str | None:
     """Returns the SQL of a column's value. None if the table does not hold it.
 
     Args:
@@ -47,23 +47,23 @@ def expression(column: Column, present: Mapping[str, str]) -> str | None:
         present: The types of the table's columns.
     """
     values = []
-    for place in dict.fromkeys(_places(column)):
+    for place in dict.fromkeys(_list_possible_names(column)):
         flat = place.replace(".", "__")
         first, _, rest = place.partition(".")
         if flat in present:
-            values.append(_cast(f'"{flat}"', present[flat], column.kind))
+            values.append(_cast_sql(f'"{flat}"', present[flat], column.kind))
         elif rest and first in present:
-            values.append(_cast(f"""(CAST("{first}" AS JSON)->>'$.{rest}')""", "VARCHAR", column.kind))
+            values.append(_cast_sql(f"""(CAST("{first}" AS JSON)->>'$.{rest}')""", "VARCHAR", column.kind))
     return f"COALESCE({', '.join(values)})" if values else None
 
 
-def _cast(value: str, type_: str, kind: str) -> str:
+def _cast_sql(value: str, type_: str, kind: str) -> str:
     if kind != "timestamp":
         return f"CAST({value} AS {TYPES[kind]})"
     return f"epoch_us({value if type_.startswith('TIMESTAMP') else f'CAST({value} AS TIMESTAMPTZ)'})"
 
 
-def compare(dataset: str, database: str, records: str) -> dict[str, object]:
+def compare_rows(dataset: str, database: str, records: str) -> dict[str, object]:
     """Returns the numbers of rows, the rows that only the database or only the server has, and missing columns."""
     columns = DATASETS[dataset].columns
     top = {column.source.partition(".")[0]: "JSON" if "." in column.source else "VARCHAR" for column in columns}
@@ -75,22 +75,22 @@ def compare(dataset: str, database: str, records: str) -> dict[str, object]:
             f"loaded.hr.{dataset}": {row[0]: row[1] for row in described},
             f"read_json('{records}', format = 'array', columns = {top})": top,
         }
-        sides = [[expression(column, present) for column in columns] for present in sources.values()]
+        sides = [[make_expression(column, present) for column in columns] for present in sources.values()]
         both = [(mine, its) for mine, its in zip(*sides, strict=True) if mine and its]
         for side, source in enumerate(sources):
             values = ", ".join(pair[side] for pair in both)
             # Of ten million rows the values would not fit into memory.
             connection.execute(f"CREATE TABLE side_{side} AS SELECT hash({values}) AS row FROM {source}")  # noqa: S608 - constant names
-        counts = [_count(connection, f"FROM side_{side}") for side in (0, 1)]
-        only = [_count(connection, f"FROM side_{side} EXCEPT ALL FROM side_{1 - side}") for side in (0, 1)]
+        counts = [_count_rows(connection, f"FROM side_{side}") for side in (0, 1)]
+        only = [_count_rows(connection, f"FROM side_{side} EXCEPT ALL FROM side_{1 - side}") for side in (0, 1)]
     missing = [column.path for column, mine in zip(columns, sides[0], strict=True) if not mine]
     return {"rows": counts, "only": only, "columns": len(both), "missing": missing}
 
 
-def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+def _count_rows(connection: duckdb.DuckDBPyConnection, query: str) -> int:
     ((number,),) = connection.execute(f"SELECT count(*) FROM ({query})").fetchall()  # noqa: S608 - as above
     return int(number)
 
 
 if __name__ == "__main__":
-    print(json.dumps(compare(*sys.argv[1:])))
+    print(json.dumps(compare_rows(*sys.argv[1:])))

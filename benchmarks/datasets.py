@@ -63,13 +63,13 @@ class Dataset:
     columns: tuple[Column, ...]
     key: tuple[str, ...] = ("id",)
 
-    def path(self, folder: Path, rows: int) -> Path:
+    def records_path(self, folder: Path, rows: int) -> Path:
         """Returns the file for the records of a size."""
         return folder / f"{self.name}-{rows}.json"
 
-    def build(self, folder: Path, rows: int) -> Rows:
+    def build_rows(self, folder: Path, rows: int) -> Rows:
         """Returns the records of a size, generated if the folder does not hold them yet."""
-        path = self.path(folder, rows)
+        path = self.records_path(folder, rows)
         positions = path.with_suffix(".positions")
         if not (positions.exists() and self._is_current(path)):
             folder.mkdir(parents=True, exist_ok=True)
@@ -96,12 +96,12 @@ class Dataset:
             return file.read(len(beginning)) == beginning
 
 
-def _uuid(number: int) -> str:
+def _uuid_of(number: int) -> str:
     mixed = number * 2654435761 % 2**32
     return f"{mixed:08x}-{mixed % 65536:04x}-4{mixed % 4096:03x}-8{mixed // 4096 % 4096:03x}-{number:012x}"
 
 
-def _attendance(number: int, day: str) -> bytes:
+def _make_attendance(number: int, day: str) -> bytes:
     hour, minute = 6 + number % 6, number % 60
     comment = "null" if number % 3 else f'"{NAMES[number % 4]}"'
     project = (
@@ -110,7 +110,7 @@ def _attendance(number: int, day: str) -> bytes:
         else "null"
     )
     return (
-        f'{{"id":{FIRST_ID + number},"type":"AttendancePeriod","attributes":{{"id_v2":"{_uuid(number)}",'
+        f'{{"id":{FIRST_ID + number},"type":"AttendancePeriod","attributes":{{"id_v2":"{_uuid_of(number)}",'
         f'"employee":{9000 + number % 500},"date":"{day}","start_time":"{hour:02}:{minute:02}",'
         f'"end_time":"{hour + 8:02}:{minute:02}","updated_at":"{day}T{hour + 9:02}:{minute:02}:{number % 59:02}+00:00",'
         f'"status":"{("confirmed", "pending", "rejected")[number % 3]}","break":{number % 4 * 15},"comment":{comment},'
@@ -118,13 +118,14 @@ def _attendance(number: int, day: str) -> bytes:
     ).encode()
 
 
-def _period(number: int, day: str) -> bytes:
+def _make_period(number: int, day: str) -> bytes:
     hour, minute = 6 + number % 6, number % 60
     comment = "null" if number % 3 else f'"{NAMES[number % 4]}"'
     project = f'{{"id":"{number % 40 + 1}"}}' if number % 2 else "null"
     changed = f"{day}T{hour + 9:02}:{minute:02}:{number % 59:02}Z"
     return (
-        f'{{"id":"{_uuid(number)}","person":{{"id":"{9000 + number % 500}"}},"type":"{("WORK", "BREAK")[number % 2]}",'
+        f'{{"id":"{_uuid_of(number)}","person":{{"id":"{9000 + number % 500}"}},'
+        f'"type":"{("WORK", "BREAK")[number % 2]}",'
         f'"approval":{{"status":"{("CONFIRMED", "PENDING")[number % 5 == 0]}"}},'
         f'"start":{{"date_time":"{day}T{hour:02}:{minute:02}:00"}},'
         f'"end":{{"date_time":"{day}T{hour + 8:02}:{minute:02}:00"}},'
@@ -134,7 +135,7 @@ def _period(number: int, day: str) -> bytes:
     ).encode()
 
 
-def _value(kind: str, number: int, place: int) -> str:
+def _make_value(kind: str, number: int, place: int) -> str:
     mixed = number * 31 + place * 7
     if mixed % 5 == 0:
         return "null"
@@ -149,7 +150,7 @@ def _value(kind: str, number: int, place: int) -> str:
     }[kind]
 
 
-def _from_columns(
+def _make_record_formatter(
     columns: tuple[Column, ...], own: Callable[[int, str], dict[str, str]]
 ) -> Callable[[int, str], bytes]:
     """Returns a function that formats records by the kinds of their columns. `own` returns values for some columns."""
@@ -157,13 +158,13 @@ def _from_columns(
 
     def record(number: int, day: str) -> bytes:
         special = own(number, day)
-        pairs = (f'"{name}":{special.get(name) or _value(kind, number, place)}' for name, kind, place in kinds)
+        pairs = (f'"{name}":{special.get(name) or _make_value(kind, number, place)}' for name, kind, place in kinds)
         return f"{{{','.join(pairs)}}}".encode()
 
     return record
 
 
-def _shift_columns() -> tuple[Column, ...]:
+def _make_shift_columns() -> tuple[Column, ...]:
     schema = json.loads((files("tap_factorial") / "schemas" / "attendance_shifts.json").read_bytes())
     kinds = {"integer": "integer", "number": "number", "boolean": "boolean", "string": "text"}
     formats = {"date": "date", "date-time": "timestamp"}
@@ -173,7 +174,7 @@ def _shift_columns() -> tuple[Column, ...]:
     )
 
 
-def _transcript_columns() -> tuple[Column, ...]:
+def _make_transcript_columns() -> tuple[Column, ...]:
     (entity_set,) = (one for one in load_shipped()["objects"] if one.name == "transcript_core")
     kinds = {"Int": "integer", "Byte": "integer", "Boolean": "boolean", "Decimal": "number", "DateTime": "timestamp"}
     return tuple(
@@ -182,7 +183,7 @@ def _transcript_columns() -> tuple[Column, ...]:
     )
 
 
-def _own_shift(number: int, day: str) -> dict[str, str]:
+def _make_own_shift_values(number: int, day: str) -> dict[str, str]:
     return {
         "id": f'"{FIRST_ID + number}"',
         "employee_id": f'"{9000 + number % 500}"',
@@ -191,11 +192,11 @@ def _own_shift(number: int, day: str) -> dict[str, str]:
     }
 
 
-def _own_transcript(number: int, day: str) -> dict[str, str]:
+def _make_own_transcript_values(number: int, day: str) -> dict[str, str]:
     return {
         "_last_touched_dt_utc": f'"{day}T{number % 24:02}:{number % 60:02}:00.5+00:00"',
         "transc_user_id": str(9000 + number % 5000),
-        "transc_object_id": f'"{_uuid(number)}"',
+        "transc_object_id": f'"{_uuid_of(number)}"',
         "reg_num": str(1 + number % 3),
     }
 
@@ -229,7 +230,7 @@ _V2 = {
     "created_at": "timestamp",
     "updated_at": "timestamp",
 }
-_SHIFTS, _TRANSCRIPTS = _shift_columns(), _transcript_columns()
+_SHIFTS, _TRANSCRIPTS = _make_shift_columns(), _make_transcript_columns()
 
 DATASETS = {
     dataset.name: dataset
@@ -238,7 +239,7 @@ DATASETS = {
             "attendances",
             "tap-personio",
             "Personio v1 attendances, pages of 200 by offset",
-            _attendance,
+            _make_attendance,
             (
                 Column("id", "id", "integer"),
                 *(Column(name, f"attributes.{name}", kind) for name, kind in _V1.items()),
@@ -250,21 +251,21 @@ DATASETS = {
             "attendance_periods",
             "tap-personio",
             "Personio v2 attendance periods, cursor pages of 100 in 12 months",
-            _period,
+            _make_period,
             tuple(Column(name, name, kind) for name, kind in _V2.items()),
         ),
         Dataset(
             "attendance_shifts",
             "tap-factorial",
             f"Factorial shifts, {len(_SHIFTS)} fields, one answer per week",
-            _from_columns(_SHIFTS, _own_shift),
+            _make_record_formatter(_SHIFTS, _make_own_shift_values),
             _SHIFTS,
         ),
         Dataset(
             "transcript_core",
             "tap-cornerstone",
             f"Cornerstone transcripts, {len(_TRANSCRIPTS)} columns, linked pages",
-            _from_columns(_TRANSCRIPTS, _own_transcript),
+            _make_record_formatter(_TRANSCRIPTS, _make_own_transcript_values),
             _TRANSCRIPTS,
             key=("transc_user_id", "transc_object_id", "reg_num"),
         ),

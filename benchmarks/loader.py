@@ -20,7 +20,7 @@ import duckdb
 
 from benchmarks.cases import PUBLISHED
 from benchmarks.commands import HOME, set_up
-from benchmarks.usage import Usage, measure
+from benchmarks.usage import Usage, run_and_measure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,37 +38,37 @@ Message = dict[str, Any]
 # Messages
 
 
-def schema(stream: str, properties: dict[str, Any]) -> Message:
+def make_schema(stream: str, properties: dict[str, Any]) -> Message:
     """Returns a SCHEMA message with the key `id`."""
     return {"type": "SCHEMA", "stream": stream, "schema": {"properties": properties}, "key_properties": ["id"]}
 
 
-def record(stream: str, values: Message) -> Message:
+def make_record(stream: str, values: Message) -> Message:
     """Returns a RECORD message."""
     return {"type": "RECORD", "stream": stream, "record": values, "time_extracted": "2026-01-01T00:00:00.000000Z"}
 
 
-def _nullable(kind: str, **more: str) -> dict[str, Any]:
+def _make_nullable(kind: str, **more: str) -> dict[str, Any]:
     return {"type": [kind, "null"], **more}
 
 
 PROPERTIES = {
     "id": {"type": "integer"},
-    "employee_id": _nullable("string"),
-    "first_name": _nullable("string"),
-    "email": _nullable("string"),
-    "status": _nullable("string"),
-    "amount": _nullable("number"),
-    "hours": _nullable("number"),
-    "active": _nullable("boolean"),
-    "start_date": _nullable("string", format="date"),
-    "updated_at": _nullable("string", format="date-time"),
-    "comment": _nullable("string"),
-    "team": _nullable("object"),
+    "employee_id": _make_nullable("string"),
+    "first_name": _make_nullable("string"),
+    "email": _make_nullable("string"),
+    "status": _make_nullable("string"),
+    "amount": _make_nullable("number"),
+    "hours": _make_nullable("number"),
+    "active": _make_nullable("boolean"),
+    "start_date": _make_nullable("string", format="date"),
+    "updated_at": _make_nullable("string", format="date-time"),
+    "comment": _make_nullable("string"),
+    "team": _make_nullable("object"),
 }
 
 
-def _attendance(number: int) -> Message:
+def _make_attendance(number: int) -> Message:
     return {
         "id": number,
         "employee_id": f"e{number % 5000:06}",
@@ -85,20 +85,20 @@ def _attendance(number: int) -> Message:
     }
 
 
-def attendances(rows: int) -> Iterator[Message]:
+def make_attendances(rows: int) -> Iterator[Message]:
     """Yields one stream with twelve fields and a key, and a STATE message every 10,000 rows."""
-    yield schema("attendances", PROPERTIES)
+    yield make_schema("attendances", PROPERTIES)
     for number in range(rows):
-        yield record("attendances", _attendance(number))
+        yield make_record("attendances", _make_attendance(number))
         if number % 10_000 == 0:
             yield {"type": "STATE", "value": {"row": number}}
 
 
-def _wide_kind(position: int) -> str:
+def _choose_wide_kind(position: int) -> str:
     return ("text", "nested", "integer", "integer", "number", "number", "time", "text", "text", "text")[position % 10]
 
 
-def _wide(number: int, prefix: str = "f") -> Message:
+def _make_wide_record(number: int, prefix: str = "f") -> Message:
     values = {
         "text": f"text {number} of some words",
         "nested": {"id": number, "tags": [{"name": f"t{n}", "on": True} for n in range(4)], "share": 0.125},
@@ -106,70 +106,73 @@ def _wide(number: int, prefix: str = "f") -> Message:
         "number": number / 7,
         "time": (_DAY + dt.timedelta(seconds=number)).isoformat() + "Z",
     }
-    return {"id": number, **{f"{prefix}{position}": values[_wide_kind(position)] for position in range(59)}}
+    return {"id": number, **{f"{prefix}{position}": values[_choose_wide_kind(position)] for position in range(59)}}
 
 
-def _wide_properties(prefix: str = "f") -> dict[str, Any]:
+def _make_wide_properties(prefix: str = "f") -> dict[str, Any]:
     kinds = {
-        "text": _nullable("string"),
-        "nested": _nullable("object"),
-        "integer": _nullable("integer"),
-        "number": _nullable("number"),
-        "time": _nullable("string", format="date-time"),
+        "text": _make_nullable("string"),
+        "nested": _make_nullable("object"),
+        "integer": _make_nullable("integer"),
+        "number": _make_nullable("number"),
+        "time": _make_nullable("string", format="date-time"),
     }
-    return {"id": {"type": "integer"}, **{f"{prefix}{position}": kinds[_wide_kind(position)] for position in range(59)}}
+    return {
+        "id": {"type": "integer"},
+        **{f"{prefix}{position}": kinds[_choose_wide_kind(position)] for position in range(59)},
+    }
 
 
-def wide(rows: int) -> Iterator[Message]:
+def make_wide_rows(rows: int) -> Iterator[Message]:
     """Yields one stream with sixty fields, six of them nested, and a tenth of the rows."""
-    yield schema("wide", _wide_properties())
+    yield make_schema("wide", _make_wide_properties())
     for number in range(rows // 10):
-        yield record("wide", _wide(number))
+        yield make_record("wide", _make_wide_record(number))
 
 
-def many_streams(_rows: int) -> Iterator[Message]:
+def make_many_streams(_rows: int) -> Iterator[Message]:
     """Yields many streams, each with a SCHEMA message, a hundred rows and a STATE message."""
     for stream in range(STREAMS):
         name = f"stream_{stream}"
-        yield schema(name, PROPERTIES)
+        yield make_schema(name, PROPERTIES)
         for number in range(ROWS_PER_STREAM):
-            yield record(name, _attendance(number))
+            yield make_record(name, _make_attendance(number))
         yield {"type": "STATE", "value": {"stream": stream}}
 
 
-def repeated_schemas(_rows: int) -> Iterator[Message]:
+def make_repeated_schemas(_rows: int) -> Iterator[Message]:
     """Yields two streams with sixty fields. A SCHEMA message precedes each row, as in parent and child streams."""
     for number in range(REPEATS):
         for name in ("parents", "children"):
-            yield schema(name, _wide_properties())
-            yield record(name, _wide(number))
+            yield make_schema(name, _make_wide_properties())
+            yield make_record(name, _make_wide_record(number))
         yield {"type": "STATE", "value": {"row": number}}
 
 
-def mixed_schemas(_rows: int) -> Iterator[Message]:
+def make_mixed_schemas(_rows: int) -> Iterator[Message]:
     """Yields one stream that alternates between two schemas with sixty fields."""
     for number in range(REPEATS):
         for prefix in ("f", "g"):
-            yield schema("mixed", _wide_properties(prefix))
-            yield record("mixed", _wide(number, prefix))
+            yield make_schema("mixed", _make_wide_properties(prefix))
+            yield make_record("mixed", _make_wide_record(number, prefix))
 
 
-def large(rows: int) -> Iterator[Message]:
+def make_large_case(rows: int) -> Iterator[Message]:
     """Yields the case `new` with ten times as many rows."""
-    yield from attendances(rows * 10)
+    yield from make_attendances(rows * 10)
 
 
 CASES = {
-    "new": attendances,
-    "wide": wide,
-    "many": many_streams,
-    "repeated": repeated_schemas,
-    "mixed": mixed_schemas,
-    "large": large,
+    "new": make_attendances,
+    "wide": make_wide_rows,
+    "many": make_many_streams,
+    "repeated": make_repeated_schemas,
+    "mixed": make_mixed_schemas,
+    "large": make_large_case,
 }
 
 
-def write(case: str, rows: int) -> tuple[Path, int]:
+def write_messages(case: str, rows: int) -> tuple[Path, int]:
     """Writes a case's messages to a file. Returns the file and the number of records."""
     path = FOLDER / f"{case}.jsonl"
     count = 0
@@ -183,23 +186,23 @@ def write(case: str, rows: int) -> tuple[Path, int]:
 # Runs
 
 
-def load(command: list[str], messages: Path, database: Path) -> Usage:
+def run_loader(command: list[str], messages: Path, database: Path) -> Usage:
     """Runs a loader on a file of messages."""
     config = FOLDER / "config.json"
     config.write_text(json.dumps({"path": str(database), "default_target_schema": "main"}))
-    run = measure([[*command, "--config", str(config)]], FOLDER / "log", source=messages)
+    run = run_and_measure([[*command, "--config", str(config)]], FOLDER / "log", source=messages)
     if not run.succeeded:
         sys.exit(f"{command[0]} failed, see {FOLDER / 'log'}.")
     return run
 
 
-def remove(database: Path) -> None:
+def remove_database(database: Path) -> None:
     """Removes a database and its write-ahead log."""
     for path in (database, database.with_name(database.name + ".wal")):
         path.unlink(missing_ok=True)
 
 
-def same_rows(one: Path, other: Path) -> bool:
+def have_same_rows(one: Path, other: Path) -> bool:
     """Whether both databases have the same rows, after casts to types that both loaders use."""
     columns = ", ".join(
         {
@@ -240,22 +243,22 @@ def print_best(case: str, loader: str, runs: list[Usage], rows: int, start: floa
     return best
 
 
-def compare(rows: int, repeat: int, loaders: dict[str, list[str]]) -> bool:
+def compare_loaders(rows: int, repeat: int, loaders: dict[str, list[str]]) -> bool:
     """Runs each loader twice on the same file: into an empty table, then over its rows.
 
     Returns:
         Whether all loaders have loaded the same rows.
     """
-    path, count = write("new", rows)
+    path, count = write_messages("new", rows)
     empty = FOLDER / "empty.jsonl"
-    empty.write_text(json.dumps(schema("attendances", PROPERTIES)) + "\n")
+    empty.write_text(json.dumps(make_schema("attendances", PROPERTIES)) + "\n")
     runs: dict[tuple[str, str], list[Usage]] = {}
     for _ in range(repeat):
         for name, command in loaders.items():
             database = FOLDER / f"{name}.duckdb"
-            remove(database)
+            remove_database(database)
             for case, messages in (("start", empty), ("new", path), ("upsert", path)):
-                runs.setdefault((case, name), []).append(load(command, messages, database))
+                runs.setdefault((case, name), []).append(run_loader(command, messages, database))
     for case in ("new", "upsert"):
         best = []
         for name in loaders:
@@ -266,7 +269,7 @@ def compare(rows: int, repeat: int, loaders: dict[str, list[str]]) -> bool:
             print(f"{case:<10}ratio {theirs.seconds / ours.seconds:.1f}, of CPU {theirs.cpu / ours.cpu:.1f}")
     if len(loaders) == 1:
         return True
-    same = same_rows(*(FOLDER / f"{name}.duckdb" for name in loaders))
+    same = have_same_rows(*(FOLDER / f"{name}.duckdb" for name in loaders))
     print("both loaders give the same rows" if same else "DIFFERENT ROWS")
     return same
 
@@ -294,14 +297,14 @@ def main() -> None:
     same = True
     for case in cases:
         if case == "new":
-            same = compare(options.rows, options.repeat, loaders)
+            same = compare_loaders(options.rows, options.repeat, loaders)
             continue
-        path, count = write(case, options.rows)
+        path, count = write_messages(case, options.rows)
         runs = []
         for _ in range(1 if case == "large" else options.repeat):
             database = FOLDER / "ours.duckdb"
-            remove(database)
-            runs.append(load(OURS, path, database))
+            remove_database(database)
+            runs.append(run_loader(OURS, path, database))
         print_best(case, "ours", runs, count)
     for path in FOLDER.iterdir():
         path.unlink()

@@ -7,9 +7,9 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from benchmarks import bends, start
-from benchmarks.cases import DEFAULT, OURS, PEERS, PUBLISHED, REST_API, TUNED, Case, Plan, short
+from benchmarks.cases import DEFAULT, OURS, PEERS, PUBLISHED, REST_API, TUNED, Case, Plan, abbreviate
 from benchmarks.chart import Chart
-from benchmarks.commands import HOME, version_of
+from benchmarks.commands import HOME, find_version
 from benchmarks.datasets import DATASETS
 from benchmarks.summary import Summaries
 
@@ -57,32 +57,32 @@ class Report:
         self._page = page
         self._charts = page.with_suffix("")
 
-    def write(self) -> None:
+    def write_page(self) -> None:
         """Writes the page and the charts."""
         self._charts.mkdir(parents=True, exist_ok=True)
         plan, summaries = self._plan, self._summaries
         sections = [
-            _head(),
-            "## Into DuckDB\n\n" + self._table(plan.table),
-            "## The three vendors\n\n" + _descriptions() + "\n\n" + self._table(plan.vendors),
-            self._curve(plan.rows, "rows", "Rows", "rows") + bends.rows(plan.rows, summaries),
-            self._curve(plan.in_flight, "in_flight", "Requests in flight", "requests in flight")
-            + bends.in_flight(plan.in_flight, summaries),
-            self._curve(plan.latency, "latency_ms", "Latency", "milliseconds a request")
-            + bends.latency(plan.latency, summaries),
-            "## Under a rate limit\n\n" + bends.limits(plan.limits, summaries),
-            start.section(self._begin),
-            "## Differences found\n\n" + self._differences(),
+            _make_head(),
+            "## Into DuckDB\n\n" + self._make_table(plan.table),
+            "## The three vendors\n\n" + _describe_datasets() + "\n\n" + self._make_table(plan.vendors),
+            self._make_curve(plan.rows, "rows", "Rows", "rows") + bends.explain_rows(plan.rows, summaries),
+            self._make_curve(plan.in_flight, "in_flight", "Requests in flight", "requests in flight")
+            + bends.explain_in_flight(plan.in_flight, summaries),
+            self._make_curve(plan.latency, "latency_ms", "Latency", "milliseconds a request")
+            + bends.explain_latency(plan.latency, summaries),
+            "## Under a rate limit\n\n" + bends.explain_limits(plan.limits, summaries),
+            start.make_section(self._begin),
+            "## Differences found\n\n" + self._list_differences(),
         ]
         self._page.write_text("\n\n".join(section.strip() for section in sections if section.strip()) + "\n")
 
-    def _table(self, cases: Iterable[Case]) -> str:
+    def _make_table(self, cases: Iterable[Case]) -> str:
         lines = [
             "| | peer | s | ratio | CPU s | ratio | peak MB | requests | server's core | rows |",
             "|---|---|--:|--:|--:|--:|--:|--:|--:|---|",
         ]
         for case in cases:
-            found = self._summaries.of(case)
+            found = self._summaries.find_by_peer(case)
             ours = found.get(OURS)
             title = case.title
             for peer, summary in found.items():
@@ -93,23 +93,23 @@ class Report:
                         f"{summary.median(name) / ours.median(name):.1f}" if ours and ours.runs and peer != OURS else ""
                         for name in ("seconds", "cpu")
                     ]
-                    share = summary.served("cpu") / summary.median("seconds")
+                    share = summary.server_median("cpu") / summary.median("seconds")
                     same = "the same" if all(run["same"] for run in summary.runs) else "**differ**"
                     lines.append(
                         f"| {title} | {PEERS[peer]} | {summary.median('seconds'):.1f} | {ratios[0]} | "
                         f"{summary.median('cpu'):.1f} | {ratios[1]} | {summary.median('peak_memory_mb'):.0f} | "
-                        f"{summary.served('requests'):,.0f} | {share:.0%} | {same} |"
+                        f"{summary.server_median('requests'):,.0f} | {share:.0%} | {same} |"
                     )
                 title = ""
         return "\n".join(lines)
 
-    def _curve(self, cases: Sequence[Case], name: str, title: str, label: str) -> str:
+    def _make_curve(self, cases: Sequence[Case], name: str, title: str, label: str) -> str:
         """Writes a chart over an attribute of the cases, and returns its part of the page with the figures."""
         lines: dict[str, list[tuple[float, float]]] = {}
         rows = [f"| {label} | " + " | ".join(f"{PEERS[peer]}, s | CPU s | MB" for peer in (OURS, TUNED)) + " |"]
         rows.append("|--:|" + "--:|" * 6)
         for case in cases:
-            found, x = self._summaries.of(case), case.key[name]
+            found, x = self._summaries.find_by_peer(case), case.key[name]
             cells = []
             for peer in (OURS, TUNED):
                 summary = found.get(peer)
@@ -122,16 +122,16 @@ class Report:
                     ]
                 else:
                     cells += ["", "", ""]
-            value = short(x) if name == "rows" else f"{x:g}"
+            value = abbreviate(x) if name == "rows" else f"{x:g}"
             rows.append(f"| {value} | " + " | ".join(cells) + " |")
         if not lines:
             return ""
         fixed = cases[0]
         subtitle = {
             "rows": f"{fixed.latency_ms:g} ms",
-            "in_flight": f"{short(fixed.rows)} rows, {fixed.latency_ms:g} ms",
+            "in_flight": f"{abbreviate(fixed.rows)} rows, {fixed.latency_ms:g} ms",
         }
-        about = subtitle.get(name, f"{short(fixed.rows)} rows, {fixed.in_flight} in flight")
+        about = subtitle.get(name, f"{abbreviate(fixed.rows)} rows, {fixed.in_flight} in flight")
         chart = Chart(
             f"{title} ({fixed.dataset}, {about})",
             label,
@@ -140,14 +140,14 @@ class Report:
             log_x=name != "latency_ms",
             log_y=name == "rows",
         )
-        (self._charts / f"{name}.svg").write_text(chart.svg())
+        (self._charts / f"{name}.svg").write_text(chart.render_svg())
         return f"## {title}\n\n![{chart.title}]({self._charts.name}/{name}.svg)\n\n" + "\n".join(rows) + "\n\n"
 
-    def _differences(self) -> str:
+    def _list_differences(self) -> str:
         """Lists the peers that did not load exactly the server's rows."""
         lines = []
         for case in self._plan.cases:
-            for peer, summary in self._summaries.of(case).items():
+            for peer, summary in self._summaries.find_by_peer(case).items():
                 for run in summary.runs[:1]:
                     compared = run["comparison"]
                     if run["same"] and not compared["missing"]:
@@ -161,19 +161,21 @@ class Report:
         return "\n".join(lines) or "None: all peers that ran loaded the same rows with the same values."
 
 
-def _head() -> str:
+def _make_head() -> str:
     machine, unavailable = {}, {}
     path = HOME / "peers.jsonl"
     for line in path.read_text().splitlines() if path.exists() else ():
         entry = json.loads(line)
         machine, unavailable = entry["machine"], entry["unavailable"]
-    text = HEAD.format(cores=machine.get("cores", "?"), python=machine.get("python", "?"), duckdb=version_of("duckdb"))
+    text = HEAD.format(
+        cores=machine.get("cores", "?"), python=machine.get("python", "?"), duckdb=find_version("duckdb")
+    )
     missing = [f"{PEERS[peer]} could not be installed: {reason}" for peer, reason in unavailable.items()]
-    blocks = [bends.paragraph(block) for block in text.split("\n\n")] + missing
-    return "# Performance\n\n" + "\n\n".join(blocks) + "\n\n" + _peers()
+    blocks = [bends.wrap_paragraph(block) for block in text.split("\n\n")] + missing
+    return "# Performance\n\n" + "\n\n".join(blocks) + "\n\n" + _describe_peers()
 
 
-def _peers() -> str:
+def _describe_peers() -> str:
     """Describes the peers."""
     return "The peers:\n\n" + "\n".join(
         textwrap.fill(f"- **{PEERS[peer]}**: {' '.join(text.split())}", bends.WIDTH, subsequent_indent="  ")
@@ -181,5 +183,5 @@ def _peers() -> str:
     )
 
 
-def _descriptions() -> str:
+def _describe_datasets() -> str:
     return "\n".join(f"- `{name}`: {dataset.describes}." for name, dataset in DATASETS.items())

@@ -30,19 +30,19 @@ class Rows:
         with path.open("rb") as file:
             self._records = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
-    def slice(self, first: int, last: int) -> memoryview:
+    def read_range(self, first: int, last: int) -> memoryview:
         """Returns the JSON of the records from `first` up to and without `last`, separated by commas."""
         if first >= last:
             return self._records[:0]
         return self._records[self._positions[first] : self._positions[last] - len(SEPARATOR)]
 
-    def from_day(self, day: str) -> int:
+    def find_first_on_day(self, day: str) -> int:
         """Returns the number of the first record on or after a date or timestamp, ``YYYY-MM-DD...``."""
-        return self._from((date.fromisoformat(day[:10]) - FIRST_DAY).days)
+        return self._find_first((date.fromisoformat(day[:10]) - FIRST_DAY).days)
 
-    def after_day(self, day: str) -> int:
+    def find_first_after_day(self, day: str) -> int:
         """Returns the number of the first record after a date."""
-        return self._from((date.fromisoformat(day[:10]) - FIRST_DAY).days + 1)
+        return self._find_first((date.fromisoformat(day[:10]) - FIRST_DAY).days + 1)
 
-    def _from(self, day: int) -> int:
+    def _find_first(self, day: int) -> int:
         return -(-min(max(day, 0), DAYS) * self.count // DAYS)

@@ -38,9 +38,9 @@ class Counts:
         self.latency = latency
         self.limit = limit
         self.in_flight = 0
-        self.reset()
+        self.reset_counts()
 
-    def reset(self) -> None:
+    def reset_counts(self) -> None:
         """Resets all counts and refills the token bucket."""
         self.statuses: Counter[int] = Counter()
         self.max_in_flight = self.in_flight
@@ -51,7 +51,7 @@ class Counts:
         self.last_page: float | None = None
         self._cpu = time.process_time()
 
-    def begin(self, *, is_page: bool) -> bool:
+    def count_request(self, *, is_page: bool) -> bool:
         """Counts a request. Returns whether the limit allows it."""
         self.in_flight += 1
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
@@ -71,7 +71,7 @@ class Counts:
         self.tokens -= 1
         return True
 
-    def stats(self) -> dict[str, Any]:
+    def make_stats(self) -> dict[str, Any]:
         """Returns the counts: times in seconds since the epoch, CPU time in seconds."""
         return {
             "requests": sum(self.statuses.values()),
@@ -123,33 +123,33 @@ class Connection(asyncio.Protocol):
             if len(rest) < length:
                 return
             self._received = rest[length:]
-            self._answer(head)
+            self._respond(head)
 
-    def _answer(self, head: bytes) -> None:
+    def _respond(self, head: bytes) -> None:
         target = head.split(b" ", 2)[1].decode()
         counts = self._counts
         if target == STATS:
-            body = json.dumps(counts.stats()).encode()
-            counts.reset()
-            self._write(200, b"", (body,))
+            body = json.dumps(counts.make_stats()).encode()
+            counts.reset_counts()
+            self._write_response(200, b"", (body,))
             return
         is_page = target.partition("?")[0] not in TOKENS
-        if counts.begin(is_page=is_page):
-            status, parts = self._api.answer(target, head)
+        if counts.count_request(is_page=is_page):
+            status, parts = self._api.respond(target, head)
         else:
             status, parts = 429, (b"{}",)
         remaining = int(counts.tokens) if counts.limit else UNLIMITED
-        headers = self._api.limits(counts.limit or UNLIMITED, remaining) if is_page else b""
-        asyncio.get_running_loop().call_later(counts.latency, self._send, status, headers, parts)
+        headers = self._api.make_limit_headers(counts.limit or UNLIMITED, remaining) if is_page else b""
+        asyncio.get_running_loop().call_later(counts.latency, self._send_later, status, headers, parts)
 
-    def _send(self, status: int, headers: bytes, parts: Any) -> None:  # noqa: ANN401 - the parts of a body
+    def _send_later(self, status: int, headers: bytes, parts: Any) -> None:  # noqa: ANN401 - the parts of a body
         counts = self._counts
         counts.in_flight -= 1
         counts.statuses[status] += 1
         counts.bytes += sum(map(len, parts))
-        self._write(status, headers, parts)
+        self._write_response(status, headers, parts)
 
-    def _write(self, status: int, headers: bytes, parts: Any) -> None:  # noqa: ANN401
+    def _write_response(self, status: int, headers: bytes, parts: Any) -> None:  # noqa: ANN401
         if self._transport is None:
             return
         beginning = b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\n%sContent-Length: %d\r\n\r\n" % (
@@ -184,7 +184,7 @@ def main() -> None:
     arguments.add_argument("--folder", type=Path, default=Path("output/bench/data"))
     options = arguments.parse_args()
     dataset = DATASETS[options.dataset]
-    api = APIS[options.dataset](dataset, dataset.build(options.folder, options.rows))
+    api = APIS[options.dataset](dataset, dataset.build_rows(options.folder, options.rows))
     if options.attached:
         threading.Thread(target=_end_with_input, daemon=True).start()
     asyncio.run(serve(api, Counts(options.latency_ms / 1000, options.limit)))

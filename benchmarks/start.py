@@ -17,8 +17,8 @@ from hr_sandbox.testing import Sandbox, running
 
 from benchmarks.cases import Case
 from benchmarks.commands import BIN, HOME, Commands
-from benchmarks.runner import serving, stats
-from benchmarks.usage import Usage, measure
+from benchmarks.runner import fetch_stats, run_server
+from benchmarks.usage import Usage, run_and_measure
 
 TAPS = {
     "tap-personio": {"api_url": "{url}/personio", "client_id": "sandbox-client", "client_secret": "sandbox-secret"},
@@ -37,32 +37,36 @@ SEVERAL = 3
 """How many of the endpoints with the most requests are named."""
 
 
-def run(file: Path, repeats: int) -> None:
+def measure_start(file: Path, repeats: int) -> None:
     """Measures what is missing in a file of results."""
     found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
     folder = HOME / "start"
     folder.mkdir(parents=True, exist_ok=True)
-    for name, part in (("discovery", discovery), ("first_request", first_request), ("requests", requests)):
+    for name, part in (
+        ("discovery", measure_discovery),
+        ("first_request", measure_first_request),
+        ("requests", count_requests),
+    ):
         if name not in found:
             print(f"Measuring: {name}", flush=True)
             found[name] = part(folder, repeats)
             file.write_text(json.dumps(found, indent=1))
 
 
-def discovery(folder: Path, repeats: int) -> dict[str, dict[str, float]]:
+def measure_discovery(folder: Path, repeats: int) -> dict[str, dict[str, float]]:
     """Measures `--discover` of each tap without credentials, beside the import of the SDK that all taps need."""
     commands = {
         SDK: [sys.executable, "-c", SDK],
         **{f"{tap} --discover": [str(BIN / tap), "--discover"] for tap in TAPS},
     }
-    return _medians(commands, folder, repeats)
+    return _measure_medians(commands, folder, repeats)
 
 
-def _medians(commands: dict[str, list[str]], folder: Path, repeats: int) -> dict[str, dict[str, float]]:
+def _measure_medians(commands: dict[str, list[str]], folder: Path, repeats: int) -> dict[str, dict[str, float]]:
     runs: dict[str, list[Usage]] = {name: [] for name in commands}
     for turn in range(repeats + 1):
         for name, command in commands.items():
-            usage = measure([command], folder / "log", environment={"XDG_CACHE_HOME": str(folder)})
+            usage = run_and_measure([command], folder / "log", environment={"XDG_CACHE_HOME": str(folder)})
             if not usage.succeeded:
                 raise SystemExit(f"{name} failed, see {folder / 'log'}.")
             if turn:  # the first one compiles, and fills the disk's cache
@@ -77,13 +81,13 @@ def _medians(commands: dict[str, list[str]], folder: Path, repeats: int) -> dict
     }
 
 
-def first_request(folder: Path, repeats: int) -> dict[str, float]:
+def measure_first_request(folder: Path, repeats: int) -> dict[str, float]:
     """Measures the seconds from the start of a run to its first request: of the tap alone, and of `meltano run`."""
     found: dict[str, list[float]] = {}
     case = Case("attendance_periods", 1_000)
-    with serving(case) as url:
-        (tap, _) = Commands(case, url, folder).of("ours")
-        (folder / "meltano.yml").write_text(project())
+    with run_server(case) as url:
+        (tap, _) = Commands(case, url, folder).make_pipe("ours")
+        (folder / "meltano.yml").write_text(make_project())
         pipes = {
             "tap-personio": (tap, {}),
             "meltano run tap-personio target-duckdb": (
@@ -102,22 +106,22 @@ def first_request(folder: Path, repeats: int) -> dict[str, float]:
         }
         for turn in range(repeats + 1):
             for name, (command, variables) in pipes.items():
-                stats(url)
-                usage = measure([command], folder / "log", environment=variables)
+                fetch_stats(url)
+                usage = run_and_measure([command], folder / "log", environment=variables)
                 if not usage.succeeded:
                     raise SystemExit(f"{name} failed, see {folder / 'log'}.")
                 if turn:  # the first one discovers the catalog, which Meltano keeps
-                    found.setdefault(name, []).append(stats(url)["first"] - usage.started)
+                    found.setdefault(name, []).append(fetch_stats(url)["first"] - usage.started)
     return {name: median(seconds) for name, seconds in found.items()}
 
 
-def project() -> str:
+def make_project() -> str:
     """Returns a Meltano project that uses the plugins of this environment, so that nothing has to be installed."""
     text = re.sub(r"\n +pip_url: .*", "", Path("meltano.yml").read_text())
     return re.sub(r"executable: (\S+)", rf"executable: {BIN.absolute()}/\1", text)
 
 
-def requests(folder: Path, repeats: int) -> dict[str, dict[str, Any]]:  # noqa: ARG001 - they do not vary
+def count_requests(folder: Path, repeats: int) -> dict[str, dict[str, Any]]:  # noqa: ARG001 - they do not vary
     """Counts the requests of a first run against the sandbox, and of a run in which nothing is new."""
     found: dict[str, dict[str, Any]] = {}
     with running(employees=50) as sandbox, tempfile.TemporaryDirectory() as temporary:
@@ -126,10 +130,10 @@ def requests(folder: Path, repeats: int) -> dict[str, dict[str, Any]]:  # noqa: 
             config.write_text(
                 json.dumps({name: value.replace("{url}", sandbox.url) for name, value in settings.items()})
             )
-            catalog = json.loads(_output([str(BIN / tap), "--config", str(config), "--discover"], folder))
+            catalog = json.loads(_run_for_output([str(BIN / tap), "--config", str(config), "--discover"], folder))
             state = Path(temporary) / f"{tap}.json"
-            first = _requests(sandbox, tap, config, state, folder)
-            second = _requests(sandbox, tap, config, state, folder)
+            first = _count_requests_of_run(sandbox, tap, config, state, folder)
+            second = _count_requests_of_run(sandbox, tap, config, state, folder)
             found[tap] = {
                 "streams": len(catalog["streams"]),
                 "incremental": sum(bool(stream.get("replication_key")) for stream in catalog["streams"]),
@@ -140,23 +144,23 @@ def requests(folder: Path, repeats: int) -> dict[str, dict[str, Any]]:  # noqa: 
     return found
 
 
-def _requests(sandbox: Sandbox, tap: str, config: Path, state: Path, folder: Path) -> Counter[str]:
+def _count_requests_of_run(sandbox: Sandbox, tap: str, config: Path, state: Path, folder: Path) -> Counter[str]:
     """Runs a tap, updates its state, and returns the numbers of requests by endpoint."""
     sandbox.clear_requests()
     given = ["--state", str(state)] if state.exists() else []
-    lines = _output([str(BIN / tap), "--config", str(config), *given], folder).splitlines()
+    lines = _run_for_output([str(BIN / tap), "--config", str(config), *given], folder).splitlines()
     states = [line for line in lines if line.startswith(b'{"type":"STATE"')]
     state.write_text(json.dumps(json.loads(states[-1])["value"]))
     return Counter(IDS.sub("{}", request["path"]) for request in sandbox.requests())
 
 
-def _output(command: list[str], folder: Path) -> bytes:
+def _run_for_output(command: list[str], folder: Path) -> bytes:
     environment = {**os.environ, "XDG_CACHE_HOME": str(folder)}
     with (folder / "log").open("wb") as log:
         return subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=log, check=True).stdout
 
 
-def section(found: dict[str, Any]) -> str:
+def make_section(found: dict[str, Any]) -> str:
     """Returns the section of the page about the start and the number of requests."""
     parts = ["## Start"]
     if discovered := found.get("discovery"):

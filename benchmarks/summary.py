@@ -30,7 +30,7 @@ class Summary:
         """Returns the median of a value: `seconds`, `cpu`, `peak_memory_mb`."""
         return float(median(run[name] for run in self.runs))
 
-    def served(self, name: str) -> float:
+    def server_median(self, name: str) -> float:
         """Returns the median of a value that the server counted, such as `requests`."""
         return float(median(run["server"][name] for run in self.runs))
 
@@ -45,7 +45,7 @@ class Summaries:
     def __init__(self, results: Sequence[dict[str, Any]]) -> None:
         self._results = results
 
-    def of(self, case: Case) -> dict[str, Summary]:
+    def find_by_peer(self, case: Case) -> dict[str, Summary]:
         """Returns the summaries of a case by peer, as far as it has run."""
         found: dict[str, Summary] = {}
         of_case = [result for result in self._results if result["case"] == case.key]
@@ -56,7 +56,7 @@ class Summaries:
                 found[peer] = Summary(good, None if good else runs[-1]["error"])
         return found
 
-    def measured(self, cases: Sequence[Case], peer: str = OURS) -> list[tuple[Case, Summary]]:
+    def find_measured(self, cases: Sequence[Case], peer: str = OURS) -> list[tuple[Case, Summary]]:
         """Returns the cases in which a peer has run without failing, with its summaries."""
-        pairs = [(case, self.of(case).get(peer)) for case in cases]
+        pairs = [(case, self.find_by_peer(case).get(peer)) for case in cases]
         return [(case, summary) for case, summary in pairs if summary and summary.runs]

@@ -15,19 +15,19 @@ import sys
 from benchmarks.cases import OURS, Case
 from benchmarks.commands import HOME, Commands
 from benchmarks.datasets import DATASETS
-from benchmarks.runner import serving
-from benchmarks.usage import Usage, measure
+from benchmarks.runner import run_server
+from benchmarks.usage import Usage, run_and_measure
 
 
-def run(dataset: str, rows: int, profiler: str) -> Usage:
+def run_tap(dataset: str, rows: int, profiler: str) -> Usage:
     """Runs the tap of a data set."""
     case, folder = Case(dataset, rows), HOME / "tap_cpu"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    with serving(case) as url:
+    with run_server(case) as url:
         commands = Commands(case, url, folder)
-        tap, _ = commands.of(OURS)
-        return measure([[*shlex.split(profiler), *tap]], folder / "tap.log", environment=commands.environment)
+        tap, _ = commands.make_pipe(OURS)
+        return run_and_measure([[*shlex.split(profiler), *tap]], folder / "tap.log", environment=commands.environment)
 
 
 def main() -> None:
@@ -40,7 +40,7 @@ def main() -> None:
     print(f"{'data set':<20}{'rows':>12}{'CPU s':>9}{'us a row':>10}")
     succeeded = True
     for dataset in options.datasets or DATASETS:
-        usage = run(dataset, options.rows, options.profiler)
+        usage = run_tap(dataset, options.rows, options.profiler)
         succeeded &= usage.succeeded
         print(f"{dataset:<20}{options.rows:>12,}{usage.cpu:>9.2f}{usage.cpu / options.rows * 1e6:>10.1f}", flush=True)
     sys.exit(not succeeded)

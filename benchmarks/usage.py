@@ -44,7 +44,7 @@ class Usage:
         return not any(self.codes)
 
 
-def measure(
+def run_and_measure(
     commands: Sequence[Sequence[str]],
     log: Path,
     *,
@@ -76,7 +76,7 @@ def measure(
     return Usage(**values | {"codes": tuple(values["codes"])})
 
 
-def run(commands: Sequence[Sequence[str]], log: str, source: str, timeout: float) -> Usage:
+def run_pipe(commands: Sequence[Sequence[str]], log: str, source: str, timeout: float) -> Usage:
     """Runs a pipe of commands from this process, which has to be small."""
     processes: list[subprocess.Popen[bytes]] = []
     started, began = time.time(), time.monotonic()
@@ -93,7 +93,7 @@ def run(commands: Sequence[Sequence[str]], log: str, source: str, timeout: float
             if processes and before:
                 before.close()  # so that a command notices that its reader ended
             processes.append(process)
-        killer = threading.Timer(timeout, _kill, [processes])
+        killer = threading.Timer(timeout, _kill_processes, [processes])
         killer.daemon = True
         killer.start()
         usages, codes = [], []
@@ -112,7 +112,7 @@ def run(commands: Sequence[Sequence[str]], log: str, source: str, timeout: float
     )
 
 
-def _kill(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+def _kill_processes(processes: Sequence[subprocess.Popen[bytes]]) -> None:
     for process in processes:
         with suppress(OSError):
             if process.returncode is None:
@@ -120,4 +120,4 @@ def _kill(processes: Sequence[subprocess.Popen[bytes]]) -> None:
 
 
 if __name__ == "__main__":
-    print(json.dumps(vars(run(**json.load(sys.stdin)))))
+    print(json.dumps(vars(run_pipe(**json.load(sys.stdin)))))

@@ -69,7 +69,7 @@ class StreamPage:
     @property
     def table(self) -> str:
         """The table that the project's loader fills."""
-        return f"{schema_of(self.tap)}.{self.name}"
+        return f"{find_schema(self.tap)}.{self.name}"
 
     @cached_property
     def columns(self) -> list[Field]:
@@ -89,34 +89,34 @@ class StreamPage:
         return [(item, name) for item, name in found if (item.path, name) not in inner]
 
 
-def schema_of(tap: str) -> str:
+def find_schema(tap: str) -> str:
     """Returns the database schema into which a Meltano project loads a tap."""
     return tap.replace("-", "_")
 
 
 @cache
-def streams() -> Mapping[str, dict[str, StreamPage]]:
+def list_streams() -> Mapping[str, dict[str, StreamPage]]:
     """Returns all streams by tap and name."""
     found: dict[str, dict[str, StreamPage]] = {}
     for tap, (plugin, config) in EVERYTHING.items():
         instance: Any = plugin(config=config, validate_config=False)
         found[tap] = {
-            name: StreamPage(tap, stream, tuple(_fields(stream.schema)))
+            name: StreamPage(tap, stream, tuple(_list_fields(stream.schema)))
             for name, stream in sorted(instance.streams.items())
         }
     return found
 
 
 @cache
-def described(tap: str) -> dict[str, StreamPage]:
+def list_described_streams(tap: str) -> dict[str, StreamPage]:
     """Returns the streams of a tap that have a page."""
-    return {name: page for name, page in streams()[tap].items() if page.is_described}
+    return {name: page for name, page in list_streams()[tap].items() if page.is_described}
 
 
-def _fields(schema: dict[str, Any], path: tuple[str, ...] = (), *, in_list: bool = False) -> Iterator[Field]:
+def _list_fields(schema: dict[str, Any], path: tuple[str, ...] = (), *, in_list: bool = False) -> Iterator[Field]:
     for name, part in schema.get("properties", {}).items():
         here = (*path, name)
         yield Field(here, column_type(part), part.get("description", ""), in_list)
-        yield from _fields(part, here, in_list=in_list)
+        yield from _list_fields(part, here, in_list=in_list)
         if part.get("items"):
-            yield from _fields(part["items"], here, in_list=True)
+            yield from _list_fields(part["items"], here, in_list=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from docsite.catalog import described
+from docsite.catalog import list_described_streams
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,27 +18,27 @@ COMPANY = "api_public_credentials"
 LABELS = {"tap-personio": "Personio", "tap-factorial": "Factorial", "tap-cornerstone": "Cornerstone"}
 
 
-def page() -> str:
+def make_page() -> str:
     """Returns the page with a diagram per vendor."""
     parts = [
         "# Entity diagrams",
         LEAD,
-        *(f"## {label}\n\n```mermaid\n{diagram(tap)}\n```" for tap, label in LABELS.items()),
+        *(f"## {label}\n\n```mermaid\n{draw_diagram(tap)}\n```" for tap, label in LABELS.items()),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def diagram(tap: str) -> str:
+def draw_diagram(tap: str) -> str:
     """Returns a tap's diagram."""
-    links = set(_links(tap))
+    links = set(_find_links(tap))
     degree = Counter(name for link in links for name in link)
     shown = {name for name, _ in sorted(degree.items(), key=lambda item: (-item[1], item[0]))[:MOST]}
     lines = [f"  {one} --> {other}" for one, other in sorted(links) if {one, other} <= shown]
     return "\n".join(["flowchart LR", *lines])
 
 
-def _links(tap: str) -> Iterable[tuple[str, str]]:
-    known = described(tap)
+def _find_links(tap: str) -> Iterable[tuple[str, str]]:
+    known = list_described_streams(tap)
     for name, stream in known.items():
         if stream.stream.setting == "legacy_v1_streams":
             continue

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # MkDocs loads this file by its path
 
 from docsite import diagrams, llms, models, reference  # noqa: E402
-from docsite.catalog import described, streams  # noqa: E402
+from docsite.catalog import list_described_streams, list_streams  # noqa: E402
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -34,11 +34,11 @@ def on_config(config: MkDocsConfig) -> None:
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Adds the generated pages."""
-    generated = {**reference.stream_pages(), **models.pages(), "reference/diagrams.md": diagrams.page()}
+    generated = {**reference.make_stream_pages(), **models.pages(), "reference/diagrams.md": diagrams.make_page()}
     for path, text in generated.items():
         files.append(File.generated(config, path, content=text))
     written = {Path(file.src_uri): file.content_string for file in files.documentation_pages()}
-    files.append(File.generated(config, "llms.txt", content=llms.text(written)))
+    files.append(File.generated(config, "llms.txt", content=llms.make_index(written)))
     if MERMAID.exists():
         files.append(File.generated(config, SCRIPT, abs_src_path=str(MERMAID)))
     return files
@@ -47,14 +47,14 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, **_kwargs: Any) -> str:
     """Links the streams and models in tables to their pages, and loads Mermaid where there is a diagram."""
     folder, _, name = page.file.src_uri.removesuffix(".md").rpartition("/")
-    if folder == "reference" and (name in streams() or name == "models"):
-        known = set(described(name) if name in streams() else models.models())
+    if folder == "reference" and (name in list_streams() or name == "models"):
+        known = set(list_described_streams(name) if name in list_streams() else models.models())
         lines = markdown.splitlines()
-        return "\n".join(_linked(line, name, known) if line.startswith("| ") else line for line in lines)
+        return "\n".join(_link_streams(line, name, known) if line.startswith("| ") else line for line in lines)
     if MERMAID.exists() and "```mermaid" in markdown:
         return f'{markdown}\n<script src="../{SCRIPT}"></script>\n'
     return markdown
 
 
-def _linked(line: str, folder: str, known: set[str]) -> str:
+def _link_streams(line: str, folder: str, known: set[str]) -> str:
     return CODE.sub(lambda found: f"[{found[0]}]({folder}/{found[1]}.md)" if found[1] in known else found[0], line)

@@ -25,7 +25,7 @@ TITLES = {
 }
 
 
-def text(written: Mapping[Path, str]) -> str:
+def make_index(written: Mapping[Path, str]) -> str:
     """Returns the index.
 
     Args:
@@ -34,11 +34,11 @@ def text(written: Mapping[Path, str]) -> str:
     sections: dict[str, list[str]] = {folder: [] for folder in TITLES}
     for path, markdown in sorted(written.items()):
         folder = path.parent.as_posix()
-        entry = f"- [{_title(markdown)}]({path.with_suffix('.html').as_posix()})"
+        entry = f"- [{_find_title(markdown)}]({path.with_suffix('.html').as_posix()})"
         sections["" if folder == "." else folder].append(entry)
     parts = [f"## {TITLES[folder]}\n\n" + "\n".join(entries) for folder, entries in sections.items() if entries]
     return "\n\n".join([HEAD.strip(), *parts]) + "\n"
 
 
-def _title(markdown: str) -> str:
+def _find_title(markdown: str) -> str:
     return next(line.removeprefix("# ") for line in markdown.splitlines() if line.startswith("# "))

@@ -9,7 +9,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from docsite.text import escaped, table_of
+from docsite.text import escape_cell, make_table
 
 ROOT = Path(__file__).parent.parent / "models"
 FOLDER = "reference/models"
@@ -61,7 +61,7 @@ def pages() -> dict[str, str]:
 
 def _page(model: Model) -> str:
     columns = [
-        (f"`{column['name']}`", CLASSES[column["config"]["meta"]["class"]], escaped(column["description"]))
+        (f"`{column['name']}`", CLASSES[column["config"]["meta"]["class"]], escape_cell(column["description"]))
         for column in model.properties["columns"]
     ]
     key = next((test["is_key"] for test in model.properties.get("data_tests", []) if "is_key" in test), None)
@@ -71,7 +71,7 @@ def _page(model: Model) -> str:
         model.properties["description"],
         "Key: " + ", ".join(f"`{name}`" for name in key["arguments"]["columns"]) + "." if key else "",
         "## Columns",
-        table_of(("column", "protection class", "description"), columns),
+        make_table(("column", "protection class", "description"), columns),
         "## How it is made",
         f"```sql\n{model.sql.strip()}\n```",
     ]

@@ -26,7 +26,14 @@ from target_duckdb.settings import SETTINGS
 
 from docsite import permissions, privacy, reference
 from docsite.catalog import ALL_STREAMS, CAREERS
-from docsite.text import description, escaped, incremental, permission, requests, table_of
+from docsite.text import (
+    describe_incremental,
+    describe_permission,
+    describe_requests,
+    escape_cell,
+    make_table,
+    split_docstring,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -40,48 +47,48 @@ LONGEST_DEFAULT = 60
 
 
 @cache
-def parts() -> dict[str, str]:
+def make_parts() -> dict[str, str]:
     """Returns the generated parts by name."""
     personio, cornerstone = (
-        _streams(TapPersonio, legacy_v1_streams=True, **CAREERS, **ALL_STREAMS),
-        _streams(TapCornerstone, **ALL_STREAMS),
+        _list_streams(TapPersonio, legacy_v1_streams=True, **CAREERS, **ALL_STREAMS),
+        _list_streams(TapCornerstone, **ALL_STREAMS),
     )
     rest = [stream for stream in cornerstone if isinstance(stream, tuple(CORNERSTONE_REST))]
     of_v2 = [stream for stream in personio if stream.path.startswith("/v2/")]
     legacy = [stream for stream in personio if stream.setting == "legacy_v1_streams"]
     of_v1 = [stream for stream in personio if stream not in of_v2 and stream not in legacy]
     found = {
-        "personio.settings": settings(_own_settings(TapPersonio)),
-        "personio.streams_v2": streams(of_v2),
-        "personio.streams_v1": streams(of_v1),
-        "personio.streams_legacy": streams(legacy, setting="legacy_v1_streams"),
+        "personio.settings": make_settings_table(_find_own_settings(TapPersonio)),
+        "personio.streams_v2": make_stream_table(of_v2),
+        "personio.streams_v1": make_stream_table(of_v1),
+        "personio.streams_legacy": make_stream_table(legacy, setting="legacy_v1_streams"),
         "personio.count": str(len(personio)),
-        "personio.count_default": str(len(_streams(TapPersonio, **CAREERS))),
-        "factorial.settings": settings(_own_settings(TapFactorial)),
-        "factorial.streams": factorial_streams(),
+        "personio.count_default": str(len(_list_streams(TapPersonio, **CAREERS))),
+        "factorial.settings": make_settings_table(_find_own_settings(TapFactorial)),
+        "factorial.streams": make_factorial_table(),
         "factorial.count": str(len(load_table().rows_of_version(load_table().versions[-1]))),
-        "factorial.count_default": str(len(_streams(TapFactorial))),
+        "factorial.count_default": str(len(_list_streams(TapFactorial))),
         "factorial.version": load_table().versions[-1],
-        "cornerstone.settings": settings(_own_settings(TapCornerstone)),
-        "cornerstone.streams": streams(rest),
+        "cornerstone.settings": make_settings_table(_find_own_settings(TapCornerstone)),
+        "cornerstone.streams": make_stream_table(rest),
         "cornerstone.count": str(len(rest)),
-        "cornerstone.count_default": str(len(_streams(TapCornerstone))),
+        "cornerstone.count_default": str(len(_list_streams(TapCornerstone))),
         "cornerstone.count_known": str(
-            len(_streams(TapCornerstone, objects=["*"], views=["*"])) - _count_default(rest)
+            len(_list_streams(TapCornerstone, objects=["*"], views=["*"])) - _count_default(rest)
         ),
-        "cornerstone.described": reference.described_views(),
-        "cornerstone.undescribed": reference.undescribed_views(),
-        **{f"{vendor}.permissions": permissions.of_vendor(vendor) for vendor in permissions.QUESTIONS},
+        "cornerstone.described": reference.make_table_of_described_views(),
+        "cornerstone.undescribed": reference.list_undescribed_views(),
+        **{f"{vendor}.permissions": permissions.make_permission_tables(vendor) for vendor in permissions.QUESTIONS},
         "privacy.classes": privacy.classes(),
         "privacy.profiles": privacy.profiles(),
         "privacy.actions": privacy.actions(),
-        "duckdb.settings": settings(SETTINGS.to_dict()["properties"]),
-        "duckdb.own_tables": own_tables(),
+        "duckdb.settings": make_settings_table(SETTINGS.to_dict()["properties"]),
+        "duckdb.own_tables": make_own_tables_table(),
     }
-    return found | _sandbox_counts()
+    return found | _count_sandbox_endpoints()
 
 
-def _sandbox_counts() -> dict[str, str]:
+def _count_sandbox_endpoints() -> dict[str, str]:
     """Returns the numbers of the sandbox's endpoints, views and objects, by the name of the part."""
     views, objects = list_entity_sets(REPORTING), list_entity_sets(EXPORTER)
     counts = {
@@ -95,7 +102,7 @@ def _sandbox_counts() -> dict[str, str]:
     return {f"sandbox.{name}": str(count) for name, count in counts.items()}
 
 
-def _streams(tap: type[RestTap], **config: object) -> Sequence[RestStream]:
+def _list_streams(tap: type[RestTap], **config: object) -> Sequence[RestStream]:
     """Returns a tap's streams without credentials, sorted by name."""
     found: Any = tap(config=config, validate_config=False).streams.values()
     return sorted(found, key=lambda stream: stream.name)
@@ -105,7 +112,7 @@ def _count_default(streams: Iterable[RestStream]) -> int:
     return sum(not stream.optional for stream in streams)
 
 
-def streams(some: Iterable[RestStream], setting: str | None = None) -> str:
+def make_stream_table(some: Iterable[RestStream], setting: str | None = None) -> str:
     """Returns a table of streams.
 
     Args:
@@ -114,26 +121,26 @@ def streams(some: Iterable[RestStream], setting: str | None = None) -> str:
     """
     rows = [
         (
-            f"`{stream.name}`{_condition(stream, setting)}",
-            escaped(description(stream)[0]),
+            f"`{stream.name}`{_describe_condition(stream, setting)}",
+            escape_cell(split_docstring(stream)[0]),
             ", ".join(f"`{name}`" for name in stream.primary_keys),
-            incremental(stream),
-            requests(stream),
-            permission(stream),
-            escaped(description(stream)[1]),
+            describe_incremental(stream),
+            describe_requests(stream),
+            describe_permission(stream),
+            escape_cell(split_docstring(stream)[1]),
         )
         for stream in some
     ]
-    return table_of(("stream", "one row per", "key", "incremental by", "requests", "permission", "notes"), rows)
+    return make_table(("stream", "one row per", "key", "incremental by", "requests", "permission", "notes"), rows)
 
 
-def _condition(stream: RestStream, setting: str | None) -> str:
+def _describe_condition(stream: RestStream, setting: str | None) -> str:
     if stream.optional:
         return " (off)"
     return f" (with `{stream.setting}`)" if stream.setting and stream.setting != setting else ""
 
 
-def _own_settings(tap: type[RestTap]) -> dict[str, Any]:
+def _find_own_settings(tap: type[RestTap]) -> dict[str, Any]:
     """Returns a tap's settings without those of the SDK."""
     builtin: dict[str, Any] = {"properties": {}}
     tap.append_builtin_config(builtin)
@@ -141,16 +148,16 @@ def _own_settings(tap: type[RestTap]) -> dict[str, Any]:
     return {name: schema for name, schema in found if name not in builtin["properties"]}
 
 
-def settings(properties: dict[str, Any]) -> str:
+def make_settings_table(properties: dict[str, Any]) -> str:
     """Returns a table of settings."""
     rows = [
-        (f"`{name}`", _default_text(schema.get("default")), escaped(schema["description"]))
+        (f"`{name}`", _format_default(schema.get("default")), escape_cell(schema["description"]))
         for name, schema in properties.items()
     ]
-    return table_of(("setting", "default", "description"), rows)
+    return make_table(("setting", "default", "description"), rows)
 
 
-def _default_text(default: Any) -> str:  # noqa: ANN401 - JSON
+def _format_default(default: Any) -> str:  # noqa: ANN401 - JSON
     """Returns a setting's default, for a table."""
     if default in (None, "", [], {}):
         return ""
@@ -158,20 +165,20 @@ def _default_text(default: Any) -> str:  # noqa: ANN401 - JSON
     return f"`{text}`" if len(text) <= LONGEST_DEFAULT else f"{len(default)} values, see `--about`"
 
 
-def factorial_streams() -> str:
+def make_factorial_table() -> str:
     """Returns a table of all of Factorial's streams, by module."""
     rows = [
         (
             module,
             load_table().scopes.get(module, ""),
-            ", ".join(f"`{stream_name(f'{module}/{name}')}`{_notes(row)}" for name, row in lists.items()),
+            ", ".join(f"`{stream_name(f'{module}/{name}')}`{_format_notes(row)}" for name, row in lists.items()),
         )
         for module, lists in sorted(load_table().lists.items())
     ]
-    return table_of(("module", "scope", "streams"), rows)
+    return make_table(("module", "scope", "streams"), rows)
 
 
-def _notes(row: Row) -> str:
+def _format_notes(row: Row) -> str:
     """Returns the notes on a stream, in brackets."""
     marks = []
     if row.optional:
@@ -195,33 +202,33 @@ def _notes(row: Row) -> str:
     return f" ({'; '.join(marks)})" if marks else ""
 
 
-def own_tables() -> str:
-    """A table of the columns of each table that the loader keeps for itself."""
+def make_own_tables_table() -> str:
+    """Returns a table of the columns of each table that the loader keeps for itself."""
     parts = []
     for one in (*OWN_TABLES, STATE):
-        rows = [(f"`{name}`", kind, escaped(comment)) for name, (kind, comment) in one.columns.items()]
-        parts.append(f"### {one.name}\n\n{one.description}\n\n{table_of(('column', 'type', 'description'), rows)}")
+        rows = [(f"`{name}`", kind, escape_cell(comment)) for name, (kind, comment) in one.columns.items()]
+        parts.append(f"### {one.name}\n\n{one.description}\n\n{make_table(('column', 'type', 'description'), rows)}")
     return "\n\n".join(parts)
 
 
-def files() -> dict[Path, str]:
+def generate_files() -> dict[Path, str]:
     """Returns the pages with generated parts and their expected text."""
     folders = [folder for folder in ROOT.iterdir() if folder.is_dir() and not folder.name.startswith(".")]
     pages = [*ROOT.glob("*.md"), *(page for folder in folders for page in folder.rglob("*.md"))]
     texts = {page: page.read_text() for page in sorted(pages)}
-    return {page: PART.sub(_generated, text) for page, text in texts.items() if PART.search(text)}
+    return {page: PART.sub(_replace_part, text) for page, text in texts.items() if PART.search(text)}
 
 
-def _generated(found: re.Match[str]) -> str:
+def _replace_part(found: re.Match[str]) -> str:
     name = found[1]
-    part = parts()[name]
+    part = make_parts()[name]
     between = "\n" if "\n" in part else ""
     return f"<!-- {name} -->{between}{part}{between}<!-- /{name} -->"
 
 
 def main() -> None:
     """Writes the pages."""
-    for path, text in files().items():
+    for path, text in generate_files().items():
         path.write_text(text)
 
 

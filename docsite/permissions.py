@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from tap_cornerstone.odata.stream import ODataStream
 
-from docsite.catalog import streams
-from docsite.text import permission, table_of
+from docsite.catalog import list_streams
+from docsite.text import describe_permission, make_table
 
 if TYPE_CHECKING:
     from docsite.catalog import StreamPage
@@ -49,30 +49,30 @@ DISCOVERY = ("`obj_metadata:read`", "`reportingmetadata:view`")
 """What the discovery of views and objects needs."""
 
 
-def of_vendor(vendor: str) -> str:
+def make_permission_tables(vendor: str) -> str:
     """Returns a table of a vendor's questions with their streams and permissions, and a list of all permissions."""
     rows = [
-        (question, ", ".join(f"`{pattern}`" for pattern in patterns), ", ".join(_permissions(vendor, patterns)))
+        (question, ", ".join(f"`{pattern}`" for pattern in patterns), ", ".join(_list_permissions(vendor, patterns)))
         for question, patterns in QUESTIONS[vendor].items()
     ]
-    every = _permissions(vendor, [pattern for patterns in QUESTIONS[vendor].values() for pattern in patterns])
+    every = _list_permissions(vendor, [pattern for patterns in QUESTIONS[vendor].values() for pattern in patterns])
     block = "\n".join(name.strip("`") for name in every)
-    return f"{table_of(('question', 'streams', 'permissions'), rows)}\n\nFor all questions:\n\n```text\n{block}\n```"
+    return f"{make_table(('question', 'streams', 'permissions'), rows)}\n\nFor all questions:\n\n```text\n{block}\n```"
 
 
-def _permissions(vendor: str, patterns: list[str]) -> list[str]:
-    pages = [page for pattern in patterns for page in matching(vendor, pattern)]
+def _list_permissions(vendor: str, patterns: list[str]) -> list[str]:
+    pages = [page for pattern in patterns for page in find_matching_streams(vendor, pattern)]
     discovery = DISCOVERY if any(isinstance(page.stream, ODataStream) for page in pages) else ()
-    return [*discovery, *sorted({_named(page) for page in pages})]
+    return [*discovery, *sorted({_name_permission(page) for page in pages})]
 
 
-def _named(page: StreamPage) -> str:
+def _name_permission(page: StreamPage) -> str:
     """Returns the permission that a stream needs, without the plan that includes it."""
-    text = permission(page.stream).partition(", and a plan")[0]
+    text = describe_permission(page.stream).partition(", and a plan")[0]
     return re.sub(r"^scope (\w+)$", r"`\1`", text).removeprefix("scope ")
 
 
-def matching(vendor: str, pattern: str) -> list[StreamPage]:
+def find_matching_streams(vendor: str, pattern: str) -> list[StreamPage]:
     """Returns the streams that match a pattern."""
-    known = streams()[f"tap-{vendor}"]
+    known = list_streams()[f"tap-{vendor}"]
     return [known[name] for name in fnmatch.filter(known, pattern)]

@@ -8,7 +8,7 @@ from singer_rest.privacy.classes import CLASSES, TOP_CLASSES, lookup_class
 from singer_rest.privacy.classification import EACH_STREAM, shipped_classes
 from singer_rest.privacy.profiles import ACTIONS, EVERYTHING, PROFILES
 
-from docsite.text import table_of
+from docsite.text import make_table
 
 TAPS = ("tap_personio", "tap_factorial", "tap_cornerstone")
 
@@ -25,7 +25,7 @@ def classes() -> str:
         for tap in TAPS
     }
     rows = [[f"`{name}`", CLASSES[name], *(str(counts[tap][name]) for tap in TAPS)] for name in TOP_CLASSES]
-    return table_of(["Class", "Values", "Personio", "Factorial", "Cornerstone"], rows)
+    return make_table(["Class", "Values", "Personio", "Factorial", "Cornerstone"], rows)
 
 
 def profiles() -> str:
@@ -37,7 +37,7 @@ def profiles() -> str:
         for key in CLASSES
         if key in named or "." not in key
     ]
-    return table_of(["Class", *(f"`{name}`" for name in names)], rows)
+    return make_table(["Class", *(f"`{name}`" for name in names)], rows)
 
 
 def actions() -> str:

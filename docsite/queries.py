@@ -34,46 +34,46 @@ class Query:
     sql: str
 
 
-def queries(page: StreamPage, others: Mapping[str, StreamPage]) -> list[Query]:
+def make_queries(page: StreamPage, others: Mapping[str, StreamPage]) -> list[Query]:
     """Returns one to three queries.
 
     Args:
         page: The stream.
         others: The streams of its tap.
     """
-    found = [*_by_category(page), *_by_month(page), *_by_reference(page, others)]
-    return found[:MOST] or [_rows(page)]
+    found = [*_query_by_category(page), *_query_by_month(page), *_query_by_reference(page, others)]
+    return found[:MOST] or [_query_rows(page)]
 
 
-def _rows(page: StreamPage) -> Query:
-    return Query("The number of rows", f"SELECT count(*) AS row_count\nFROM {_table(page)}{_live(page)};")
+def _query_rows(page: StreamPage) -> Query:
+    return Query("The number of rows", f"SELECT count(*) AS row_count\nFROM {_table_sql(page)}{_live_rows_sql(page)};")
 
 
-def _by_category(page: StreamPage) -> Iterator[Query]:
+def _query_by_category(page: StreamPage) -> Iterator[Query]:
     fits = [item for item in page.columns if item.type == "VARCHAR" and CATEGORIES.search(item.path[0])]
     fits += [item for item in page.columns if item.type == "BOOLEAN"]
     fits = [item for item in fits if item.path[0] not in page.stream.primary_keys and not item.references]
     if fits:
-        name = _name(fits[0].path[0])
+        name = _quote_name(fits[0].path[0])
         yield Query(
             f"Rows by `{fits[0].path[0]}`",
-            f"SELECT {name}, count(*) AS row_count\nFROM {_table(page)}{_live(page)}\n"
+            f"SELECT {name}, count(*) AS row_count\nFROM {_table_sql(page)}{_live_rows_sql(page)}\n"
             f"GROUP BY {name}\nORDER BY row_count DESC;",
         )
 
 
-def _by_month(page: StreamPage) -> Iterator[Query]:
+def _query_by_month(page: StreamPage) -> Iterator[Query]:
     fits = [item.path[0] for item in page.columns if item.type in TIMES and item.path[0] not in BOOKKEEPING]
     fits = [name for name in fits if DATES.search(name)]
     if fits:
         yield Query(
             f"Rows by month of `{fits[0]}`",
-            f"SELECT date_trunc('month', {_name(fits[0])}) AS month, count(*) AS row_count\n"
-            f"FROM {_table(page)}{_live(page)}\nGROUP BY month\nORDER BY month;",
+            f"SELECT date_trunc('month', {_quote_name(fits[0])}) AS month, count(*) AS row_count\n"
+            f"FROM {_table_sql(page)}{_live_rows_sql(page)}\nGROUP BY month\nORDER BY month;",
         )
 
 
-def _by_reference(page: StreamPage, others: Mapping[str, StreamPage]) -> Iterator[Query]:
+def _query_by_reference(page: StreamPage, others: Mapping[str, StreamPage]) -> Iterator[Query]:
     for item, name in page.references:
         other = others[name]
         if item.in_list or len(item.references) > 1 or item.type not in SCALARS or len(other.stream.primary_keys) != 1:
@@ -84,39 +84,39 @@ def _by_reference(page: StreamPage, others: Mapping[str, StreamPage]) -> Iterato
         if key not in kept:
             continue
         cast = "" if kept[key] == item.type else f"::{kept[key]}"
-        shown = f"other.{_name(label or key)}"
+        shown = f"other.{_quote_name(label or key)}"
         yield Query(
             f"Rows by the `{label or key}` in `{name}`",
-            f"SELECT {shown}, count(*) AS row_count\nFROM {_table(page)} AS one\n"
-            f"LEFT JOIN {_table(other)} AS other ON other.{_name(key)} = {_value(item)}{cast}"
-            f"{_live(page, 'one.')}\nGROUP BY {shown}\nORDER BY row_count DESC;",
+            f"SELECT {shown}, count(*) AS row_count\nFROM {_table_sql(page)} AS one\n"
+            f"LEFT JOIN {_table_sql(other)} AS other ON other.{_quote_name(key)} = {_value_sql(item)}{cast}"
+            f"{_live_rows_sql(page, 'one.')}\nGROUP BY {shown}\nORDER BY row_count DESC;",
         )
         return
 
 
-def _value(item: Field) -> str:
+def _value_sql(item: Field) -> str:
     """Returns the SQL for a field of the table with the alias `one`."""
     column, *rest = item.path
     if not rest:
-        return f"one.{_name(column)}"
-    return f"(one.{_name(column)}->>'$.{'.'.join(rest)}')"
+        return f"one.{_quote_name(column)}"
+    return f"(one.{_quote_name(column)}->>'$.{'.'.join(rest)}')"
 
 
-def _live(page: StreamPage, prefix: str = "") -> str:
+def _live_rows_sql(page: StreamPage, prefix: str = "") -> str:
     return f"\nWHERE {prefix}_sdc_deleted_at IS NULL" if page.stream.versioned else ""
 
 
-def _table(page: StreamPage) -> str:
+def _table_sql(page: StreamPage) -> str:
     schema, _, name = page.table.partition(".")
-    return f"{schema}.{_name(name)}"
+    return f"{schema}.{_quote_name(name)}"
 
 
-def _name(name: str) -> str:
+def _quote_name(name: str) -> str:
     """Returns a name as an SQL identifier, quoted if necessary."""
-    return name if PLAIN.fullmatch(name) and name not in _reserved() else f'"{name}"'
+    return name if PLAIN.fullmatch(name) and name not in _list_reserved_words() else f'"{name}"'
 
 
 @cache
-def _reserved() -> frozenset[str]:
+def _list_reserved_words() -> frozenset[str]:
     sql = "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category <> 'unreserved'"
     return frozenset(name for (name,) in duckdb.connect().execute(sql).fetchall())

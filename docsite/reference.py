@@ -6,9 +6,16 @@ from typing import TYPE_CHECKING
 
 from tap_cornerstone.odata.stream import ODataStream
 
-from docsite.catalog import EXTRA, described, streams
-from docsite.queries import queries
-from docsite.text import description, escaped, incremental, permission, requests, table_of
+from docsite.catalog import EXTRA, list_described_streams, list_streams
+from docsite.queries import make_queries
+from docsite.text import (
+    describe_incremental,
+    describe_permission,
+    describe_requests,
+    escape_cell,
+    make_table,
+    split_docstring,
+)
 
 if TYPE_CHECKING:
     from docsite.catalog import Field, StreamPage
@@ -17,98 +24,100 @@ CORNERSTONE = "tap-cornerstone"
 LIVE = "Deleted rows are marked: `_sdc_deleted_at IS NULL` selects the others."
 
 
-def stream_pages() -> dict[str, str]:
+def make_stream_pages() -> dict[str, str]:
     """Returns the pages of all streams, by their path in the site."""
     return {
-        f"reference/{tap}/{name}.md": stream_page(page) for tap in streams() for name, page in described(tap).items()
+        f"reference/{tap}/{name}.md": make_stream_page(page)
+        for tap in list_streams()
+        for name, page in list_described_streams(tap).items()
     }
 
 
-def described_views() -> str:
+def make_table_of_described_views() -> str:
     """Returns a table of Cornerstone's views and objects whose columns are known."""
     rows = [
         (f"`{name}`", ", ".join(f"`{key}`" for key in page.stream.primary_keys), str(len(page.columns)))
-        for name, page in described(CORNERSTONE).items()
+        for name, page in list_described_streams(CORNERSTONE).items()
         if isinstance(page.stream, ODataStream)
     ]
-    return table_of(("view or object", "key", "known columns"), rows)
+    return make_table(("view or object", "key", "known columns"), rows)
 
 
-def undescribed_views() -> str:
+def list_undescribed_views() -> str:
     """Returns a list of Cornerstone's other views and objects."""
-    names = streams()[CORNERSTONE].keys() - described(CORNERSTONE).keys()
+    names = list_streams()[CORNERSTONE].keys() - list_described_streams(CORNERSTONE).keys()
     return ", ".join(f"`{name}`" for name in sorted(names))
 
 
-def stream_page(page: StreamPage) -> str:
+def make_stream_page(page: StreamPage) -> str:
     """Returns a stream's page."""
-    what, notes = description(page.stream)
+    what, notes = split_docstring(page.stream)
     if isinstance(page.stream, ODataStream):
         what = f"row of this {'view' if page.name.startswith('vw_') else 'object'} of the portal"
     parts = [
         f"# {page.name}",
         f"[{page.tap}](../{page.tap}.md) · one row per {what}.",
         notes,
-        _facts(page),
+        _list_facts(page),
         "## Columns",
-        _columns(page),
+        _make_column_table(page),
         f"Fields that the schema does not list are in `{EXTRA}`."
         + (f" {LIVE} The column exists once the table has rows." if page.stream.versioned else ""),
-        _leads(page),
+        _list_references(page),
         "## Example queries",
-        *(f"{query.title}:\n\n```sql\n{query.sql}\n```" for query in queries(page, streams()[page.tap])),
+        *(f"{query.title}:\n\n```sql\n{query.sql}\n```" for query in make_queries(page, list_streams()[page.tap])),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _facts(page: StreamPage) -> str:
+def _list_facts(page: StreamPage) -> str:
     stream = page.stream
     rows = [
         ("table", f"`{page.table}`"),
-        ("permission", permission(stream)),
+        ("permission", describe_permission(stream)),
         ("endpoint", f"`{stream.method} {stream.path}`"),
         ("key", ", ".join(f"`{name}`" for name in stream.primary_keys) or "none: rows are appended"),
-        ("incremental by", incremental(stream)),
-        ("requests", "" if isinstance(stream, ODataStream) else requests(stream)),
-        ("enabled by", _enabled(page)),
-        ("deletions", _deletions(page)),
+        ("incremental by", describe_incremental(stream)),
+        ("requests", "" if isinstance(stream, ODataStream) else describe_requests(stream)),
+        ("enabled by", _describe_setting(page)),
+        ("deletions", _describe_deletions(page)),
     ]
-    return table_of(("", ""), [(name, text) for name, text in rows if text])
+    return make_table(("", ""), [(name, text) for name, text in rows if text])
 
 
-def _enabled(page: StreamPage) -> str:
+def _describe_setting(page: StreamPage) -> str:
     if page.stream.optional:
         return f"`optional_streams` with `{page.name}`"
     return f"the setting `{page.stream.setting}`" if page.stream.setting else ""
 
 
-def _deletions(page: StreamPage) -> str:
+def _describe_deletions(page: StreamPage) -> str:
     if not page.stream.versioned:
         return "not detected: the API drops old records"
-    if incremental(page.stream) == "full table":
+    if describe_incremental(page.stream) == "full table":
         return "detected by each run"
     if isinstance(page.stream, ODataStream):
         return "detected by a full refresh, and by each run if the portal tracks the changes of the object"
     return "detected by a full refresh"
 
 
-def _columns(page: StreamPage) -> str:
-    rows = [(f"`{item.path[0]}`", item.type, _linked(page, item)) for item in page.columns]
-    return table_of(("column", "type", "description"), rows)
+def _make_column_table(page: StreamPage) -> str:
+    rows = [(f"`{item.path[0]}`", item.type, _link_description(page, item)) for item in page.columns]
+    return make_table(("column", "type", "description"), rows)
 
 
-def _linked(page: StreamPage, item: Field) -> str:
+def _link_description(page: StreamPage, item: Field) -> str:
     """Returns a field's description with links to the streams that it refers to."""
-    text = escaped(item.description)
-    known = described(page.tap)
+    text = escape_cell(item.description)
+    known = list_described_streams(page.tap)
     for name in dict.fromkeys(item.references):
         if name in known and name != page.name:
             text = text.replace(f"see `{name}`", f"see [`{name}`]({name}.md)")
     return text
 
 
-def _leads(page: StreamPage) -> str:
-    known = described(page.tap)
+def _list_references(page: StreamPage) -> str:
+    known = list_described_streams(page.tap)
     out = [
         f"- `{'.'.join(item.path)}`{' (a list)' if item.in_list else ''} leads to "
         + (f"[`{name}`]({name}.md)" if name in known else f"`{name}`")

@@ -51,7 +51,7 @@ def draw_doctor() -> None:
     """Draws the first lines of the doctor's report for a credential that lacks permissions."""
     import demo  # noqa: PLC0415 - a script beside this package
 
-    with tempfile.TemporaryDirectory() as folder, demo.sandbox() as url:
+    with tempfile.TemporaryDirectory() as folder, demo.run_sandbox() as url:
         for permission in LACKING:
             body = json.dumps({"vendor": "personio", "permission": permission}).encode()
             with urlopen(Request(f"{url}/_control/revoke", body)):  # noqa: S310 - the sandbox's URL

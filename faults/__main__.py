@@ -65,21 +65,21 @@ def _run_all(vendors: tuple[str, ...], seed: int, share: float) -> int:
                 if process.poll() is not None:
                     del running[other]
                     crashed += [other] if process.returncode not in {0, 1} or not _results_file(other).exists() else []
-                    _print(f"{other}: {'passed' if process.returncode == 0 else 'FAILED'}", started)
+                    _print_progress(f"{other}: {'passed' if process.returncode == 0 else 'FAILED'}", started)
             time.sleep(0.2)
         if name:
-            running[name] = _start(name, seed, share)
+            running[name] = _start_part(name, seed, share)
     outcomes = list(read_results([_results_file(name) for name in waiting if _results_file(name).exists()]))
     minutes = round((time.monotonic() - started) / 60)
     info = report.RunInfo(datetime.now(UTC).date().isoformat(), seed, minutes)
-    _print(f"report written: {report.write(outcomes, info)}", started)
+    _print_progress(f"report written: {report.write_report(outcomes, info)}", started)
     failures = [outcome for outcome in outcomes if outcome.failed]
     for outcome in failures[:50]:
-        _print(
+        _print_progress(
             f"{outcome.part} {outcome.vendor} {outcome.trial}: {outcome.description}: {outcome.verdict.value}", started
         )
     for name in crashed:
-        _print(f"{name} crashed: see {OUTPUT / name}.log", started)
+        _print_progress(f"{name} crashed: see {OUTPUT / name}.log", started)
     return int(bool(failures or crashed))
 
 
@@ -87,7 +87,7 @@ def _results_file(name: str) -> Path:
     return OUTPUT / f"{name}.jsonl"
 
 
-def _start(name: str, seed: int, share: float) -> subprocess.Popen[bytes]:
+def _start_part(name: str, seed: int, share: float) -> subprocess.Popen[bytes]:
     part, _, vendor = name.partition("-")
     command = [sys.executable, "-m", "faults", part, "--vendor", vendor, "--seed", str(seed), "--share", str(share)]
     with (OUTPUT / f"{name}.log").open("wb") as log:
@@ -99,7 +99,7 @@ def _start(name: str, seed: int, share: float) -> subprocess.Popen[bytes]:
         )
 
 
-def _print(text: str, started: float) -> None:
+def _print_progress(text: str, started: float) -> None:
     sys.stdout.write(f"[{(time.monotonic() - started) / 60:4.1f} min] {text}\n")
     sys.stdout.flush()
 

@@ -39,7 +39,9 @@ DELETES = {
 }
 
 
-def change(sandbox: Sandbox, vendor: Vendor, keys: Mapping[str, Sequence[str]], rng: random.Random, count: int) -> int:
+def change_records(
+    sandbox: Sandbox, vendor: Vendor, keys: Mapping[str, Sequence[str]], rng: random.Random, count: int
+) -> int:
     """Changes or deletes about `count` records.
 
     Args:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from singer_rest import times
 
 from faults import verdict
-from faults.changes import change
-from faults.pipeline_run import merge
-from faults.responders import static_response
+from faults.changes import change_records
+from faults.pipeline_run import merge_states
+from faults.responders import make_static_response
 from faults.results import Outcome
 from faults.testbench import TestBench
 from faults.vendors import VENDORS, Key, key_of
@@ -86,31 +86,31 @@ class DaySimulation:
         bench, vendor = self.bench, self.bench.vendor
         self._run_started, since = times.format_utc(datetime.now(UTC)), self._run_started
         if day > 1:
-            change(bench.sandbox, vendor, bench.keys, self.rng, CHANGES)
+            change_records(bench.sandbox, vendor, bench.keys, self.rng, CHANGES)
         if day == EXPIRY_DAY and vendor.name == "cornerstone":
             bench.sandbox.control("cornerstone/expire-links", kind="delta")
         if day == REVOKED_DAY:
             bench.sandbox.control("revoke", vendor=vendor.name, **PERMISSIONS[vendor.name])
         if day == FAILURE_DAY:
-            bench.proxy.interceptor = self._failing_endpoints()
+            bench.proxy.interceptor = self._make_failing_endpoints()
         try:
             result = bench.run(bench.new_folder(), self.database, state=None if day in FULL_READS else self.state)
         finally:
             bench.proxy.interceptor = None
             if day == REVOKED_DAY:
                 bench.sandbox.control("grant", vendor=vendor.name, **PERMISSIONS[vendor.name])
-            bench.reset()
+            bench.reset_quotas()
         committed = verdict.read_state(self.database) or {}
-        self.state = committed if result.succeeded else merge(self.state or {}, committed)
-        return self._assess(day, result, since)
+        self.state = committed if result.succeeded else merge_states(self.state or {}, committed)
+        return self._assess_day(day, result, since)
 
-    def _failing_endpoints(self) -> Callable[[Request, Callable[[], Response]], Iterable[Step] | None]:
+    def _make_failing_endpoints(self) -> Callable[[Request, Callable[[], Response]], Iterable[Step] | None]:
         """Makes some endpoints fail, half of them only from their second request on."""
         endpoints = sorted({self.bench.endpoints[stream] for stream in self.incremental & self.bench.endpoints.keys()})
         chosen = self.rng.sample(endpoints, min(FAILING_ENDPOINTS, len(endpoints)))
         first_failing = {endpoint: number % 2 for number, endpoint in enumerate(chosen)}
         self.bench.proxy.reset_counts()
-        fail = static_response(422)
+        fail = make_static_response(422)
 
         def intercept(request: Request, forward: Callable[[], Response]) -> Iterable[Step] | None:
             return (
@@ -121,23 +121,23 @@ class DaySimulation:
 
         return intercept
 
-    def _assess(self, day: int, result: PipelineRun, since: str) -> tuple[Verdict, str]:
+    def _assess_day(self, day: int, result: PipelineRun, since: str) -> tuple[Verdict, str]:
         if result.hung:
             return Verdict.HANG, str(result)
         if result.violation:
             return Verdict.VIOLATION, f"{result.violation}: {result}"
         if (day == FAILURE_DAY) == result.succeeded:
             return Verdict.VIOLATION, f"day {day} has an unexpected exit code: {result}"
-        named = verdict.named_streams(self.bench.keys, result.log)
-        differences = self._unexpected_differences(day, named, since)
+        named = verdict.find_named_streams(self.bench.keys, result.log)
+        differences = self._find_unexpected_differences(day, named, since)
         if differences:
-            return Verdict.SILENTLY_WRONG, f"{verdict.describe(differences)}\n     {result}"
+            return Verdict.SILENTLY_WRONG, f"{verdict.describe_differences(differences)}\n     {result}"
         return (Verdict.REPORTED_FAILURE if day in {FAILURE_DAY, REVOKED_DAY} else Verdict.EXACT), ""
 
-    def _unexpected_differences(self, day: int, named: set[str], since: str) -> verdict.Differences:
+    def _find_unexpected_differences(self, day: int, named: set[str], since: str) -> verdict.Differences:
         """Returns unexpected differences. Updates what is allowed to differ on the next days."""
         bench = self.bench
-        bodies = bench.bodies(bench.keys)
+        bodies = bench.fetch_bodies(bench.keys)
         found = verdict.compare_with_sandbox(bench.vendor, bench.keys, bodies, self.database)
         unexpected = {}
         for stream, names in bench.keys.items():
@@ -149,13 +149,13 @@ class DaySimulation:
                 if reported:
                     difference.missing, difference.changed = [], []
                 # A tap without a state cannot tell a lost permission from an empty endpoint, so the rows stay.
-                if reported or stream in named or not full or not rows or not self._versioned(stream):
+                if reported or stream in named or not full or not rows or not self._has_versions(stream):
                     difference.extra = [key for key in difference.extra if key not in self._seen[stream]]
                 if not full and (timestamp_field := self.timestamp_fields[stream]):
                     self._ignore_undetectable(stream, timestamp_field, difference, rows, since)
                 if difference:
                     unexpected[stream] = difference
-            if full and not reported and stream not in named and rows and self._versioned(stream):
+            if full and not reported and stream not in named and rows and self._has_versions(stream):
                 self._seen[stream].clear()
             if full and not reported and stream not in named:
                 self._late[stream].clear()
@@ -168,7 +168,7 @@ class DaySimulation:
     ) -> None:
         """Drops differences that no incremental run can detect: changes that kept an old timestamp."""
         names = self.bench.keys[stream]
-        loaded = {key_of(names, row): row for row in verdict.live_rows(verdict.read_rows(self.database, stream))}
+        loaded = {key_of(names, row): row for row in verdict.select_live_rows(verdict.read_rows(self.database, stream))}
         difference.changed = [
             key
             for key in difference.changed
@@ -177,7 +177,7 @@ class DaySimulation:
         self._late[stream] |= {key for key in difference.missing if key_of([timestamp_field], rows[key]) < (since,)}
         difference.missing = [key for key in difference.missing if key not in self._late[stream]]
 
-    def _versioned(self, stream: str) -> bool:
+    def _has_versions(self, stream: str) -> bool:
         """Whether the stream's rows have versions, without which deletions do not show."""
         return any(row.get("_sdc_table_version") for row in verdict.read_rows(self.database, stream))
 
@@ -186,14 +186,14 @@ def run(options: Options, results: ResultLog) -> None:
     """Runs the simulation. A single day needs all days before it; a fraction means the first days."""
     for name in options.vendors:
         with TestBench(VENDORS[name], options.folder / name, options.seed) as bench:
-            simulation = DaySimulation(bench, options.rng(PART, name))
+            simulation = DaySimulation(bench, options.make_rng(PART, name))
             for day in range(1, 1 + (options.trial or round(DAYS * options.share))):
                 started = time.monotonic()
                 found, detail = simulation.run_day(day)
                 description = f"day {day}, {FULL_READS.get(day, 'incremental')}"
                 description += ", missing permission" if day == REVOKED_DAY else ""
                 seconds = time.monotonic() - started
-                results.add(
+                results.add_outcome(
                     Outcome(
                         PART, name, day, FULL_READS.get(day, "incremental"), found, description, detail, seconds=seconds
                     )

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from faults.connection_faults import connection_faults
-from faults.json_edits import LINK_EDITS, TOKEN_EDITS, TOTAL_EDITS, Edit, apply_edit, edit_rows
+from faults.json_edits import LINK_EDITS, TOKEN_EDITS, TOTAL_EDITS, Edit, apply_edit, make_row_edit
 from faults.responders import (
     ALWAYS,
     ANY,
@@ -14,10 +14,10 @@ from faults.responders import (
     TWICE,
     FaultyResponse,
     Forward,
-    add_headers,
-    modify,
-    send,
-    static_response,
+    make_fixed_responder,
+    make_header_adder,
+    make_modifier,
+    make_static_response,
 )
 
 if TYPE_CHECKING:
@@ -67,18 +67,22 @@ RATE_LIMITS = {
 
 def _status_faults() -> Iterable[FaultyResponse]:
     for status in STATUSES:
-        yield FaultyResponse(f"{status}", "status", static_response(status), times=ANY)
-    yield FaultyResponse("404 without a body", "status", static_response(404, b""), times=ANY)
-    yield FaultyResponse("403 with HTML", "status", static_response(403, b"<html>no</html>", "text/html"), times=ANY)
-    yield FaultyResponse("500 with HTML", "status", static_response(500, b"<html>no</html>", "text/html"), times=ANY)
+        yield FaultyResponse(f"{status}", "status", make_static_response(status), times=ANY)
+    yield FaultyResponse("404 without a body", "status", make_static_response(404, b""), times=ANY)
+    yield FaultyResponse(
+        "403 with HTML", "status", make_static_response(403, b"<html>no</html>", "text/html"), times=ANY
+    )
+    yield FaultyResponse(
+        "500 with HTML", "status", make_static_response(500, b"<html>no</html>", "text/html"), times=ANY
+    )
     # Sent always, it cannot be told from an empty list.
-    yield FaultyResponse("204", "status", send(b"HTTP/1.1 204 No Content\r\n\r\n"), times=(ONCE,))
+    yield FaultyResponse("204", "status", make_fixed_responder(b"HTTP/1.1 204 No Content\r\n\r\n"), times=(ONCE,))
     for name, location in REDIRECTS.items():
         for status in (301, 302, 307):
             yield FaultyResponse(
                 f"{status} {name}",
                 "status",
-                static_response(status, b"", headers={"Location": location}),
+                make_static_response(status, b"", headers={"Location": location}),
                 times=(ONCE, ALWAYS),
             )
 
@@ -90,7 +94,7 @@ def _wait_faults() -> Iterable[FaultyResponse]:
             yield FaultyResponse(
                 f"{status}, Retry-After {name}",
                 "wait",
-                static_response(status, headers=headers),
+                make_static_response(status, headers=headers),
                 times=(ONCE, TWICE, ALWAYS),
             )
     for name, limit in RATE_LIMITS.items():
@@ -102,11 +106,13 @@ def _wait_faults() -> Iterable[FaultyResponse]:
             "x_csod_throttling_rate_limit_urilevel": limit["remaining"],
             "x_csod_requests_remaining_urilevel": limit["remaining"],
         }
-        yield FaultyResponse(f"429, limits {name}", "wait", static_response(429, headers=headers), times=(ONCE, TWICE))
+        yield FaultyResponse(
+            f"429, limits {name}", "wait", make_static_response(429, headers=headers), times=(ONCE, TWICE)
+        )
         yield FaultyResponse(
             f"200, limits {name}",
             "wait",
-            add_headers(headers),
+            make_header_adder(headers),
             times=ANY,
         )
 
@@ -131,8 +137,10 @@ def _body_faults() -> Iterable[FaultyResponse]:
         "binary": bytes(range(256)) * 4,
     }
     for name, body in bodies.items():
-        yield FaultyResponse(name, "body", static_response(200, body), times=ANY)
-    yield FaultyResponse("HTML, declared as such", "body", static_response(200, bodies["HTML"], "text/html"), times=ANY)
+        yield FaultyResponse(name, "body", make_static_response(200, body), times=ANY)
+    yield FaultyResponse(
+        "HTML, declared as such", "body", make_static_response(200, bodies["HTML"], "text/html"), times=ANY
+    )
 
     def json_fault(name: str, change: Callable[[bytes], bytes], **more: Any) -> FaultyResponse:
         def respond(response: Response) -> Iterable[Step] | None:
@@ -140,7 +148,7 @@ def _body_faults() -> Iterable[FaultyResponse]:
                 return None
             return [replace(response, body=change(response.body)).to_bytes()]
 
-        return FaultyResponse(name, "body", modify(respond), **more)
+        return FaultyResponse(name, "body", make_modifier(respond), **more)
 
     yield json_fault("byte order mark", lambda body: b"\xef\xbb\xbf" + body, times=(ALWAYS,))
     yield json_fault("UTF-16", lambda body: body.decode().encode("utf-16"))
@@ -153,7 +161,7 @@ def _body_faults() -> Iterable[FaultyResponse]:
     yield json_fault("truncated, length correct", lambda body: body[: len(body) * 2 // 3])
 
 
-def _edit(name: str, group: str, edit: Edit, **more: Any) -> FaultyResponse:
+def _make_json_fault(name: str, group: str, edit: Edit, **more: Any) -> FaultyResponse:
     def respond(request: Request, forward: Forward) -> Iterable[Step] | None:
         response = forward()
         body = apply_edit(response.body, edit, request)
@@ -164,18 +172,18 @@ def _edit(name: str, group: str, edit: Edit, **more: Any) -> FaultyResponse:
 
 def _paging_faults() -> Iterable[FaultyResponse]:
     for name, edit in TOTAL_EDITS.items():
-        yield _edit(name, "paging", edit, times=ANY)
+        yield _make_json_fault(name, "paging", edit, times=ANY)
     for name, edit in LINK_EDITS.items():
-        yield _edit(name, "paging", edit, times=(ONCE, ALWAYS))
-    yield _edit("every row twice", "paging", edit_rows(lambda rows: [*rows, *rows]), times=(ALWAYS,))
-    yield _edit("a null row", "paging", edit_rows(lambda rows: [None, *rows]), times=ANY)
-    yield _edit("a string row", "paging", edit_rows(lambda rows: ["x", *rows]), times=ANY)
-    yield _edit("a list row", "paging", edit_rows(lambda rows: [[], *rows]), times=ANY)
-    yield _edit("an empty row", "paging", edit_rows(lambda rows: [*rows, {}]), times=ANY)
+        yield _make_json_fault(name, "paging", edit, times=(ONCE, ALWAYS))
+    yield _make_json_fault("every row twice", "paging", make_row_edit(lambda rows: [*rows, *rows]), times=(ALWAYS,))
+    yield _make_json_fault("a null row", "paging", make_row_edit(lambda rows: [None, *rows]), times=ANY)
+    yield _make_json_fault("a string row", "paging", make_row_edit(lambda rows: ["x", *rows]), times=ANY)
+    yield _make_json_fault("a list row", "paging", make_row_edit(lambda rows: [[], *rows]), times=ANY)
+    yield _make_json_fault("an empty row", "paging", make_row_edit(lambda rows: [*rows, {}]), times=ANY)
     yield FaultyResponse(
         "previous page repeated",
         "paging",
-        modify(lambda response: [response.to_bytes()]),
+        make_modifier(lambda response: [response.to_bytes()]),
         times=(ONCE,),
         repeats_page=True,
     )
@@ -183,7 +191,7 @@ def _paging_faults() -> Iterable[FaultyResponse]:
 
 def _token_faults() -> Iterable[FaultyResponse]:
     for name, edit in TOKEN_EDITS.items():
-        yield _edit(name, "token", edit, times=(ONCE, ALWAYS), tokens_only=True)
+        yield _make_json_fault(name, "token", edit, times=(ONCE, ALWAYS), tokens_only=True)
 
 
 FAULTY_RESPONSES: tuple[FaultyResponse, ...] = (

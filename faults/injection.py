@@ -51,7 +51,7 @@ class InjectionPoint:
             case _:
                 return f"at {self.fraction:.0%} of its requests, {self.stage}"
 
-    def interceptor(self, bench: TestBench, count: int, stop: Callable[[], None]) -> Interceptor:
+    def make_interceptor(self, bench: TestBench, count: int, stop: Callable[[], None]) -> Interceptor:
         """Returns an interceptor for the proxy that stops the target at this point.
 
         Args:
@@ -74,11 +74,11 @@ class InjectionPoint:
                     return None
             elif self.event != REQUEST or seen <= begin:
                 return None
-            return self._respond(forward, stop)
+            return self._respond_and_stop(forward, stop)
 
         return intercept
 
-    def _respond(self, forward: Callable[[], Response], stop: Callable[[], None]) -> Iterable[Step]:
+    def _respond_and_stop(self, forward: Callable[[], Response], stop: Callable[[], None]) -> Iterable[Step]:
         if self.stage == BEFORE_REQUEST:
             stop()
         response = forward()
@@ -89,7 +89,7 @@ class InjectionPoint:
             time.sleep(self.delay)
             stop()
 
-    def on_bytes(self, total: int, stop: Callable[[], None]) -> Callable[[int], None]:
+    def make_bytes_callback(self, total: int, stop: Callable[[], None]) -> Callable[[int], None]:
         """Returns a callback for the number of bytes that the tap has written.
 
         Args:
@@ -98,7 +98,7 @@ class InjectionPoint:
         """
         return lambda written: stop() if self.event == BYTES and written >= self.fraction * total else None
 
-    def on_commit(self, stop: Callable[[], None]) -> Callable[[], None]:
+    def make_commit_callback(self, stop: Callable[[], None]) -> Callable[[], None]:
         """Returns a callback for commits in progress."""
         remaining = self.nth
 

@@ -20,7 +20,7 @@ from faults.results import Outcome
 from faults.testbench import TestBench
 from faults.trial_environment import LOGIN_HINT, TrialEnvironment
 from faults.vendors import VENDORS
-from faults.verdict import Verdict, describe, warning_lines
+from faults.verdict import Verdict, describe_differences, find_warning_lines
 
 if TYPE_CHECKING:
     import random
@@ -96,7 +96,7 @@ class Stopper:
             if isinstance(self.trial.method, str):
                 self.stopped += [name] if self.pipeline.processes[name].poll() is None else []
                 self.pipeline.break_pipe(name)
-            elif self.pipeline.send(name, self.trial.method):
+            elif self.pipeline.send_signal(name, self.trial.method):
                 self.stopped.append(name)
 
 
@@ -104,9 +104,9 @@ def run(options: Options, results: ResultLog) -> None:
     """Runs the part's trials."""
     for name in options.vendors:
         with TestBench(VENDORS[name], options.folder / name, options.seed) as bench:
-            for number in options.trial_numbers(TRIALS[name], PART, name):
-                bench.prepare()
-                results.add(run_trial(bench, plan_trial(bench, number, options.rng(PART, name, number))))
+            for number in options.choose_trial_numbers(TRIALS[name], PART, name):
+                bench.build_references()
+                results.add_outcome(run_trial(bench, plan_trial(bench, number, options.make_rng(PART, name, number))))
 
 
 def plan_trial(bench: TestBench, number: int, rng: random.Random) -> Trial:
@@ -133,7 +133,7 @@ def run_trial(bench: TestBench, trial: Trial) -> Outcome:
     started = time.monotonic()
     env = TrialEnvironment(bench, trial.mode, trial.streams, oauth=trial.oauth)
     stopper = Stopper(trial, bench.proxy)
-    found, detail = _assess(trial, stopper, _run_and_stop(env, stopper), env.folder)
+    found, detail = _assess_stop(trial, stopper, _run_and_stop(env, stopper), env.folder)
     if found is Verdict.EXACT:
         found, detail = _recover(env, stopper)
     note = "" if stopper.stopped else " (already finished)"
@@ -141,7 +141,7 @@ def run_trial(bench: TestBench, trial: Trial) -> Outcome:
         PART,
         bench.vendor.name,
         trial.number,
-        _category(trial),
+        _name_category(trial),
         found,
         f"{trial}{note}",
         detail,
@@ -149,7 +149,7 @@ def run_trial(bench: TestBench, trial: Trial) -> Outcome:
     )
 
 
-def _category(trial: Trial) -> str:
+def _name_category(trial: Trial) -> str:
     name = trial.method if isinstance(trial.method, str) else trial.method.name
     return f"{name}, {trial.target}"
 
@@ -157,20 +157,20 @@ def _category(trial: Trial) -> str:
 def _run_and_stop(env: TrialEnvironment, stopper: Stopper) -> dict[str, ProcessResult]:
     """Runs the pipeline, stops it at the injection point and waits for both processes."""
     bench, trial = env.bench, stopper.trial
-    arguments = bench.arguments(env.folder, trial.streams, env.state, **env.config)
-    loader = bench.loader_config(env.folder, env.database, batch_size_rows=trial.batch_size)
-    requests, size = bench.estimate(trial.mode, trial.streams)
+    arguments = bench.make_tap_arguments(env.folder, trial.streams, env.state, **env.config)
+    loader = bench.write_loader_config(env.folder, env.database, batch_size_rows=trial.batch_size)
+    requests, size = bench.estimate_run(trial.mode, trial.streams)
     finished = threading.Event()
-    bench.reset()
+    bench.reset_quotas()
     bench.proxy.reset_counts()
-    bench.proxy.interceptor = trial.point.interceptor(bench, requests, stopper.stop)
-    watch = watch_commits(env.database, finished, trial.point.on_commit(stopper.stop))
+    bench.proxy.interceptor = trial.point.make_interceptor(bench, requests, stopper.stop)
+    watch = watch_commits(env.database, finished, trial.point.make_commit_callback(stopper.stop))
     try:
         stopper.pipeline = Pipeline(
             env.folder,
             [bench.vendor.tap, *arguments],
             ["target-duckdb", "--config", str(loader)],
-            trial.point.on_bytes(size, stopper.stop),
+            trial.point.make_bytes_callback(size, stopper.stop),
         )
         return stopper.pipeline.wait(LIMIT)
     finally:
@@ -179,7 +179,7 @@ def _run_and_stop(env: TrialEnvironment, stopper: Stopper) -> dict[str, ProcessR
         bench.proxy.interceptor = None
 
 
-def _assess(trial: Trial, stopper: Stopper, exits: dict[str, ProcessResult], folder: Path) -> tuple[Verdict, str]:
+def _assess_stop(trial: Trial, stopper: Stopper, exits: dict[str, ProcessResult], folder: Path) -> tuple[Verdict, str]:
     """Checks exit codes, logs and output of the stopped run."""
     # Output may end mid-line if the loader stopped reading or the tap was killed.
     truncated = trial.target != "tap" or trial.method in {signal.SIGKILL, PIPE}
@@ -196,31 +196,31 @@ def _assess(trial: Trial, stopper: Stopper, exits: dict[str, ProcessResult], fol
             expected |= {1}  # it may see the closed pipe before the signal
         if end.code not in expected:
             return Verdict.VIOLATION, f"the {name} has exit code {end.code}: {result}"
-        if end.code == 1 and not warning_lines(end.log):
+        if end.code == 1 and not find_warning_lines(end.log):
             return Verdict.VIOLATION, f"the {name} has exit code 1 and logged no error"
     return Verdict.EXACT, ""
 
 
 def _recover(env: TrialEnvironment, stopper: Stopper) -> tuple[Verdict, str]:
     """Reruns until a run succeeds, then compares every row."""
-    state = _last_state(env.folder) if stopper.trial.use_loader_output else None
+    state = _read_last_state(env.folder) if stopper.trial.use_loader_output else None
     found, log = Verdict.EXACT, ""
     for _ in range(MAX_RERUNS):
-        rerun, differences = env.recover(state=state)
+        rerun, differences = env.rerun_without_faults(state=state)
         log += f"\n     {rerun}"
         if rerun.succeeded:
             if differences:
-                return Verdict.NOT_RECOVERED, describe(differences) + log
+                return Verdict.NOT_RECOVERED, describe_differences(differences) + log
             leftovers = sorted(path.name for path in (env.folder / "tmp").iterdir())
             return (Verdict.VIOLATION, f"leftover files: {leftovers}") if leftovers else (found, "")
         if stopper.trial.oauth and stopper.may_lose_token and LOGIN_HINT in rerun.log:
             found = Verdict.LOGIN_NEEDED
-            env.new_login()
+            env.log_in_again()
         state = None
     return Verdict.NOT_RECOVERED, log
 
 
-def _last_state(folder: Path) -> dict[str, Any] | None:
+def _read_last_state(folder: Path) -> dict[str, Any] | None:
     # A killed loader may leave an incomplete last line, which is ignored.
     lines = [line for line in (folder / "states.out").read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
     return dict(json.loads(lines[-1])) if lines else None

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from faults import verdict
-from faults.json_edits import TOKEN_KEYS, enclosing_objects, row_lists
+from faults.json_edits import TOKEN_KEYS, find_enclosing_objects, find_row_lists
 from faults.meltano_project import Project
 from faults.pipeline import Pipeline
-from faults.responders import static_response
+from faults.responders import make_static_response
 from faults.results import Outcome
 from faults.testbench import TestBench
 from faults.vendors import CLIENT_ID, CLIENT_SECRET, VENDORS
@@ -81,46 +81,46 @@ class MarkerPlanter:
             self._remember_tokens(document)
             return None
         if self.with_errors and rng.random() < 1 / 15:
-            return self._error_response(rng, request, forward)
-        for rows in row_lists(document):
+            return self._make_error_response(rng, request, forward)
+        for rows in find_row_lists(document):
             for row in rows:
-                self._plant(row, rng)
+                self._plant_in_row(row, rng)
         return [replace(response, body=json.dumps(document).encode()).to_bytes()]
 
     def _remember_tokens(self, document: Any) -> None:  # noqa: ANN401 - any JSON
-        for one in enclosing_objects(document):
+        for one in find_enclosing_objects(document):
             self.secret_markers |= {str(one[name]) for name in (*TOKEN_KEYS, "refresh_token") if one.get(name)}
 
-    def _new_marker(self, rng: random.Random, *, secret: bool = False) -> str:
+    def _make_marker(self, rng: random.Random, *, secret: bool = False) -> str:
         marker = f"{SECRET_PREFIX if secret else PERSON_PREFIX}{rng.randrange(10**12)}"
         with self._lock:
             (self.secret_markers if secret else self.person_markers).add(marker)
         return marker
 
-    def _error_response(
+    def _make_error_response(
         self, rng: random.Random, request: Request, forward: Callable[[], Response]
     ) -> Iterable[Step] | None:
         body = json.dumps(
-            {"errors": [{"title": self._new_marker(rng), "detail": f"{self._new_marker(rng)} {request.target}"}]}
+            {"errors": [{"title": self._make_marker(rng), "detail": f"{self._make_marker(rng)} {request.target}"}]}
         )
         text = rng.choice((body, f"<html>{body}</html>", body[:-3]))
-        return static_response(rng.choice(ERROR_STATUSES), text.encode())(request, forward)
+        return make_static_response(rng.choice(ERROR_STATUSES), text.encode())(request, forward)
 
-    def _plant(self, row: dict[str, Any], rng: random.Random) -> None:
+    def _plant_in_row(self, row: dict[str, Any], rng: random.Random) -> None:
         inner = row["attributes"] if isinstance(row.get("attributes"), dict) else row
         for name, value in list(inner.items()):
             if UNCHANGED_FIELDS.search(name.lower()):
                 continue
             if isinstance(value, str) or (self.with_errors and value is not None and rng.random() < 1 / 200):
-                inner[name] = self._new_marker(rng)
+                inner[name] = self._make_marker(rng)
             elif isinstance(value, int | float) and not isinstance(value, bool):
                 inner[name] = PAY_BASE + rng.randrange(10**5)
                 self.person_markers.add(str(inner[name]))
         for name in SECRET_FIELDS:
             if name in inner or rng.random() < 1 / 20:
-                inner[name] = self._new_marker(rng, secret=True)
+                inner[name] = self._make_marker(rng, secret=True)
         if "custom_headers" in inner:
-            inner["custom_headers"] = [{"name": "Authorization", "value": self._new_marker(rng, secret=True)}]
+            inner["custom_headers"] = [{"name": "Authorization", "value": self._make_marker(rng, secret=True)}]
 
 
 class LeakSearch:
@@ -135,30 +135,30 @@ class LeakSearch:
         self.leaks: list[str] = []
         self.searched = 0
 
-    def _search(self, text: str, where: str, *, secrets_only: bool = False) -> None:
+    def _search_text(self, text: str, where: str, *, secrets_only: bool = False) -> None:
         self.searched += 1
         for match in MARKER.finditer(text):
             if not secrets_only or match[0].startswith(SECRET_PREFIX):
                 self.leaks.append(f"{where} contains {text[max(0, match.start() - 80) : match.end()]!r}")
         self.leaks += [f"{where} contains a token" for token in self._tokens if token in text]
 
-    def log(self, text: str, where: str) -> None:
+    def search_log(self, text: str, where: str) -> None:
         """Searches text that must not contain any marker."""
-        self._search(text, where)
+        self._search_text(text, where)
 
-    def rows(self, text: str, where: str) -> None:
+    def search_rows(self, text: str, where: str) -> None:
         """Searches text that may contain personal data but no secrets."""
-        self._search(text, where, secrets_only=True)
+        self._search_text(text, where, secrets_only=True)
 
-    def files(self, folder: Path) -> None:
+    def search_files(self, folder: Path) -> None:
         """Searches all files that others can read, except the trial's own."""
         for path in folder.iterdir():
             if path.is_dir() and not path.is_symlink() and path.stat().st_mode & OTHERS_ENTER:
-                self.files(path)
+                self.search_files(path)
             if not path.is_file() or path.is_symlink() or path.name in OWN_FILES:
                 continue
             if path.stat().st_mode & OTHERS_MODE:
-                self._search(path.read_bytes().decode("utf-8", "replace"), f"{path.name} (readable by others)")
+                self._search_text(path.read_bytes().decode("utf-8", "replace"), f"{path.name} (readable by others)")
             if path.suffix == ".duckdb" and path.stat().st_mode & OTHERS_MODE:
                 self.leaks.append(f"{path.name} is readable by others")
 
@@ -205,12 +205,14 @@ OWN_FILES = {
 def run(options: Options, results: ResultLog) -> None:
     """Runs the part's trials."""
     for name in options.vendors:
-        marker = f"{SECRET_PREFIX}{options.rng(PART, name).randrange(10**12)}"
+        marker = f"{SECRET_PREFIX}{options.make_rng(PART, name).randrange(10**12)}"
         credentials = {"api_key": marker} if name == "factorial" else {"client_secret": marker}
         with TestBench(VENDORS[name], options.folder / name, options.seed, credentials, **credentials) as bench:
-            for number in options.trial_numbers(len(SCENARIOS), PART, name):
+            for number in options.choose_trial_numbers(len(SCENARIOS), PART, name):
                 if not SCENARIOS[number].oauth or name == "factorial":
-                    results.add(run_trial(bench, number, SCENARIOS[number], marker, options.rng(PART, name, number)))
+                    results.add_outcome(
+                        run_trial(bench, number, SCENARIOS[number], marker, options.make_rng(PART, name, number))
+                    )
 
 
 def run_trial(bench: TestBench, number: int, scenario: Scenario, marker: str, rng: random.Random) -> Outcome:
@@ -218,25 +220,27 @@ def run_trial(bench: TestBench, number: int, scenario: Scenario, marker: str, rn
     started = time.monotonic()
     planter = MarkerPlanter(str(rng.random()), scenario.with_errors, secret_markers={marker})
     folder = bench.new_folder()
-    config = _credentials(bench, planter, scenario, marker, folder)
-    bench.reset()
+    config = _make_credentials(bench, planter, scenario, marker, folder)
+    bench.reset_quotas()
     bench.proxy.interceptor = planter
     try:
-        logs = ScenarioRun(bench, scenario, folder, config, planter, rng).logs()
+        logs = ScenarioRun(bench, scenario, folder, config, planter, rng).run()
     finally:
         bench.proxy.interceptor = None
     search = LeakSearch(planter)
     for name, text in logs.items():
-        search.log(text, name)
+        search.search_log(text, name)
     out = folder / "tap.out"
     lines = out.read_bytes().decode("utf-8", "replace").splitlines() if out.exists() else []
-    search.rows("\n".join(lines), "the tap's output")
-    search.log("\n".join(line for line in lines if '"type":"STATE"' in line.replace(" ", "")[:30]), "a STATE line")
+    search.search_rows("\n".join(lines), "the tap's output")
+    search.search_log(
+        "\n".join(line for line in lines if '"type":"STATE"' in line.replace(" ", "")[:30]), "a STATE line"
+    )
     database = folder / "trial.duckdb"
     if scenario.loader != GARBAGE and database.exists():
-        search.log(json.dumps(verdict.read_state(database)), "the committed state")
-        search.rows(_dump(database), "the DuckDB file")
-    search.files(folder)
+        search.search_log(json.dumps(verdict.read_state(database)), "the committed state")
+        search.search_rows(_dump_database(database), "the DuckDB file")
+    search.search_files(folder)
     outcome = Verdict.VIOLATION if search.leaks else Verdict.EXACT
     description = f"{scenario.name}: {len(planter.person_markers)} personal markers, "
     description += f"{len(planter.secret_markers)} secrets, {search.searched} texts searched"
@@ -245,7 +249,7 @@ def run_trial(bench: TestBench, number: int, scenario: Scenario, marker: str, rn
     return Outcome(PART, bench.vendor.name, number, scenario.name, outcome, description, detail, seconds=seconds)
 
 
-def _credentials(
+def _make_credentials(
     bench: TestBench, planter: MarkerPlanter, scenario: Scenario, marker: str, folder: Path
 ) -> dict[str, Any]:
     """Returns the tap's credentials, valid or not."""
@@ -283,7 +287,7 @@ class ScenarioRun:
     planter: MarkerPlanter
     rng: random.Random
 
-    def logs(self) -> dict[str, str]:
+    def run(self) -> dict[str, str]:
         """Runs the pipeline. Returns the logs by their source."""
         database = self.folder / "trial.duckdb"
         if self.scenario.loader == GARBAGE:
@@ -292,16 +296,16 @@ class ScenarioRun:
         elif self.scenario.loader:
             _reject_rows(database, *self.rng.choice(sorted(self.bench.keys.items())))
         if self.scenario.meltano:
-            return {"Meltano's log": self._under_meltano()}
+            return {"Meltano's log": self._run_under_meltano()}
         if self.scenario.stop_signal:
             return self._run_and_stop(self.scenario.stop_signal)
         result = self.bench.run(self.folder, database, limit=LIMIT, variables=DEBUG_LOGGING, **self.config)
         return {"the tap's log": result.tap.log, "the loader's log": result.load.log}
 
-    def _under_meltano(self) -> str:
+    def _run_under_meltano(self) -> str:
         # Not at Meltano's own DEBUG level, which logs every record.
         project = Project(self.folder, self.bench.vendor, self.bench.proxy.url, verdict.SCHEMA)
-        project.write()
+        project.write_config()
         prefix = self.bench.vendor.tap.upper().replace("-", "_")
         settings = {f"{prefix}_{name.upper()}": value for name, value in self.config.items()}
         return project.run(limit=LIMIT, more={**DEBUG_LOGGING, **settings}).log
@@ -315,13 +319,13 @@ class ScenarioRun:
             nonlocal remaining
             remaining -= 1
             if remaining <= 0 and pipelines:
-                pipelines[0].send("tap", number)
-                pipelines[0].send("loader", number)
+                pipelines[0].send_signal("tap", number)
+                pipelines[0].send_signal("loader", number)
             return self.planter(request, forward)
 
         self.bench.proxy.interceptor = stop_pipeline
-        tap = [self.bench.vendor.tap, *self.bench.arguments(self.folder, [], None, **self.config)]
-        loader = self.bench.loader_config(self.folder, self.folder / "trial.duckdb")
+        tap = [self.bench.vendor.tap, *self.bench.make_tap_arguments(self.folder, [], None, **self.config)]
+        loader = self.bench.write_loader_config(self.folder, self.folder / "trial.duckdb")
         pipelines.append(
             Pipeline(self.folder, tap, ["target-duckdb", "--config", str(loader)], variables=DEBUG_LOGGING)
         )
@@ -339,7 +343,7 @@ def _reject_rows(database: Path, stream: str, key: tuple[str, ...]) -> None:
     database.chmod(0o600)
 
 
-def _dump(database: Path) -> str:
+def _dump_database(database: Path) -> str:
     with duckdb.connect(database, read_only=True) as connection:
         tables = connection.execute("SELECT schema_name, table_name FROM duckdb_tables()").fetchall()
         return "\n".join(str(connection.execute(f'FROM "{schema}"."{table}"').fetchall()) for schema, table in tables)

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from faults import injection
-from faults.meltano_project import Project, running_processes
+from faults.meltano_project import Project, list_running_processes
 from faults.pipeline import watch_commits
 from faults.pipeline_run import Mode
 from faults.results import Outcome
 from faults.testbench import TestBench
 from faults.vendors import VENDORS
-from faults.verdict import SCHEMA, Verdict, describe
+from faults.verdict import SCHEMA, Verdict, describe_differences
 
 if TYPE_CHECKING:
     import random
@@ -59,9 +59,9 @@ def run(options: Options, results: ResultLog) -> None:
     """Runs the part's trials."""
     for name in options.vendors:
         with TestBench(VENDORS[name], options.folder / name, options.seed) as bench:
-            for number in options.trial_numbers(TRIALS, PART, name):
-                bench.prepare()
-                results.add(run_trial(bench, plan_trial(bench, number, options.rng(PART, name, number))))
+            for number in options.choose_trial_numbers(TRIALS, PART, name):
+                bench.build_references()
+                results.add_outcome(run_trial(bench, plan_trial(bench, number, options.make_rng(PART, name, number))))
 
 
 def plan_trial(bench: TestBench, number: int, rng: random.Random) -> Trial:
@@ -80,28 +80,28 @@ def plan_trial(bench: TestBench, number: int, rng: random.Random) -> Trial:
 def run_trial(bench: TestBench, trial: Trial) -> Outcome:
     """Stops a run, then reruns it until every row is loaded."""
     started = time.monotonic()
-    project = _project(bench, trial.mode)
+    project = _make_project(bench, trial.mode)
     select = {
         f"TAP_{bench.vendor.name.upper()}__SELECT": str([f"{name}.*" for name in trial.streams]).replace("'", '"')
     }
-    states = project.states()
+    states = project.read_states()
     found, detail = _run_and_stop(bench, trial, project, select)
     if found is Verdict.EXACT:
-        state_stored = project.states() != states
+        state_stored = project.read_states() != states
         found, detail = _recover(bench, trial, project, select, detail, state_stored=state_stored)
     seconds = time.monotonic() - started
     category = f"{trial.signal_number.name}, {trial.target} under Meltano"
     return Outcome(PART, bench.vendor.name, trial.number, category, found, str(trial), detail, seconds=seconds)
 
 
-def _project(bench: TestBench, mode: Mode) -> Project:
+def _make_project(bench: TestBench, mode: Mode) -> Project:
     """Returns a new project, with the baseline's rows and state unless this is a first run."""
     first = mode is Mode.FIRST
     template_folder = bench.folder / ("project" if first else f"project-{bench.day}")
     if not template_folder.exists():
         template_folder.mkdir()
         template = Project(template_folder, bench.vendor, bench.proxy.url, SCHEMA)
-        template.write()
+        template.write_config()
         template.set_state({} if first else bench.state, LIMIT)
         if not first:
             shutil.copyfile(bench.baseline, template.database)
@@ -111,21 +111,21 @@ def _project(bench: TestBench, mode: Mode) -> Project:
 
 
 def _run_and_stop(bench: TestBench, trial: Trial, project: Project, select: dict[str, str]) -> tuple[Verdict, str]:
-    requests, _ = bench.estimate(trial.mode, trial.streams)
+    requests, _ = bench.estimate_run(trial.mode, trial.streams)
     finished, was_stopped, running = threading.Event(), threading.Event(), list[int]()
 
     def stop() -> None:
-        if running and not was_stopped.is_set() and "target-duckdb" in running_processes(running[0]).values():
+        if running and not was_stopped.is_set() and "target-duckdb" in list_running_processes(running[0]).values():
             was_stopped.set()
             _stop_target(trial, bench.vendor.name, running[0])
 
     def on_start(process: subprocess.Popen[bytes]) -> None:
         running.append(process.pid)
 
-    bench.reset()
+    bench.reset_quotas()
     bench.proxy.reset_counts()
-    bench.proxy.interceptor = trial.point.interceptor(bench, requests, stop)
-    watch = watch_commits(project.database, finished, trial.point.on_commit(stop))
+    bench.proxy.interceptor = trial.point.make_interceptor(bench, requests, stop)
+    watch = watch_commits(project.database, finished, trial.point.make_commit_callback(stop))
     options = ["--full-refresh"] if trial.mode is Mode.REFRESH else []
     try:
         result = project.run(*options, limit=LIMIT, on_start=on_start, more=select)
@@ -150,7 +150,7 @@ def _stop_target(trial: Trial, vendor: str, group: int) -> None:
         elif trial.target == "Meltano":
             os.kill(group, trial.signal_number)
         else:
-            for process, command in running_processes(group).items():
+            for process, command in list_running_processes(group).items():
                 if command == names[trial.target]:
                     os.kill(process, trial.signal_number)
 
@@ -162,15 +162,15 @@ def _recover(
     mode = trial.mode if trial.mode is not Mode.REFRESH or state_stored else Mode.INCREMENTAL
     logs = []
     for _ in range(MAX_RERUNS):
-        bench.reset()
+        bench.reset_quotas()
         # Meltano takes a killed run for a running one for a while.
         result = project.run("--force", limit=LIMIT, more=select)
         logs.append(result.log[-1500:])
         if result.hung:
             return Verdict.HANG, result.log[-2000:]
         if result.code == 0:
-            differences = bench.differences(project.database, trial.streams, mode)
+            differences = bench.find_differences(project.database, trial.streams, mode)
             if differences:
-                return Verdict.NOT_RECOVERED, "\n".join([describe(differences), *logs])
+                return Verdict.NOT_RECOVERED, "\n".join([describe_differences(differences), *logs])
             return Verdict.EXACT, note
     return Verdict.NOT_RECOVERED, "\n".join(logs)

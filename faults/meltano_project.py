@@ -41,7 +41,7 @@ class Project:
         self.schema = schema
         self.database = folder / "trial.duckdb"
 
-    def write(self) -> None:
+    def write_config(self) -> None:
         """Writes `meltano.yml`, with this environment's executables so that nothing has to be installed.
 
         Only the owner can enter `.meltano`, as the README advises.
@@ -50,16 +50,16 @@ class Project:
         text = re.sub(r"\n +pip_url: .*", "", (ROOT / "meltano.yml").read_text())
         (self.folder / "meltano.yml").write_text(re.sub(r"executable: (\S+)", rf"executable: {BIN}/\1", text))
 
-    def variables(self, **more: str) -> dict[str, str]:
+    def make_variables(self, **more: str) -> dict[str, str]:
         """Returns environment variables with all settings of the tap and the loader."""
         prefix = self.vendor.tap.upper().replace("-", "_")
-        settings = self.vendor.config(self.url, request_timeout=5, max_wait=3)
+        settings = self.vendor.make_config(self.url, request_timeout=5, max_wait=3)
         return {
             **clean_environment(self.folder),
             "MELTANO_PROJECT_ROOT": str(self.folder),
             "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "false",
             "MELTANO_CLI_DISABLE_VERSION_CHECK": "1",
-            **{f"{prefix}_{name.upper()}": _as_text(value) for name, value in settings.items()},
+            **{f"{prefix}_{name.upper()}": _format_setting(value) for name, value in settings.items()},
             "TARGET_DUCKDB_PATH": str(self.database),
             "TARGET_DUCKDB_DEFAULT_TARGET_SCHEMA": self.schema,
             **more,
@@ -70,11 +70,11 @@ class Project:
         job = f"sandbox:{self.vendor.tap}-to-target-duckdb"
         text = json.dumps({"singer_state": state})
         command = [str(BIN / "meltano"), "--environment=sandbox", "state", "set", "--force", job, text]
-        result = self._execute(command, limit, None, self.variables())
+        result = self._execute(command, limit, None, self.make_variables())
         if result.code:
             raise RuntimeError(result.log)
 
-    def states(self) -> list[tuple[Any, ...]]:
+    def read_states(self) -> list[tuple[Any, ...]]:
         """Returns the states that Meltano has stored."""
         with closing(sqlite3.connect(self.folder / ".meltano" / "meltano.db")) as connection:
             return connection.execute(
@@ -97,7 +97,7 @@ class Project:
             more: Additional environment variables.
         """
         command = [str(BIN / "meltano"), "--environment=sandbox", "run", *options, self.vendor.tap, "target-duckdb"]
-        return self._execute(command, limit, on_start, self.variables(**(more or {})))
+        return self._execute(command, limit, on_start, self.make_variables(**(more or {})))
 
     def _execute(
         self,
@@ -125,16 +125,16 @@ class Project:
             except subprocess.TimeoutExpired:
                 code = None
             # Child processes may outlive it and end when their pipes close.
-            while code is not None and running_processes(process.pid) and time.monotonic() < started + limit:
+            while code is not None and list_running_processes(process.pid) and time.monotonic() < started + limit:
                 time.sleep(POLL)
-            if running_processes(process.pid):
+            if list_running_processes(process.pid):
                 code = None
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
         return ProcessResult(code, log.read_text(errors="replace"), time.monotonic() - started)
 
 
-def running_processes(group: int) -> dict[int, str]:
+def list_running_processes(group: int) -> dict[int, str]:
     """Returns the command names of the running processes of a group, by process id."""
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
@@ -148,5 +148,5 @@ def running_processes(group: int) -> dict[int, str]:
     return found
 
 
-def _as_text(value: Any) -> str:  # noqa: ANN401 - any setting
+def _format_setting(value: Any) -> str:  # noqa: ANN401 - any setting
     return value if isinstance(value, str) else json.dumps(value)

@@ -19,7 +19,7 @@ from singer_rest import nesting
 from singer_rest.testing import meaning
 
 from faults import mutated_values, verdict
-from faults.equivalence import canonical, equivalent, finite_number
+from faults.equivalence import is_equivalent, make_canonical_key, parse_finite_number
 from faults.pipeline_run import Mode
 from faults.results import Outcome
 from faults.testbench import TestBench
@@ -91,7 +91,7 @@ class Mutation:
     def __str__(self) -> str:
         return f"{self.stream}.{'.'.join(self.path)} = {self.text[:60]}"
 
-    def mutated(self) -> Row:
+    def make_mutated_record(self) -> Row:
         """Returns the record with the new value, as it should be loaded."""
         body = json.loads(json.dumps(self.body))
         inner = body
@@ -107,7 +107,7 @@ class Mutation:
         members = found if isinstance(inner, dict) else {last: found}
         for name, value in members.items():
             # The loader keeps a lone surrogate as six characters of text.
-            inner[name] = SURROGATE.sub(_escaped, value) if isinstance(value, str) else value
+            inner[name] = SURROGATE.sub(_escape_surrogate, value) if isinstance(value, str) else value
         return dict(body)
 
 
@@ -127,28 +127,28 @@ class Mutator:
         self._unmutated = bench.vendor.unmutated
         self._chosen: dict[str, Mutation] = {}
         self._key_values: defaultdict[str, set[str]] = defaultdict(set)
-        bodies = bench.bodies(bench.keys)
+        bodies = bench.fetch_bodies(bench.keys)
         known: defaultdict[str, list[Mutation]] = defaultdict(list)
         nested: set[str] = set()
         for stream, rows in bodies.items():
             expected_rows = bench.vendor.expected_rows(stream, rows)
             for body, row in zip(rows, expected_rows, strict=True) if bench.keys[stream] else ():
                 mutation = Mutation(stream, key_of(bench.keys[stream], row), (), "", body)
-                self._key_values[stream] |= {*canonical(mutation.key)}
-                nested.update(map(_as_text, _nested_objects(body)))
-                known[_as_text(_vendor_fields(body))].append(mutation)
+                self._key_values[stream] |= {*make_canonical_key(mutation.key)}
+                nested.update(map(_to_json, _find_nested_objects(body)))
+                known[_to_json(_select_vendor_fields(body))].append(mutation)
         for text, mutations in known.items():
             if len(mutations) == 1 and text not in nested:  # identical objects cannot be told apart
                 (mutation,) = mutations
                 rng = rng_for(mutation.stream, *mutation.key)
                 if rng.random() < round_.per_stream / len(bodies[mutation.stream]):
-                    self._add(text, mutation, bench.keys[mutation.stream], rng)
+                    self._add_mutation(text, mutation, bench.keys[mutation.stream], rng)
 
-    def _add(self, text: str, mutation: Mutation, key: Sequence[str], rng: random.Random) -> None:
+    def _add_mutation(self, text: str, mutation: Mutation, key: Sequence[str], rng: random.Random) -> None:
         key_fields = {name for name in mutation.body if name.removeprefix("_") in key} | ({"id"} & mutation.body.keys())
         paths = [
             path
-            for path in _paths(_vendor_fields(mutation.body))
+            for path in _list_paths(_select_vendor_fields(mutation.body))
             if (path[0] in key_fields) == self.round.keys and path[0] not in self._unmutated.get(mutation.stream, ())
         ]
         if not paths:
@@ -156,7 +156,7 @@ class Mutator:
         chosen = replace(mutation, path=rng.choice(paths), text=rng.choice(self.round.choices))
         if self.round.keys:
             # Two records with one key could not be told apart.
-            (value,) = canonical((str(meaning(json.loads(chosen.text, parse_float=Decimal))),))
+            (value,) = make_canonical_key((str(meaning(json.loads(chosen.text, parse_float=Decimal))),))
             if value in self._key_values[mutation.stream]:
                 return
             self._key_values[mutation.stream].add(value)
@@ -170,78 +170,78 @@ class Mutator:
         except ValueError:
             return None
         texts: list[str] = []
-        self._replace(document, texts)
+        self._replace_values(document, texts)
         if not texts:
             return None
         body = json.dumps(document)
         for number, text in enumerate(texts):
-            body = body.replace(f'"{_placeholder(number)}"', text, 1)
+            body = body.replace(f'"{_make_placeholder(number)}"', text, 1)
         return [replace(response, body=body.encode("utf-8", "surrogatepass")).to_bytes()]
 
-    def _replace(self, document: Any, texts: list[str]) -> None:  # noqa: ANN401 - any JSON
+    def _replace_values(self, document: Any, texts: list[str]) -> None:  # noqa: ANN401 - any JSON
         if isinstance(document, list):
             for inner in document:
-                self._replace(inner, texts)
+                self._replace_values(inner, texts)
         elif isinstance(document, dict):
-            mutation = self._chosen.get(_as_text(document))
+            mutation = self._chosen.get(_to_json(document))
             if mutation is None:
                 for inner in document.values():
-                    self._replace(inner, texts)
+                    self._replace_values(inner, texts)
                 return
             with self._lock:
                 self.mutations[mutation.stream, mutation.key] = mutation
             for name in mutation.path[:-1]:
                 document = document[name]
-            document[mutation.path[-1]] = _placeholder(len(texts))
+            document[mutation.path[-1]] = _make_placeholder(len(texts))
             texts.append(mutation.text)
 
 
-def _placeholder(number: int) -> str:
+def _make_placeholder(number: int) -> str:
     return f"@@mutated {number}@@"
 
 
-def _escaped(surrogate: re.Match[str]) -> str:
+def _escape_surrogate(surrogate: re.Match[str]) -> str:
     return f"\\u{ord(surrogate[0]):04x}"
 
 
-def _as_text(document: Any) -> str:  # noqa: ANN401 - any JSON
+def _to_json(document: Any) -> str:  # noqa: ANN401 - any JSON
     return json.dumps(document, sort_keys=True)
 
 
-def _vendor_fields(body: Row) -> Row:
+def _select_vendor_fields(body: Row) -> Row:
     return {name: value for name, value in body.items() if not name.startswith("_") or name in VENDOR_FIELDS}
 
 
-def _nested_objects(value: Any) -> Iterable[Row]:  # noqa: ANN401 - any JSON
+def _find_nested_objects(value: Any) -> Iterable[Row]:  # noqa: ANN401 - any JSON
     for inner in value.values() if isinstance(value, dict) else value:
         if isinstance(inner, dict):
             yield inner
         if isinstance(inner, (dict, list)):
-            yield from _nested_objects(inner)
+            yield from _find_nested_objects(inner)
 
 
-def _paths(value: Any, above: tuple[str, ...] = ()) -> Iterable[tuple[str, ...]]:  # noqa: ANN401 - any JSON
+def _list_paths(value: Any, above: tuple[str, ...] = ()) -> Iterable[tuple[str, ...]]:  # noqa: ANN401 - any JSON
     for name, inner in value.items():
         yield (*above, name)
         if isinstance(inner, dict):
-            yield from _paths(inner, (*above, name))
+            yield from _list_paths(inner, (*above, name))
 
 
 def run(options: Options, results: ResultLog) -> None:
     """Runs the part's rounds."""
     for name in options.vendors:
         with TestBench(VENDORS[name], options.folder / name, options.seed) as bench:
-            bench.prepare()
+            bench.build_references()
             rounds = ROUNDS[name]
-            for number in options.trial_numbers(len(rounds), PART, name):
+            for number in options.choose_trial_numbers(len(rounds), PART, name):
                 for outcome in run_trial(bench, number, rounds[number], options):
-                    results.add(outcome)
+                    results.add_outcome(outcome)
 
 
 def run_trial(bench: TestBench, number: int, round_: MutationRound, options: Options) -> list[Outcome]:
     """Runs once with mutated values and assesses each one. The next run must succeed."""
     started = time.monotonic()
-    mutator = Mutator(bench, round_, lambda *names: options.rng(PART, bench.vendor.name, number, *names))
+    mutator = Mutator(bench, round_, lambda *names: options.make_rng(PART, bench.vendor.name, number, *names))
     env = TrialEnvironment(bench, Mode.FIRST, list(bench.keys))
     bench.proxy.interceptor = mutator
     try:
@@ -264,14 +264,14 @@ def run_trial(bench: TestBench, number: int, round_: MutationRound, options: Opt
                 f"{result.violation or 'the loader failed'}: {result}",
             )
         ]
-    found = [(mutation, *assessment.verdict_of(mutation)) for mutation in mutator.mutations.values()]
+    found = [(mutation, *assessment.find_verdict(mutation)) for mutation in mutator.mutations.values()]
     counts = Counter(verdict_ for _, verdict_, _ in found if verdict_ not in verdict.FAILURES)
     outcomes = [outcome(verdict_, f"{count} values", count=count) for verdict_, count in counts.items()]
     outcomes += [
         outcome(verdict_, str(mutation), detail) for mutation, verdict_, detail in found if verdict_ in verdict.FAILURES
     ]
-    outcomes += [outcome(Verdict.SILENTLY_WRONG, "side effects", detail) for detail in assessment.side_effects()]
-    rerun, _ = env.recover(result)
+    outcomes += [outcome(Verdict.SILENTLY_WRONG, "side effects", detail) for detail in assessment.find_side_effects()]
+    rerun, _ = env.rerun_without_faults(result)
     if not rerun.succeeded:
         outcomes.append(outcome(Verdict.NOT_RECOVERED, "the next run", str(rerun)))
     return outcomes
@@ -296,21 +296,21 @@ class MutationAssessment:
 
     def __post_init__(self) -> None:
         bench = self.env.bench
-        self.named = verdict.named_streams(bench.keys, self.log, bench.known_warnings)
+        self.named = verdict.find_named_streams(bench.keys, self.log, bench.known_warnings)
         self.rejected: defaultdict[str, list[Row]] = defaultdict(list)
         for row in verdict.read_rows(self.env.database, "_rejected", exact=True):
             self.rejected[row["stream"]].append(row["record"] if isinstance(row["record"], dict) else {})
 
-    def verdict_of(self, mutation: Mutation) -> tuple[Verdict, str]:
+    def find_verdict(self, mutation: Mutation) -> tuple[Verdict, str]:
         """Returns what happened to a mutated value, with details."""
-        keys, row = self.env.bench.keys[mutation.stream], self._expected_row(mutation)
-        record = self._table(mutation.stream).get(canonical(key_of(keys, row))) if row else None
+        keys, row = self.env.bench.keys[mutation.stream], self._make_expected_row(mutation)
+        record = self._read_table(mutation.stream).get(make_canonical_key(key_of(keys, row))) if row else None
         extra = (record.get("_extra") or {}) if record else {}
         first, *_, last = (*mutation.path[:1], *mutation.path)
-        is_whole = first in extra and equivalent(mutation.mutated()[first], extra[first])
-        if record is not None and (is_whole or not self._differs(mutation, row, record)):
+        is_whole = first in extra and is_equivalent(mutation.make_mutated_record()[first], extra[first])
+        if record is not None and (is_whole or not self._find_differing_fields(mutation, row, record)):
             return (Verdict.IN_EXTRA if extra.keys() & {first, last} else Verdict.EXACT), ""
-        if any(not self._differs(mutation, row, one) for one in self.rejected[mutation.stream]):
+        if any(not self._find_differing_fields(mutation, row, one) for one in self.rejected[mutation.stream]):
             if mutation.stream in self.named:
                 return Verdict.REJECTED, ""
             return Verdict.SILENTLY_WRONG, "rejected without a warning"
@@ -318,49 +318,49 @@ class MutationAssessment:
             return Verdict.REPORTED_FAILURE, ""
         if record is None:
             return Verdict.SILENTLY_WRONG, f"no record with the key {key_of(keys, row)}"
-        differences = self._differs(mutation, row, record)
+        differences = self._find_differing_fields(mutation, row, record)
         changed = {name: (str(row.get(name))[:80], str(record.get(name))[:80]) for name in differences}
         return Verdict.SILENTLY_WRONG, f"sent and loaded: {changed}; _extra: {str(record.get('_extra'))[:200]}"
 
-    def _expected_row(self, mutation: Mutation) -> Row:
+    def _make_expected_row(self, mutation: Mutation) -> Row:
         """Returns the row expected for the mutated record. Empty if it cannot be computed, such as for invalid JSON."""
         try:
-            (row,) = self.env.bench.vendor.expected_rows(mutation.stream, [mutation.mutated()])
+            (row,) = self.env.bench.vendor.expected_rows(mutation.stream, [mutation.make_mutated_record()])
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return {}
         return row
 
-    def _differs(self, mutation: Mutation, row: Row, record: Row) -> set[str]:
+    def _find_differing_fields(self, mutation: Mutation, row: Row, record: Row) -> set[str]:
         return {
             name
             for name in self.env.bench.vendor.differs(mutation.stream, row, record)
-            if not any(equivalent(row.get(name), place.get(name)) for place in (record, record.get("_extra") or {}))
+            if not any(is_equivalent(row.get(name), place.get(name)) for place in (record, record.get("_extra") or {}))
         }
 
-    def side_effects(self) -> list[str]:
+    def find_side_effects(self) -> list[str]:
         """Returns descriptions of unexpected differences in anything that was not mutated."""
         bench = self.env.bench
         found = []
-        for stream, difference in bench.differences(self.env.database, bench.keys, Mode.FIRST).items():
-            mutated = self._keys_of_mutated(stream)
-            for keys in difference.parts():
-                keys[:] = [key for key in keys if canonical(key) not in mutated]
+        for stream, difference in bench.find_differences(self.env.database, bench.keys, Mode.FIRST).items():
+            mutated = self._find_keys_of_mutated(stream)
+            for keys in difference.list_keys_by_type():
+                keys[:] = [key for key in keys if make_canonical_key(key) not in mutated]
             if difference.missing or difference.changed:
-                derived = self._derived_from_mutated(stream)
+                derived = self._find_keys_derived_from_mutated(stream)
                 for keys in (difference.missing, difference.changed):
                     keys[:] = [key for key in keys if key not in derived]
             if difference and stream not in self.named:
                 found.append(f"{stream}: {difference}")
-        return found + self._widened()
+        return found + self._find_widened_columns()
 
-    def _keys_of_mutated(self, stream: str) -> set[Key]:
+    def _find_keys_of_mutated(self, stream: str) -> set[Key]:
         """Returns the keys that a stream's mutated records had or may have now."""
         names = self.env.bench.keys[stream]
         mutations = [mutation for mutation in self.mutations if mutation.stream == stream]
-        changed = {canonical(key_of(names, self._expected_row(mutation))) for mutation in mutations}
-        return changed | {canonical(mutation.key) for mutation in mutations}
+        changed = {make_canonical_key(key_of(names, self._make_expected_row(mutation))) for mutation in mutations}
+        return changed | {make_canonical_key(mutation.key) for mutation in mutations}
 
-    def _derived_from_mutated(self, stream: str, seen: frozenset[str] = frozenset()) -> set[Key]:
+    def _find_keys_derived_from_mutated(self, stream: str, seen: frozenset[str] = frozenset()) -> set[Key]:
         """Returns the keys of a stream's rows that refer to a mutated record of its parent.
 
         These include the rows that refer to a mutated record of another stream of the same endpoint. The values of a
@@ -373,20 +373,20 @@ class MutationAssessment:
         }
         values = {value for one in self.mutations if one.stream in sources - {stream} for value in one.key}
         for source in bench.keys.keys() & sources - seen - {stream}:
-            values |= {value for key in self._derived_from_mutated(source, seen | {stream}) for value in key}
+            values |= {value for key in self._find_keys_derived_from_mutated(source, seen | {stream}) for value in key}
         rows = verdict.read_rows(bench.full_reference, stream) if values else []
         return {key_of(bench.keys[stream], row) for row in rows if values & {*key_of(row, row)}}
 
-    def _widened(self) -> list[str]:
+    def _find_widened_columns(self) -> list[str]:
         """Returns the columns whose type has been changed by a single value."""
         # Numbers with more digits than a double has are kept as text, because the loader loses none.
         exact_texts: defaultdict[str, set[str]] = defaultdict(set)
         for mutation in self.mutations:
-            number = finite_number(mutation.text)
+            number = parse_finite_number(mutation.text)
             if number is not None and number != Decimal(float(number)):
                 exact_texts[mutation.stream].add(mutation.path[0])
-        expected = verdict.fingerprints(self.env.bench.full_reference)
-        actual = verdict.fingerprints(self.env.database)
+        expected = verdict.read_fingerprints(self.env.bench.full_reference)
+        actual = verdict.read_fingerprints(self.env.database)
         return [
             f"{stream}: changed column types: {changed}"
             for stream in {mutation.stream for mutation in self.mutations}
@@ -396,8 +396,8 @@ class MutationAssessment:
             and not {name for name, _ in changed} <= exact_texts[stream]
         ]
 
-    def _table(self, stream: str) -> dict[Key, Row]:
+    def _read_table(self, stream: str) -> dict[Key, Row]:
         if stream not in self._tables:
-            rows = verdict.live_rows(verdict.read_rows(self.env.database, stream, exact=True))
-            self._tables[stream] = {canonical(key_of(self.env.bench.keys[stream], row)): row for row in rows}
+            rows = verdict.select_live_rows(verdict.read_rows(self.env.database, stream, exact=True))
+            self._tables[stream] = {make_canonical_key(key_of(self.env.bench.keys[stream], row)): row for row in rows}
         return self._tables[stream]

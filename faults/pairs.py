@@ -17,7 +17,7 @@ from faults.results import Outcome
 from faults.testbench import TestBench
 from faults.trial_environment import LOGIN_HINT, TrialEnvironment
 from faults.vendors import VENDORS
-from faults.verdict import SCHEMA, Verdict, describe, warning_lines
+from faults.verdict import SCHEMA, Verdict, describe_differences, find_warning_lines
 
 if TYPE_CHECKING:
     import random
@@ -67,9 +67,11 @@ def run(options: Options, results: ResultLog) -> None:
     """Runs the part's trials."""
     for name in options.vendors:
         with TestBench(VENDORS[name], options.folder / name, options.seed) as bench:
-            for number in options.trial_numbers(len(TRIALS[name]), PART, name):
-                bench.prepare()
-                results.add(run_trial(bench, number, TRIALS[name][number], options.rng(PART, name, number)))
+            for number in options.choose_trial_numbers(len(TRIALS[name]), PART, name):
+                bench.build_references()
+                results.add_outcome(
+                    run_trial(bench, number, TRIALS[name][number], options.make_rng(PART, name, number))
+                )
 
 
 def run_trial(bench: TestBench, number: int, scenario: Scenario, rng: random.Random) -> Outcome:
@@ -79,12 +81,12 @@ def run_trial(bench: TestBench, number: int, scenario: Scenario, rng: random.Ran
     streams = rng.sample(sorted(bench.keys), min(STREAMS, len(bench.keys)))
     env = TrialEnvironment(bench, scenario.modes[0], streams, oauth=scenario.shared_tokens)
     runs = _run_both(env, scenario, delay, InjectionPoint(TOKEN, rng.random(), AFTER_RESPONSE, 0, 0.0))
-    found, detail = _assess(env, scenario, runs)
+    found, detail = _assess_runs(env, scenario, runs)
     if found not in verdict.FAILURES:
-        rerun, differences = env.recover()
+        rerun, differences = env.rerun_without_faults()
         if differences or not rerun.succeeded:
             log = "\n     ".join(map(str, (*runs, rerun)))
-            found, detail = Verdict.NOT_RECOVERED, f"{describe(differences)}\n     {log}"
+            found, detail = Verdict.NOT_RECOVERED, f"{describe_differences(differences)}\n     {log}"
     description = f"{scenario.name}, started {delay} s apart"
     seconds = time.monotonic() - started
     return Outcome(PART, bench.vendor.name, number, scenario.name, found, description, detail, seconds=seconds)
@@ -95,16 +97,16 @@ def _run_both(
 ) -> tuple[PipelineRun, PipelineRun]:
     """Runs both pipelines concurrently."""
     bench = env.bench
-    bench.reset()
+    bench.reset_quotas()
     bench.proxy.reset_counts()
     if scenario.shared_tokens:
-        requests, _ = bench.estimate(env.mode, env.streams)
-        bench.proxy.interceptor = point.interceptor(bench, 2 * requests, lambda: None)
+        requests, _ = bench.estimate_run(env.mode, env.streams)
+        bench.proxy.interceptor = point.make_interceptor(bench, 2 * requests, lambda: None)
     pipelines = []
     try:
         for index, mode in enumerate(scenario.modes):
             time.sleep(index * delay)
-            pipelines.append(_start(env, scenario, index, bench.state if mode is Mode.INCREMENTAL else None))
+            pipelines.append(_start_pipeline(env, scenario, index, bench.state if mode is Mode.INCREMENTAL else None))
         exits = [pipeline.wait(LIMIT) for pipeline in pipelines]
     finally:
         bench.proxy.interceptor = None
@@ -115,12 +117,12 @@ def _run_both(
     return first, second
 
 
-def _start(env: TrialEnvironment, scenario: Scenario, index: int, state: dict[str, Any] | None) -> Pipeline:
+def _start_pipeline(env: TrialEnvironment, scenario: Scenario, index: int, state: dict[str, Any] | None) -> Pipeline:
     folder = env.folder / f"run-{index}"
     folder.mkdir()
-    tap = env.bench.arguments(folder, env.streams, state, **env.config)
+    tap = env.bench.make_tap_arguments(folder, env.streams, state, **env.config)
     schema = SECOND_SCHEMA if scenario.separate_schemas and index else SCHEMA
-    loader = env.bench.loader_config(folder, _database(env, scenario, index), default_target_schema=schema)
+    loader = env.bench.write_loader_config(folder, _choose_database(env, scenario, index), default_target_schema=schema)
     return Pipeline(
         folder,
         [env.bench.vendor.tap, *tap],
@@ -128,15 +130,17 @@ def _start(env: TrialEnvironment, scenario: Scenario, index: int, state: dict[st
     )
 
 
-def _database(env: TrialEnvironment, scenario: Scenario, index: int) -> Path:
+def _choose_database(env: TrialEnvironment, scenario: Scenario, index: int) -> Path:
     return env.folder / "second.duckdb" if scenario.shared_tokens and index else env.database
 
 
-def _assess(env: TrialEnvironment, scenario: Scenario, runs: tuple[PipelineRun, PipelineRun]) -> tuple[Verdict, str]:
+def _assess_runs(
+    env: TrialEnvironment, scenario: Scenario, runs: tuple[PipelineRun, PipelineRun]
+) -> tuple[Verdict, str]:
     log = "\n     ".join(map(str, runs))
     if any(run.hung for run in runs):
         return Verdict.HANG, log
-    silent_failure = any(not run.succeeded and not warning_lines(run.log) for run in runs)
+    silent_failure = any(not run.succeeded and not find_warning_lines(run.log) for run in runs)
     login_lost = scenario.shared_tokens and any(LOGIN_HINT in run.log for run in runs)
     if silent_failure or login_lost or any(run.violation for run in runs):
         reasons = {"a run failed and logged no error": silent_failure, "the login was lost": login_lost}
@@ -144,15 +148,17 @@ def _assess(env: TrialEnvironment, scenario: Scenario, runs: tuple[PipelineRun, 
         return Verdict.VIOLATION, f"{reason}: {log}"
     # The run that read everything decides; if both did, the last one.
     failed = any(not run.succeeded for run in runs)
-    differences = env.bench.differences(env.database, env.streams, Mode.INCREMENTAL if failed else scenario.modes[0])
+    differences = env.bench.find_differences(
+        env.database, env.streams, Mode.INCREMENTAL if failed else scenario.modes[0]
+    )
     unexpected = {stream: difference for stream, difference in differences.items() if difference.deleted or not failed}
     if not failed and (scenario.shared_tokens or scenario.separate_schemas):
-        expected = verdict.fingerprints(env.bench.full_reference)
-        actual = verdict.fingerprints(
-            _database(env, scenario, 1), SECOND_SCHEMA if scenario.separate_schemas else SCHEMA
+        expected = verdict.read_fingerprints(env.bench.full_reference)
+        actual = verdict.read_fingerprints(
+            _choose_database(env, scenario, 1), SECOND_SCHEMA if scenario.separate_schemas else SCHEMA
         )
         differing = [stream for stream in env.streams if expected.get(stream) != actual.get(stream)]
         unexpected |= {f"{stream} of the second run": verdict.Difference() for stream in differing}
     if unexpected:
-        return Verdict.SILENTLY_WRONG, f"{describe(unexpected)}\n     {log}"
+        return Verdict.SILENTLY_WRONG, f"{describe_differences(unexpected)}\n     {log}"
     return (Verdict.REPORTED_FAILURE if failed else Verdict.EXACT), ""

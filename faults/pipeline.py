@@ -45,14 +45,14 @@ class Pipeline:
         self._started = time.monotonic()
         self._logs = {name: (folder / f"{name}.log").open("wb") for name in ("tap", "loader")}
         self.processes = {
-            "tap": self._start("tap", tap, stdin=subprocess.DEVNULL),
-            "loader": self._start("loader", loader, stdin=subprocess.PIPE),
+            "tap": self._start_process("tap", tap, stdin=subprocess.DEVNULL),
+            "loader": self._start_process("loader", loader, stdin=subprocess.PIPE),
         }
-        self._threads = [threading.Thread(target=work, daemon=True) for work in (self._pump, self._copy_states)]
+        self._threads = [threading.Thread(target=work, daemon=True) for work in (self._pump_output, self._copy_states)]
         for thread in self._threads:
             thread.start()
 
-    def _start(self, name: str, command: Sequence[str], stdin: int) -> subprocess.Popen[bytes]:
+    def _start_process(self, name: str, command: Sequence[str], stdin: int) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [BIN / command[0], *command[1:]],
             stdin=stdin,
@@ -62,8 +62,8 @@ class Pipeline:
             bufsize=0,
         )
 
-    def _pump(self) -> None:
-        out, into = _pipe(self.processes["tap"].stdout), _pipe(self.processes["loader"].stdin)
+    def _pump_output(self) -> None:
+        out, into = _require_pipe(self.processes["tap"].stdout), _require_pipe(self.processes["loader"].stdin)
         with (self.folder / "tap.out").open("wb") as copy, suppress(OSError, ValueError):
             written = 0
             while part := out.read(CHUNK):
@@ -79,7 +79,7 @@ class Pipeline:
                 end.close()
 
     def _copy_states(self) -> None:
-        out = _pipe(self.processes["loader"].stdout)
+        out = _require_pipe(self.processes["loader"].stdout)
         with (self.folder / "states.out").open("wb", buffering=0) as copy, suppress(OSError, ValueError):
             while part := out.read(CHUNK):
                 copy.write(part)
@@ -88,9 +88,9 @@ class Pipeline:
         """Breaks the pipe that a process writes to."""
         with suppress(OSError, ValueError), Path(os.devnull).open("rb") as nothing:
             # Replaces the descriptor only, because a blocked read holds the file object.
-            os.dup2(nothing.fileno(), _pipe(self.processes[name].stdout).fileno())
+            os.dup2(nothing.fileno(), _require_pipe(self.processes[name].stdout).fileno())
 
-    def send(self, name: str, number: signal.Signals) -> bool:
+    def send_signal(self, name: str, number: signal.Signals) -> bool:
         """Sends a signal. Returns whether the process was still running."""
         process = self.processes[name]
         while process.poll() is None:
@@ -115,7 +115,7 @@ class Pipeline:
         for thread in self._threads:
             thread.join(limit)
         seconds = time.monotonic() - self._started
-        for file in (_pipe(self.processes["loader"].stdout), *self._logs.values()):
+        for file in (_require_pipe(self.processes["loader"].stdout), *self._logs.values()):
             file.close()
         return {
             name: ProcessResult(code, (self.folder / f"{name}.log").read_text(errors="replace"), seconds)
@@ -131,7 +131,7 @@ def _handles_signals(process: int) -> bool:
     return bool(int(status.partition("SigCgt:")[2].split()[0], 16) >> (signal.SIGTERM - 1) & 1)
 
 
-def _pipe(end: IO[bytes] | None) -> IO[bytes]:
+def _require_pipe(end: IO[bytes] | None) -> IO[bytes]:
     if end is None:
         raise AssertionError
     return end

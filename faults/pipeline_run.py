@@ -77,16 +77,16 @@ class PipelineRun:
         return next((f"the log contains {text!r}" for text in UNEXPECTED_TEXTS if text in self.log), "")
 
     def __str__(self) -> str:
-        lines = self.log.splitlines()[-60:] if self.hung else verdict.warning_lines(self.log)[-3:]
+        lines = self.log.splitlines()[-60:] if self.hung else verdict.find_warning_lines(self.log)[-3:]
         return f"tap {self.tap.code}, loader {self.load.code}" + "".join(f"\n      {line}" for line in lines)
 
 
-def merge(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+def merge_states(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
     """Merges two states recursively; the second one wins."""
     found = dict(first)
     for name, value in second.items():
         inner = found.get(name)
-        found[name] = merge(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
+        found[name] = merge_states(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
     return found
 
 

@@ -18,7 +18,7 @@ from faults.results import Outcome
 from faults.testbench import TestBench
 from faults.trial_environment import LOGIN_HINT, TrialEnvironment
 from faults.vendors import VENDORS
-from faults.verdict import FAILURES, Verdict, describe
+from faults.verdict import FAILURES, Verdict, describe_differences
 
 if TYPE_CHECKING:
     import random
@@ -69,11 +69,11 @@ class FaultInjector:
         with self._lock:
             if request.number < self.after or self.hits >= self.times:
                 return None
-        steps = self.fault.respond(request, lambda: self._forward(forward))
+        steps = self.fault.respond(request, lambda: self._forward_and_count(forward))
         self.hits += steps is not None
         return steps
 
-    def _forward(self, forward: Callable[[], Response]) -> Response:
+    def _forward_and_count(self, forward: Callable[[], Response]) -> Response:
         self.forwarded = True
         return forward()
 
@@ -101,14 +101,14 @@ def run(options: Options, results: ResultLog) -> None:
     """Runs the part's trials."""
     for name in options.vendors:
         with TestBench(VENDORS[name], options.folder / name, options.seed) as bench:
-            bench.prepare()
+            bench.build_references()
             if name == "factorial":
                 _sample_tokens(bench)
-            for number in options.trial_numbers(len(FAULTY_RESPONSES), PART, name):
-                trial = plan_trial(bench, number, options.rng(PART, name, number))
+            for number in options.choose_trial_numbers(len(FAULTY_RESPONSES), PART, name):
+                trial = plan_trial(bench, number, options.make_rng(PART, name, number))
                 if trial:
-                    bench.prepare()
-                    results.add(run_trial(bench, trial))
+                    bench.build_references()
+                    results.add_outcome(run_trial(bench, trial))
 
 
 def _sample_tokens(bench: TestBench) -> None:
@@ -121,10 +121,10 @@ def plan_trial(bench: TestBench, number: int, rng: random.Random) -> Trial | Non
     fault = FAULTY_RESPONSES[number]
     mode = rng.choice(list(Mode))
     counts: Mapping[str, int] = bench.requests[mode]
-    endpoints = [endpoint for endpoint in counts if _applies(bench, fault, endpoint, mode)]
+    endpoints = [endpoint for endpoint in counts if _is_applicable(bench, fault, endpoint, mode)]
     if fault.tokens_only or rng.random() < 1 / 12:
         endpoints = [endpoint for endpoint in bench.proxy.samples if _is_token_endpoint(endpoint)] or endpoints
-        endpoints = [endpoint for endpoint in endpoints if _applies(bench, fault, endpoint, mode)]
+        endpoints = [endpoint for endpoint in endpoints if _is_applicable(bench, fault, endpoint, mode)]
     if not endpoints:
         return None
     endpoint = rng.choice(sorted(endpoints))
@@ -146,7 +146,7 @@ def _is_token_endpoint(endpoint: str) -> bool:
     return endpoint.startswith("POST ")
 
 
-def _applies(bench: TestBench, fault: FaultyResponse, endpoint: str, mode: Mode) -> bool:
+def _is_applicable(bench: TestBench, fault: FaultyResponse, endpoint: str, mode: Mode) -> bool:
     sample = bench.proxy.samples.get(endpoint)
     if sample is None or (fault.tokens_only and not _is_token_endpoint(endpoint)):
         return False
@@ -169,20 +169,20 @@ def run_trial(bench: TestBench, trial: Trial) -> Outcome:
         result = env.run(LIMIT)
     finally:
         bench.proxy.interceptor = None
-    found, detail = env.assess(result)
+    found, detail = env.assess_run(result)
     if trial.fault.harmless and found is not Verdict.EXACT:
         found, detail = Verdict.VIOLATION, f"harmless fault, but {found.value}: {detail}"
     if not injector.hits:
         detail = "the fault was not triggered"
     if found not in FAILURES:
-        rerun, differences = env.recover(result)
+        rerun, differences = env.rerun_without_faults(result)
         if trial.oauth and injector.forwarded and LOGIN_HINT in rerun.log:
             # The vendor issued the next refresh token, but its response was lost.
-            env.new_login()
-            rerun, differences = env.recover(result)
+            env.log_in_again()
+            rerun, differences = env.rerun_without_faults(result)
             found = Verdict.LOGIN_NEEDED
         if differences or not rerun.succeeded:
-            detail = f"first ({found.value}) {result}\n     then {rerun}\n     {describe(differences)}"
+            detail = f"first ({found.value}) {result}\n     then {rerun}\n     {describe_differences(differences)}"
             found = Verdict.NOT_RECOVERED
     seconds = time.monotonic() - started
     return Outcome(PART, bench.vendor.name, trial.number, trial.fault.group, found, str(trial), detail, seconds=seconds)

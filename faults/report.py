@@ -65,13 +65,13 @@ class RunInfo:
     minutes: int
 
 
-def write(outcomes: Sequence[Outcome], info: RunInfo) -> Path:
+def write_report(outcomes: Sequence[Outcome], info: RunInfo) -> Path:
     """Writes the report. Returns its path."""
-    PAGE.write_text(render(outcomes, info))
+    PAGE.write_text(render_report(outcomes, info))
     return PAGE
 
 
-def render(outcomes: Sequence[Outcome], info: RunInfo) -> str:
+def render_report(outcomes: Sequence[Outcome], info: RunInfo) -> str:
     """Renders the report."""
     by_part: defaultdict[str, list[Outcome]] = defaultdict(list)
     for outcome in outcomes:
@@ -89,11 +89,11 @@ def render(outcomes: Sequence[Outcome], info: RunInfo) -> str:
         "",
         f"{count:,} fault-injection cases on {info.day}, in {info.minutes} minutes. {conclusion}",
         "",
-        _versions(),
+        _describe_versions(),
         "",
-        *_table("part", {PARTS[part]: by_part[part] for part in PARTS if part in by_part}),
+        *_make_table("part", {PARTS[part]: by_part[part] for part in PARTS if part in by_part}),
         "",
-        *_legend(),
+        *_make_legend(),
     ]
     for part, heading in PARTS.items():
         if part in by_part:
@@ -101,21 +101,21 @@ def render(outcomes: Sequence[Outcome], info: RunInfo) -> str:
             for outcome in by_part[part]:
                 by_category[outcome.category].append(outcome)
             lines += ["", f"## {heading}", "", DESCRIPTIONS[part], ""]
-            lines += _table("kind", dict(sorted(by_category.items())))
-            lines += ["", _by_vendor(by_part[part])]
-    lines += ["", "## Repeat a run", "", *_how_to_repeat(info)]
+            lines += _make_table("kind", dict(sorted(by_category.items())))
+            lines += ["", _summarize_by_vendor(by_part[part])]
+    lines += ["", "## Repeat a run", "", *_explain_how_to_repeat(info)]
     return "\n".join([*lines, ""])
 
 
-def _versions() -> str:
+def _describe_versions() -> str:
     names = ("duckdb", "singer-sdk", "meltano", "requests", "urllib3", "msgspec")
     found = ", ".join(f"{name} {version(name)}" for name in names)
     return f"Python {platform.python_version()}, {found}; {platform.system()}."
 
 
-def _table(head: str, rows: dict[str, list[Outcome]]) -> list[str]:
+def _make_table(head: str, rows: dict[str, list[Outcome]]) -> list[str]:
     """Returns a table of cases by verdict. Verdicts other than failures have a column only if they occur."""
-    counts = {name: _count(outcomes) for name, outcomes in rows.items()}
+    counts = {name: _count_verdicts(outcomes) for name, outcomes in rows.items()}
     shown = [verdict for verdict in SUCCESSES if any(count[verdict] for count in counts.values())]
     columns = [*shown, *FAILURES]
     lines = [f"| {head} | cases | {' | '.join(verdict.value for verdict in columns)} |"]
@@ -126,21 +126,21 @@ def _table(head: str, rows: dict[str, list[Outcome]]) -> list[str]:
     return lines
 
 
-def _count(outcomes: Iterable[Outcome]) -> Counter[Verdict]:
+def _count_verdicts(outcomes: Iterable[Outcome]) -> Counter[Verdict]:
     found: Counter[Verdict] = Counter()
     for outcome in outcomes:
         found[outcome.verdict] += outcome.count
     return found
 
 
-def _by_vendor(outcomes: Iterable[Outcome]) -> str:
+def _summarize_by_vendor(outcomes: Iterable[Outcome]) -> str:
     found: Counter[str] = Counter()
     for outcome in outcomes:
         found[outcome.vendor] += outcome.count
     return "By tap: " + ", ".join(f"tap-{vendor} {count:,}" for vendor, count in sorted(found.items())) + "."
 
 
-def _legend() -> list[str]:
+def _make_legend() -> list[str]:
     return [
         "- **exact**: the live rows are exactly the expected ones, with every value.",
         "- **failed aloud**: something is missing, and the exit code or a warning that names the stream reported it;",
@@ -150,7 +150,7 @@ def _legend() -> list[str]:
     ]
 
 
-def _how_to_repeat(info: RunInfo) -> list[str]:
+def _explain_how_to_repeat(info: RunInfo) -> list[str]:
     return [
         f"`make faults` repeats all of it, `make faults SEED={info.seed + 1}` makes other random choices, and",
         "`make faults PART=proxy` runs one part. A failure prints the command that repeats it:",

@@ -46,26 +46,28 @@ class FaultyResponse:
     is_slow: bool = False
 
 
-def send(*steps: Step) -> Responder:
+def make_fixed_responder(*steps: Step) -> Responder:
     """Returns a responder that sends fixed steps without forwarding the request to the vendor."""
     return lambda _request, _forward: steps
 
 
-def modify(change: Callable[[Response], Iterable[Step] | None]) -> Responder:
+def make_modifier(change: Callable[[Response], Iterable[Step] | None]) -> Responder:
     """Returns a responder that modifies the vendor's response."""
     return lambda _request, forward: change(forward())
 
 
-def add_headers(headers: Mapping[str, str]) -> Responder:
+def make_header_adder(headers: Mapping[str, str]) -> Responder:
     """Returns a responder that adds headers to the vendor's response."""
-    return modify(lambda response: [response.with_headers(**headers).to_bytes()])
+    return make_modifier(lambda response: [response.with_headers(**headers).to_bytes()])
 
 
-def static_response(
+def make_static_response(
     status: int,
     body: bytes = ERROR_BODY,
     content_type: str = "application/json",
     headers: Mapping[str, str] | None = None,
 ) -> Responder:
     """Returns a responder that replaces the vendor's response with a fixed one."""
-    return send(Response(status, (("Content-Type", content_type),), body).with_headers(**(headers or {})).to_bytes())
+    return make_fixed_responder(
+        Response(status, (("Content-Type", content_type),), body).with_headers(**(headers or {})).to_bytes()
+    )

@@ -39,15 +39,15 @@ class Options:
     trial: int | None = None
     share: float = 1.0
 
-    def rng(self, *names: object) -> random.Random:
+    def make_rng(self, *names: object) -> random.Random:
         """Returns a source of random choices that only depends on the seed and the names."""
         return random.Random("/".join(map(str, (self.seed, *names))))  # noqa: S311 - reproducible by design
 
-    def trial_numbers(self, count: int, *names: object) -> list[int]:
+    def choose_trial_numbers(self, count: int, *names: object) -> list[int]:
         """Returns the numbers of the trials to run, out of `count`."""
         if self.trial is not None:
             return [self.trial]
-        return sorted(self.rng("share", *names).sample(range(count), max(1, round(count * self.share))))
+        return sorted(self.make_rng("share", *names).sample(range(count), max(1, round(count * self.share))))
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class ResultLog:
     _shown: Counter[tuple[Verdict, int]] = field(default_factory=Counter)
     _started: float = field(default_factory=time.monotonic)
 
-    def add(self, outcome: Outcome) -> None:
+    def add_outcome(self, outcome: Outcome) -> None:
         """Records an outcome."""
         self.outcomes.append(outcome)
         if self.file:

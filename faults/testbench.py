@@ -21,7 +21,7 @@ from hr_sandbox.testing import Sandbox, running
 from typing_extensions import Self
 
 from faults import processes, verdict
-from faults.changes import change
+from faults.changes import change_records
 from faults.pipeline_run import Mode, PipelineRun
 from faults.processes import write_json
 from faults.verdict import SCHEMA, Difference, Differences
@@ -86,7 +86,7 @@ class TestBench:
         """The tap's catalog, with every stream selected."""
         out = self.folder / "catalog.json"
         result = processes.run(
-            self.vendor.tap, ["--config", str(self._config()), "--discover"], self.folder, stdout=out
+            self.vendor.tap, ["--config", str(self._write_tap_config()), "--discover"], self.folder, stdout=out
         )
         if result.code:
             raise TestBenchError(f"{self.vendor.tap} --discover: exit code {result.code}\n{result.log}")
@@ -118,10 +118,10 @@ class TestBench:
     def _streams(self) -> dict[str, Any]:
         module, name = processes.COMMANDS[self.vendor.tap]
         tap = getattr(importlib.import_module(module), name)
-        available = tap(config=self.vendor.config(self.proxy.url), validate_config=False).streams
+        available = tap(config=self.vendor.make_config(self.proxy.url), validate_config=False).streams
         return {name: available[name] for name in self.keys if name in available}
 
-    def bodies(self, streams: Collection[str]) -> dict[str, list[Row]]:
+    def fetch_bodies(self, streams: Collection[str]) -> dict[str, list[Row]]:
         """Returns the sandbox's current response bodies, by stream."""
         sandbox = Sandbox(self.proxy.url)  # through the proxy, because some values contain its URL
         return {stream: sandbox.records(self.vendor.name, stream) for stream in streams}
@@ -158,7 +158,7 @@ class TestBench:
         out = folder / "tap.out"
         tap = processes.run(
             self.vendor.tap,
-            self.arguments(folder, streams, state, **config),
+            self.make_tap_arguments(folder, streams, state, **config),
             folder,
             stdout=out,
             limit=limit,
@@ -166,7 +166,7 @@ class TestBench:
         )
         load = processes.run(
             "target-duckdb",
-            ["--config", str(self.loader_config(folder, database))],
+            ["--config", str(self.write_loader_config(folder, database))],
             folder,
             stdin=out,
             stdout=folder / "states.out",
@@ -175,37 +175,37 @@ class TestBench:
         )
         return PipelineRun(tap, load, out)
 
-    def arguments(
+    def make_tap_arguments(
         self, folder: Path, streams: Collection[str], state: Mapping[str, Any] | None, **config: Any
     ) -> list[str]:
         """Returns the tap's command-line arguments. Writes the files they refer to."""
-        path = self._config(folder, **config)
+        path = self._write_tap_config(folder, **config)
         arguments = [
             "--config",
             str(path),
             "--catalog",
-            str(write_json(folder / "catalog.json", self._selected_catalog(streams))),
+            str(write_json(folder / "catalog.json", self._select_catalog(streams))),
         ]
         if state is not None:
             arguments += ["--state", str(write_json(folder / "state.json", state))]
         return arguments
 
-    def loader_config(self, folder: Path, database: Path, **more: Any) -> Path:
+    def write_loader_config(self, folder: Path, database: Path, **more: Any) -> Path:
         """Writes the loader's settings. Returns the file."""
         settings = {"path": str(database), "default_target_schema": SCHEMA, **more}
         return write_json(folder / "target.json", settings)
 
-    def _config(self, folder: Path | None = None, **more: Any) -> Path:
-        settings = self.vendor.config(self.proxy.url, **{**self._settings, **more})
+    def _write_tap_config(self, folder: Path | None = None, **more: Any) -> Path:
+        settings = self.vendor.make_config(self.proxy.url, **{**self._settings, **more})
         return write_json((folder or self.folder) / "config.json", settings)
 
-    def _selected_catalog(self, streams: Collection[str]) -> dict[str, Any]:
+    def _select_catalog(self, streams: Collection[str]) -> dict[str, Any]:
         selected = [one for one in self.catalog["streams"] if not streams or one["tap_stream_id"] in streams]
         return {**self.catalog, "streams": selected}
 
     # References
 
-    def prepare(self) -> None:
+    def build_references(self) -> None:
         """Loads the baseline, changes the company and builds the reference databases. Repeats this on a new day.
 
         Raises:
@@ -218,7 +218,7 @@ class TestBench:
         self._run_full(self.baseline)
         self.state = verdict.read_state(self.baseline) or {}
         rng = random.Random(f"{self.seed}/{self.day}")  # noqa: S311 - reproducible by design
-        change(self.sandbox, self.vendor, self.keys, rng, CHANGES)
+        change_records(self.sandbox, self.vendor, self.keys, rng, CHANGES)
         self.full_reference = self.folder / f"full-reference-{self.day}.duckdb"
         self.proxy.reset_counts()
         full = self._run_full(self.full_reference)
@@ -232,10 +232,10 @@ class TestBench:
         self.sizes[Mode.INCREMENTAL] = run.sizes
         self.requests[Mode.INCREMENTAL] = self.proxy.request_counts()
         self.first_pages[Mode.INCREMENTAL] = self.proxy.first_page_counts()
-        self.known_warnings = {verdict.normalized(line) for line in verdict.warning_lines(full.log + run.log)}
+        self.known_warnings = {verdict.remove_numbers(line) for line in verdict.find_warning_lines(full.log + run.log)}
         # Changes that no incremental endpoint reports still have the baseline's values.
         self._require_exact(
-            self._differences_from_all((self.full_reference, self.baseline), incremental, self.keys),
+            self._find_differences_from_all((self.full_reference, self.baseline), incremental, self.keys),
             "an incremental run",
             run,
         )
@@ -244,37 +244,37 @@ class TestBench:
         shutil.copyfile(self.baseline, self.refresh_reference)
         run = self._run_without_faults(self.refresh_reference, None)
         self._require_exact(
-            self._differences_from_all((self.full_reference, self.baseline), self.refresh_reference, self.keys),
+            self._find_differences_from_all((self.full_reference, self.baseline), self.refresh_reference, self.keys),
             "a full refresh",
             run,
         )
 
     def _run_full(self, database: Path) -> PipelineRun:
         run = self._run_without_faults(database, None)
-        differences = verdict.compare_with_sandbox(self.vendor, self.keys, self.bodies(self.keys), database)
+        differences = verdict.compare_with_sandbox(self.vendor, self.keys, self.fetch_bodies(self.keys), database)
         self._require_exact(differences, "a full run", run)
         return run
 
     def _run_without_faults(self, database: Path, state: Mapping[str, Any] | None) -> PipelineRun:
-        self.reset()
+        self.reset_quotas()
         return self.run(self.new_folder(), database, state=state)
 
     def _require_exact(self, differences: Differences, description: str, run: PipelineRun) -> None:
         if differences or not run.succeeded or run.violation:
-            details = verdict.describe(differences) or str(run)
+            details = verdict.describe_differences(differences) or str(run)
             raise TestBenchError(f"{self.vendor.tap}: {description} without faults is not exact: {details}")
 
-    def reset(self) -> None:
+    def reset_quotas(self) -> None:
         """Resets quotas that earlier trials used up."""
         if self.vendor.name == "cornerstone":
             self.sandbox.control("cornerstone/reset-downloads")
 
-    def estimate(self, mode: Mode, streams: Collection[str]) -> tuple[int, int]:
+    def estimate_run(self, mode: Mode, streams: Collection[str]) -> tuple[int, int]:
         """Estimates how many requests a run makes and how many bytes the tap writes."""
         count = sum(self.requests[mode].get(self.endpoints.get(stream, ""), 0) for stream in streams)
         return max(count, 3), sum(self.sizes[mode].get(stream, 0) for stream in streams)
 
-    def initial_state(self, mode: Mode, folder: Path) -> tuple[Path, dict[str, Any] | None]:
+    def make_initial_state(self, mode: Mode, folder: Path) -> tuple[Path, dict[str, Any] | None]:
         """Returns the initial database and state of a trial."""
         database = folder / "trial.duckdb"
         if mode is not Mode.FIRST:
@@ -283,31 +283,33 @@ class TestBench:
 
     # Results
 
-    def differences(self, database: Path, streams: Collection[str], mode: Mode) -> Differences:
+    def find_differences(self, database: Path, streams: Collection[str], mode: Mode) -> Differences:
         """Returns the differences from the expected rows after a run in the given mode."""
         references = {
             Mode.FIRST: (),
             Mode.REFRESH: (self.refresh_reference,),
             Mode.INCREMENTAL: (self.incremental_reference,),
         }[mode]
-        found = self._differences_from_all(
+        found = self._find_differences_from_all(
             (*references, self.full_reference), database, {stream: self.keys[stream] for stream in streams}
         )
         # Parts that are read once keep the baseline's values if no run has read them again.
         read_once = {stream: self.keys[stream] for stream in self.vendor.read_once & found.keys()}
-        older = verdict.compare(self.baseline, database, read_once)
+        older = verdict.compare_with_reference(self.baseline, database, read_once)
         for stream in read_once:
             found[stream] = found[stream] & older.get(stream, Difference())
         return {stream: difference for stream, difference in found.items() if difference}
 
     @staticmethod
-    def _differences_from_all(
+    def _find_differences_from_all(
         references: Sequence[Path], database: Path, keys: Mapping[str, Sequence[str]]
     ) -> Differences:
         """Returns the rows that match none of the reference databases."""
-        differences = verdict.compare(references[0], database, keys)
+        differences = verdict.compare_with_reference(references[0], database, keys)
         for reference in references[1:]:
-            other = verdict.compare(reference, database, {stream: keys[stream] for stream in differences})
+            other = verdict.compare_with_reference(
+                reference, database, {stream: keys[stream] for stream in differences}
+            )
             differences = {
                 stream: differences[stream] & other[stream] for stream in other if differences[stream] & other[stream]
             }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from faults import processes, verdict
-from faults.pipeline_run import Mode, PipelineRun, merge
+from faults.pipeline_run import Mode, PipelineRun, merge_states
 from faults.vendors import CLIENT_ID, CLIENT_SECRET
 from faults.verdict import Verdict
 
@@ -39,11 +39,11 @@ class TrialEnvironment:
         self.streams = [name for name in streams if not (oauth and name in bench.vendor.by_credential)]
         self.config = config
         self.folder = bench.new_folder()
-        self.database, self.state = bench.initial_state(mode, self.folder)
+        self.database, self.state = bench.make_initial_state(mode, self.folder)
         if oauth:
-            self.new_login()
+            self.log_in_again()
 
-    def new_login(self) -> None:
+    def log_in_again(self) -> None:
         """Logs in and uses the new tokens."""
         tokens = self.bench.sandbox.control("factorial/login")
         self.config |= {
@@ -56,33 +56,33 @@ class TrialEnvironment:
 
     def run(self, limit: float = processes.LIMIT) -> PipelineRun:
         """Runs the tap and the loader."""
-        self.bench.reset()
+        self.bench.reset_quotas()
         self.bench.proxy.reset_counts()
         return self.bench.run(
             self.folder, self.database, streams=self.streams, state=self.state, limit=limit, **self.config
         )
 
-    def assess(self, run: PipelineRun) -> tuple[Verdict, str]:
+    def assess_run(self, run: PipelineRun) -> tuple[Verdict, str]:
         """Returns whether a run with a fault was exact or reported that it was not, with details."""
         if run.hung:
             return Verdict.HANG, str(run)
         if violation := run.violation:
             return Verdict.VIOLATION, f"{violation}: {run}"
-        differences = self.bench.differences(self.database, self.streams, self.mode)
+        differences = self.bench.find_differences(self.database, self.streams, self.mode)
         if run.succeeded and not differences:
             return Verdict.EXACT, ""
         unreported = (
-            differences.keys() - verdict.named_streams(differences.keys(), run.log, self.bench.known_warnings)
+            differences.keys() - verdict.find_named_streams(differences.keys(), run.log, self.bench.known_warnings)
             if run.succeeded
             else ()
         )
         if unreported:
-            return Verdict.SILENTLY_WRONG, verdict.describe(
+            return Verdict.SILENTLY_WRONG, verdict.describe_differences(
                 {stream: differences[stream] for stream in sorted(unreported)}
             )
         return Verdict.REPORTED_FAILURE, str(run)
 
-    def recover(
+    def rerun_without_faults(
         self, result: PipelineRun | None = None, state: Mapping[str, Any] | None = None
     ) -> tuple[PipelineRun, Differences]:
         """Reruns the pipeline without faults.
@@ -96,16 +96,18 @@ class TrialEnvironment:
         """
         bench, streams = self.bench, self.streams
         named = (
-            verdict.named_streams(streams, result.log, bench.known_warnings) if result and result.succeeded else set()
+            verdict.find_named_streams(streams, result.log, bench.known_warnings)
+            if result and result.succeeded
+            else set()
         )
         committed = state or verdict.read_state(self.database)
         mode = Mode.INCREMENTAL if committed == bench.state else self.mode
         if self.mode is Mode.REFRESH and committed:
-            committed = merge(bench.state, committed)  # as Meltano merges the state of a failed run
-        bench.reset()
+            committed = merge_states(bench.state, committed)  # as Meltano merges the state of a failed run
+        bench.reset_quotas()
         rerun = bench.run(self.folder, self.database, streams=streams, state=committed, **self.config)
-        differences = bench.differences(self.database, streams, mode)
-        incremental = bench.differences(self.database, [*differences.keys() & named], Mode.INCREMENTAL)
+        differences = bench.find_differences(self.database, streams, mode)
+        incremental = bench.find_differences(self.database, [*differences.keys() & named], Mode.INCREMENTAL)
         return rerun, {
             name: incremental.get(name, one)
             for name, one in differences.items()

@@ -57,7 +57,7 @@ class Vendor:
         """The tap's command name."""
         return f"tap-{self.name}"
 
-    def config(self, url: str, **more: Any) -> dict[str, Any]:
+    def make_config(self, url: str, **more: Any) -> dict[str, Any]:
         """Returns the tap's settings for a sandbox or a proxy at a URL."""
         settings = {
             "api_url": f"{url}/{self.name}",
@@ -76,11 +76,11 @@ def key_of(names: Iterable[str], row: Mapping[str, Any]) -> Key:
     return tuple(str(meaning(row.get(name))) for name in names)
 
 
-def _personio(stream: str, bodies: list[Row]) -> list[Row]:
+def _expect_personio_rows(stream: str, bodies: list[Row]) -> list[Row]:
     return list(personio.by_key(stream, bodies).values())
 
 
-def _factorial(stream: str, bodies: list[Row]) -> list[Row]:
+def _expect_factorial_rows(stream: str, bodies: list[Row]) -> list[Row]:
     rows = [factorial.expected_row(body) for body in bodies]
     for row in rows:
         if stream != "documents_documents":  # internal to the sandbox elsewhere
@@ -88,7 +88,7 @@ def _factorial(stream: str, bodies: list[Row]) -> list[Row]:
     return rows
 
 
-def _cornerstone(stream: str, bodies: list[Row]) -> list[Row]:
+def _expect_cornerstone_rows(stream: str, bodies: list[Row]) -> list[Row]:
     return cornerstone.expected_rows(stream, bodies)
 
 
@@ -96,7 +96,7 @@ PERSONIO = Vendor(
     name="personio",
     credentials={"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET},
     everything={"optional_streams": ["*"], "legacy_v1_streams": True, "careers_url": "{url}/personio-careers"},
-    expected_rows=_personio,
+    expected_rows=_expect_personio_rows,
     differs=personio.differing_fields,
     unmutated={"project_members": {"person"}},
 )
@@ -107,7 +107,7 @@ FACTORIAL = Vendor(
     name="factorial",
     credentials={"api_key": API_KEY},
     everything={"optional_streams": ["*"], "integration_uuid": INTEGRATION},
-    expected_rows=_factorial,
+    expected_rows=_expect_factorial_rows,
     differs=lambda _stream, row, record: differing_fields(row, record),
     parent_streams=frozenset({*PARENT_STREAMS, "persons"}),
     by_credential=frozenset({"api_public_credentials"}),
@@ -116,7 +116,7 @@ CORNERSTONE = Vendor(
     name="cornerstone",
     credentials={"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET},
     everything={"optional_streams": ["*"]},
-    expected_rows=_cornerstone,
+    expected_rows=_expect_cornerstone_rows,
     differs=lambda _stream, row, record: differing_fields(row, record),
     read_once=frozenset({"bulk_import_reports"}),
     timestamp_fields={"transcripts": "ModificationDate"},

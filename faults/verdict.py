@@ -59,9 +59,14 @@ class Difference:
 
     def __and__(self, other: Difference) -> Difference:
         """Returns the differences in both: a row that matches either reference is correct."""
-        return Difference(*(list({*own} & {*(key for part in other.parts() for key in part)}) for own in self.parts()))
+        return Difference(
+            *(
+                list({*own} & {*(key for part in other.list_keys_by_type() for key in part)})
+                for own in self.list_keys_by_type()
+            )
+        )
 
-    def parts(self) -> tuple[list[Key], ...]:
+    def list_keys_by_type(self) -> tuple[list[Key], ...]:
         """Returns the keys by type of difference."""
         return self.missing, self.deleted, self.extra, self.changed
 
@@ -81,7 +86,7 @@ class Difference:
 Differences = dict[str, Difference]
 
 
-def describe(differences: Mapping[str, Difference]) -> str:
+def describe_differences(differences: Mapping[str, Difference]) -> str:
     """Describes differences in one line."""
     return "; ".join(f"{stream}: {difference}" for stream, difference in differences.items())
 
@@ -96,11 +101,11 @@ def read_rows(database: Path, stream: str, *, exact: bool = False) -> list[Row]:
     """
     if not database.exists():
         return []
-    with _open(database) as connection:
-        return _rows(connection, f'"{SCHEMA}"."{stream}"', Decimal if exact else float)
+    with _open_database(database) as connection:
+        return _fetch_rows(connection, f'"{SCHEMA}"."{stream}"', Decimal if exact else float)
 
 
-def live_rows(rows: Iterable[Row]) -> list[Row]:
+def select_live_rows(rows: Iterable[Row]) -> list[Row]:
     """Returns the rows that are not marked as deleted."""
     return [row for row in rows if row.get(DELETED) is None]
 
@@ -109,7 +114,7 @@ def read_state(database: Path) -> dict[str, Any] | None:
     """Reads the state that the loader committed with the rows."""
     if not database.exists():
         return None
-    with _open(database) as connection:
+    with _open_database(database) as connection:
         try:
             found = connection.execute(f'SELECT state FROM "{SCHEMA}"._singer_state').fetchall()
         except duckdb.CatalogException:
@@ -145,7 +150,7 @@ def _compare_with_records(
     if not names:
         names = sorted({name for row in rows for name in row})
     expected = {key_of(names, row): row for row in rows}
-    loaded = {key_of(names, row): row for row in live_rows(table)}
+    loaded = {key_of(names, row): row for row in select_live_rows(table)}
     deleted = {key_of(names, row) for row in table} - loaded.keys()
     missing = expected.keys() - loaded.keys()
     return Difference(
@@ -156,9 +161,9 @@ def _compare_with_records(
     )
 
 
-def compare(reference: Path, database: Path, keys: Mapping[str, Sequence[str]]) -> Differences:
+def compare_with_reference(reference: Path, database: Path, keys: Mapping[str, Sequence[str]]) -> Differences:
     """Compares the live rows of some streams with those of a reference database."""
-    expected, actual = _reference_fingerprints(reference), fingerprints(database)
+    expected, actual = _reference_fingerprints(reference), read_fingerprints(database)
     return {
         stream: difference
         for stream, names in keys.items()
@@ -171,12 +176,12 @@ Fingerprint = tuple[tuple[tuple[str, str], ...], int, int]
 """Columns with their types, the number of live rows, and the sum of their hashes."""
 
 
-def fingerprints(database: Path, schema: str = SCHEMA) -> dict[str, Fingerprint]:
+def read_fingerprints(database: Path, schema: str = SCHEMA) -> dict[str, Fingerprint]:
     """Fingerprints of the live rows, by table."""
     if not database.exists():
         return {}
     columns: dict[str, list[tuple[str, str]]] = {}
-    with _open(database) as connection:
+    with _open_database(database) as connection:
         for table, column, kind in connection.execute(
             "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE schema_name = ? ORDER BY ALL",
             [schema],
@@ -194,40 +199,40 @@ def fingerprints(database: Path, schema: str = SCHEMA) -> dict[str, Fingerprint]
     return found
 
 
-_reference_fingerprints = functools.cache(fingerprints)
+_reference_fingerprints = functools.cache(read_fingerprints)
 
 
-def _open(database: Path) -> duckdb.DuckDBPyConnection:
+def _open_database(database: Path) -> duckdb.DuckDBPyConnection:
     # The tables are small and other processes need the cores.
     return duckdb.connect(database, read_only=True, config={"threads": 1})
 
 
 def _compare_rows(names: Sequence[str], reference: list[Row], table: list[Row]) -> Difference:
-    reference_rows = live_rows(reference)
+    reference_rows = select_live_rows(reference)
     if not names:  # interrupted runs may load rows without a key twice
         names = sorted({name for row in reference_rows for name in row if not name.startswith("_sdc_")})
-    expected = {key_of(names, row): _without_metadata(row) for row in reference_rows}
-    loaded = {key_of(names, row): _without_metadata(row) for row in live_rows(table)}
+    expected = {key_of(names, row): _remove_metadata(row) for row in reference_rows}
+    loaded = {key_of(names, row): _remove_metadata(row) for row in select_live_rows(table)}
     deleted = {key_of(names, row) for row in table} - loaded.keys()
     missing = expected.keys() - loaded.keys()
     return Difference(
         missing=list(missing - deleted),
         deleted=list(missing & deleted),
         extra=list(loaded.keys() - expected.keys()),
-        changed=[key for key, row in expected.items() if key in loaded and not _same_values(row, loaded[key])],
+        changed=[key for key, row in expected.items() if key in loaded and not _have_same_values(row, loaded[key])],
     )
 
 
-def _without_metadata(row: Row) -> Row:
+def _remove_metadata(row: Row) -> Row:
     return {name: value for name, value in row.items() if not name.startswith("_sdc_")}
 
 
-def _same_values(first: Row, second: Row) -> bool:
+def _have_same_values(first: Row, second: Row) -> bool:
     """Whether two rows have the same values. A missing column counts as null."""
     return all(key_of([name], first) == key_of([name], second) for name in first.keys() | second.keys())
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, table: str, parse_float: type[float | Decimal]) -> list[Row]:
+def _fetch_rows(connection: duckdb.DuckDBPyConnection, table: str, parse_float: type[float | Decimal]) -> list[Row]:
     try:
         relation = connection.sql(f"FROM {table}")
     except duckdb.CatalogException:
@@ -242,17 +247,17 @@ def _rows(connection: duckdb.DuckDBPyConnection, table: str, parse_float: type[f
     ]
 
 
-def warning_lines(log: str) -> list[str]:
+def find_warning_lines(log: str) -> list[str]:
     """Messages of the warnings and errors in a log."""
     return WARNING_LINE.findall(log)
 
 
-def normalized(line: str) -> str:
+def remove_numbers(line: str) -> str:
     """Returns a line without its numbers, so that it can be recognized."""
     return re.sub(r"\d+(\.\d+)?", "#", line)
 
 
-def named_streams(streams: Collection[str], log: str, known_warnings: Collection[str] = ()) -> set[str]:
+def find_named_streams(streams: Collection[str], log: str, known_warnings: Collection[str] = ()) -> set[str]:
     """Returns the streams that are named in warnings or errors.
 
     Args:
@@ -260,6 +265,6 @@ def named_streams(streams: Collection[str], log: str, known_warnings: Collection
         log: Log of the tap and the loader.
         known_warnings: Normalized warnings of a run without faults, which are ignored.
     """
-    lines = [line for line in warning_lines(log) if normalized(line) not in known_warnings]
+    lines = [line for line in find_warning_lines(log) if remove_numbers(line) not in known_warnings]
     words = Counter(word for line in lines for word in re.findall(r"[\w-]+", line))
     return {stream for stream in streams if words[stream]}

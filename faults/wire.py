@@ -80,7 +80,7 @@ class Response:
     body: bytes = b""
     reason: str = "X"
 
-    def header(self, name: str) -> str:
+    def find_header(self, name: str) -> str:
         """Returns a header's value. Empty if it is missing."""
         return next((text for key, text in self.headers if key.lower() == name), "")
 
@@ -90,7 +90,7 @@ class Response:
         kept = tuple((name, text) for name, text in self.headers if name.lower() not in names)
         return replace(self, headers=(*kept, *names.items()))
 
-    def head_bytes(self, *more: str, length: int | None = -1) -> bytes:
+    def make_head(self, *more: str, length: int | None = -1) -> bytes:
         """Returns the status line, headers and blank line.
 
         Args:
@@ -105,7 +105,7 @@ class Response:
 
     def to_bytes(self) -> bytes:
         """Returns the complete response."""
-        return self.head_bytes() + self.body
+        return self.make_head() + self.body
 
 
 Interceptor = Callable[[Request, Callable[[], Response]], "Iterable[Step] | None"]
@@ -178,7 +178,7 @@ class Proxy:
                 self.samples[request.endpoint] = (request, response)
         return response
 
-    def count(self, request: Request) -> Request:
+    def count_request(self, request: Request) -> Request:
         """Counts a request. Returns it with its number."""
         with self._lock:
             number = self._counts[request.endpoint]
@@ -255,7 +255,7 @@ class _Handler(socketserver.StreamRequestHandler):
         if request.target.startswith("/_control/"):
             self.connection.sendall(upstream.send(request).to_bytes())
             return True
-        request = proxy.count(request)
+        request = proxy.count_request(request)
         forward = functools.cache(lambda: proxy.record_sample(request, upstream.send(request)))
         steps = proxy.interceptor(request, forward) if proxy.interceptor else None
         for step in [forward().to_bytes()] if steps is None else steps:

@@ -13,12 +13,12 @@ import pytest
 
 from benchmarks import __main__ as arguments
 from benchmarks import commands, runner, start, tap_cpu
-from benchmarks.cases import OURS, TUNED, Case, plan
-from benchmarks.chart import Chart, ticks
-from benchmarks.compare import compare
+from benchmarks.cases import OURS, TUNED, Case, make_plan
+from benchmarks.chart import Chart, choose_ticks
+from benchmarks.compare import compare_rows
 from benchmarks.datasets import DATASETS
 from benchmarks.report import Report
-from benchmarks.usage import measure
+from benchmarks.usage import run_and_measure
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +40,7 @@ def test_tap_and_loader_load_all_rows_of_the_server(dataset: str, home: Path) ->
     case = Case(dataset, ROWS)
     folder = home / "run"
     folder.mkdir()
-    with runner.serving(case) as url:
+    with runner.run_server(case) as url:
         result = runner.run_one(case, OURS, commands.Commands(case, url, folder))
     assert result["error"] is None
     assert result["comparison"] == {
@@ -54,22 +54,22 @@ def test_tap_and_loader_load_all_rows_of_the_server(dataset: str, home: Path) ->
 @pytest.mark.slow
 def test_tap_alone_is_measured(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tap_cpu, "HOME", home)
-    usage = tap_cpu.run("attendance_shifts", ROWS, profiler="")
+    usage = tap_cpu.run_tap("attendance_shifts", ROWS, profiler="")
     assert usage.succeeded
     assert usage.cpu > 0
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_records_are_those_of_the_days_asked_for(dataset: str, tmp_path: Path) -> None:
-    rows = DATASETS[dataset].build(tmp_path, ROWS)
-    records = json.loads(b"[" + bytes(rows.slice(0, ROWS)) + b"]")
+    rows = DATASETS[dataset].build_rows(tmp_path, ROWS)
+    records = json.loads(b"[" + bytes(rows.read_range(0, ROWS)) + b"]")
     assert len(records) == ROWS
-    assert records == json.loads(DATASETS[dataset].path(tmp_path, ROWS).read_bytes())
-    assert rows.from_day("1970-01-01") == 0
-    assert rows.after_day("2035-01-01") == ROWS
-    first, last = rows.from_day("2026-02-01"), rows.after_day("2026-02-28")
+    assert records == json.loads(DATASETS[dataset].records_path(tmp_path, ROWS).read_bytes())
+    assert rows.find_first_on_day("1970-01-01") == 0
+    assert rows.find_first_after_day("2035-01-01") == ROWS
+    first, last = rows.find_first_on_day("2026-02-01"), rows.find_first_after_day("2026-02-28")
     assert 0 < last - first < ROWS
-    assert rows.from_day("2026-03-01T00:00:00") == last
+    assert rows.find_first_on_day("2026-03-01T00:00:00") == last
     if dataset == "attendances":
         days = [record["attributes"]["date"] for record in records]
         assert all("2026-02-01" <= day <= "2026-02-28" for day in days[first:last])
@@ -79,11 +79,11 @@ def test_records_are_those_of_the_days_asked_for(dataset: str, tmp_path: Path) -
 
 def test_records_are_generated_again_if_their_form_has_changed(tmp_path: Path) -> None:
     dataset = DATASETS["attendances"]
-    dataset.build(tmp_path, ROWS)
-    path = dataset.path(tmp_path, ROWS)
+    dataset.build_rows(tmp_path, ROWS)
+    path = dataset.records_path(tmp_path, ROWS)
     current = path.read_bytes()
     path.write_bytes(b"[\n{}" + current)
-    dataset.build(tmp_path, ROWS)
+    dataset.build_rows(tmp_path, ROWS)
     assert path.read_bytes() == current
 
 
@@ -91,17 +91,17 @@ def test_a_changed_value_and_a_lost_row_are_found(tmp_path: Path) -> None:
     import duckdb  # noqa: PLC0415
 
     dataset = DATASETS["attendance_periods"]
-    dataset.build(tmp_path, ROWS)
-    records, database = str(dataset.path(tmp_path, ROWS)), str(tmp_path / "loaded.duckdb")
+    dataset.build_rows(tmp_path, ROWS)
+    records, database = str(dataset.records_path(tmp_path, ROWS)), str(tmp_path / "loaded.duckdb")
     with duckdb.connect(database) as connection:
         connection.execute("CREATE SCHEMA hr")
         connection.execute(f"CREATE TABLE hr.attendance_periods AS FROM read_json('{records}')")
-    assert compare("attendance_periods", database, records)["only"] == [0, 0]
+    assert compare_rows("attendance_periods", database, records)["only"] == [0, 0]
     with duckdb.connect(database) as connection:
         connection.execute("UPDATE hr.attendance_periods SET comment = 'other' WHERE rowid = 3")
         connection.execute("DELETE FROM hr.attendance_periods WHERE rowid = 5")
         connection.execute("ALTER TABLE hr.attendance_periods DROP COLUMN is_holiday")
-    found = compare("attendance_periods", database, records)
+    found = compare_rows("attendance_periods", database, records)
     assert found["rows"] == [ROWS - 1, ROWS]
     assert found["only"] == [1, 2]
     assert found["missing"] == ["is_holiday"]
@@ -111,23 +111,23 @@ def test_a_changed_value_and_a_lost_row_are_found(tmp_path: Path) -> None:
 def test_usage_counts_all_processes_of_a_pipe(tmp_path: Path) -> None:
     writes = [sys.executable, "-c", "import sys; sys.stdout.write('x' * 1_000_000)"]
     reads = [sys.executable, "-c", "import sys; sys.exit(len(sys.stdin.read()) != 1_000_000)"]
-    assert measure([writes, reads], tmp_path / "log").codes == (0, 0)
-    assert measure([reads], tmp_path / "log").codes == (1,)
+    assert run_and_measure([writes, reads], tmp_path / "log").codes == (0, 0)
+    assert run_and_measure([reads], tmp_path / "log").codes == (1,)
     loops = [sys.executable, "-c", "while True: pass"]
-    assert not measure([loops], tmp_path / "log", timeout=0.2).succeeded
+    assert not run_and_measure([loops], tmp_path / "log", timeout=0.2).succeeded
 
 
 @pytest.mark.slow
 def test_a_limit_is_kept_and_counted(home: Path) -> None:
     assert home
-    with runner.serving(Case("attendances", ROWS, limit=2)) as url:
+    with runner.run_server(Case("attendances", ROWS, limit=2)) as url:
         target = f"{url}/v1/company/attendances?start_date=1970-01-01&end_date=2035-01-01&limit=200&offset=0"
         with pytest.raises(HTTPError, match="429") as error:
             for _ in range(500):
                 with urlopen(target) as reply:  # noqa: S310 - our own server
                     assert len(json.load(reply)["data"]) == 200
         error.value.close()
-        counted = runner.stats(url)
+        counted = runner.fetch_stats(url)
     assert counted["rejected"] == 1
     assert counted["pages"] == counted["requests"] >= 3
 
@@ -141,8 +141,8 @@ def result(case: Case, peer: str, seconds: float) -> dict[str, Any]:
 
 def test_the_page_is_written_from_what_there_is(tmp_path: Path) -> None:
     page = tmp_path / "docs" / "performance.md"
-    chosen = plan(10_000, {})
-    Report(chosen, [], {}, page).write()
+    chosen = make_plan(10_000, {})
+    Report(chosen, [], {}, page).write_page()
     assert "## Into DuckDB" in page.read_text()
     results = [
         result(case, peer, seconds)
@@ -158,7 +158,7 @@ def test_the_page_is_written_from_what_there_is(tmp_path: Path) -> None:
         "first_request": {"tap": 1.0, "meltano": 3.5},
         "requests": {"tap-x": {"streams": 3, "incremental": 2, "first": 9, "second": 4, "most": [["/a", 3]]}},
     }
-    Report(chosen, results, begin, page).write()
+    Report(chosen, results, begin, page).write_page()
     text = page.read_text()
     assert "| 10k attendances, 0 ms, append | tap and target-duckdb | 3.0 |" in text
     assert "|  | dlt, tuned by hand | 6.0 | 2.0 |" in text
@@ -174,7 +174,7 @@ def test_the_page_is_written_from_what_there_is(tmp_path: Path) -> None:
 
 
 def test_equal_cases_are_run_once() -> None:
-    chosen = plan(1_000_000, {})
+    chosen = make_plan(1_000_000, {})
     keys = [str(case.key) for case in chosen.cases]
     assert len(keys) == len(set(keys))
     assert {str(case.key) for case in (*chosen.rows, *chosen.latency, *chosen.in_flight)} <= set(keys)
@@ -186,19 +186,19 @@ def test_groups_of_cases_are_repeated_as_often_as_asked() -> None:
     for text in ("rowz=1", "rows=", "x"):
         with pytest.raises(ArgumentTypeError, match="in_flight"):
             arguments.repeat(text)
-    chosen = plan(1_000_000, {"table": 5, "vendors": 2, "rows": 0})
+    chosen = make_plan(1_000_000, {"table": 5, "vendors": 2, "rows": 0})
     in_table, also_in_rows = chosen.table[0], chosen.rows[1]
-    assert chosen.repeats_of(in_table, OURS) == 5
-    assert chosen.repeats_of(also_in_rows, OURS) == 5
-    assert chosen.repeats_of(chosen.vendors[2], OURS) == 2
-    assert chosen.repeats_of(chosen.vendors[2], "published") == 1
-    assert chosen.repeats_of(chosen.rows[0], OURS) == 0
-    assert chosen.repeats_of(chosen.limits[0], OURS) == 1
+    assert chosen.count_repeats(in_table, OURS) == 5
+    assert chosen.count_repeats(also_in_rows, OURS) == 5
+    assert chosen.count_repeats(chosen.vendors[2], OURS) == 2
+    assert chosen.count_repeats(chosen.vendors[2], "published") == 1
+    assert chosen.count_repeats(chosen.rows[0], OURS) == 0
+    assert chosen.count_repeats(chosen.limits[0], OURS) == 1
 
 
 def test_ticks_are_round_and_cover_the_values() -> None:
-    assert ticks(47) == [0, 10, 20, 30, 40, 50]
-    assert ticks(250, 0.3) == [0.1, 1, 10, 100, 1000]
-    svg = Chart("a < b", "x", "y", {"one": [(1, 2.0), (10, 3.0)]}, log_x=True).svg()
+    assert choose_ticks(47) == [0, 10, 20, 30, 40, 50]
+    assert choose_ticks(250, 0.3) == [0.1, 1, 10, 100, 1000]
+    svg = Chart("a < b", "x", "y", {"one": [(1, 2.0), (10, 3.0)]}, log_x=True).render_svg()
     assert "a &lt; b" in svg
     assert "polyline" in svg

@@ -34,29 +34,29 @@ STREAMS: dict[str, list[type[RestStream]]] = {
 TAPS = sorted(STREAMS)
 
 
-@pytest.mark.parametrize("page", pages.files(), ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", pages.generate_files(), ids=lambda page: str(page.relative_to(ROOT)))
 def test_pages_are_up_to_date(page: Path) -> None:
-    assert page.read_text() == pages.files()[page], (
+    assert page.read_text() == pages.generate_files()[page], (
         f"{page.relative_to(ROOT)} is stale: run `make docs` and commit the changes"
     )
 
 
 def test_every_part_is_used() -> None:
-    texts = "".join(pages.files().values())
-    unused = [name for name in pages.parts() if f"<!-- {name} -->" not in texts]
+    texts = "".join(pages.generate_files().values())
+    unused = [name for name in pages.make_parts() if f"<!-- {name} -->" not in texts]
     assert not unused, f"remove from `parts` in docsite/pages.py, or use in a page: {unused}"
 
 
 @pytest.mark.parametrize("vendor", permissions.QUESTIONS)
 def test_questions_name_streams(vendor: str) -> None:
     for question, patterns in permissions.QUESTIONS[vendor].items():
-        assert all(permissions.matching(vendor, pattern) for pattern in patterns), question
+        assert all(permissions.find_matching_streams(vendor, pattern) for pattern in patterns), question
 
 
 @pytest.mark.parametrize("name", ["personio.count", "factorial.count", "cornerstone.count_known"])
 def test_counts_are_generated(name: str) -> None:
-    count = pages.parts()[name]
-    for page, text in pages.files().items():
+    count = pages.make_parts()[name]
+    for page, text in pages.generate_files().items():
         handwritten = pages.PART.sub("", text)
         for unit in ("streams", "lists", "names"):
             assert f" {count} {unit}" not in handwritten, (

@@ -134,7 +134,7 @@ def test_leaks_are_found_where_others_can_read(tmp_path: Path) -> None:
             path.chmod(file_mode)
         (tmp_path / name).chmod(mode)
     search = markers.LeakSearch(planter)
-    search.files(tmp_path)
+    search.search_files(tmp_path)
     assert search.leaks == [f"readable (readable by others) contains '{markers.PERSON_PREFIX}1'"]
 
 
@@ -152,18 +152,18 @@ def test_missing_deleted_extra_and_changed_rows_are_found(tmp_path: Path) -> Non
     )
     same = database("same.duckdb", "('3', 'c', NULL), ('2', 'b', NULL), ('1', 'a', NULL)")
     other = database("other.duckdb", "('1', 'a', '2026-01-01'), ('3', 'x', NULL), ('4', 'd', NULL)")
-    assert verdict.compare(reference, same, {"s": ("id",)}) == {}
-    (difference,) = verdict.compare(reference, other, {"s": ("id",)}).values()
-    assert difference.parts() == ([("2",)], [("1",)], [("4",)], [("3",)])
+    assert verdict.compare_with_reference(reference, same, {"s": ("id",)}) == {}
+    (difference,) = verdict.compare_with_reference(reference, other, {"s": ("id",)}).values()
+    assert difference.list_keys_by_type() == ([("2",)], [("1",)], [("4",)], [("3",)])
 
 
 def test_the_report_counts_outcomes(tmp_path: Path) -> None:
     results = ResultLog(7, tmp_path / "results.jsonl")
-    results.add(Outcome("proxy", "personio", 1, "status", Verdict.EXACT, "402"))
-    results.add(Outcome("mutator", "factorial", 0, "a field", Verdict.IN_EXTRA, "30 values", count=30))
-    results.add(Outcome("proxy", "personio", 2, "status", Verdict.SILENTLY_WRONG, "410", "persons: 3 missing"))
+    results.add_outcome(Outcome("proxy", "personio", 1, "status", Verdict.EXACT, "402"))
+    results.add_outcome(Outcome("mutator", "factorial", 0, "a field", Verdict.IN_EXTRA, "30 values", count=30))
+    results.add_outcome(Outcome("proxy", "personio", 2, "status", Verdict.SILENTLY_WRONG, "410", "persons: 3 missing"))
     assert [outcome.description for outcome in results.failures] == ["410"]
-    page = report.render(list(read_results([tmp_path / "results.jsonl"])), report.RunInfo("2026-11-28", 7, 50))
+    page = report.render_report(list(read_results([tmp_path / "results.jsonl"])), report.RunInfo("2026-11-28", 7, 50))
     assert "32 fault-injection cases on 2026-11-28, in 50 minutes. **1 failed.**" in page
     assert "| Faulty responses | 2 | 1 | 0 | 1 | 0 | 0 | 0 |" in page
     assert "| Mutated values | 30 | 0 | 30 | 0 | 0 | 0 | 0 |" in page

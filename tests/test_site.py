@@ -20,8 +20,8 @@ from hr_sandbox.testing import Sandbox, running
 from singer_rest.testing import sync_streams
 from tap_personio.tap import TapPersonio
 
-from docsite.catalog import EVERYTHING, described, schema_of, streams
-from docsite.queries import queries
+from docsite.catalog import EVERYTHING, find_schema, list_described_streams, list_streams
+from docsite.queries import make_queries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,7 +54,9 @@ def database(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path
     folder = tmp_path_factory.mktemp("load")
     for tap, (_, config) in EVERYTHING.items():
         vendor = tap.removeprefix("tap-")
-        optional = [name for name, page in streams()[tap].items() if page.stream.optional and name != TAKES_MINUTES]
+        optional = [
+            name for name, page in list_streams()[tap].items() if page.stream.optional and name != TAKES_MINUTES
+        ]
         settings: dict[str, Any] = {
             **config,
             **CREDENTIALS[vendor],
@@ -64,7 +66,7 @@ def database(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path
         if vendor == "personio":
             settings["careers_url"] = f"{sandbox.url}/personio-careers"
         if vendor == "cornerstone":
-            settings |= {"objects": list(described(tap)), "views": list(described(tap))}
+            settings |= {"objects": list(list_described_streams(tap)), "views": list(list_described_streams(tap))}
         load(folder, tap, settings)
     with duckdb.connect(folder / "all.duckdb") as connection:
         # A table gets this column with its first rows.
@@ -79,7 +81,7 @@ def load(folder: Path, tap: str, settings: dict[str, Any]) -> None:
     """Runs a tap and the loader."""
     (folder / "tap.json").write_text(json.dumps(settings))
     path = str(folder / "all.duckdb")
-    (folder / "target.json").write_text(json.dumps({"path": path, "default_target_schema": schema_of(tap)}))
+    (folder / "target.json").write_text(json.dumps({"path": path, "default_target_schema": find_schema(tap)}))
     read = subprocess.run(
         [BIN / tap, "--config", folder / "tap.json"],
         capture_output=True,
@@ -89,11 +91,11 @@ def load(folder: Path, tap: str, settings: dict[str, Any]) -> None:
     assert read.returncode == 0, read.stderr.decode()
     lines = read.stdout.splitlines()
     sent = {json.loads(line)["stream"] for line in lines if line.startswith(b'{"type":"SCHEMA"')}
-    for name in described(tap).keys() - sent:
-        stream = streams()[tap][name].stream
+    for name in list_described_streams(tap).keys() - sent:
+        stream = list_streams()[tap][name].stream
         schema = {"type": "SCHEMA", "stream": name, "schema": stream.schema, "key_properties": stream.primary_keys}
         lines.append(json.dumps(schema, default=list).encode())
-    assert {TAKES_MINUTES} >= described(tap).keys() - sent, "the sandbox does not serve some streams"
+    assert {TAKES_MINUTES} >= list_described_streams(tap).keys() - sent, "the sandbox does not serve some streams"
     written = subprocess.run(
         [BIN / "target-duckdb", "--config", folder / "target.json"],
         input=b"\n".join(lines) + b"\n",
@@ -106,13 +108,13 @@ def load(folder: Path, tap: str, settings: dict[str, Any]) -> None:
 @pytest.mark.parametrize("tap", EVERYTHING)
 def test_example_queries_run(database: Path, tap: str) -> None:
     with duckdb.connect(database, read_only=True) as connection:
-        for name, page in described(tap).items():
-            examples = queries(page, streams()[tap])
+        for name, page in list_described_streams(tap).items():
+            examples = make_queries(page, list_streams()[tap])
             assert 1 <= len(examples) <= 3, name
             for example in examples:
                 assert example.sql.rstrip().endswith(";")
                 rows = connection.execute(example.sql).fetchall()
-                count = connection.execute(f"SELECT count(*) FROM {schema_of(tap)}.{name}").fetchall()[0][0]
+                count = connection.execute(f"SELECT count(*) FROM {find_schema(tap)}.{name}").fetchall()[0][0]
                 assert count == 0 or sum(row[-1] for row in rows) == count, f"{name}: {example.sql}"
 
 
@@ -171,7 +173,7 @@ def test_the_site_has_a_page_for_each_stream(site: Path) -> None:
     index = (site / "llms.txt").read_text()
     for tap in EVERYTHING:
         overview = (site / "reference" / f"{tap}.html").read_text()
-        for name in described(tap):
+        for name in list_described_streams(tap):
             page = f"{tap}/{name}.html"
             assert (site / "reference" / page).exists()
             assert f'href="{page}"' in overview, f"{name} has no link in docs/reference/{tap}.md"
