@@ -207,15 +207,15 @@ class MessageReader(GenericSingerReader[bytes]):
         return counts
 
     def _process_block(self, block: bytes, callbacks: dict[str, Callable[[Any], None]], counts: Counter[str]) -> None:
-        left = self._add_run(block, block.count(b"\n") + 1, counts)  # most blocks hold records of one stream only
-        for run, count in _group_lines(left) if left is not None else ():
-            rest = self._add_run(run, count, counts)
+        left = self._add_together(block, block.count(b"\n") + 1, counts)  # most blocks hold records of one stream only
+        for lines, count in _group_lines(left) if left is not None else ():
+            rest = self._add_together(lines, count, counts)
             for line in rest.split(b"\n") if rest is not None else ():
                 self.line_number += 1
                 self._process_line(line, callbacks, counts)
 
-    def _add_run(self, lines: bytes, count: int, counts: Counter[str]) -> bytes | None:
-        """Loads lines together if they are RECORD lines of one stream. Returns those left, None if there are none."""
+    def _add_together(self, lines: bytes, count: int, counts: Counter[str]) -> bytes | None:
+        """Loads lines together if they are RECORD lines of one stream. Returns the other lines, or None."""
         match = _RECORD_START.match(lines) if count >= _MIN_GROUP_LENGTH else None
         stream = str(match[1], "utf-8", "replace") if match else ""
         while stream and (taken := self.add_lines(stream, lines, count)):
