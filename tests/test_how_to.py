@@ -16,7 +16,7 @@ import duckdb
 import pytest
 from target_duckdb.target import TargetDuckDB
 
-from docsite.catalog import streams
+from docsite.catalog import list_streams
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -225,9 +225,9 @@ def test_sensitive_columns_exist() -> None:
         (PAGES / "columns.md").read_text().partition("## Columns with sensitive data")[2].partition("\nWithout")[0]
     )
     rows = re.findall(r"^\| (Personio|Factorial|Cornerstone) \|(.*)$", section, re.MULTILINE)
-    assert len(rows) == len(streams())
+    assert len(rows) == len(list_streams())
     for vendor, cells in rows:
-        known = streams()[f"tap-{vendor.lower()}"]
+        known = list_streams()[f"tap-{vendor.lower()}"]
         for stream, column in re.findall(r"`([\w*]+)(?:\.(\w+))?`", cells):
             pages = fnmatch.filter(known, stream)
             assert pages, stream
