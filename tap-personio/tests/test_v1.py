@@ -736,9 +736,11 @@ def test_attribute_is_described_with_or_without_its_label(run: Callable[..., Any
     assert properties["dynamic_1"] == {
         "type": ["string", "null"],
         "description": "Attribute without a label; see `employee_attributes`.",
+        "x-protection": "unclassified",
     }
     assert properties["dynamic_2"] == {
         "type": ["integer", "null"],
         "description": 'Attribute with the label "Kinder"; see `employee_attributes`.',
+        "x-protection": "unclassified",
     }
     assert properties["dynamic_3"]["description"] == properties["dynamic_1"]["description"]
