@@ -60,7 +60,7 @@ def test_tap_alone_is_measured(home: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_records_are_those_of_the_days_asked_for(dataset: str, tmp_path: Path) -> None:
+def test_records_are_those_of_the_given_days(dataset: str, tmp_path: Path) -> None:
     rows = DATASETS[dataset].build_rows(tmp_path, ROWS)
     records = json.loads(b"[" + bytes(rows.read_range(0, ROWS)) + b"]")
     assert len(records) == ROWS
@@ -180,7 +180,7 @@ def test_equal_cases_are_run_once() -> None:
     assert {str(case.key) for case in (*chosen.rows, *chosen.latency, *chosen.in_flight)} <= set(keys)
 
 
-def test_groups_of_cases_are_repeated_as_often_as_asked() -> None:
+def test_groups_of_cases_are_repeated_the_given_number_of_times() -> None:
     number, group = arguments.repeat("2"), arguments.repeat("rows=0")
     assert (number, group) == (("", 2), ("rows", 0))
     for text in ("rowz=1", "rows=", "x"):

@@ -96,28 +96,28 @@ def assert_passes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Callable
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
-def test_faulty_responses(vendor: str, assert_passes: Callable[..., None]) -> None:
+def test_runs_pass_with_faulty_responses(vendor: str, assert_passes: Callable[..., None]) -> None:
     assert_passes(proxy.run, vendor, 1 / len(FAULTY_RESPONSES))
 
 
-def test_stopped_runs(assert_passes: Callable[..., None]) -> None:
+def test_runs_pass_after_they_were_stopped(assert_passes: Callable[..., None]) -> None:
     assert_passes(killer.run, "factorial", 1 / killer.TRIALS["factorial"])
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
-def test_mutated_values(vendor: str, assert_passes: Callable[..., None]) -> None:
+def test_runs_pass_with_mutated_values(vendor: str, assert_passes: Callable[..., None]) -> None:
     assert_passes(mutator.run, vendor, 1 / len(mutator.ROUNDS[vendor]))
 
 
-def test_simulated_days(assert_passes: Callable[..., None]) -> None:
+def test_runs_pass_on_simulated_days(assert_passes: Callable[..., None]) -> None:
     assert_passes(days.run, "cornerstone", 2 / days.DAYS)
 
 
-def test_concurrent_runs(assert_passes: Callable[..., None]) -> None:
+def test_runs_pass_at_the_same_time(assert_passes: Callable[..., None]) -> None:
     assert_passes(pairs.run, "factorial", 1 / len(pairs.TRIALS["factorial"]))
 
 
-def test_planted_markers(assert_passes: Callable[..., None]) -> None:
+def test_planted_markers_do_not_leak(assert_passes: Callable[..., None]) -> None:
     (trial,) = (
         number for number, scenario in enumerate(markers.SCENARIOS) if scenario.name.startswith("error responses")
     )

@@ -29,7 +29,7 @@ def stored_state(project: Project) -> str:
     return project.meltano("state", "get", STATE_ID).stdout.splitlines()[-1]
 
 
-def test_selecting_streams(project: Project, story: dict[str, Any]) -> None:
+def test_only_the_selected_stream_is_read(project: Project, story: dict[str, Any]) -> None:
     result = project.run(**ONE_STREAM)
     assert result.returncode == 0, result.stdout
     paths = [request["path"] for request in project.sandbox.requests()]

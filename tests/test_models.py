@@ -521,7 +521,7 @@ QUESTIONS = re.findall(r"^## \d+\. ([^\n]+)\n\n```sql\n(.+?)```", PAGE, re.MULTI
 
 
 @pytest.mark.parametrize(("question", "sql"), QUESTIONS, ids=[str(number + 1) for number in range(len(QUESTIONS))])
-def test_every_question_has_an_answer(warehouse: Warehouse, question: str, sql: str) -> None:
+def test_every_question_has_a_result(warehouse: Warehouse, question: str, sql: str) -> None:
     assert warehouse.query(sql.replace("current_date", f"DATE '{TODAY}'")), question
 
 
@@ -580,7 +580,7 @@ def test_the_notebook_shows_all_charts_and_answers_sql(warehouse: Warehouse) -> 
     assert len(found["asked"]) > len(SOURCES)  # people by source and status
 
 
-def test_the_notebook_filters(warehouse: Warehouse) -> None:
+def test_the_notebook_applies_its_filters(warehouse: Warehouse) -> None:
     ((department,),) = warehouse.query(
         "SELECT member FROM hr_metrics.headcount WHERE dimension = 'department' AND source = 'personio'"
         " AND member <> 'unknown' GROUP BY ALL ORDER BY sum(headcount) DESC LIMIT 1"

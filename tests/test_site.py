@@ -106,7 +106,7 @@ def load(folder: Path, tap: str, settings: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("tap", EVERYTHING)
-def test_example_queries_run(database: Path, tap: str) -> None:
+def test_example_queries_return_rows(database: Path, tap: str) -> None:
     with duckdb.connect(database, read_only=True) as connection:
         for name, page in list_described_streams(tap).items():
             examples = make_queries(page, list_streams()[tap])
@@ -119,7 +119,7 @@ def test_example_queries_run(database: Path, tap: str) -> None:
 
 
 @pytest.mark.parametrize("number", range(5))
-def test_tutorial_has_five_answers(database: Path, number: int) -> None:
+def test_tutorial_has_five_query_results(database: Path, number: int) -> None:
     found = blocks("tutorial.md", "sql")
     assert len(found) == 5
     with duckdb.connect(database, read_only=True) as connection:

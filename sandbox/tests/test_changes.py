@@ -43,7 +43,7 @@ def said(done: list[Any]) -> set[tuple[str, Any]]:
     return {(change.action, (change.kind, change.number)) for change in done}
 
 
-def test_hire(company: Company, changes: Changes) -> None:
+def test_hire_adds_a_person_an_employment_and_a_compensation(company: Company, changes: Changes) -> None:
     before, version = everything(company), company.version
     done = changes.hire(date(2026, 7, 1), last_name="Ωmega")
     assert said(done) == differences(before, everything(company))
@@ -54,7 +54,7 @@ def test_hire(company: Company, changes: Changes) -> None:
     assert company.version > version
 
 
-def test_terminate(company: Company, changes: Changes) -> None:
+def test_terminate_ends_the_employment_and_deletes_later_absences(company: Company, changes: Changes) -> None:
     before = everything(company)
     done = changes.terminate(day=date(2026, 6, 1))
     assert said(done) == differences(before, everything(company))
@@ -94,7 +94,7 @@ def test_an_edit_updates_only_the_record(company: Company, changes: Changes) -> 
         ("project", "billable", False, False),
     ],
 )
-def test_fields(changes: Changes, *, kind: str, field: str, value: Any, held: Any) -> None:
+def test_edit_sets_a_field(changes: Changes, *, kind: str, field: str, value: Any, held: Any) -> None:
     row: Any = next(iter(changes._tables[kind]))
     changes.edit(kind, getattr(row, "uuid", str(row.id)), field, value)
     if field.startswith("attributes."):
@@ -143,7 +143,9 @@ def test_fields(changes: Changes, *, kind: str, field: str, value: Any, held: An
         ("team", "401", "department_id", 1),
     ],
 )
-def test_bad_edits(company: Company, changes: Changes, *, kind: str, key: str | None, field: str, value: Any) -> None:
+def test_invalid_edits_are_rejected_and_change_nothing(
+    company: Company, changes: Changes, *, kind: str, key: str | None, field: str, value: Any
+) -> None:
     before = everything(company)
     if key is None:
         row: Any = next(iter(changes._tables[kind]))
@@ -203,7 +205,7 @@ def test_every_reference_is_checked(changes: Changes) -> None:
                 changes.edit(kind, key_of(row), name, 999999)
 
 
-def test_delete_an_absence(company: Company, changes: Changes) -> None:
+def test_deleting_an_absence_deletes_nothing_else(company: Company, changes: Changes) -> None:
     before = everything(company)
     done = changes.delete("absence_period", next(iter(company.absences)).uuid)
     assert said(done) == differences(before, everything(company))
@@ -242,6 +244,6 @@ def test_an_application_moves_to_another_stage(company: Company, changes: Change
     assert (row.transitions[-1].entered_at, row.updated_at) == (NOW, NOW)
 
 
-def test_no_employment_to_terminate(changes: Changes) -> None:
+def test_terminate_without_an_active_employment_is_rejected(changes: Changes) -> None:
     with pytest.raises(ChangeError):
         changes.terminate(day=TODAY - timedelta(9000))

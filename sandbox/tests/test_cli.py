@@ -82,7 +82,7 @@ def test_stops_quietly_during_a_request() -> None:
     ],
     ids=str,
 )
-def test_bad_values(arguments: list[str], capsys: Any) -> None:
+def test_invalid_arguments_end_with_one_sentence(arguments: list[str], capsys: Any) -> None:
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2
@@ -91,12 +91,12 @@ def test_bad_values(arguments: list[str], capsys: Any) -> None:
     assert re.fullmatch(r"hr-sandbox: [^\n]+\.\n", err)
 
 
-def test_the_earliest_today() -> None:
+def test_the_earliest_allowed_today_builds_a_company() -> None:
     options = Options(today=FIRST_TODAY, employees=20)
     assert len(build_company(options.employees, options.seed, options.today).people) == 20
 
 
-def test_a_port_in_use(capsys: Any) -> None:
+def test_a_port_in_use_is_reported(capsys: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SystemExit) as ended:
         main(["serve", "--port", str(taken.getsockname()[1]), "--employees", "10"])
     assert ended.value.code == 2

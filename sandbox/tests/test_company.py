@@ -26,7 +26,7 @@ def rows(company: Company) -> dict[str, list[str]]:
     return {table.kind: [repr(row) for row in table] for table in company.tables()}
 
 
-def test_same_seed_same_company() -> None:
+def test_the_same_seed_gives_the_same_company() -> None:
     assert rows(build_company(40, 7, TODAY)) == rows(build_company(40, 7, TODAY))
 
 
@@ -35,7 +35,7 @@ def test_other_options_give_another_company(employees: int, seed: int, today: da
     assert rows(build_company(40, 7, TODAY)) != rows(build_company(employees, seed, today))
 
 
-def test_size_and_variety(company: Company) -> None:
+def test_the_company_has_its_size_and_varied_records(company: Company) -> None:
     assert len(company.people) == 250
     statuses = Counter(row.status for row in company.employments)
     assert set(statuses) == {"ACTIVE", "INACTIVE", "LEAVE", "ONBOARDING"}
@@ -141,7 +141,7 @@ def test_absences_are_within_employments_and_do_not_overlap(company: Company) ->
             assert any(s.start_date <= row.starts_at.date() and last <= (s.end_date or far) for s in stints)
 
 
-def test_absences_of_all_kinds(company: Company) -> None:
+def test_absences_have_all_units_approvals_and_halves(company: Company) -> None:
     units = {row.id: row.unit for row in company.absence_types}
     absences = list(company.absences)
     assert any(row.ends_at is None for row in absences)
@@ -189,7 +189,7 @@ def test_pay_follows_employments(company: Company) -> None:
     assert within_a_month > 5
 
 
-def test_two_thousand_people() -> None:
+def test_two_thousand_people_have_fewer_days_of_attendances() -> None:
     company = build_company(2_000, 1, TODAY)
     assert len(company.people) == 2_000
     assert len(company.teams) > 40
@@ -216,13 +216,13 @@ def test_twice_the_people_cost_twice_the_work() -> None:
     assert calls_to_build(80) < 2.5 * calls_to_build(40) < 300_000
 
 
-def test_attendances_of_the_default_size(company: Company) -> None:
+def test_the_default_size_has_attendances_of_60_days(company: Company) -> None:
     assert 10_000 < len(company.attendances) <= 40_000
     assert len({row.day for row in company.attendances}) == 60
 
 
 @pytest.mark.parametrize("employees", [10, 11, 25])
-def test_small_companies(employees: int) -> None:
+def test_small_companies_have_rows_in_every_table(employees: int) -> None:
     company = build_company(employees, 3, TODAY)
     assert len(company.people) == employees
     assert all(len(table) for table in company.tables() if not table.kind.startswith("recruiting_application"))

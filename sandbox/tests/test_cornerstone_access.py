@@ -13,7 +13,7 @@ OBJECTS, VIEWS = "/services/api/x/dataexporter/api/objects", "/services/api/x/od
 TOKEN, EMPLOYEES = "/services/api/oauth2/token", "/services/api/x/users/v2/employees"
 
 
-def test_a_token(cornerstone: Any) -> None:
+def test_a_token_request_returns_a_bearer_token(cornerstone: Any) -> None:
     answer = cornerstone.sign_in()
     body = json.loads(answer.body)
     assert answer.status == 200
@@ -35,7 +35,7 @@ def test_a_token(cornerstone: Any) -> None:
         ({"client_id": "sandbox-client"}, "invalid_request"),
     ],
 )
-def test_rejected_token_requests(cornerstone: Any, members: Any, problem: str) -> None:
+def test_invalid_token_requests_are_rejected(cornerstone: Any, members: Any, problem: str) -> None:
     answer = cornerstone.sign_in(**members)
     assert (answer.status, json.loads(answer.body)["error"]) == (400, problem)
 
@@ -62,7 +62,7 @@ def test_tokens_expire(make_cornerstone: Any) -> None:
     assert api.get("users_core")[0] == 401
 
 
-def test_forms_of_expires_in(make_cornerstone: Any) -> None:
+def test_expires_in_can_have_other_forms(make_cornerstone: Any) -> None:
     api = make_cornerstone(token_ttl=60)
     for form, members in (("text", {"expires_in": "60"}), ("absent", {}), ("number", {"expires_in": 60})):
         api.controls["expires-in"]({"form": form})
@@ -70,7 +70,7 @@ def test_forms_of_expires_in(make_cornerstone: Any) -> None:
         assert {name: body[name] for name in body if name == "expires_in"} == members
 
 
-def test_scopes_of_a_token(make_cornerstone: Any) -> None:
+def test_a_token_reads_only_what_its_scopes_allow(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     api.headers["authorization"] = f"Bearer {api.token('vw_rpt_user:read obj_users_core:read employee:read')}"
     assert api.get("vw_rpt_user")[0] == 200
@@ -119,7 +119,7 @@ def test_each_view_has_its_own_limit(make_cornerstone: Any) -> None:
     assert after.headers["x-csod-requests-remaining-urilevel"] == str(120 * 60 - 122)
 
 
-def test_limits_of_rest_and_custom_limits(make_cornerstone: Any) -> None:
+def test_rest_endpoints_have_their_own_limits_and_accept_custom_ones(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     api.controls["throttling"]({"on": True, "stream": "users_core", "per_minute": 2})
     assert [api.request("users_core").status for _ in range(3)] == [200, 200, 429]
@@ -133,7 +133,7 @@ def test_limits_of_rest_and_custom_limits(make_cornerstone: Any) -> None:
     assert api.request(jobs).status == 200
 
 
-def test_one_limit_for_everything(make_cornerstone: Any) -> None:
+def test_one_limit_can_apply_to_all_endpoints(make_cornerstone: Any) -> None:
     api = make_cornerstone(requests_per_minute=3)
     api.controls["throttling"]({"on": True})
     assert [api.request(name).status for name in ("users_core", "ou_core", EMPLOYEES, "vw_rpt_ou")] == [

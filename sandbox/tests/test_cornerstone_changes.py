@@ -89,7 +89,7 @@ def test_changes_of_the_company_are_served(make_cornerstone: Any) -> None:
     assert api.rows("transcript_core")[: len(transcripts)] == transcripts
 
 
-def test_changes_since(make_cornerstone: Any) -> None:
+def test_a_delta_link_returns_the_changes_since_it(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     answer = api.request("user_ou_core", prefer=f"{TRACK}, odata.maxpagesize=100")
     assert answer.headers["preference-applied"] == TRACK
@@ -137,7 +137,7 @@ def test_rows_that_changed_during_a_read_are_among_the_changes(make_cornerstone:
         ),
     ],
 )
-def test_other_shapes_of_deleted_rows(make_cornerstone: Any, shape: str, expected: Any) -> None:
+def test_deleted_rows_can_have_other_shapes(make_cornerstone: Any, shape: str, expected: Any) -> None:
     api = make_cornerstone()
     link = api.get("user_groups_core", prefer=TRACK)[1][DELTA]
     api.controls["delta-shape"]({"shape": shape})
@@ -201,14 +201,14 @@ def test_links_expire(make_cornerstone: Any) -> None:
         ("foreign", "@odata.nextLink", "https://elsewhere.example/services/"),
     ],
 )
-def test_styles_of_links(make_cornerstone: Any, style: str, name: str, begins: str) -> None:
+def test_next_links_can_have_other_styles(make_cornerstone: Any, style: str, name: str, begins: str) -> None:
     api = make_cornerstone()
     api.vendor.set_links("users_core", style)
     _, body = api.get("users_core", prefer=FIVE)
     assert body[name].startswith(begins)
 
 
-def test_invalid_links(make_cornerstone: Any) -> None:
+def test_next_links_can_be_missing_or_repeated(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     api.vendor.set_links("users_core", "missing")
     assert set(api.get("users_core", prefer=FIVE)[1]) == {"@odata.context", "value"}
@@ -241,7 +241,7 @@ def test_controls_reject_invalid_arguments(make_cornerstone: Any) -> None:
             api.controls[control](body)
 
 
-def test_long_numbers_as_texts(make_cornerstone: Any) -> None:
+def test_long_numbers_of_objects_can_be_texts(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     numbers = [row["user_lo_status_id"] for row in api.rows("transcript_core")]
     api.controls["int64"]({"texts": True})

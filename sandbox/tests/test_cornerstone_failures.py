@@ -40,7 +40,7 @@ def test_a_body_that_fails_midway(make_cornerstone: Any, form: str, ending: str)
     assert json.loads(whole(api))["value"] == json.loads(good)["value"]
 
 
-def test_a_truncated_body(make_cornerstone: Any) -> None:
+def test_a_truncated_body_is_the_start_of_the_complete_one(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     good = whole(api)
     api.controls["failure"]({"stream": "user_ou_core", "form": "cut"})
@@ -71,7 +71,9 @@ def test_an_empty_table_fails_too(make_cornerstone: Any) -> None:
         ("timeout", 504, "text/html"),
     ],
 )
-def test_other_responses_instead(make_cornerstone: Any, form: str, status: int, media_type: str) -> None:
+def test_a_failure_can_replace_the_response_once(
+    make_cornerstone: Any, form: str, status: int, media_type: str
+) -> None:
     api = make_cornerstone()
     for stream, path in (("users_core", "users_core"), ("employees", EMPLOYEES)):
         api.controls["failure"]({"stream": stream, "form": form})
@@ -80,7 +82,7 @@ def test_other_responses_instead(make_cornerstone: Any, form: str, status: int, 
         assert api.request(path).status == 200
 
 
-def test_a_login_page(make_cornerstone: Any) -> None:
+def test_a_redirect_leads_to_a_login_page(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     api.controls["failure"]({"stream": "users_core", "form": "login"})
     target = api.request("users_core").headers["location"]
@@ -101,7 +103,7 @@ def test_large_pages_fail_and_smaller_ones_do_not(make_cornerstone: Any) -> None
     assert b'{"error"' not in api.request("user_ou_core").body
 
 
-def test_after_and_times(make_cornerstone: Any) -> None:
+def test_a_failure_starts_after_some_requests_and_lasts_for_some(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     api.controls["failure"]({"stream": "users_core", "form": "json-500", "after": 1, "times": 2})
     assert [api.request("users_core").status for _ in range(4)] == [200, 500, 500, 200]
@@ -116,13 +118,13 @@ def test_error_responses_do_not_use_up_failures(make_cornerstone: Any) -> None:
     assert [api.request(path).status for path in ("users_core", EMPLOYEES)] == [500, 500]
 
 
-def test_slow_responses(make_cornerstone: Any) -> None:
+def test_a_slow_response_takes_its_seconds_once(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     api.controls["failure"]({"stream": "users_core", "form": "slow", "seconds": 7})
     assert [api.request("users_core").seconds for _ in range(2)] == [7, 0]
 
 
-def test_invalid_failures(make_cornerstone: Any) -> None:
+def test_invalid_failures_are_rejected(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     for body in (
         {"stream": "nothing", "form": "error"},
@@ -152,14 +154,14 @@ def test_a_missing_or_failed_row_does_not_change_the_total(make_cornerstone: Any
 
 
 @pytest.mark.parametrize(("form", "status"), [("no-content", 204), ("nothing", 200)])
-def test_a_response_without_a_body(make_cornerstone: Any, form: str, status: int) -> None:
+def test_a_response_can_lack_a_body(make_cornerstone: Any, form: str, status: int) -> None:
     api = make_cornerstone()
     api.controls["failure"]({"stream": "employees", "form": form})
     answer = api.request(EMPLOYEES)
     assert (answer.status, answer.body) == (status, b"")
 
 
-def test_truncated_reports_and_invalid_bytes(make_cornerstone: Any) -> None:
+def test_reports_can_be_truncated_or_contain_invalid_bytes(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     jobs = api.vendor.list_records("bulk_jobs", None, None, "")
     one = next(row for job in jobs for row in job["imports"] if row["total_records"] > 3)
@@ -177,7 +179,7 @@ def test_truncated_reports_and_invalid_bytes(make_cornerstone: Any) -> None:
     assert answers["stray-byte"].body == good[:-1] + b"\xe4\n"
 
 
-def test_the_spelling_of_the_trainings_id(make_cornerstone: Any) -> None:
+def test_a_mode_changes_the_spelling_of_the_trainings_id(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     rows = api.vendor.list_records("transcripts", None, None, "")
     api.vendor.set_mode("transcripts", "LoId")

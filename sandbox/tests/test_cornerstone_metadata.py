@@ -51,7 +51,7 @@ def test_every_object_has_a_key_and_some_views_have_none(cornerstone: Any) -> No
     assert views["vw_rpt_user_groups"][0] == []
 
 
-def test_annotations(cornerstone: Any) -> None:
+def test_metadata_of_objects_has_annotations_and_that_of_views_has_none(cornerstone: Any) -> None:
     _, notes = read(cornerstone, OBJECTS)
     space = "Csod.DataExporter."
     assert notes[f"{space}user_ou_core"]["ObjectSupportsChangeTracking"] == "true"
@@ -69,7 +69,7 @@ def test_annotations(cornerstone: Any) -> None:
     assert not read(cornerstone, VIEWS)[1]
 
 
-def test_custom_fields(make_cornerstone: Any) -> None:
+def test_a_custom_field_is_added_to_objects_views_and_metadata(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     before = api.request(f"{OBJECTS}/$metadata").body
     made = api.controls["custom-field"]({"kind": "user", "label": "Schuhgröße & <mehr>", "type": "number"})
@@ -88,7 +88,7 @@ def test_custom_fields(make_cornerstone: Any) -> None:
         api.controls["custom-field"]({"kind": "planet", "label": "x"})
 
 
-def test_custom_types_of_units(cornerstone: Any) -> None:
+def test_custom_types_of_units_have_columns_in_objects_and_views(cornerstone: Any) -> None:
     types = {row["type_id"]: row for row in cornerstone.rows("ou_type_core")}
     custom = {number for number, row in types.items() if row["is_custom"]}
     assert custom
@@ -110,7 +110,7 @@ def test_columns_can_be_hidden(make_cornerstone: Any) -> None:
             api.vendor.allow_attribute(attribute, allowed=False)
 
 
-def test_etags(make_cornerstone: Any) -> None:
+def test_a_matching_etag_gets_304_until_metadata_changes(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     path = f"{OBJECTS}/$metadata"
     assert "etag" not in api.request(path).headers

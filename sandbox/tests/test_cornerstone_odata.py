@@ -38,7 +38,7 @@ def test_some_tables_are_empty_some_have_pages_and_some_have_identical_rows(corn
     assert alike > 5
 
 
-def test_service_documents(cornerstone: Any) -> None:
+def test_service_documents_list_the_entity_sets(cornerstone: Any) -> None:
     for root, name in ((OBJECTS, "users_core"), (VIEWS, "vw_rpt_user")):
         _, body = cornerstone.get(root)
         assert {"name": name, "kind": "EntitySet", "url": name} in body["value"]
@@ -125,7 +125,7 @@ def test_other_preferences_are_ignored(cornerstone: Any) -> None:
     assert len(body["value"]) == 5
 
 
-def test_top_count_skip_and_order(cornerstone: Any) -> None:
+def test_top_count_skip_and_order_are_applied(cornerstone: Any) -> None:
     total = cornerstone.vendor.count_rows("vw_rpt_user", None, None)
     _, counted = cornerstone.get("vw_rpt_user", {TOP: "0", COUNT: "true"})
     assert counted == {
@@ -143,7 +143,7 @@ def test_top_count_skip_and_order(cornerstone: Any) -> None:
     assert ordered == sorted(expected, key=lambda row: row["user_name_last"] or "", reverse=True)
 
 
-def test_selected_columns(cornerstone: Any) -> None:
+def test_only_selected_columns_are_returned(cornerstone: Any) -> None:
     rows = cornerstone.rows("users_core", {SELECT: "user_ref, user_id"})
     assert all(list(row) == ["user_ref", "user_id"] for row in rows)
 
@@ -171,7 +171,7 @@ def test_selected_columns(cornerstone: Any) -> None:
         ("$metadata", {TOP: "1"}),
     ],
 )
-def test_rejected_options(cornerstone: Any, name: str, query: Any) -> None:
+def test_invalid_query_options_are_rejected(cornerstone: Any, name: str, query: Any) -> None:
     status, body = cornerstone.get(name, query)
     assert (status, body["error"]["code"]) == (400, "400")
 
@@ -209,7 +209,7 @@ def test_a_link_belongs_to_its_own_query_and_table(cornerstone: Any) -> None:
         ("user_hire_dt_last lt 2020-01-01T05:30:00+05:30", lambda row: hired(row) and hired(row) < "2020-01-01"),
     ],
 )
-def test_filters_of_a_view(cornerstone: Any, text: str, test: Any) -> None:
+def test_filters_of_a_view_return_the_matching_rows(cornerstone: Any, text: str, test: Any) -> None:
     rows = cornerstone.rows("vw_rpt_user")
     assert cornerstone.rows("vw_rpt_user", {FILTER: text}, prefer="odata.maxpagesize=10") == [
         row for row in rows if test(row)
@@ -231,7 +231,7 @@ def test_trailing_blanks_are_ignored(cornerstone: Any) -> None:
     assert [row["object_type"] for row in rows] == ["AS  "]
 
 
-def test_rows_touched_since(cornerstone: Any) -> None:
+def test_a_filter_by_modification_time_returns_later_rows(cornerstone: Any) -> None:
     rows = cornerstone.rows("transcript_core")
     timestamp = sorted(row[TOUCHED] for row in rows)[-40]
     written = timestamp.replace("+00:00", "Z")
@@ -265,14 +265,14 @@ def test_rows_touched_since(cornerstone: Any) -> None:
         "",
     ],
 )
-def test_rejected_filters(cornerstone: Any, text: str) -> None:
+def test_invalid_filters_are_rejected(cornerstone: Any, text: str) -> None:
     assert cornerstone.get("users_core", {FILTER: text})[0] == 400
 
 
 # Single rows, other paths
 
 
-def test_single_rows(cornerstone: Any) -> None:
+def test_a_single_row_is_found_by_its_key_in_any_order(cornerstone: Any) -> None:
     row = cornerstone.rows("user_ou_core")[5]
     for key in (f"user_id={row['user_id']},ou_id={row['ou_id']}", f"ou_id={row['ou_id']},user_id={row['user_id']}"):
         _, body = cornerstone.get(f"user_ou_core({key})")
@@ -283,7 +283,7 @@ def test_single_rows(cornerstone: Any) -> None:
     assert cornerstone.get("users_core(9604)", {SELECT: "user_id"})[0] == 400
 
 
-def test_other_paths(cornerstone: Any) -> None:
+def test_unknown_paths_are_not_found(cornerstone: Any) -> None:
     status, body = cornerstone.get("vw_rpt_usr")
     assert (status, body["error"]["message"]) == (404, "Not found")
     assert cornerstone.get(f"{VIEWS}/users_core")[0] == 404
@@ -293,7 +293,7 @@ def test_other_paths(cornerstone: Any) -> None:
     assert cornerstone.get("/services/api/x/other")[0] == 404
 
 
-def test_a_missing_question_mark_redirects_to_a_page(cornerstone: Any) -> None:
+def test_a_missing_question_mark_redirects_to_an_html_page(cornerstone: Any) -> None:
     answer = cornerstone.request("vw_rpt_user&$filter=user_id eq 1")
     assert answer.status == 302
     followed = cornerstone.request(answer.headers["location"])

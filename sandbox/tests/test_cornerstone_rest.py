@@ -140,7 +140,7 @@ def test_every_stream_is_read_in_full(cornerstone: Any, stream: str) -> None:
     assert rows
 
 
-def test_page_tokens(make_cornerstone: Any) -> None:
+def test_a_page_token_is_valid_only_encoded_for_its_query_and_300_seconds(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     _, body = api.get(V2, {"pageSize": "3"})
     token = body["nextpagetoken"]
@@ -156,7 +156,7 @@ def test_page_tokens(make_cornerstone: Any) -> None:
     assert (status, body["error"][0]) == (400, {"field": "nextPageToken", "message": "has expired"})
 
 
-def test_modes_of_employees(make_cornerstone: Any) -> None:
+def test_modes_rename_the_token_or_remove_the_envelope_of_employees(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     api.vendor.set_mode("employees", "camel")
     assert "nextPageToken" in api.get(V2)[1]
@@ -164,7 +164,7 @@ def test_modes_of_employees(make_cornerstone: Any) -> None:
     assert len(api.get(V2)[1]) == api.vendor.count_rows("employees", None, None)
 
 
-def test_employee_lookups(cornerstone: Any) -> None:
+def test_employees_are_found_by_identifier_status_and_modification_date(cornerstone: Any) -> None:
     rows = cornerstone.vendor.list_records("employees", None, None, "")
     who = rows[3]
     for name in ("externalId", "userName", "guid"):
@@ -202,19 +202,19 @@ def test_employee_lookups(cornerstone: Any) -> None:
         (f"{SKILLS}/skills", {"pageSize": "101"}),
     ],
 )
-def test_errors_of_the_newer_services(cornerstone: Any, path: str, query: Any) -> None:
+def test_newer_services_name_the_invalid_field(cornerstone: Any, path: str, query: Any) -> None:
     status, body = cornerstone.get(path, query)
     assert (status, body["status"]) == (400, "Failed")
     assert body["error"][0]["field"]
 
 
-def test_missing_records(cornerstone: Any) -> None:
+def test_missing_records_are_not_found(cornerstone: Any) -> None:
     for path in (f"{V2}/1", f"{V2}/x/groups", f"{UNITS}/ous/1", f"{SKILLS}/skills/1", f"{LOADS}/jobs/1"):
         assert cornerstone.get(path)[0] == 404, path
     assert cornerstone.request(V2, method="POST").status == 405
 
 
-def test_single_records(cornerstone: Any) -> None:
+def test_single_records_are_found_by_id(cornerstone: Any) -> None:
     who = cornerstone.vendor.list_records("employees", None, None, "")[0]
     assert cornerstone.get(f"{V2}/{who['id']}")[1] == who
     status = cornerstone.get(f"{V2}/{who['id']}/employment-status")[1]
@@ -228,7 +228,7 @@ def test_single_records(cornerstone: Any) -> None:
     assert cornerstone.get(f"{SKILLS}/skill-categories/41/children")[1]["data"][0]["parentId"] == 41
 
 
-def test_version_1(cornerstone: Any) -> None:
+def test_version_1_pages_by_number_and_finds_employees_by_several_ids(cornerstone: Any) -> None:
     _, body = cornerstone.get(V1, {"pagenumber": "2", "pagesize": "5", "includeInactive": "true"})
     assert (body["status"], body["data"]["size"], body["data"]["start"]) == ("Success", 5, 6)
     assert body["data"]["total"] == cornerstone.vendor.count_rows("employees", None, None)
@@ -247,7 +247,7 @@ def test_version_1(cornerstone: Any) -> None:
         assert len(cornerstone.get(f"{V1}/{name}")[1]["data"][member]) == min(active, 50)
 
 
-def test_units(cornerstone: Any) -> None:
+def test_units_are_only_active_ones_by_default_and_filtered_by_type(cornerstone: Any) -> None:
     units = cornerstone.vendor.list_records("organizational_units", None, None, "")
     active = tokened(cornerstone, f"{UNITS}/ous", "nextPageToken", "9")
     assert active == [row for row in units if row["active"]]
@@ -257,7 +257,7 @@ def test_units(cornerstone: Any) -> None:
     assert {row["id"] for row in units} < {row["ou_id"] for row in cornerstone.rows("ou_core")}
 
 
-def test_xml_unless_json_is_accepted(cornerstone: Any) -> None:
+def test_xml_is_returned_unless_json_is_accepted(cornerstone: Any) -> None:
     for accept in ("*/*", "application/xml", ""):
         answer = cornerstone.request(f"{RECRUITING}/JobRequisitionDetails", {"pageSize": "2"}, accept=accept)
         assert answer.headers["content-type"] == "application/xml; charset=utf-8"
@@ -292,7 +292,7 @@ def test_xml_unless_json_is_accepted(cornerstone: Any) -> None:
         (f"{LOADS}/jobs", {"page": "1"}),
     ],
 )
-def test_errors_of_the_older_services(cornerstone: Any, path: str, query: Any) -> None:
+def test_older_services_reject_invalid_windows(cornerstone: Any, path: str, query: Any) -> None:
     status, body = cornerstone.get(path, query)
     assert (status, body["error"]["code"]) == (400, "400")
 
@@ -309,7 +309,7 @@ def test_only_active_users_have_transcripts_by_day(cornerstone: Any) -> None:
     assert len(rows) < cornerstone.vendor.count_rows("transcript_core", None, None)
 
 
-def test_one_catalog_search_at_a_time(make_cornerstone: Any) -> None:
+def test_a_second_catalog_search_at_the_same_time_is_rejected(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     first = api.request(CATALOG)
     assert (first.status, first.seconds > 0) == (200, True)
@@ -318,7 +318,7 @@ def test_one_catalog_search_at_a_time(make_cornerstone: Any) -> None:
     assert api.request(CATALOG).status == 200
 
 
-def test_missing_trainings_and_sessions(cornerstone: Any) -> None:
+def test_missing_trainings_and_sessions_are_not_found(cornerstone: Any) -> None:
     training = cornerstone.vendor.list_records("catalog", None, None, "")[0]["ObjectId"]
     assert cornerstone.get(DETAILS, {"ObjectID": training.upper()})[0] == 200
     assert cornerstone.get(DETAILS, {"objectid": "x"})[0] == 404
@@ -337,7 +337,7 @@ def test_a_single_requisition_is_not_a_list(make_cornerstone: Any) -> None:
     assert api.get(path, {"Page": "99"})[1]["data"] == []
 
 
-def test_filters_of_requisitions_and_applicants(cornerstone: Any) -> None:
+def test_requisitions_and_applicants_are_filtered_by_date_and_status(cornerstone: Any) -> None:
     path = f"{RECRUITING}/JobRequisitionDetails"
     rows = cornerstone.vendor.list_records("job_requisitions", None, None, "")
     timestamp = sorted(row["LastModificationDate"] for row in rows)[-3][:19]
@@ -369,7 +369,7 @@ def test_a_report_can_be_downloaded_five_times(make_cornerstone: Any) -> None:
     assert api.request(f"{LOADS}/imports/x/report").status == 404
 
 
-def test_reports_of_one_import(cornerstone: Any) -> None:
+def test_reports_of_one_import_are_served(cornerstone: Any) -> None:
     rows = cornerstone.vendor.list_records("bulk_imports", None, None, "")
     load = next(row for row in rows if row["error_records"] and row["successful_records_with_warnings"])
     many = {}
@@ -383,7 +383,7 @@ def test_reports_of_one_import(cornerstone: Any) -> None:
     }
 
 
-def test_jobs_in_a_window(cornerstone: Any) -> None:
+def test_a_window_returns_the_jobs_created_in_it(cornerstone: Any) -> None:
     query = {"job_create_from_date": "2026-06-01", "job_create_to_date": "2026-06-02"}
     _, body = cornerstone.get(f"{LOADS}/jobs", query)
     assert body["total_count"] == len(body["jobs"]) == 8

@@ -50,7 +50,7 @@ def shape(value: Any) -> Any:
         "employee_v1_error",
     ],
 )
-def test_error_responses(cornerstone: Any, name: str) -> None:
+def test_error_responses_match_the_samples(cornerstone: Any, name: str) -> None:
     theirs = sample(name)
     ours = again(cornerstone, theirs)
     assert ours.status == theirs["response"]["status"]
@@ -59,7 +59,7 @@ def test_error_responses(cornerstone: Any, name: str) -> None:
     assert ours.headers["content-type"] == kind
 
 
-def test_unauthorized_requests(make_cornerstone: Any) -> None:
+def test_rejected_requests_match_the_samples(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     theirs = sample("reporting_401")
     ours = again(api, theirs, authorization="Bearer none")
@@ -74,7 +74,7 @@ def test_unauthorized_requests(make_cornerstone: Any) -> None:
     assert {name.lower() for name in theirs["response"]["headers"]} <= ours.headers.keys()
 
 
-def test_tokens(cornerstone: Any) -> None:
+def test_token_responses_match_the_samples(cornerstone: Any) -> None:
     theirs = sample("oauth2_token_ok")
     assert theirs["request"]["body"].keys() == {"clientId", "clientSecret", "grantType", "scope"}
     assert shape(json.loads(cornerstone.sign_in().body)) == shape(theirs["response"]["body"])
@@ -84,7 +84,7 @@ def test_tokens(cornerstone: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["reporting_service_document", "reporting_count"])
-def test_documents(cornerstone: Any, name: str) -> None:
+def test_documents_match_the_samples(cornerstone: Any, name: str) -> None:
     theirs = sample(name)
     ours = again(cornerstone, theirs)
     assert shape(json.loads(ours.body)) == shape(theirs["response"]["body"])
@@ -93,7 +93,7 @@ def test_documents(cornerstone: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["reporting_metadata", "dataexporter_metadata"])
-def test_metadata(cornerstone: Any, name: str) -> None:
+def test_metadata_contains_that_of_the_samples(cornerstone: Any, name: str) -> None:
     theirs = sample(name)
     ours = ET.fromstring(again(cornerstone, theirs).body)  # noqa: S314  written by the sandbox
     published = ET.fromstring(theirs["response"]["body_text"])  # noqa: S314  known
@@ -120,7 +120,7 @@ def test_metadata(cornerstone: Any, name: str) -> None:
     assert terms[0] <= terms[1]
 
 
-def test_changes(make_cornerstone: Any) -> None:
+def test_changes_match_the_samples(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     theirs = sample("dataexporter_track_changes_first")
     ours = again(api, theirs)
@@ -138,7 +138,7 @@ def test_changes(make_cornerstone: Any) -> None:
 
 
 @pytest.mark.parametrize(("name", "form"), [("midstream_error_json", "error"), ("midstream_error_html", "html")])
-def test_truncated_responses(make_cornerstone: Any, name: str, form: str) -> None:
+def test_truncated_responses_end_like_the_samples(make_cornerstone: Any, name: str, form: str) -> None:
     api = make_cornerstone()
     api.controls["failure"]({"stream": "vw_rpt_transcript", "form": form})
     theirs = sample(f"reporting_{name}")
@@ -148,7 +148,7 @@ def test_truncated_responses(make_cornerstone: Any, name: str, form: str) -> Non
     assert ours.status == theirs["response"]["status"]
 
 
-def test_lowercase_links_and_html_pages(make_cornerstone: Any) -> None:
+def test_lowercase_links_and_html_pages_match_the_samples(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     api.vendor.set_links("vw_rpt_user", "lowercase")
     theirs = sample("reporting_page_nextlink_lowercase")
@@ -168,7 +168,7 @@ def test_lowercase_links_and_html_pages(make_cornerstone: Any) -> None:
             assert ours.body.decode() == theirs["body_text"]
 
 
-def test_employees(make_cornerstone: Any) -> None:
+def test_employees_have_the_fields_of_the_samples(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     theirs = sample("employee_v2_page1")["response"]["body"]
     ours = json.loads(again(api, sample("employee_v2_page1")).body)
@@ -182,7 +182,7 @@ def test_employees(make_cornerstone: Any) -> None:
     assert set(bare[0]) <= set(ours[0])
 
 
-def test_employees_of_version_1(cornerstone: Any) -> None:
+def test_employees_of_version_1_have_the_fields_of_the_samples(cornerstone: Any) -> None:
     theirs = sample("employee_v1_bulk")["response"]["body"]
     ours = json.loads(again(cornerstone, sample("employee_v1_bulk")).body)
     assert set(ours["data"]) == set(theirs["data"])
@@ -196,14 +196,14 @@ def test_employees_of_version_1(cornerstone: Any) -> None:
     assert set(ours["data"]["ous"][0]) == set(published["ous"][0])
 
 
-def test_units(cornerstone: Any) -> None:
+def test_units_have_the_fields_of_the_samples(cornerstone: Any) -> None:
     theirs = sample("ous_page")["response"]["body"]
     ours = json.loads(again(cornerstone, sample("ous_page")).body)
     assert set(ours) == set(theirs)
     assert set(theirs["data"][0]) | {"customFields"} == set(ours["data"][0])
 
 
-def test_bulk(cornerstone: Any) -> None:
+def test_bulk_jobs_and_reports_match_the_samples(cornerstone: Any) -> None:
     theirs = sample("bulk_jobs_page")
     ours = again(cornerstone, {"request": {"url": "https://x/?page_size=100"}}, urlsplit(theirs["request"]["url"]).path)
     assert shape(json.loads(ours.body)) == shape(theirs["response"]["body"])

@@ -29,11 +29,11 @@ def test_every_changed_cursor_is_rejected() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "cur_", "cur_x", "cur_é", "2", "cur_AAAAAAAAAAAAAAAAAAAA"])
-def test_forged_cursors(text: str) -> None:
+def test_forged_cursors_are_rejected(text: str) -> None:
     with pytest.raises(CursorError):
         Cursors("secret").decode(text, "/v2/persons")
 
 
-def test_another_secret() -> None:
+def test_a_cursor_of_another_secret_is_rejected() -> None:
     with pytest.raises(CursorError):
         Cursors("other").decode(Cursors("secret").encode(POSITION), "/v2/persons")

@@ -46,7 +46,7 @@ def test_the_key_goes_in_its_own_header(factorial: Any) -> None:
         assert (answer.status, answer.body) == (401, b'{"errors":null}')
 
 
-def test_login_of_a_user(make_factorial: Any) -> None:
+def test_a_code_is_exchanged_once_for_a_token_that_expires(make_factorial: Any) -> None:
     api = make_factorial()
     given = code(api)
     status, body = exchange(api, given)
@@ -121,12 +121,12 @@ def test_a_company_token_does_not_expire(make_factorial: Any) -> None:
         ({**CLIENT, "grant_type": "authorization_code", "code": "x", "redirect_uri": BACK}, 400, "invalid_grant"),
     ],
 )
-def test_rejected_tokens(factorial: Any, form: dict[str, str], status: int, error: str) -> None:
+def test_invalid_token_requests_are_rejected(factorial: Any, form: dict[str, str], status: int, error: str) -> None:
     given, body = factorial.form("/oauth/token", **form)
     assert (given, body["error"]) == (status, error)
 
 
-def test_the_login_page(make_factorial: Any) -> None:
+def test_the_login_page_checks_the_client_address_and_scope(make_factorial: Any) -> None:
     api = make_factorial()
     query = {"client_id": "sandbox-client", "redirect_uri": BACK, "response_type": "code"}
     assert api.request("/oauth/authorize", {**query, "client_id": "x"}).status == 401
@@ -142,7 +142,7 @@ def test_the_login_page(make_factorial: Any) -> None:
     assert api.request("/oauth/token").status == 405
 
 
-def test_scopes(make_factorial: Any) -> None:
+def test_a_token_reads_only_what_its_scopes_allow(make_factorial: Any) -> None:
     api = make_factorial()
     body = exchange(api, code(api, scope="employees contracts"))[1]
     assert body["scope"] == "contracts employees"
@@ -152,7 +152,7 @@ def test_scopes(make_factorial: Any) -> None:
     assert api.request("/api/2026-10-01/resources/contracts/contracts", authorization=key).status == 200
 
 
-def test_logins_by_a_control(make_factorial: Any) -> None:
+def test_controls_create_and_revoke_logins(make_factorial: Any) -> None:
     api = make_factorial()
     tokens = api.controls["login"]({})
     assert status_of(api, tokens["access_token"]) == 200
@@ -230,7 +230,7 @@ def test_a_hidden_attribute_is_null(make_factorial: Any) -> None:
     assert {row["bank_number"] for row in api.get("employees/employees")[1]["data"]} == {None}
 
 
-def test_versions(factorial: Any) -> None:
+def test_older_versions_have_other_types_and_retired_ones_are_replaced(factorial: Any) -> None:
     new, bessel, older = (
         factorial.get("employees/employees", {"limit": "1"}, version)[1]["data"][0]
         for version in ("2026-10-01", "2026-07-01", "2026-04-01")
@@ -254,7 +254,7 @@ def test_versions(factorial: Any) -> None:
         ("project_management/budget_strategies", "2026-04-01", "2026-01-01"),
     ],
 )
-def test_resources_that_a_version_does_not_have(factorial: Any, name: str, first: str, before: str) -> None:
+def test_resources_that_a_version_lacks_are_not_found(factorial: Any, name: str, first: str, before: str) -> None:
     assert factorial.get(name, {}, first)[0] != 404
     assert factorial.get(name, {}, before)[0] == 404
 
@@ -273,7 +273,7 @@ def test_names_change_with_versions(factorial: Any) -> None:
     assert factorial.get("integrations/syncable_items")[0] == 404
 
 
-def test_unknown_paths(factorial: Any) -> None:
+def test_unknown_paths_are_not_found(factorial: Any) -> None:
     for path in (
         "/api/2026-10-01/employees/employees",
         "/api/2026-10-01/resources/employees",

@@ -33,7 +33,7 @@ def test_twenty_one_resources_filter_by_change_and_shifts_by_day() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in INCREMENTAL if not load_newest()[name].needs])
-def test_filters_by_change(make_factorial: Any, name: str) -> None:
+def test_filters_by_change_return_only_changed_rows(make_factorial: Any, name: str) -> None:
     api = make_factorial(employees=20)
     query = [("only_active", "false"), ("include_manual_drafts", "true")]
     parameter, rows = since(name), api.rows(name, query)
@@ -47,7 +47,7 @@ def test_filters_by_change(make_factorial: Any, name: str) -> None:
     assert [(row["id"], row[field]) for row in found] == [(key, None)]
 
 
-def test_runs_of_an_integration_since_a_timestamp(factorial: Any) -> None:
+def test_runs_of_an_integration_are_filtered_by_timestamp(factorial: Any) -> None:
     whose = {"marketplace_integration_uuid": "7c1f6c2e-5a0b-4c43-9a57-2f4f3f1d9a10"}
     rows = factorial.rows("integrations/sync_runs", {**whose, "created_at_gteq": ANY_DAY})
     begun = sorted(row["started_at"] for row in rows)
@@ -68,7 +68,7 @@ def test_only_the_date_of_updated_at_counts_for_employees(factorial: Any) -> Non
     assert latest in {row["updated_at"] for row in ask(f"{latest[:10]}T23:59:59Z")}
 
 
-def test_shifts_of_a_day_or_since(make_factorial: Any) -> None:
+def test_shifts_are_those_updated_on_a_day_or_since_it(make_factorial: Any) -> None:
     api = make_factorial()
     days = sorted({row["updated_at"][:10] for row in api.vendor.list_records("attendance_shifts", None, None, "")})
     ask = lambda day: {row["updated_at"][:10] for row in api.get("attendance/shifts", {"updated_at": day})[1]["data"]}  # noqa: E731
@@ -79,7 +79,7 @@ def test_shifts_of_a_day_or_since(make_factorial: Any) -> None:
         api.vendor.set_mode("attendance/shifts", "unpaged")
 
 
-def test_an_ignored_filter(make_factorial: Any) -> None:
+def test_a_control_makes_a_filter_ignored(make_factorial: Any) -> None:
     api = make_factorial()
     query = {**EVERYBODY, "updated_at_gteq": "2999-01-01"}
     assert api.get("employees/employees", query)[1]["data"] == []
@@ -90,7 +90,7 @@ def test_an_ignored_filter(make_factorial: Any) -> None:
     assert api.get("employees/employees", query)[1]["data"] == []
 
 
-def test_a_person_who_changes(make_factorial: Any) -> None:
+def test_a_changed_person_is_found_by_its_change(make_factorial: Any) -> None:
     api = make_factorial()
     person = next(iter(api.company.people))
     api.rows("employees/employees", EVERYBODY)
@@ -173,7 +173,7 @@ def test_hiring_adds_rows_and_changes_no_others(make_factorial: Any) -> None:
     } == set()
 
 
-def test_edits_and_deletions_of_any_row(make_factorial: Any) -> None:
+def test_controls_edit_and_delete_any_row(make_factorial: Any) -> None:
     api = make_factorial()
     row = api.rows("trainings/categories")[0]
     api.controls["edit"]({"stream": "trainings_categories", "id": row["id"], "field": "name", "value": None})
@@ -212,7 +212,7 @@ def test_shifts_are_not_paged_and_slow(make_factorial: Any) -> None:
             api.controls["shifts"](dict(wrong))
 
 
-def test_a_million_shifts(make_factorial: Any) -> None:
+def test_a_million_shifts_are_served_by_day_only(make_factorial: Any) -> None:
     api = make_factorial()
     own = api.vendor.count_rows("attendance_shifts", None, None)
     api.controls["shifts"]({"rows": 1_000_000, "stall_seconds": 0})
@@ -259,7 +259,7 @@ def test_any_resource_can_be_unpaged(make_factorial: Any) -> None:
     assert len(api.get("banking/transactions")[1]["data"]) == 100
 
 
-def test_limits(make_factorial: Any) -> None:
+def test_requests_beyond_the_limit_are_rejected(make_factorial: Any) -> None:
     api = make_factorial(requests_per_minute=60)
     answers = [
         api.request("/api/2026-10-01/resources/teams/teams", **{"x-api-key": "sandbox-api-key"}) for _ in range(2)
@@ -270,7 +270,7 @@ def test_limits(make_factorial: Any) -> None:
     assert "ratelimit-limit" not in make_factorial().request("/").headers
 
 
-def test_over_http(sandbox: Any) -> None:
+def test_login_slow_responses_and_faults_work_over_http(sandbox: Any) -> None:
     root = f"{sandbox.url}/factorial"
     back = {"client_id": "sandbox-client", "redirect_uri": f"{sandbox.url}/nowhere", "response_type": "code"}
     answer = requests.get(f"{root}/oauth/authorize", params=back, allow_redirects=False, timeout=30)

@@ -15,7 +15,7 @@ def ids(body: Any) -> list[str]:
     return [row["id"] for row in body["data"]]
 
 
-def test_pages_by_cursor(factorial: Any) -> None:
+def test_pages_by_cursor_contain_every_row_once(factorial: Any) -> None:
     pages = list(factorial.pages("employees/employees", {**EVERYBODY, "limit": "50"}))
     assert [len(page["data"]) for page in pages] == [50, 50, 30]
     first, last = pages[0]["meta"], pages[-1]["meta"]
@@ -32,7 +32,7 @@ def test_pages_by_cursor(factorial: Any) -> None:
     assert min(numbers) > 2**53
 
 
-def test_pages_backwards(factorial: Any) -> None:
+def test_pages_can_be_read_backwards(factorial: Any) -> None:
     first, second, *_ = factorial.pages("employees/employees", {**EVERYBODY, "limit": "30"})
     before = {**EVERYBODY, "limit": "30", "before_id": second["meta"]["start_cursor"]}
     assert ids(factorial.get("employees/employees", before)[1]) == ids(first)
@@ -45,7 +45,7 @@ def test_a_page_has_at_most_a_hundred_rows(factorial: Any, limit: str, served: i
 
 
 @pytest.mark.parametrize("query", [{"limit": "0"}, {"limit": "-1"}, {"limit": "many"}, {"page": "0"}, {"page": "x"}])
-def test_invalid_page_sizes(factorial: Any, query: dict[str, str]) -> None:
+def test_invalid_page_sizes_are_rejected(factorial: Any, query: dict[str, str]) -> None:
     assert factorial.get("employees/employees", query)[0] == 400
 
 
@@ -67,7 +67,7 @@ def test_a_cursor_stays_valid_when_its_row_is_deleted(make_factorial: Any) -> No
     assert api.vendor.count_rows("banking_transactions", None, None) == body["meta"]["total"] - 1
 
 
-def test_pages_by_number(factorial: Any) -> None:
+def test_pages_by_number_contain_every_row_once(factorial: Any) -> None:
     rows = [ids(factorial.get("employees/employees", {**EVERYBODY, "page": str(page)})[1]) for page in (1, 2, 3)]
     assert [len(row) for row in rows] == [100, 30, 0]
     assert len({key for row in rows for key in row}) == 130
@@ -78,7 +78,7 @@ def test_a_single_page_has_no_cursors(factorial: Any) -> None:
     assert (meta["start_cursor"], meta["end_cursor"], meta["limit"], meta["has_next_page"]) == (None, None, 100, False)
 
 
-def test_allowance_stats_page_by_employee(factorial: Any) -> None:
+def test_pages_of_allowance_stats_count_employees(factorial: Any) -> None:
     pages = list(factorial.pages("timeoff/allowance_stats", {"limit": "40"}))
     people = {row["employee_id"] for page in pages for row in page["data"]}
     assert pages[0]["meta"]["total"] == len(people)
@@ -99,7 +99,7 @@ def test_allowance_stats_accept_at_most_25_employees(factorial: Any) -> None:
     assert ask(people[:26])[0] in {400, 422}
 
 
-def test_company_and_person_emails(factorial: Any) -> None:
+def test_the_email_is_that_of_the_company_and_another_is_personal(factorial: Any) -> None:
     rows = factorial.rows("employees/employees", EVERYBODY)
     assert all(row["email"] == row["login_email"] for row in rows)
     assert any(row["personal_email"] not in {None, row["email"]} for row in rows)
@@ -124,7 +124,7 @@ def test_a_short_page_counts_its_missing_rows(make_factorial: Any, name: str) ->
     assert api.rows(name, query) == rows
 
 
-def test_rows_without_their_key_and_errors_of_null(make_factorial: Any) -> None:
+def test_modes_remove_keys_or_return_errors_of_null(make_factorial: Any) -> None:
     api = make_factorial()
     rows = api.rows("teams/teams")
     api.vendor.set_mode("teams/teams", "keyless")
@@ -154,13 +154,13 @@ def test_unknown_filters_are_ignored(factorial: Any) -> None:
 
 
 @pytest.mark.parametrize("value", ["yesterday", "2026-13-01", "1700000000"])
-def test_invalid_values(factorial: Any, value: str) -> None:
+def test_invalid_values_are_rejected(factorial: Any, value: str) -> None:
     assert factorial.get("employees/employees", {"updated_at_gteq": value})[0] in {400, 422}
     assert factorial.get("employees/employees", {"only_active": value})[0] in {400, 422}
     assert factorial.get("finance/contacts", {"contact_type": value})[0] in {400, 422}
 
 
-def test_required_parameters(factorial: Any) -> None:
+def test_missing_required_parameters_are_rejected(factorial: Any) -> None:
     shapes = set()
     for name, resource in load_newest().items():
         if resource.needs:
@@ -234,7 +234,7 @@ def test_views_are_disjoint(factorial: Any) -> None:
     assert {row["id"] for row in clients}.isdisjoint(row["id"] for row in vendors)
 
 
-def test_only_pending_leaves(factorial: Any) -> None:
+def test_pending_leaves_can_be_selected(factorial: Any) -> None:
     states = {row["approved"] for row in factorial.rows("timeoff/leaves")}
     assert states == {True, False, None}
     ask = lambda **query: {row["approved"] for row in factorial.rows("timeoff/leaves", query)}  # noqa: E731
@@ -257,7 +257,7 @@ def test_the_source_of_memberships_requires_a_single_employee(factorial: Any) ->
     assert factorial.rows("teams/memberships", one)[0]["source_team_ids"] == [row["team_id"]]
 
 
-def test_one_record(factorial: Any) -> None:
+def test_one_record_is_found_by_its_id(factorial: Any) -> None:
     row = factorial.get("employees/employees")[1]["data"][3]
     assert factorial.get(f"employees/employees/{row['id']}") == (200, row)
     for key in ("1", "abc", f"{row['id']}0"):
@@ -266,7 +266,7 @@ def test_one_record(factorial: Any) -> None:
     assert factorial.get("attendance/worked_times/1")[0] == 404  # it has no single records
 
 
-def test_undocumented_values(factorial: Any) -> None:
+def test_some_values_have_undocumented_types(factorial: Any) -> None:
     incidence = factorial.rows("timeoff/allowance_incidences")[0]
     assert isinstance(incidence["created_at"], int)
     assert isinstance(incidence["updated_at"], int)
@@ -287,7 +287,7 @@ def test_undocumented_values(factorial: Any) -> None:
     assert states - set(kinds)
 
 
-def test_the_same_persons_as_at_other_vendors(factorial: Any) -> None:
+def test_persons_are_the_same_as_at_other_vendors(factorial: Any) -> None:
     people = {row["login_email"]: row for row in factorial.rows("employees/employees", EVERYBODY)}
     assert set(people) == {row.email for row in factorial.company.people}
     hours = {row["id"]: row["working_hours"] for row in factorial.rows("contracts/contract_versions")}

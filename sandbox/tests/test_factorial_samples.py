@@ -31,7 +31,9 @@ def sample(name: str) -> Any:
         ("employees_employees", "employees/employees", {}),
     ],
 )
-def test_endpoints(factorial: Any, name: str, path: str, query: dict[str, str]) -> None:
+def test_endpoints_have_the_fields_and_types_of_the_samples(
+    factorial: Any, name: str, path: str, query: dict[str, str]
+) -> None:
     theirs, (_, ours) = sample(name), factorial.get(path, query)
     assert set(ours["meta"]) == set(theirs["meta"])
     published = theirs["data"][0]
@@ -44,7 +46,7 @@ def test_endpoints(factorial: Any, name: str, path: str, query: dict[str, str]) 
         }, key
 
 
-def test_a_row_of_an_older_version(factorial: Any) -> None:
+def test_rows_of_an_older_version_match_its_sample(factorial: Any) -> None:
     theirs = sample("job_catalog_level_2024-10-01")
     _, ours = factorial.get("job_catalog/levels", {}, "2024-10-01")
     for row in ours["data"]:
@@ -52,7 +54,7 @@ def test_a_row_of_an_older_version(factorial: Any) -> None:
         assert all(isinstance(row[key], int) for key in CHANGED)
 
 
-def test_the_page(factorial: Any) -> None:
+def test_the_page_matches_the_sample(factorial: Any) -> None:
     theirs = sample("pagination_meta_example")["meta"]
     _, ours = factorial.get("employees/employees", {"limit": "10"})
     assert {key: type(value) for key, value in ours["meta"].items()} == {
@@ -61,7 +63,7 @@ def test_the_page(factorial: Any) -> None:
     assert ours["meta"]["limit"] == theirs["limit"]
 
 
-def test_a_token(make_factorial: Any) -> None:
+def test_a_token_matches_the_sample(make_factorial: Any) -> None:
     api = make_factorial()
     login = api.controls["login"]({})
     form = {"client_id": "sandbox-client", "client_secret": "sandbox-secret", "grant_type": "refresh_token"}

@@ -44,7 +44,7 @@ def document(version: str, fields: dict[str, Any], *parameters: dict[str, Any]) 
     }
 
 
-def test_the_number_of_resources_of_each_version() -> None:
+def test_each_version_has_its_number_of_resources() -> None:
     counts = [sum(version in row.span for row in load_resources().values()) for version in LIVE]
     assert counts == [147, 148, 148, 169]
     assert sum(row.single for row in load_newest().values()) == 147

@@ -16,13 +16,13 @@ def kinds(faults: Faults, count: int, **query: str) -> list[str | None]:
     return [fault.kind if fault else None for fault in found]
 
 
-def test_exactly_the_nth_request() -> None:
+def test_a_fault_applies_to_exactly_the_nth_requests() -> None:
     faults = Faults(0, 7)
     faults.add_fault(Fault(path=PATHS[1], kind="drop", after=2, times=2))
     assert kinds(faults, 6) == [None, None, "drop", "drop", None, None]
 
 
-def test_only_with_the_query() -> None:
+def test_a_fault_with_a_query_applies_only_to_it() -> None:
     faults = Faults(0, 7)
     faults.add_fault(Fault(path=PATHS[0], kind="html", query={"limit": "50"}))
     assert kinds(faults, 2) == [None, None]
@@ -32,7 +32,7 @@ def test_only_with_the_query() -> None:
     assert kinds(faults, 2, updated_at="2026-01-01") == ["drop", None]
 
 
-def test_always_until_cleared() -> None:
+def test_a_fault_without_an_end_applies_until_cleared() -> None:
     faults = Faults(0, 7)
     faults.add_fault(Fault(path=PATHS[0], times=None))
     assert kinds(faults, 3) == ["status"] * 3
@@ -68,7 +68,7 @@ def test_random_faults_are_the_same_for_a_seed() -> None:
         ({"path": "/personio/v2/persons", "page": 2}, "page"),
     ],
 )
-def test_bad_faults(body: dict[str, Any], word: str) -> None:
+def test_invalid_faults_are_rejected(body: dict[str, Any], word: str) -> None:
     with pytest.raises(ControlError, match=word):
         Fault.from_json(body)
 

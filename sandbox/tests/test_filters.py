@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         (filters.parse_text, "Ω", "Ω"),
     ],
 )
-def test_valid_values(parse: Callable[[str], Any], text: str, value: Any) -> None:
+def test_valid_values_are_parsed(parse: Callable[[str], Any], text: str, value: Any) -> None:
     assert parse(text) == value
 
 
@@ -54,6 +54,6 @@ def test_valid_values(parse: Callable[[str], Any], text: str, value: Any) -> Non
         (filters.parse_text, " "),
     ],
 )
-def test_bad_values(parse: Callable[[str], Any], text: str) -> None:
+def test_invalid_values_are_rejected(parse: Callable[[str], Any], text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  the endpoint adds the message
         parse(text)

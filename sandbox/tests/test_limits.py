@@ -14,7 +14,7 @@ class Clock:
         return self.seconds
 
 
-def test_a_bucket_empties_and_fills() -> None:
+def test_a_bucket_empties_and_refills() -> None:
     clock = Clock()
     buckets = Buckets(clock)
     rate = Rate(2, 3)
@@ -33,7 +33,7 @@ def test_buckets_are_independent() -> None:
 
 
 @pytest.mark.parametrize(("requests", "rate"), [(600, Rate(10, 10)), (90, Rate(90, 90, 60)), (30, Rate(30, 60, 60))])
-def test_per_minute(requests: int, rate: Rate) -> None:
+def test_a_rate_per_minute_is_converted_to_a_bucket(requests: int, rate: Rate) -> None:
     assert Rate.per_minute(requests) == rate
 
 

@@ -19,7 +19,7 @@ DEFAULTS = {
 
 
 @pytest.mark.parametrize("path", sorted(DEFAULTS))
-def test_the_default_status_of_a_missing_permission(make_api: Any, path: str) -> None:
+def test_a_missing_permission_has_the_default_status_of_its_path(make_api: Any, path: str) -> None:
     api = make_api()
     permission = next(row.permission for row in ENDPOINTS if row.path == path)
     api.vendor.access.revoke(permission=permission, endpoint=None, status=None)
@@ -31,7 +31,7 @@ def test_the_default_status_of_a_missing_permission(make_api: Any, path: str) ->
 
 
 @pytest.mark.parametrize("status", sorted(TITLES))
-def test_the_chosen_status_of_a_missing_permission(make_api: Any, status: int) -> None:
+def test_a_missing_permission_can_have_another_status(make_api: Any, status: int) -> None:
     api = make_api()
     api.vendor.access.revoke(permission=None, endpoint="/v2/absence-types", status=status)
     answered, body, _ = api.get("/v2/absence-types")
@@ -61,7 +61,7 @@ def test_a_hidden_attribute_is_omitted(make_api: Any) -> None:
     assert "updated_at" in api.get("/v2/persons")[1]["_data"][0]
 
 
-def test_invalid_settings(make_api: Any) -> None:
+def test_invalid_access_controls_are_rejected(make_api: Any) -> None:
     vendor: Any = make_api().vendor
     wrong: Any
     for wrong in (
@@ -90,7 +90,7 @@ def test_modules_that_are_not_licensed_have_their_own_status(make_api: Any, stat
     assert api.get("/v2/cost-centers")[0] == 200
 
 
-def test_an_empty_list_without_content(make_api: Any) -> None:
+def test_an_empty_list_can_be_without_content(make_api: Any) -> None:
     api = make_api()
     api.vendor.set_mode("/v2/persons", "no-content")
     status, body, _ = api.get("/v2/persons", {"updated_at.gt": "2100-01-01T00:00:00Z"})
@@ -128,6 +128,6 @@ def test_a_listed_report_that_cannot_be_read(make_api: Any, mode: str, status: i
         ("/v2/persons", "no-content", "1", "applies to all"),
     ],
 )
-def test_invalid_modes(make_api: Any, path: str, mode: str, key: str | None, sentence: str) -> None:
+def test_invalid_modes_are_rejected(make_api: Any, path: str, mode: str, key: str | None, sentence: str) -> None:
     with pytest.raises(ControlError, match=sentence):
         make_api(employees=12).vendor.set_mode(path, mode, key)

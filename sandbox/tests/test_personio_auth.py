@@ -10,7 +10,7 @@ GOOD = {"grant_type": "client_credentials", "client_id": "sandbox-client", "clie
 TOKEN = "/v2/auth/token"
 
 
-def test_a_token(api: Any) -> None:
+def test_a_token_request_returns_a_bearer_token(api: Any) -> None:
     status, body, headers = api.post(TOKEN, GOOD)
     assert status == 200
     assert headers["content-type"] == "application/json"
@@ -21,7 +21,7 @@ def test_a_token(api: Any) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(GOOD))
-def test_a_missing_field(api: Any, name: str) -> None:
+def test_a_missing_field_is_named(api: Any, name: str) -> None:
     status, body, headers = api.post(TOKEN, {key: text for key, text in GOOD.items() if key != name})
     assert (status, body["error"]) == (400, "invalid_request")
     assert body["meta"] == {"missing_parameters": [name]}
@@ -39,7 +39,7 @@ def test_a_missing_field(api: Any, name: str) -> None:
         ({"audience": "x"}, "invalid_request"),
     ],
 )
-def test_rejected_requests(api: Any, change: dict[str, str], error: str) -> None:
+def test_invalid_token_requests_are_rejected(api: Any, change: dict[str, str], error: str) -> None:
     status, body, _ = api.post(TOKEN, {**GOOD, **change})
     assert (status, body["error"]) == (400, error)
 
@@ -59,14 +59,14 @@ def test_a_scope_limits_the_token(make_api: Any) -> None:
 
 
 @pytest.mark.parametrize("header", ["", "Bearer ", "Bearer papi-invented", "Basic eDp5", "bearer papi"])
-def test_no_valid_token(api: Any, header: str) -> None:
+def test_requests_without_a_valid_token_are_rejected(api: Any, header: str) -> None:
     status, body, headers = api.get("/v2/persons", authorization=header)
     assert status == 401
     assert body["errors"][0]["title"] == "Unauthorized Request"
     assert headers["content-type"] == "application/problem+json"
 
 
-def test_revoked(make_api: Any) -> None:
+def test_a_revoked_token_is_rejected(make_api: Any) -> None:
     api = make_api()
     token = api.headers["authorization"].removeprefix("Bearer ")
     assert api.post("/v2/auth/revoke", {"token": token})[:2] == (200, None)
@@ -87,7 +87,7 @@ def test_a_token_expires(make_api: Any) -> None:
     assert api.get("/v2/persons", **headers)[0] == 401
 
 
-def test_150_tokens_a_minute(make_api: Any) -> None:
+def test_only_150_tokens_a_minute_are_issued(make_api: Any) -> None:
     api = make_api(requests_per_minute=None)
     statuses = [api.post(TOKEN, GOOD)[0] for _ in range(151)]
     assert statuses.index(429) == 149  # one was issued before

@@ -20,7 +20,7 @@ def owner_of_many(api: Any) -> str:
     return str(max(api.company.people, key=lambda row: len(api.company.documents.owned_by(row.id))).id)
 
 
-def test_documents_of_an_owner(api: Any) -> None:
+def test_documents_are_listed_and_filtered_by_owner(api: Any) -> None:
     owner = owner_of_many(api)
     rows = api.read_all(DOCUMENTS, owner_id=owner)
     assert {row["owner"]["id"] for row in rows} == {owner}
@@ -42,7 +42,7 @@ def report(api: Any, name: str) -> str:
     return str(next(row.uuid for row in api.company.reports if name in row.name))
 
 
-def test_reports(api: Any) -> None:
+def test_reports_are_filtered_by_name_and_paged(api: Any) -> None:
     rows = api.read_all(REPORTS)
     assert not any("Vertraulich" in row["name"] for row in rows)
     assert api.get(f"{REPORTS}/{report(api, 'Vertraulich')}")[0] == 404
@@ -55,7 +55,7 @@ def test_reports(api: Any) -> None:
         assert api.get(REPORTS, {**cursor_of(first), **beside})[0] == 400
 
 
-def test_the_rows_of_a_report(api: Any) -> None:
+def test_rows_of_a_report_have_its_columns(api: Any) -> None:
     path = f"{REPORTS}/{report(api, 'Mitarbeiterliste')}"
     _, whole, _ = api.get(path)
     columns = [column["name"] for column in whole["_meta"]["columns"]]
@@ -85,7 +85,7 @@ def test_grouped_reports_cannot_be_read(api: Any) -> None:
     assert (status, body["errors"][0]["title"]) == (400, "Unsupported nested type: null")
 
 
-def test_webhooks(api: Any) -> None:
+def test_webhooks_are_filtered_and_have_events_and_activity(api: Any) -> None:
     rows = api.read_all(WEBHOOKS)
     assert {row["status"] for row in rows} == {"ENABLED", "DISABLED"}
     assert api.read_all(WEBHOOKS, status="DISABLED") == [row for row in rows if row["status"] == "DISABLED"]
@@ -105,7 +105,7 @@ def test_webhooks(api: Any) -> None:
     assert api.get(f"{WEBHOOKS}/nothing/events")[0] == 404
 
 
-def test_filters_of_events_and_activity(api: Any) -> None:
+def test_events_and_activity_are_filtered(api: Any) -> None:
     path = f"{WEBHOOKS}/{api.read_all(WEBHOOKS)[0]['id']}"
     events = api.read_all(f"{path}/events", limit="200")
     stamp = sorted(row["occurred_at"] for row in events)[-30]
@@ -128,7 +128,7 @@ def test_filters_of_events_and_activity(api: Any) -> None:
         assert api.get(f"{path}/{child}", wrong)[0] == 400
 
 
-def test_events_of_changes(make_api: Any) -> None:
+def test_changes_create_events(make_api: Any) -> None:
     api = make_api()
     path = f"{WEBHOOKS}/{api.read_all(WEBHOOKS)[0]['id']}/events"
     before = len(api.read_all(path))
@@ -147,7 +147,7 @@ def test_events_of_changes(make_api: Any) -> None:
 
 
 @pytest.mark.parametrize(("path", "status"), [(DOCUMENTS, 403), (REPORTS, 400), (WEBHOOKS, 403)])
-def test_missing_permissions(make_api: Any, path: str, status: int) -> None:
+def test_missing_permissions_are_rejected(make_api: Any, path: str, status: int) -> None:
     api = make_api(employees=12)
     permission = next(row.permission for row in ENDPOINTS if row.path == path)
     api.vendor.access.revoke(permission=permission, endpoint=None, status=None)
@@ -157,7 +157,7 @@ def test_missing_permissions(make_api: Any, path: str, status: int) -> None:
         assert body["errors"][0]["title"] == "Unauthorized token"
 
 
-def test_pictures(api: Any) -> None:
+def test_pictures_are_those_of_persons_with_one(api: Any) -> None:
     day = api.company.today
     shown = [row for row in api.read_all("/v2/persons", limit="50") if row["profile_picture"]]
     assert api.vendor.count_rows("profile_pictures", day, day) == len(shown)

@@ -73,7 +73,7 @@ def test_a_compensation_is_unique_in_its_month(api: Any) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(LISTS))
-def test_page_sizes(api: Any, path: str) -> None:
+def test_pages_have_the_default_or_requested_size(api: Any, path: str) -> None:
     default, largest, required = LISTS[path]
     rows = len(api.read_all(path, **required))
     for limit, size in ((None, default), (str(largest), largest), ("1", 1)):
@@ -83,7 +83,7 @@ def test_page_sizes(api: Any, path: str) -> None:
 
 @pytest.mark.parametrize("path", sorted(LISTS))
 @pytest.mark.parametrize("limit", ["0", "-1", "x", "", "1.5", "10001", "9" * 5000, "+5", "\u0665", "max+1"])
-def test_bad_page_sizes(api: Any, path: str, limit: str) -> None:
+def test_invalid_page_sizes_are_rejected(api: Any, path: str, limit: str) -> None:
     _, largest, required = LISTS[path]
     status, body, headers = api.get(path, {**required, "limit": limit.replace("max+1", str(largest + 1))})
     assert status == (422 if path in UNPROCESSABLE else 400)
@@ -147,7 +147,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("path", "query"), REFUSED, ids=str)
-def test_rejected_requests(api: Any, path: str, query: Any) -> None:
+def test_invalid_requests_are_rejected(api: Any, path: str, query: Any) -> None:
     status, body, headers = api.get(path, query)
     assert status == 400
     assert body["errors"][0]["title"] == "Bad request"
@@ -177,7 +177,7 @@ def test_a_compensation_is_listed_in_every_month_of_its_window(api: Any) -> None
     assert [shown(before, before), shown(day, day), shown(last, last)] == [False, True, True]
 
 
-def test_filters_of_persons(api: Any) -> None:
+def test_filters_of_persons_return_the_matching_rows(api: Any) -> None:
     everyone = api.read_all("/v2/persons", limit="50")
     some = everyone[3]
     for name in ("id", "email", "first_name", "preferred_name", "updated_at", "created_at"):
@@ -194,7 +194,7 @@ def test_filters_of_persons(api: Any) -> None:
     assert all(states)
 
 
-def test_filters_of_absences(api: Any) -> None:
+def test_filters_of_absences_return_the_matching_rows(api: Any) -> None:
     everything = api.read_all("/v2/absence-periods")
     stamp = sorted(row["updated_at"] for row in everything)[-5]
     later = api.read_all("/v2/absence-periods", **{"updated_at.gte": stamp})
@@ -235,7 +235,7 @@ def test_employments_are_newest_first(api: Any) -> None:
     assert api.get("/v2/persons/1/employments")[0] == 404
 
 
-def test_org_units(api: Any) -> None:
+def test_org_units_are_sorted_and_include_their_parents(api: Any) -> None:
     departments, teams = (api.read_all("/v2/org-units", type=kind) for kind in ("department", "team"))
     assert {row["id"] for row in departments} & {row["id"] for row in teams}
     assert "parent_chain" not in teams[0]
@@ -260,7 +260,7 @@ def test_parents_cannot_form_a_cycle(make_api: Any, above: int) -> None:
     assert chain == ["402"]
 
 
-def test_by_id(api: Any) -> None:
+def test_single_records_are_found_by_id(api: Any) -> None:
     for path in ("/v2/persons", "/v2/absence-types", "/v2/absence-periods"):
         row = api.get(path)[1]["_data"][1]
         assert api.get(f"{path}/{row['id']}")[:2] == (200, row)
@@ -276,7 +276,7 @@ def test_by_id(api: Any) -> None:
     assert api.get("/v2/persons/9603", {"limit": "1"})[0] == 400
 
 
-def test_unknown_paths_and_methods(api: Any) -> None:
+def test_unknown_paths_and_methods_are_rejected(api: Any) -> None:
     for path in ("/v2/employments", "/v2/nothing", "/v2/persons/", "/v3/persons"):
         status, body, _ = api.get(path)
         assert status == 404
@@ -284,7 +284,7 @@ def test_unknown_paths_and_methods(api: Any) -> None:
     assert api.post("/v2/persons", {})[0] == 405
 
 
-def test_headers(api: Any) -> None:
+def test_headers_are_checked_and_report_the_rate(api: Any) -> None:
     partner = "x-personio-partner-id"
     assert api.get("/v2/persons", **{partner: "MY_COMPANY"})[0] == 200
     assert api.get("/v2/persons", **{partner: "my company"})[0] == 400
@@ -320,14 +320,14 @@ def test_every_response_contains_the_rate(
     assert sum(name.startswith("x-ratelimit-") for name in said) == 4
 
 
-def test_rejected_requests_count(make_api: Any) -> None:
+def test_rejected_requests_count_for_the_limit(make_api: Any) -> None:
     api = make_api(requests_per_minute=None)
     remaining = [int(api.get("/v2/nothing")[2]["x-ratelimit-remaining"]) for _ in range(3)]
     assert remaining[0] == 99 > remaining[2]
     assert api.get("/v2/persons")[2]["x-ratelimit-remaining"] == "99"
 
 
-def test_the_documented_limits(make_api: Any) -> None:
+def test_each_endpoint_has_its_documented_limit(make_api: Any) -> None:
     api = make_api(requests_per_minute=None)
     statuses = [api.get("/v2/absence-periods", {"limit": "1"}) for _ in range(30)]
     _, body, headers = next(answer for answer in statuses if answer[0] == 429)

@@ -40,7 +40,7 @@ def test_employments_link_to_a_missing_path(api: Any) -> None:
     assert api.get("/v2/employments", {"cursor": cursor_of(body)})[0] == 404
 
 
-def test_last_pages(api: Any) -> None:
+def test_last_pages_have_no_next_link(api: Any) -> None:
     last = {
         path: list(api.pages(path, **query))[-1].get("_meta", "none")
         for path, query in (
@@ -98,14 +98,14 @@ def test_a_cursor_is_valid_for_one_endpoint(api: Any) -> None:
         ("foreign", "https://elsewhere.example/v2/persons?cursor="),
     ],
 )
-def test_styles(make_api: Any, style: str, start: str) -> None:
+def test_next_links_can_have_other_styles(make_api: Any, style: str, start: str) -> None:
     api = make_api()
     api.vendor.set_links("/v2/persons", style)
     _, body, _ = api.get("/v2/persons", {"updated_at.gt": "2010-01-01T00:00:00Z"})
     assert next_href(body).startswith(start)
 
 
-def test_a_repeated_link(make_api: Any) -> None:
+def test_a_next_link_can_be_repeated(make_api: Any) -> None:
     api = make_api()
     api.vendor.set_links("/v2/persons", "repeated")
     _, first, _ = api.get("/v2/persons")
@@ -114,13 +114,13 @@ def test_a_repeated_link(make_api: Any) -> None:
     assert next_href(again) == next_href(first)
 
 
-def test_a_missing_link(make_api: Any) -> None:
+def test_a_next_link_can_be_missing(make_api: Any) -> None:
     api = make_api()
     api.vendor.set_links("/v2/persons", "missing")
     assert set(api.get("/v2/persons")[1]["_meta"]["links"]) == {"self"}
 
 
-def test_a_record_on_two_pages(make_api: Any) -> None:
+def test_a_record_can_be_on_two_pages(make_api: Any) -> None:
     api = make_api()
     said = api.vendor.duplicate_record("persons", None)
     ids = [[row["id"] for row in page["_data"]] for page in api.pages("/v2/persons", limit="10")]

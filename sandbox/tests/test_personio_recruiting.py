@@ -20,7 +20,7 @@ def utc(said: Any) -> str:
 
 
 @pytest.mark.parametrize("name", STREAMS)
-def test_newest_first_and_one_bound_at_a_time(api: Any, name: str) -> None:
+def test_rows_are_newest_first_and_filtered_by_one_bound_at_a_time(api: Any, name: str) -> None:
     path = f"{ROOT}/{name}"
     rows = api.read_all(path, limit="7")
     stamps = [utc(row["updated_at"]) for row in rows]
@@ -57,7 +57,7 @@ def test_local_times_have_a_zone_and_an_offset_in_the_repeated_hour(make_api: An
         ("unknown-zone", {"date-time", "timezone"}),
     ],
 )
-def test_timestamp_modes(make_api: Any, mode: str, members: set[str]) -> None:
+def test_modes_change_the_format_of_timestamps(make_api: Any, mode: str, members: set[str]) -> None:
     api = make_api()
     usual = api.read_all(f"{ROOT}/jobs")
     api.vendor.set_mode(f"{ROOT}/jobs", mode)
@@ -86,7 +86,7 @@ def test_references_are_valid(api: Any) -> None:
         assert row["application_date"] >= job["created_at"]["date-time"][:10]
 
 
-def test_stages_of_an_application(api: Any) -> None:
+def test_stages_of_an_application_are_newest_first(api: Any) -> None:
     without_id = 0
     for row in api.read_all(f"{ROOT}/applications"):
         steps = api.read_all(f"{ROOT}/applications/{row['id']}/stage-transitions")
@@ -101,7 +101,7 @@ def test_stages_of_an_application(api: Any) -> None:
     assert api.get(f"{ROOT}/applications/1/stage-transitions")[0] == 404
 
 
-def test_applicants(api: Any) -> None:
+def test_applicants_are_found_by_email(api: Any) -> None:
     some = next(row for row in api.read_all(f"{ROOT}/applications") if not row["is_anonymized"])
     found = api.read_all(f"{ROOT}/applications", **{"candidate.email": some["candidate"]["email"]})
     assert some["id"] in {row["id"] for row in found}
@@ -119,7 +119,7 @@ def test_some_applicants_were_hired(api: Any) -> None:
         assert (candidate.first_name, candidate.last_name) in names
 
 
-def test_changes_of_recruiting(make_api: Any) -> None:
+def test_records_of_recruiting_can_change(make_api: Any) -> None:
     api = make_api()
     row = api.company.candidates[next(iter(api.company.candidates)).id]
     api.changes.edit("recruiting_candidate", str(row.id), "last_name", "Ω")

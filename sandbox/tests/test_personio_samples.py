@@ -44,7 +44,7 @@ def without_attributes(body: Any) -> Any:
     return {key: value for key, value in body.items() if key != "custom_attributes"}
 
 
-def test_persons(api: Any) -> None:
+def test_persons_match_the_samples(api: Any) -> None:
     theirs = sample("persons_page_1")
     _, ours, _ = api.get("/v2/persons")
     assert shape(ours["_meta"]) == shape(theirs["_meta"])
@@ -56,12 +56,12 @@ def test_persons(api: Any) -> None:
     assert shape(last["_meta"]) == shape(sample("persons_last_page")["_meta"])
 
 
-def test_person(api: Any) -> None:
+def test_a_person_matches_the_sample(api: Any) -> None:
     _, ours, _ = api.get(f"/v2/persons/{next(iter(api.company.people)).id}")
     assert fits(without_attributes(ours), without_attributes(sample("person_by_id")))
 
 
-def test_employments(api: Any) -> None:
+def test_employments_match_the_samples(api: Any) -> None:
     theirs = sample("employments_page_1")
     person = max(api.company.people, key=lambda row: len(api.company.employments.owned_by(row.id))).id
     pages = list(api.pages(f"/v2/persons/{person}/employments"))
@@ -73,7 +73,7 @@ def test_employments(api: Any) -> None:
     assert any(row["termination"] for row in rows)
 
 
-def test_token(api: Any) -> None:
+def test_token_responses_match_the_samples(api: Any) -> None:
     form = {"grant_type": "client_credentials", "client_id": "sandbox-client", "client_secret": "sandbox-secret"}
     assert shape(api.post("/v2/auth/token", form)[1]) == shape(sample("auth_token"))
     missing = api.post("/v2/auth/token", {key: text for key, text in form.items() if key != "grant_type"})[1]
@@ -91,7 +91,7 @@ def test_token(api: Any) -> None:
         ("error_resource_not_found", "/v2/persons/1", {}),
     ],
 )
-def test_errors(api: Any, name: str, path: str, query: dict[str, str]) -> None:
+def test_errors_match_the_samples(api: Any, name: str, path: str, query: dict[str, str]) -> None:
     theirs = sample(name)
     _, ours, _ = api.get(path, query)
     assert shape(ours) == shape(theirs)
@@ -99,7 +99,7 @@ def test_errors(api: Any, name: str, path: str, query: dict[str, str]) -> None:
         assert ours["errors"][0][same] == theirs["errors"][0][same]
 
 
-def test_employees_of_v1(api: Any) -> None:
+def test_employees_of_v1_match_the_sample(api: Any) -> None:
     theirs = sample("employees_list", 1)
     _, ours, _ = api.get("/v1/company/employees")
     assert ours.keys() == theirs.keys()
@@ -125,7 +125,7 @@ def test_employees_of_v1(api: Any) -> None:
         ("employee_404", "employees/1"),
     ],
 )
-def test_other_bodies_of_v1(api: Any, name: str, path: str) -> None:
+def test_other_bodies_of_v1_match_the_samples(api: Any, name: str, path: str) -> None:
     person = next(iter(api.company.people)).id
     assert fits(api.get(f"/v1/company/{path.format(person)}")[1], sample(name, 1))
 
@@ -145,7 +145,7 @@ def test_other_bodies_of_v1(api: Any, name: str, path: str) -> None:
         ("custom_reports_error", "custom-reports/reports/nothing"),
     ],
 )
-def test_endpoints_of_v1(api: Any, name: str, path: str) -> None:
+def test_endpoints_of_v1_match_the_samples(api: Any, name: str, path: str) -> None:
     theirs = sample(name, 1)
     kinds = {row.id for row in api.company.absence_types if row.unit == "DAILY"}
     time_off = next(row.id for row in api.company.absences if row.type_id in kinds)
@@ -172,7 +172,7 @@ def without_new_ids(body: Any) -> Any:
     return body
 
 
-def test_relative_links_of_attendances(api: Any) -> None:
+def test_relative_links_of_attendances_match_the_sample(api: Any) -> None:
     theirs = sample("attendance_links_relative")
     _, ours, _ = api.get("/v2/attendance-periods", {"limit": "1"})
     second = api.get("/v2/attendance-periods", {"cursor": ours["_meta"]["links"]["next"]["href"].partition("=")[2]})[1]

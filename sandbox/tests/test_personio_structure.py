@@ -18,7 +18,7 @@ def test_references_are_valid(api: Any) -> None:
             assert {part["id"] for part in row["cost_centers"]} <= ids["/v2/cost-centers"]
 
 
-def test_jobs_and_their_salary_bands(make_api: Any) -> None:
+def test_jobs_refer_to_salary_bands_that_the_token_may_read(make_api: Any) -> None:
     api = make_api()
     bands = {row["id"]: row for row in api.read_all("/v2/salary-bands")}
     jobs = api.read_all("/v2/jobs")
@@ -41,7 +41,7 @@ def test_legal_entities_are_newest_first(api: Any) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v2/cost-centers", "/v2/workplaces", "/v2/jobs"])
-def test_names_and_order(api: Any, path: str) -> None:
+def test_rows_are_filtered_by_name_and_ordered(api: Any, path: str) -> None:
     rows = api.read_all(path)
     some = rows[1]
     assert api.read_all(path, name=some["name"], id=some["id"]) == [some]
@@ -52,7 +52,7 @@ def test_names_and_order(api: Any, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v2/legal-entities", "/v2/jobs", "/v2/salary-bands"])
-def test_by_id(api: Any, path: str) -> None:
+def test_single_records_are_found_by_id(api: Any, path: str) -> None:
     row = api.read_all(path)[0]
     assert api.get(f"{path}/{row['id']}")[:2] == (200, row)
     assert api.get(f"{path}/nothing")[0] == 404

@@ -28,7 +28,7 @@ def read_stream(api: Any, **query: str) -> list[Any]:
             return rows
 
 
-def test_tokens(make_api: Any) -> None:
+def test_a_token_is_valid_for_both_versions_and_invalid_requests_are_rejected(make_api: Any) -> None:
     api = make_api(employees=12)
     status, body, _ = api.post_json("/v1/auth", CLIENT)
     assert (status, body["success"]) == (200, True)
@@ -49,7 +49,7 @@ def test_tokens(make_api: Any) -> None:
     assert (status, error["error"]["code"]) == (401, 401)
 
 
-def test_pages_of_employees(api: Any) -> None:
+def test_pages_of_employees_contain_every_row_and_reject_invalid_parameters(api: Any) -> None:
     assert read_stream(api) == api.vendor.list_records("employees", api.company.today, api.company.today, ROOT)
     _, first, _ = api.get(PEOPLE)
     assert len(first["data"]) == first["limit"] == 50
@@ -63,7 +63,7 @@ def test_pages_of_employees(api: Any) -> None:
         assert (status, body["success"], body["error"]["code"]) == (400, False, 0)
 
 
-def test_one_employee(api: Any) -> None:
+def test_one_employee_is_found_by_id_and_email(api: Any) -> None:
     row = read_stream(api)[3]
     number, email = (row["attributes"][key]["value"] for key in ("id", "email"))
     assert api.get(f"{PEOPLE}/{number}")[1]["data"] == row
@@ -74,7 +74,7 @@ def test_one_employee(api: Any) -> None:
     assert set(few[0]["attributes"]) == {"id", "email", "dynamic_12345"}
 
 
-def test_updated_since(api: Any) -> None:
+def test_updated_since_returns_rows_changed_up_to_45_minutes_earlier(api: Any) -> None:
     rows = read_stream(api)
     stamps = sorted(datetime.fromisoformat(row["attributes"]["last_modified_at"]["value"]) for row in rows)
     for since in (stamps[-20], stamps[-1] + timedelta(minutes=45), stamps[-1] + timedelta(minutes=45, seconds=1)):
@@ -105,7 +105,7 @@ def test_values_are_inconsistent(api: Any) -> None:
     assert labels[0] == labels[1]
 
 
-def test_attribute_definitions(api: Any) -> None:
+def test_attribute_definitions_have_every_attribute_with_its_type(api: Any) -> None:
     dictionary = api.get(f"{PEOPLE}/attributes")[1]["data"]
     keys = {row["key"] for row in dictionary}
     for row in read_stream(api):
@@ -116,7 +116,7 @@ def test_attribute_definitions(api: Any) -> None:
     assert {key: part["type"] for key, part in shown.items()} == {key: kinds[key] for key in shown}
 
 
-def test_balances_and_categories(api: Any) -> None:
+def test_balances_and_categories_are_consistent_with_the_company(api: Any) -> None:
     count = 0
     for person in api.company.people:
         rows = api.get(f"{PEOPLE}/{person.id}/absences/balance")[1]["data"]
@@ -130,7 +130,7 @@ def test_balances_and_categories(api: Any) -> None:
     assert {row["category"]["id"] for row in documents} <= {str(row["id"]) for row in found}
 
 
-def test_pictures(api: Any) -> None:
+def test_pictures_are_served_for_persons_with_one(api: Any) -> None:
     for person in list(api.company.people)[:20]:
         request = Request("GET", f"{PEOPLE}/{person.id}/profile-picture", headers=api.headers)
         answer = api.vendor.handle(request)
@@ -138,7 +138,7 @@ def test_pictures(api: Any) -> None:
         assert not person.has_picture or answer.body.startswith(b"\x89PNG")
 
 
-def test_permissions_and_attributes(make_api: Any) -> None:
+def test_revoked_permissions_and_attributes_are_not_readable(make_api: Any) -> None:
     api = make_api(employees=12)
     assert api.get("/v1/nothing")[0] == 404
     assert api.post(PEOPLE, {})[0] == 405
@@ -151,7 +151,7 @@ def test_permissions_and_attributes(make_api: Any) -> None:
     assert api.vendor.find_template(f"{PEOPLE}/{person}/absences/balance") == f"{PEOPLE}/{{id}}/absences/balance"
 
 
-def test_the_documented_limits(make_api: Any) -> None:
+def test_employees_have_their_documented_limit(make_api: Any) -> None:
     api = make_api(employees=12, requests_per_minute=None)
     answers = [api.get(PEOPLE, {"limit": "1"}) for _ in range(20)]
     assert [status for status, _, _ in answers[:15]] == [200] * 15
@@ -161,7 +161,9 @@ def test_the_documented_limits(make_api: Any) -> None:
     assert api.get(f"{PEOPLE}/attributes")[0] == 200
 
 
-def test_two_thousand_requests_a_minute_to_all_of_v1(make_api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_of_v1_shares_a_limit_of_two_thousand_requests_a_minute(
+    make_api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     api = make_api(employees=12, requests_per_minute=None)
     monkeypatch.setattr(api.vendor._v1, "_buckets", Buckets(lambda: 0.0))
     paths = ("document-categories", "time-off-types", "custom-reports/columns", "employees/attributes", "nothing")
@@ -202,14 +204,14 @@ def test_open_positions(api: Any, language: str) -> None:
     assert (texts[0].text or "").startswith("<p>")
 
 
-def test_errors_of_the_career_site(api: Any) -> None:
+def test_invalid_requests_to_the_career_site_are_rejected(api: Any) -> None:
     site = api.vendor.careers
     for query in ((), (("language", "xx"),), (("language", "de"), ("page", "2"))):
         assert site.handle(Request("GET", "/xml", query)).status == 400
     assert site.handle(Request("GET", "/jobs")).status == 404
 
 
-def test_feeds_with_salaries(make_api: Any) -> None:
+def test_some_positions_of_a_feed_have_salaries(make_api: Any) -> None:
     api = make_api(employees=130)
     shown = {name for row in list_positions(api.company) for name in row}
     assert {"workplaceType", "additionalOffices"} <= shown
@@ -232,7 +234,7 @@ FEED = Request("GET", "/xml", (("language", "it"),), root=f"{ROOT}-careers")
         ("deep", 200, b"<level><level>"),
     ],
 )
-def test_a_feed_in_each_of_its_modes(make_api: Any, mode: str, status: int, part: bytes) -> None:
+def test_modes_replace_the_feed_of_one_language(make_api: Any, mode: str, status: int, part: bytes) -> None:
     api = make_api(employees=12)
     usual = api.vendor.careers.handle(FEED)
     api.vendor.set_mode("/xml", mode, "it")

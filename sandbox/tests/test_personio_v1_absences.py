@@ -30,7 +30,7 @@ def shown(rows: list[Any], name: str) -> list[Any]:
     return [row["attributes"][name] for row in rows]
 
 
-def test_types_of_both_units(api: Any) -> None:
+def test_types_have_both_units_and_their_offset_counts_records(api: Any) -> None:
     _, body, _ = api.get(TYPES)
     assert set(body) == {"success", "data"}
     assert body["data"] == api.vendor.list_records("time_off_types", None, None, "")
@@ -78,7 +78,7 @@ def test_the_offset_is_a_page(api: Any) -> None:
 
 
 @pytest.mark.parametrize("path", [DAYS, HOURS])
-def test_the_modes_of_metadata(make_api: Any, path: str) -> None:
+def test_modes_change_the_metadata(make_api: Any, path: str) -> None:
     api = make_api(employees=30)
     _, normal, _ = api.get(path, {"limit": "20"})
     api.vendor.set_mode(path, "no-metadata")
@@ -116,7 +116,7 @@ def test_time_offs_are_completely_inside_a_window(api: Any) -> None:
     assert all(row in read_stream(api, DAYS, start_date="2000-01-01") for row in unended)
 
 
-def test_time_offs_by_date_of_change(api: Any) -> None:
+def test_time_offs_are_filtered_by_date_of_change(api: Any) -> None:
     rows = read_stream(api, DAYS)
     days = sorted(stamp[:10] for stamp in shown(rows, "updated_at"))
     low, high = days[-300], days[-100]
@@ -125,7 +125,7 @@ def test_time_offs_by_date_of_change(api: Any) -> None:
     assert api.get(DAYS, {"updated_from": f"{low}T00:00:00"})[0] == 400
 
 
-def test_hours(api: Any) -> None:
+def test_absences_in_hours_match_those_of_v2(api: Any) -> None:
     rows = read_stream(api, HOURS)
     assert rows == api.vendor.list_records("absence_periods_v1", None, None, "")
     of_v2 = {row["id"]: row for row in api.read_all("/v2/absence-periods") if row["starts_from"]["type"] is None}
@@ -168,7 +168,7 @@ def test_hours_overlap_a_window(api: Any) -> None:
     assert count == len(read_stream(api, HOURS, start_date=days[-1], end_date=days[-1]))
 
 
-def test_filters_of_hours(api: Any) -> None:
+def test_absences_in_hours_are_filtered_by_change_and_type(api: Any) -> None:
     rows = read_stream(api, HOURS)
     stamps = sorted(shown(rows, "updated_at"))
     low, high = stamps[-50], stamps[-10]
@@ -211,7 +211,7 @@ def test_present_changes_have_whole_seconds(make_api: Any) -> None:
         {"updated_since": "2026-01-01"},
     ],
 )
-def test_rejected_parameters(api: Any, path: str, wrong: dict[str, str]) -> None:
+def test_invalid_parameters_are_rejected(api: Any, path: str, wrong: dict[str, str]) -> None:
     status, body, _ = api.get(path, wrong)
     assert (status, body["success"], body["error"]["code"]) == (400, False, 0)
 
@@ -222,14 +222,14 @@ def test_a_parameter_cannot_be_repeated(api: Any, path: str) -> None:
     assert api.get(path, (("employees[]", "9604"), ("employees[]", "9604")))[0] == 200
 
 
-def test_missing_rows(api: Any) -> None:
+def test_missing_rows_are_not_found(api: Any) -> None:
     hourly = next(row.id for row in api.company.absences if row.start_half is None)
     for key in ("1", "nothing", str(hourly)):
         status, body, _ = api.get(f"{DAYS}/{key}")
         assert (status, body["error"]["code"]) == (404, 404)
 
 
-def test_the_permission(make_api: Any) -> None:
+def test_a_missing_permission_is_rejected(make_api: Any) -> None:
     api = make_api(employees=12)
     api.vendor.access.revoke(permission="absences:read", endpoint=None, status=None)
     for path in (TYPES, DAYS, f"{DAYS}/1", HOURS):

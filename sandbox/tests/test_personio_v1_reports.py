@@ -38,7 +38,7 @@ def problem(answer: tuple[int, Any, Any]) -> tuple[int, int]:
     return status, only["status"]
 
 
-def test_the_list(api: Any) -> None:
+def test_reports_are_listed_and_filtered(api: Any) -> None:
     _, body, _ = api.get(f"{PATH}/reports")
     rows = [row["attributes"] for row in body["data"]]
     assert body["data"] == api.vendor.list_records("custom_reports", None, None, "")
@@ -82,7 +82,7 @@ def test_pages_count_persons(api: Any) -> None:
     assert first == body
 
 
-def test_a_point_in_time(api: Any) -> None:
+def test_a_report_of_a_point_in_time_has_typed_cells(api: Any) -> None:
     found = report(api, "point_in_time")
     items = [item for page in pages(api, found["id"], 200) for item in page]
     for item in items:
@@ -101,7 +101,7 @@ def test_a_point_in_time(api: Any) -> None:
     assert {item["employee_id"] for page in pages(api, here["id"], 200) for item in page} == there
 
 
-def test_a_timeframe(api: Any) -> None:
+def test_a_report_of_a_timeframe_has_periods_in_it(api: Any) -> None:
     found = report(api, "timeframe")
     cells = [cell for page in pages(api, found["id"], 200) for item in page for cell in item["attributes"]]
     spans = [cell for cell in cells if cell["data_type"] == "ABSENCE_PERIOD"]
@@ -114,7 +114,7 @@ def test_a_timeframe(api: Any) -> None:
     assert any(float(cell["duration_days"]) > 0 for cell in sums)
 
 
-def test_historical_data(api: Any) -> None:
+def test_historical_data_has_several_dated_values_per_column(api: Any) -> None:
     found = report(api, "historical_data")
     items = [item for page in pages(api, found["id"], 200) for item in page]
     assert {tuple(item) for item in items} == {("employee_id", "historical_attributes")}
@@ -127,7 +127,7 @@ def test_historical_data(api: Any) -> None:
     assert len(seen) > len(set(seen))  # one column has several values, each with a start date
 
 
-def test_columns(api: Any) -> None:
+def test_columns_have_the_types_of_their_cells(api: Any) -> None:
     _, body, _ = api.get(f"{PATH}/columns")
     assert body["data"]["type"] == "Column"
     rows = body["data"]["attributes"]

@@ -86,7 +86,7 @@ def test_only_confirmed_attendances_by_default(api: Any) -> None:
     assert {row["attributes"]["status"] for row in running} == {"pending"}
 
 
-def test_windows_and_people(api: Any) -> None:
+def test_attendances_are_filtered_by_window_and_people(api: Any) -> None:
     rows = every(api)
     day = rows[40]["attributes"]["date"]
     assert every(api, start_date=day, end_date=day) == [row for row in rows if row["attributes"]["date"] == day]
@@ -113,7 +113,7 @@ def test_updated_from_and_to_are_inclusive(api: Any) -> None:
     ]
 
 
-def test_nights(make_api: Any) -> None:
+def test_nights_are_listed_or_refused(make_api: Any) -> None:
     api = make_api(employees=130)
     rows = every(api)
     nights = [row for row in rows if (row["attributes"]["end_time"] or "9") < row["attributes"]["start_time"]]
@@ -148,7 +148,7 @@ def test_nights(make_api: Any) -> None:
         {"page": "1"},
     ],
 )
-def test_rejected_parameters(api: Any, wrong: dict[str, str | None]) -> None:
+def test_invalid_parameters_are_rejected(api: Any, wrong: dict[str, str | None]) -> None:
     query = {name: text for name, text in {**ALL, **wrong}.items() if text is not None}
     status, body, _ = api.get(PATH, query)
     assert (status, body["success"]) == (400, False)
@@ -172,7 +172,7 @@ def test_projects_are_not_paged(api: Any) -> None:
         assert api.get(f"{PATH}/projects", {name: "1"})[0] == 400
 
 
-def test_the_permission(make_api: Any) -> None:
+def test_a_missing_permission_is_rejected(make_api: Any) -> None:
     api = make_api(employees=12)
     api.vendor.access.revoke(permission="attendances:read", endpoint=None, status=None)
     for path, query in ((PATH, ALL), (f"{PATH}/projects", {})):

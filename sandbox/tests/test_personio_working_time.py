@@ -11,7 +11,7 @@ from hr_sandbox.personio.endpoints import ENDPOINTS
 PERIODS, PROJECTS = "/v2/attendance-periods", "/v2/projects"
 
 
-def test_the_days_of_an_absence(api: Any) -> None:
+def test_days_of_an_absence_have_their_effective_duration(api: Any) -> None:
     rows = api.read_all("/v2/absence-periods")
     whole = next(row for row in rows if row["starts_from"]["type"] == "FIRST_HALF" and row["ends_at"])
     days = api.read_all(f"/v2/absence-periods/{whole['id']}/breakdowns")
@@ -48,7 +48,7 @@ def test_days_are_in_pages_of_28(api: Any) -> None:
     assert next(row.rate.replenish for row in ENDPOINTS if row.stream == "absence_period_breakdowns") == 10
 
 
-def test_attendances(api: Any) -> None:
+def test_attendances_have_all_types_statuses_and_valid_references(api: Any) -> None:
     rows = api.read_all(PERIODS)
     assert {row["type"] for row in rows} == {"WORK", "BREAK"}
     assert {row["approval"]["status"] for row in rows} == {"PENDING", "CONFIRMED", "REJECTED", "EXPIRED"}
@@ -87,7 +87,7 @@ def test_times_of_attendances_have_no_zone(api: Any, name: str) -> None:
     assert api.get(PERIODS, {name: "2026-06-01"})[0] == 400
 
 
-def test_filters_of_attendances(api: Any) -> None:
+def test_filters_of_attendances_return_the_matching_rows(api: Any) -> None:
     everything = api.read_all(PERIODS)
     expired = [row for row in everything if row["approval"]["status"] == "EXPIRED"]
     assert api.read_all(PERIODS, status="EXPIRED") == expired != []
@@ -115,7 +115,7 @@ def test_filters_of_attendances(api: Any) -> None:
 
 
 @pytest.mark.parametrize("sort", ["person.id", "start.date_time", "end.date_time", "updated_at", "status"])
-def test_order_of_attendances(api: Any, sort: str) -> None:
+def test_attendances_are_sorted_in_both_directions(api: Any, sort: str) -> None:
     def key(row: Any) -> Any:
         outer, _, inner = sort.partition(".")
         if sort == "status":
@@ -135,7 +135,7 @@ def test_attendances_link_without_a_host(api: Any) -> None:
     assert body["_meta"]["links"]["self"]["href"] == PERIODS
 
 
-def test_projects(api: Any) -> None:
+def test_projects_are_filtered_and_include_requested_values(api: Any) -> None:
     rows = api.read_all(PROJECTS)
     parts = {row["id"] for row in rows if row["parent_project"]}
     assert parts
@@ -155,7 +155,7 @@ def test_projects(api: Any) -> None:
     assert api.get(f"{PROJECTS}/{parent}", {"include": "minutes"})[0] == 422
 
 
-def test_members(api: Any) -> None:
+def test_members_are_listed_for_projects_that_have_them(api: Any) -> None:
     people = {row["id"] for row in api.read_all("/v2/persons", limit="50")}
     for row in api.read_all(PROJECTS):
         members = api.read_all(f"{PROJECTS}/{row['id']}/members")

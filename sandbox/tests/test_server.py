@@ -51,7 +51,7 @@ def test_an_edit_is_served(sandbox: Any, get_token: Any) -> None:
     assert [(row["id"], row["last_name"]) for row in changed] == [(person, "Ωmega")]
 
 
-def test_hire_terminate_delete(sandbox: Any) -> None:
+def test_controls_hire_terminate_and_delete(sandbox: Any) -> None:
     counts = sandbox.counts("personio")
     person = sandbox.control("hire", first_name="Zoë")["changed"][0]["id"]
     assert sandbox.counts("personio")["persons"] == counts["persons"] + 1
@@ -63,7 +63,7 @@ def test_hire_terminate_delete(sandbox: Any) -> None:
     assert {name for name, count in after.items() if count != counts[name]} == events
 
 
-def test_permissions_tokens_and_attributes(sandbox: Any, get_token: Any) -> None:
+def test_controls_change_permissions_tokens_and_attributes(sandbox: Any, get_token: Any) -> None:
     headers = get_token(sandbox)
     url = f"{sandbox.url}/personio/v2/absence-types"
     sandbox.control("revoke", vendor="personio", permission="personio:absences:read", status=403)
@@ -76,7 +76,7 @@ def test_permissions_tokens_and_attributes(sandbox: Any, get_token: Any) -> None
     assert get(url, headers).status_code == 401
 
 
-def test_links_and_duplicates(sandbox: Any, get_token: Any) -> None:
+def test_controls_change_links_and_duplicate_records(sandbox: Any, get_token: Any) -> None:
     headers = get_token(sandbox)
     url = f"{sandbox.url}/personio/v2/persons"
     sandbox.control("links", vendor="personio", path="/v2/persons", style="relative")
@@ -89,7 +89,7 @@ def test_links_and_duplicates(sandbox: Any, get_token: Any) -> None:
     assert second["_data"][0]["id"] == doubled
 
 
-def test_requests_to_v1(sandbox: Any, get_token: Any) -> None:
+def test_controls_apply_to_v1(sandbox: Any, get_token: Any) -> None:
     headers = get_token(sandbox)
     url = f"{sandbox.url}/personio/v1/company"
     window = {"start_date": "2020-01-01", "end_date": "2026-12-31"}
@@ -155,7 +155,7 @@ def test_requests_to_v1(sandbox: Any, get_token: Any) -> None:
     ],
     ids=str,
 )
-def test_bad_controls(shared: Any, path: str, body: dict[str, Any]) -> None:
+def test_invalid_controls_are_rejected_with_a_sentence(shared: Any, path: str, body: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"^[A-Z].*\.$"):
         shared.control(path, **body)
 
@@ -175,7 +175,7 @@ def test_a_body_that_is_not_an_object(shared: Any) -> None:
     assert requests.get(f"{shared.url}/factorial", timeout=TIMEOUT).status_code == 404
 
 
-def test_faults(sandbox: Any, get_token: Any) -> None:
+def test_faults_apply_to_their_path_until_cleared(sandbox: Any, get_token: Any) -> None:
     headers = get_token(sandbox)
     url = f"{sandbox.url}/personio/v2/persons"
     fault = {"path": "/personio/v2/persons"}
@@ -208,14 +208,14 @@ def test_faults(sandbox: Any, get_token: Any) -> None:
     assert get(url, headers).status_code == 200
 
 
-def test_a_fault_of_a_declared_path(sandbox: Any, get_token: Any) -> None:
+def test_a_fault_applies_to_a_declared_path(sandbox: Any, get_token: Any) -> None:
     headers = get_token(sandbox)
     person = sandbox.records("personio", "persons")[0]["id"]
     sandbox.control("fault", path="/personio/v2/persons/{person_id}/employments", kind="status", status=500)
     assert get(f"{sandbox.url}/personio/v2/persons/{person}/employments", headers).status_code == 500
 
 
-def test_random_faults(get_token: Any) -> None:
+def test_random_faults_occur_only_with_a_rate(get_token: Any) -> None:
     with running(employees=10, requests_per_minute=60_000_000) as calm:
         headers = get_token(calm)
         assert all(get(f"{calm.url}/personio/v2/persons", headers).status_code == 200 for _ in range(30))
@@ -229,7 +229,7 @@ def test_random_faults(get_token: Any) -> None:
         assert {429, 500, 502, 503, "ConnectionError", "ChunkedEncodingError"} <= kinds
 
 
-def test_the_log(sandbox: Any, get_token: Any) -> None:
+def test_the_log_contains_method_path_query_and_headers(sandbox: Any, get_token: Any) -> None:
     headers = get_token(sandbox)
     sandbox.clear_requests()
     url = f"{sandbox.url}/personio/v2/persons?limit=5&limit=6&id=1"
@@ -257,7 +257,7 @@ def test_latency_does_not_block_other_requests(get_token: Any) -> None:
         assert max(entry["in_flight"] for entry in sandbox.requests()) > 1
 
 
-def test_one_limit_instead_of_the_vendors(get_token: Any) -> None:
+def test_one_limit_can_replace_those_of_the_vendors(get_token: Any) -> None:
     with running(employees=10, requests_per_minute=30) as sandbox:
         headers = get_token(sandbox)
         paths = ("persons", "absence-types", "absence-periods")
@@ -267,7 +267,7 @@ def test_one_limit_instead_of_the_vendors(get_token: Any) -> None:
         assert answers[0].headers["x-ratelimit-requested-tokens"] == "60"
 
 
-def test_the_career_site_and_v1(sandbox: Any, get_token: Any) -> None:
+def test_the_career_site_and_v1_are_served(sandbox: Any, get_token: Any) -> None:
     feed = f"{sandbox.url}/personio-careers/xml"
     assert get(feed, {}, language="de").text.startswith("<?xml")
     assert get(feed, {}).status_code == 400
@@ -288,7 +288,7 @@ def test_the_career_site_and_v1(sandbox: Any, get_token: Any) -> None:
     assert (failed.status_code, failed.json()["success"]) == (500, False)
 
 
-def test_events_of_what_a_control_changed(sandbox: Any, get_token: Any) -> None:
+def test_changes_by_a_control_create_events(sandbox: Any, get_token: Any) -> None:
     headers = get_token(sandbox)
     webhook = sandbox.records("personio", "webhooks")[0]["id"]
     absence = sandbox.records("personio", "absence_periods")[0]["id"]

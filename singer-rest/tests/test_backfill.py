@@ -370,7 +370,7 @@ def test_resumed_run_without_rows_ends_with_the_earlier_bookmark_and_version(
     assert "no records were returned" not in caplog.text
 
 
-def test_records_without_replication_key_before_the_interruption_count(
+def test_records_without_replication_key_before_the_interruption_are_counted(
     calendar: Calendar, visits: Callable[..., Output], caplog: pytest.LogCaptureFixture
 ) -> None:
     calendar.visits[0]["updated_at"] = None
@@ -380,7 +380,7 @@ def test_records_without_replication_key_before_the_interruption_count(
     assert re.search(r"visits: 1 of \d+ records have no updated_at", caplog.text)
 
 
-def test_records_without_primary_key_before_the_interruption_count(
+def test_records_without_primary_key_before_the_interruption_are_counted(
     calendar: Calendar, visits: Callable[..., Output], caplog: pytest.LogCaptureFixture
 ) -> None:
     calendar.visits[0] |= {"id": None}

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
         ({"stream_maps": {"kinds": {"id": "no such"}}}, "The stream maps cannot be applied."),
     ],
 )
-def test_invalid_settings(cli: Callable[..., Any], config: Any, sentence: str) -> None:
+def test_invalid_settings_are_reported_in_one_sentence(cli: Callable[..., Any], config: Any, sentence: str) -> None:
     code, out, log = cli(config=config)
     errors = [line for line in log.splitlines() if "ERROR" in line]
     assert code == 1
@@ -59,7 +59,7 @@ def test_invalid_settings(cli: Callable[..., Any], config: Any, sentence: str) -
 
 @pytest.mark.parametrize("option", ["state", "catalog"])
 @pytest.mark.parametrize("content", ["{not json", "[]", '"text"', ""])
-def test_invalid_state_and_catalog_files(cli: Callable[..., Any], option: str, content: str) -> None:
+def test_invalid_state_and_catalog_files_are_reported(cli: Callable[..., Any], option: str, content: str) -> None:
     code, out, log = cli(**{option: content})
     assert (code, out) == (1, "")
     assert f"The file given with --{option} is not a JSON object." in log
@@ -67,13 +67,15 @@ def test_invalid_state_and_catalog_files(cli: Callable[..., Any], option: str, c
 
 
 @pytest.mark.parametrize("content", [{"streams": 5}, {"streams": [{}]}])
-def test_invalid_catalog(cli: Callable[..., Any], content: Any) -> None:
+def test_invalid_catalog_is_reported(cli: Callable[..., Any], content: Any) -> None:
     code, out, log = cli(catalog=content)
     assert (code, out) == (1, "")
     assert "The file given with --catalog is not a Singer catalog." in log
 
 
-def test_environment_variable_of_another_type(cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_variable_of_another_type_is_reported_without_its_value(
+    cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TAP_PETS_MAX_CONCURRENCY", "many")
     code, _, log = cli("--config=ENV")
     assert code == 1
@@ -135,26 +137,26 @@ def test_unknown_environment_variable_is_named(cli: Callable[..., Any], monkeypa
     assert log.count("There is no setting") == 1
 
 
-def test_state_of_another_tap(cli: Callable[..., Any]) -> None:
+def test_state_of_another_tap_is_rejected(cli: Callable[..., Any]) -> None:
     code, _, log = cli(state={"bookmarks": {"dogs": {"replication_key_value": "rex"}}})
     assert code == 1
     assert "belong to another tap" in log
     assert "rex" not in log
 
 
-def test_catalog_that_selects_nothing(cli: Callable[..., Any]) -> None:
+def test_catalog_that_selects_nothing_is_reported(cli: Callable[..., Any]) -> None:
     code, out, log = cli(catalog={"streams": []})
     assert (code, out) == (1, "")
     assert "No stream is selected" in log
 
 
-def test_missing_config_file(cli: Callable[..., Any]) -> None:
+def test_missing_config_file_is_reported(cli: Callable[..., Any]) -> None:
     code, _, log = cli("--config", "/nowhere/config.json")
     assert code == 1
     assert "The file given with --config does not exist." in log
 
 
-def test_unreachable_host(cli: Callable[..., Any]) -> None:
+def test_unreachable_host_is_reported_without_its_address(cli: Callable[..., Any]) -> None:
     code, _, log = cli(config={"api_url": "http://127.0.0.1:9"})
     assert code == 1
     assert "gave no answer in 3 tries (the host cannot be reached; check the addresses in the settings)" in log

@@ -181,7 +181,9 @@ def test_a_record_read_again_during_an_interrupted_read_has_its_version(read: Ca
     assert record["version"] == interrupted.version > VERSION
 
 
-def test_the_command_line(cli: Callable[..., Any], vendor: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_line_option_is_validated_before_any_request(
+    cli: Callable[..., Any], vendor: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
     code, out, log = cli("--only", "owners=1", "--only", "kinds=2")
     assert (code, out) == (1, "")
     assert "`only`: owners cannot be read by id. Run without `only` to read it." in log

@@ -150,7 +150,7 @@ def test_rebased_interval_has_its_duration_only(start: object, end: object, expe
     assert rebased(start, end) == expected
 
 
-def test_coarse_dates() -> None:
+def test_dates_and_postcodes_are_made_coarse() -> None:
     assert first_of_year("1990-05-17") == "1990-01-01"
     assert first_of_month("2026-02-17") == "2026-02-01"
     assert first_of_month("2026-02-17T08:00:00Z") == "2026-02-01T00:00:00Z"
@@ -206,7 +206,7 @@ def test_equal_addresses_have_equal_pseudonyms_at_all_vendors() -> None:
     assert one.of("ada+hr@example.com") != one.of("ada@example.com")
 
 
-def test_own_profile_extends_another_one(tmp_path: Path) -> None:
+def test_user_defined_profile_extends_another_one(tmp_path: Path) -> None:
     path = tmp_path / "council.yml"
     path.write_text(
         "extends: minimal\n"

@@ -136,5 +136,5 @@ def test_pause_before_a_request_counts_as_rate_limited(policy: RetryPolicy, cloc
         (2e5, "2 days"),
     ],
 )
-def test_durations_in_words(seconds: float, words: str) -> None:
+def test_durations_are_formatted_in_words(seconds: float, words: str) -> None:
     assert format_duration(seconds) == words

@@ -318,7 +318,7 @@ def test_error_of_the_parents_list_follows_the_full_batches() -> None:
         next(slices)
 
 
-def test_product_combines_each_slice() -> None:
+def test_product_combines_the_slices_of_its_parts() -> None:
     since = datetime(2026, 1, 1, tzinfo=timezone.utc)
     until = datetime(2026, 2, 1, tzinfo=timezone.utc)
     each = Product(ParamValues("type", "team", "office", column="type"), Months("from", "to"))

@@ -630,7 +630,7 @@ def test_batches_hold_every_record_in_the_declared_encoding(
         ({"format": "jsonl", "compression": "zstd"}, "The encoding in the setting batch_config is not supported"),
     ],
 )
-def test_unsupported_encoding_of_batches(
+def test_unsupported_encoding_of_batches_is_rejected(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, encoding: Any, reason: str
 ) -> None:
     monkeypatch.setattr("singer_rest.singer.batch_files.find_spec", lambda _: None)

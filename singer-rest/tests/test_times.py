@@ -45,7 +45,7 @@ def test_timestamps_are_formatted_in_utc_with_an_optional_fraction() -> None:
     assert times.format_utc(times.parse("2026-11-22T06:00:01+01:00")) == "2026-11-22T05:00:01Z"
 
 
-def test_http_dates() -> None:
+def test_http_dates_are_parsed_and_others_rejected() -> None:
     assert times.parse_http_date("Sun, 22 Nov 2026 05:00:01 GMT") == MOMENT
     with pytest.raises(ValueError):  # noqa: PT011 - the type is the contract
         times.parse_http_date("tomorrow")

@@ -70,7 +70,7 @@ def test_next_run_uses_the_file_although_the_settings_have_the_first_token(path:
     assert Tap(path, vendor, configured=None, now=180_000.0).token().value == "access-3"
 
 
-def test_valid_token_is_reused_and_none_is_exchanged(path: Path) -> None:
+def test_valid_token_is_reused_without_a_token_request(path: Path) -> None:
     vendor = Vendor()
     Tap(path, vendor).token()
     later = Tap(path, vendor, now=2000.0)

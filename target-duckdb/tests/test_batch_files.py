@@ -106,7 +106,7 @@ def test_batch_message_sets_version_and_metadata(duck: Any, schema: Any) -> None
 
 
 @pytest.mark.parametrize("remote", [False, True])
-def test_parquet_values(duck: Any, schema: Any, parquet: Any, *, remote: bool) -> None:
+def test_parquet_values_are_loaded_with_their_types(duck: Any, schema: Any, parquet: Any, *, remote: bool) -> None:
     url = parquet(
         "SELECT 1 AS id, 'é' AS name, 12345678901234567.89::DECIMAL(38,2) AS amount, 0.1::DOUBLE AS number,"
         " true AS flag, TIMESTAMPTZ '2024-01-01 02:00:00+02' AS at, DATE '2024-02-29' AS day,"
@@ -144,7 +144,9 @@ def test_parquet_types_wider_than_the_schema_widen_columns(duck: Any, schema: An
     ]
 
 
-def test_deletion_marks_in_batch_files(duck: Any, schema: Any, record: Any, parquet: Any) -> None:
+def test_deletion_marks_in_batch_files_update_only_their_field(
+    duck: Any, schema: Any, record: Any, parquet: Any
+) -> None:
     head = schema("s", {"id": INTEGER, "name": STRING}, ["id"])
     duck.load(head, record("s", {"id": 1, "name": "a"}), record("s", {"id": 2, "name": "b"}))
     url = str(duck.folder / "a.jsonl")
@@ -186,7 +188,7 @@ def test_invalid_batch_record_error_has_its_location(duck: Any, schema: Any, row
         ("parquet", None, gzip),
     ],
 )
-def test_damaged_file(
+def test_damaged_file_is_an_error(
     *, duck: Any, schema: Any, format_: str, compression: str | None, packed: Any, parquet: Any
 ) -> None:
     path = duck.folder / "secret"
@@ -201,7 +203,7 @@ def test_damaged_file(
         assert duck.tables() == []
 
 
-def test_file_truncated_inside_a_record(duck: Any, schema: Any) -> None:
+def test_file_truncated_inside_a_record_is_an_error(duck: Any, schema: Any) -> None:
     path = duck.folder / "a.jsonl"
     path.write_bytes(b'{"id": 1}\n{"id": 2')
     with pytest.raises(TargetError, match=r"record 2 of file 1 of its manifest: it is not JSON\.$"):
@@ -262,7 +264,7 @@ def test_large_file_is_read_in_blocks(
     ) == [(5000, 5000, 4999 * 50 + 1, 4999, '{"n": 999.50}')]
 
 
-def test_records_that_span_lines(duck: Any, schema: Any, parquet: Any) -> None:
+def test_records_that_span_lines_are_an_error_in_jsonl_only(duck: Any, schema: Any, parquet: Any) -> None:
     head = schema("s", {"id": INTEGER, "more": {"type": "object"}}, ["id"])
     rows = [f'{{"id": {n}, "more": {{}}}}' for n in range(3)]
     path = duck.folder / "a"

@@ -187,7 +187,7 @@ def test_invalid_nested_json_error_has_the_line_number(duck: Any, schema: Any, f
     assert fast_path_used == [False]
 
 
-def test_nested_values_with_alternating_schemas(duck: Any, schema: Any, record: Any) -> None:
+def test_nested_values_with_alternating_schemas_are_merged(duck: Any, schema: Any, record: Any) -> None:
     first = schema("s", {"id": INTEGER, "home": _object(city=STRING)}, ["id"])
     second = schema("s", {"id": INTEGER, "tags": {"type": "array", "items": INTEGER}}, ["id"])
     rows = [(first, {"home": {"city": "x"}}), (second, {"tags": [1, 2]}), (first, {"home": {"city": "y"}})]

@@ -88,12 +88,12 @@ def _main(*arguments: str) -> int:
     return caught.value.code
 
 
-def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert _main("--version") == 0
     assert capsys.readouterr().out.startswith("target-duckdb v0.")
 
 
-def test_settings_from_the_environment(duck: Any, schema: Any, record: Any) -> None:
+def test_settings_from_the_environment_apply(duck: Any, schema: Any, record: Any) -> None:
     messages = [schema("s", {"id": INTEGER}, ["id"]), record("s", {"id": 1}), {"type": "STATE", "value": {"é": 1.50}}]
     run = _command(
         "--config=ENV",
@@ -169,7 +169,9 @@ def test_unexpected_error_shows_no_traceback_and_no_data(
         ),
     ],
 )
-def test_invalid_settings(duck: Any, settings: dict[str, Any], sentence: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_invalid_settings_are_reported_in_one_sentence(
+    duck: Any, settings: dict[str, Any], sentence: str, caplog: pytest.LogCaptureFixture
+) -> None:
     config = {key: value for key, value in duck.config(**settings).items() if value is not None}
     source = duck.folder / "input"
     source.write_text('{"type": "STATE", "value": 1}\n')
@@ -181,7 +183,7 @@ def test_invalid_settings(duck: Any, settings: dict[str, Any], sentence: str, ca
     assert "Traceback" not in caplog.text
 
 
-def test_unreadable_config_files(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_unreadable_config_files_are_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     broken = tmp_path / "broken.json"
     broken.write_text('{"token": "secret"')
     for path, sentence in (
@@ -194,7 +196,7 @@ def test_unreadable_config_files(tmp_path: Path, caplog: pytest.LogCaptureFixtur
         assert "secret" not in caplog.text
 
 
-def test_environment_variable_with_invalid_type(
+def test_environment_variable_with_invalid_type_is_reported_without_its_value(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("TARGET_DUCKDB_PATH", "x.duckdb")
@@ -206,12 +208,12 @@ def test_environment_variable_with_invalid_type(
     assert "secret" not in caplog.text
 
 
-def test_primary_key_required(duck: Any, schema: Any) -> None:
+def test_stream_without_key_is_an_error_if_a_key_is_required(duck: Any, schema: Any) -> None:
     with pytest.raises(TargetError, match="stream 's' has no key properties, but the setting"):
         duck.load(schema("s", {"id": INTEGER}), primary_key_required=True)
 
 
-def test_closed_standard_output(duck: Any) -> None:
+def test_closed_standard_output_is_reported(duck: Any) -> None:
     config = duck.folder / "config.json"
     config.write_text(json.dumps(duck.config()))
     read, write = os.pipe()

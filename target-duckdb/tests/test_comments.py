@@ -66,7 +66,7 @@ def test_wide_tables_have_a_comment_but_their_columns_have_none(duck: Any) -> No
     assert _comments(duck) == {None: "One row per person."}
 
 
-def test_descriptions_of_any_text(duck: Any) -> None:
+def test_descriptions_of_any_text_become_comments(duck: Any) -> None:
     texts = ["\ud800 é", "a\0b", " \n", 5, {}]
     duck.load(_schema(None, **{f"c{number}": STRING | {"description": text} for number, text in enumerate(texts)}))
     assert _comments(duck) == {"id": "The ID.", "c0": "\\ud800 é", "c1": "a b"}

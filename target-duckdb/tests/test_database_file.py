@@ -38,7 +38,7 @@ def test_missing_folder_is_created(duck: Any, schema: Any) -> None:
     assert (duck.folder / "none" / "deep" / "x.duckdb").exists()
 
 
-def test_damaged_database(duck: Any, schema: Any) -> None:
+def test_damaged_database_is_an_error_and_stays_unchanged(duck: Any, schema: Any) -> None:
     duck.load(schema("s", COLUMNS))
     whole = duck.path.read_bytes()
     for damaged in (whole[:5000], whole[:20] + b"\xff" + whole[21:]):
@@ -86,7 +86,9 @@ def _storage(duck: Any) -> str:
     return str(duck.query("SELECT tags['storage_version'] FROM duckdb_databases() WHERE database_name = 'hr'")[0][0])
 
 
-def test_storage_version_of_a_new_file(duck: Any, schema: Any, record: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_storage_version_applies_to_a_new_file_only(
+    duck: Any, schema: Any, record: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     messages = [schema("s", COLUMNS, ["id"]), record("s", {"id": 1}), STATE]
     for _ in range(2):
         duck.load(*messages, storage_version="v1.0.0")
@@ -134,7 +136,7 @@ def test_file_is_closed_between_batches(duck: Any, schema: Any, record: Any) -> 
         assert run.wait() == 0
 
 
-def test_two_targets_share_a_file(duck: Any, schema: Any, record: Any) -> None:
+def test_two_targets_can_load_into_one_file(duck: Any, schema: Any, record: Any) -> None:
     runs = []
     for name in ("a", "b"):
         messages = [schema(name, COLUMNS, ["id"]), *(record(name, {"id": n}) for n in range(40))]

@@ -134,7 +134,7 @@ def test_key_of_any_type_requires_a_value(duck: Any, schema: Any, record: Any, p
         ("Conversion Error: Could not convert string 'secret' to INT32", "message is not shown"),
     ],
 )
-def test_messages_for_duckdb_errors(message: str, sentence: str) -> None:
+def test_duckdb_errors_get_a_sentence_without_their_values(message: str, sentence: str) -> None:
     shown = errors.duckdb_message(duckdb.IOException(message))
     assert sentence in shown
     assert "secret" not in shown

@@ -79,7 +79,7 @@ def test_runs_equal_records_loaded_one_by_one(
     assert len(arrived) == 1000
 
 
-def test_versions_times_and_metadata_of_a_run(duck: Any, schema: Any, record: Any) -> None:
+def test_consecutive_lines_keep_their_versions_times_and_metadata(duck: Any, schema: Any, record: Any) -> None:
     rows = [
         record("s", {"id": n}, version=n // 10, time_extracted=f"2024-01-01T00:00:{n:02}Z" if n % 2 else None)
         for n in range(20)
@@ -96,7 +96,7 @@ def test_versions_times_and_metadata_of_a_run(duck: Any, schema: Any, record: An
     ) == [(n, n // 10, n if n % 2 else None, n >= 10, True) for n in range(20)]
 
 
-def test_deletion_mark_in_a_run(duck: Any, schema: Any, record: Any) -> None:
+def test_deletion_mark_between_consecutive_lines_is_applied(duck: Any, schema: Any, record: Any) -> None:
     head = schema("s", {"id": {"type": "integer"}, "v": {"type": "string"}}, ["id"])
     rows = [record("s", {"id": n, "v": "x"}) for n in range(10)]
     duck.load(head, *rows, record("s", {"id": 3, "_sdc_deleted_at": "2024-01-01T00:00:00Z"}), *rows[5:])
@@ -127,7 +127,7 @@ def test_batch_ends_inside_a_run(duck: Any, schema: Any, record: Any) -> None:
         duck.load(*messages, batch_size_rows=10, on_bad_record="fail")
 
 
-def test_line_with_two_stream_fields(duck: Any, schema: Any, record: Any) -> None:
+def test_last_of_two_stream_fields_of_a_line_applies(duck: Any, schema: Any, record: Any) -> None:
     head = {"id": {"type": "integer"}}
     plain = [json.dumps(record("s", {"id": n})) for n in range(6)]
     twice = '{"type": "RECORD", "stream": "s", "record": {"id": 9}, "stream": "t"}'
@@ -136,7 +136,7 @@ def test_line_with_two_stream_fields(duck: Any, schema: Any, record: Any) -> Non
     assert duck.query("FROM t") == [(9,)]
 
 
-def test_messages_that_span_lines_or_share_one(duck: Any, schema: Any, record: Any) -> None:
+def test_messages_that_span_lines_or_share_one_are_an_error(duck: Any, schema: Any, record: Any) -> None:
     head = schema("s", {"id": {"type": "integer"}, "v": {}}, ["id"])
     plain = json.dumps(record("s", {"id": 1, "v": {}}))
     two = [f"{plain} {plain}"]
@@ -147,7 +147,7 @@ def test_messages_that_span_lines_or_share_one(duck: Any, schema: Any, record: A
 
 
 @pytest.mark.parametrize("form", ["", "compact", "sorted"])
-def test_json_styles(duck: Any, form: str, schema: Any, record: Any) -> None:
+def test_messages_of_any_json_style_are_loaded(duck: Any, form: str, schema: Any, record: Any) -> None:
     messages = [
         schema("é-s", {"id": {"type": "integer"}}, ["id"]),
         *(record("é-s", {"id": n}, version=None) for n in range(9)),
@@ -212,14 +212,14 @@ def test_alternating_schemas_share_a_batch(
     assert {row["id"]: {name: row[name] for name in "abcde"} for row in rows} == expected
 
 
-def test_alternating_schemas_without_a_key(duck: Any, schema: Any, record: Any) -> None:
+def test_alternating_schemas_without_a_key_append_rows(duck: Any, schema: Any, record: Any) -> None:
     first, second = schema("s", {"a": {"type": "string"}}), schema("s", {"b": {"type": "integer"}})
     messages = [first, record("s", {"a": "x"}), second, record("s", {"b": 1})]
     duck.load(*messages, *messages)
     assert duck.query("SELECT a, b FROM s") == [("x", None), (None, 1)] * 2
 
 
-def test_alternating_schemas_with_different_types(duck: Any, schema: Any, record: Any) -> None:
+def test_alternating_schemas_with_different_types_widen_the_column(duck: Any, schema: Any, record: Any) -> None:
     more = {f"c{n}": {"type": "string"} for n in range(200)}
     messages = []
     for n in range(40):

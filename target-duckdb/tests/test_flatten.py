@@ -97,7 +97,7 @@ def test_object_is_not_flattened_if_names_collide(duck: Any, schema: Any, record
     assert duck.query("FROM s") == [('{"x": 1}', "root", '{"b": "in"}', "one", '{"d": "two"}')]
 
 
-def test_growing_and_alternating_schemas(duck: Any, schema: Any, record: Any) -> None:
+def test_growing_and_alternating_schemas_keep_all_columns(duck: Any, schema: Any, record: Any) -> None:
     first, second = (
         schema("s", {"id": INTEGER, "o": _object(**names)}, ["id"]) for names in ({"a": STRING}, {"b": STRING})
     )

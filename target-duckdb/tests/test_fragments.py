@@ -103,7 +103,9 @@ def test_fragment_can_be_refused(duck: Any, rows: Any) -> None:
     duck.load(*rows(7, 8), _state(s=NEW), on_fragment="fail")
 
 
-def test_column_that_is_no_longer_sent(duck: Any, schema: Any, record: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_column_that_is_no_longer_sent_is_reported(
+    duck: Any, schema: Any, record: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     columns = COLUMNS | {"note": COLUMNS["name"], "empty": COLUMNS["name"]}
     duck.query("CREATE TABLE s (id BIGINT, mine VARCHAR DEFAULT 'x')")
     duck.load(schema("s", columns, ["id"]), record("s", {"id": 1, "name": "a", "note": "b"}))

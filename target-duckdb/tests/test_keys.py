@@ -79,7 +79,7 @@ def test_text_key_that_gets_a_type_stays_the_same_key(*, duck: Any, schema: Any,
     assert duck.query(counts) == [(2,)] * len(TEXT_FIRST)
 
 
-def test_key_with_several_former_types(duck: Any, schema: Any, record: Any) -> None:
+def test_key_with_several_former_types_stays_the_same_key(duck: Any, schema: Any, record: Any) -> None:
     for columns in (DECIMAL, DATE, DATE_TIME, STRING, DATE, DECIMAL):
         duck.load(*_messages(schema, record, columns, "1.50", "2024-01-01", "2024-01-01T10:00Z"))
     assert duck.query("SELECT count(*) FROM s") == [(3,)]

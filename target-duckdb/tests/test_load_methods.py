@@ -104,7 +104,7 @@ def test_resumed_version_continues_and_new_version_starts_over(duck: Any, versio
     assert _rows(duck) == [(7, "v3"), (8, "v3")]
 
 
-def test_two_versions_in_one_batch(duck: Any, version: Any) -> None:
+def test_two_versions_in_one_batch_overwrite_one_after_the_other(duck: Any, version: Any) -> None:
     duck.load(
         *version(1, 1), *version(2, 2), _activate(2), *version(2, 3), *version(3, 4), _activate(3),
         *version(4, 5), load_method="overwrite",
@@ -171,7 +171,7 @@ def test_version_activated_before_its_rows_keeps_rows_without_versions(
     assert "Stream 's': 2 unversioned rows are not in the activated version" in caplog.text
 
 
-def test_alternating_versions_without_a_table(duck: Any, version: Any) -> None:
+def test_newer_of_alternating_versions_replaces_the_staging_table(duck: Any, version: Any) -> None:
     rows = [message for n in range(20) for message in version(1 + n % 2, n)]
     duck.load(*rows, load_method="overwrite", batch_size_rows=7)
     assert [row[0] for row in _rows(duck)] == list(range(2, 20, 2))  # the newer version dropped the first row
@@ -185,7 +185,7 @@ def test_version_without_rows_empties_the_table(duck: Any, version: Any) -> None
     assert _rows(duck) == []
 
 
-def test_version_activated_before_its_rows(duck: Any, version: Any) -> None:
+def test_version_activated_before_its_rows_overwrites_after_them(duck: Any, version: Any) -> None:
     duck.load(*version(1, 1), _activate(1), load_method="overwrite")
     head, *rows = version(2, 2, 3, 2)
     duck.load(head, _activate(2), *rows, load_method="overwrite", batch_size_rows=1)
@@ -221,7 +221,7 @@ def test_staging_table_gets_new_columns_and_types(duck: Any, record: Any, versio
     assert duck.query("SELECT id, more FROM s ORDER BY 1") == [(1, "x"), (5, None), (2**70, "y")]
 
 
-def test_staging_table_name_that_is_taken(duck: Any, schema: Any, record: Any, version: Any) -> None:
+def test_staging_table_name_that_is_taken_gets_a_suffix(duck: Any, schema: Any, record: Any, version: Any) -> None:
     duck.query("CREATE TABLE s__next (mine INTEGER)")
     duck.load(*version(1, 1), load_method="overwrite")
     duck.load(schema("s__next_2", COLUMNS), record("s__next_2", {"id": 3}), *version(1), _activate(1))

@@ -27,7 +27,7 @@ def test_last_record_of_a_key_wins(duck: Any, schema: Any, record: Any) -> None:
     assert duck.query("SELECT count(*) FROM s") == [(6,)]
 
 
-def test_composite_keys_of_any_type(duck: Any, schema: Any, record: Any) -> None:
+def test_composite_keys_of_any_type_are_compared_by_value(duck: Any, schema: Any, record: Any) -> None:
     properties = {
         "line": {"type": "string"},
         "at": {"type": "string", "format": "date-time"},
@@ -78,7 +78,7 @@ def test_schema_without_records_creates_an_empty_table(duck: Any, schema: Any) -
     assert duck.query("SELECT count(*) FROM s") == [(0,)]
 
 
-def test_stream_with_only_key_properties(duck: Any, schema: Any, record: Any) -> None:
+def test_stream_with_only_key_properties_has_one_row_per_key(duck: Any, schema: Any, record: Any) -> None:
     duck.load(schema("s", {"id": INTEGER}, ["id"]), record("s", {"id": 1}), record("s", {"id": 1}))
     assert duck.query("FROM s") == [(1,)]
 
@@ -124,7 +124,7 @@ def test_deletion_mark_updates_only_its_fields(duck: Any, schema: Any, record: A
 
 @pytest.mark.parametrize("mark", ["", False, None])
 @pytest.mark.parametrize("hard", [False, True])
-def test_values_that_are_not_deletion_marks(*, duck: Any, schema: Any, record: Any, hard: bool, mark: Any) -> None:
+def test_invalid_deletion_marks_delete_nothing(*, duck: Any, schema: Any, record: Any, hard: bool, mark: Any) -> None:
     head = schema("s", COLUMNS, ["id"])
     rows = [record("s", {"id": n, "name": "a", "note": "b"}) for n in range(5)]
     duck.load(head, *rows, hard_delete=hard)
@@ -195,7 +195,7 @@ def test_rows_without_a_version_stay_until_a_full_read(
     assert duck.query("SELECT count(*) FROM s") == [(2 if hard else 4,)]
 
 
-def test_full_read_in_several_batches_over_rows_without_a_version(
+def test_full_read_in_several_batches_deletes_rows_without_a_version(
     duck: Any, schema: Any, record: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     head = schema("s", COLUMNS, ["id"])

@@ -24,7 +24,7 @@ from target_duckdb.messages import decode_message, repair_json
         (rb'[NaN, -Infinity, Infinity, "NaN", "a\"NaN"]', rb'["NaN", "-Infinity", "Infinity", "NaN", "a\"NaN"]'),
     ],
 )
-def test_repair(text: bytes, repaired: bytes) -> None:
+def test_invalid_escapes_are_repaired(text: bytes, repaired: bytes) -> None:
     assert repair_json(text) == repaired
 
 
@@ -48,7 +48,7 @@ def test_invalid_messages_are_rejected(line: bytes, sentence: str) -> None:
 
 
 @pytest.mark.parametrize("ends", ["\n", "\r\n", "\r\n\r\n", "\n  \n"])
-def test_byte_order_mark_and_line_ends(duck: Any, schema: Any, record: Any, ends: str) -> None:
+def test_byte_order_mark_and_line_ends_are_ignored(duck: Any, schema: Any, record: Any, ends: str) -> None:
     messages = [schema("s", {"id": {"type": "integer"}}, ["id"]), *(record("s", {"id": n}) for n in range(9))]
     text = ends.join(json.dumps(message) for message in messages) + ends
     for marked in (codecs.BOM_UTF8 + text.encode(), (codecs.BOM_UTF8 + text.encode()) * 2):  # concatenated files
@@ -67,7 +67,7 @@ def test_utf_16_input_is_detected(duck: Any, schema: Any, encoding: str) -> None
         duck.load(json.dumps(schema("s", {"id": {"type": "integer"}})).encode(encoding))
 
 
-def test_any_json_formatting_of_messages(duck: Any, schema: Any) -> None:
+def test_messages_with_any_json_formatting_are_loaded(duck: Any, schema: Any) -> None:
     duck.load(
         schema("s", {"id": {"type": ["null", "integer"]}, "é": {"type": ["null", "string"]}}, ["id"]),
         b'  { "record" : {"\\u00e9":"x",  "id":1}, "time_extracted":"2024-01-01T00:00:00Z",'

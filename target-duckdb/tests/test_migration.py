@@ -46,7 +46,7 @@ def test_table_of_the_published_loader_is_continued(
     assert caplog.text.count("to hold all values") == 2
 
 
-def test_migration_steps_before_the_first_load(duck: Any, schema: Any, record: Any) -> None:
+def test_migration_steps_work_before_the_first_load(duck: Any, schema: Any, record: Any) -> None:
     duck.query(OLD)
     steps = {
         "ALTER TABLE t ALTER c TYPE TIMESTAMPTZ USING c AT TIME ZONE 'UTC'": (
@@ -91,7 +91,7 @@ def test_readme_migration_settings_exist() -> None:
                 assert name not in properties
 
 
-def test_readme_schema_example_types() -> None:
+def test_readme_names_the_types_of_its_schema_example() -> None:
     text, documented = re.search(r"```json\n(\{\"type\".*?)```\n\nThese become (.*?)\.\n", README, re.DOTALL).groups()  # type: ignore[union-attr]
     found = [types.column_type(value) for value in json.loads(text)["properties"].values()]
     assert found == re.findall(r"DECIMAL\(\d+,\d+\)|[A-Z_]+", documented)

@@ -150,7 +150,9 @@ def test_metadata_of_another_type_is_kept_as_text(duck: Any, schema: Any, record
     ],
 )
 @pytest.mark.parametrize("count", [1, 6])
-def test_metadata_timestamps_in_other_formats(*, duck: Any, schema: Any, record: Any, text: str, count: int) -> None:
+def test_metadata_timestamps_in_other_formats_are_parsed(
+    *, duck: Any, schema: Any, record: Any, text: str, count: int
+) -> None:
     own = dict.fromkeys(("_sdc_extracted_at", "_sdc_received_at", "_sdc_batched_at", "_sdc_deleted_at"), INSTANT)
     numbers = range(count)
     duck.load(

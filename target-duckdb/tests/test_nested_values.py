@@ -77,14 +77,14 @@ def load_fixture(duck: Any, schema: Any) -> Any:
         ({**_object(a=INTEGER), "x-sql-datatype": "JSON"}, "JSON"),
     ],
 )
-def test_types_of_nested_schemas(schema: Any, expected: str) -> None:
+def test_nested_schemas_have_native_types(schema: Any, expected: str) -> None:
     node = _object(value=INTEGER, children=_array({"$ref": "#/definitions/node"}))
     assert types.column_type(schema, {"definitions": {"node": node}}, native=True) == expected
     if expected != "JSON":
         assert types.column_type(schema, {"definitions": {"node": node}}) == "JSON"
 
 
-def test_native_values_of_every_type(load: Any) -> None:
+def test_native_values_of_every_type_are_loaded(load: Any) -> None:
     properties = _object(
         i=INTEGER, h={"type": "integer", "maximum": 2**70}, n=NUMBER, b=BOOLEAN, s=STRING, d=_format("date"),
         t=_format("time"), at=_format("date-time"), local=_format("date-time", **{"x-sql-datatype": "TIMESTAMP"}),
@@ -236,7 +236,7 @@ CHANGED: list[tuple[Any, ...]] = [
 """The type and a value before, both after, and the column's type and values then."""
 
 
-def test_changed_nested_types(duck: Any, schema: Any) -> None:
+def test_changed_nested_types_widen_the_column(duck: Any, schema: Any) -> None:
     for n in (0, 1):
         runs = [(f"s{number}", case[2 * n], case[2 * n + 1]) for number, case in enumerate(CHANGED)]
         heads = [schema(stream, {"id": INTEGER, "v": property_}, ["id"]) for stream, property_, _ in runs]
@@ -246,7 +246,7 @@ def test_changed_nested_types(duck: Any, schema: Any) -> None:
         assert (duck.types(f"s{number}")["v"], values) == case[4:], case
 
 
-def test_tables_created_with_the_other_setting(load: Any) -> None:
+def test_tables_created_with_the_other_setting_keep_their_type(load: Any) -> None:
     property_ = _object(a=INTEGER)
     load(property_, '{"a": 1.0}', nested="json")
     assert load(property_, '{"a": 2.0}') == ("JSON", ['{"a": 1.0}', '{"a": 2.0}'])
@@ -260,7 +260,7 @@ def test_deletion_marks_keep_nested_values(duck: Any, schema: Any, record: Any) 
     assert duck.query("SELECT id, v, w FROM s") == [(1, {"a": 1}, ["y"])]
 
 
-def test_long_lists_and_texts(duck: Any, schema: Any, record: Any) -> None:
+def test_long_lists_and_texts_are_loaded(duck: Any, schema: Any, record: Any) -> None:
     head = schema("s", {"id": INTEGER, "v": _array(_object(text=STRING, flag=BOOLEAN))}, ["id"])
     rows = [[{}] * 200_000, [{"text": "\0" * 2_000_000}], [{"text": "x", "flag": False}]]
     duck.load(head, *(record("s", {"id": n, "v": row}) for n, row in enumerate(rows)), nested="native")

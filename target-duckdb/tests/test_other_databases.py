@@ -72,7 +72,9 @@ def test_home_folder_in_paths_is_expanded(
     assert _state(duck, capsys, **settings) == '{"bookmark": 1.5}\n'
 
 
-def test_committed_state_of_a_missing_file(duck: Any, messages: list[Any], caplog: pytest.LogCaptureFixture) -> None:
+def test_committed_state_of_a_missing_file_is_an_error(
+    duck: Any, messages: list[Any], caplog: pytest.LogCaptureFixture
+) -> None:
     config = duck.folder / "config.json"
     config.write_text(json.dumps(duck.config(path=str(duck.folder / "none" / "x.duckdb"))))
     for _ in range(2):
@@ -125,7 +127,7 @@ def test_tables_are_loaded_into_an_attached_database(
         assert duck.query("SELECT count(*) FROM duckdb_tables()") == [(0,)]
 
 
-def test_attached_catalog_named_memory(duck: Any, messages: list[Any]) -> None:
+def test_attached_catalog_can_have_the_name_memory(duck: Any, messages: list[Any]) -> None:
     path = duck.folder / "memory.duckdb"
     duck.load(*messages, path=str(path), catalog="memory")
     duck.load(*messages, catalog="MEMORY", attach=[{"path": str(duck.folder / "x.duckdb"), "alias": "memory"}])
@@ -134,7 +136,7 @@ def test_attached_catalog_named_memory(duck: Any, messages: list[Any]) -> None:
             assert connection.execute("FROM s").fetchall() == [(1,)]
 
 
-def test_attach_options(duck: Any, messages: list[Any]) -> None:
+def test_attach_options_are_passed_to_duckdb(duck: Any, messages: list[Any]) -> None:
     duck.load(*messages)
     read_only = {"path": str(duck.path), "alias": "hr", "options": {"read_only": True}}
     with pytest.raises(TargetError, match="cannot be written: check its permissions"):

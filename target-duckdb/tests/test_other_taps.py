@@ -121,7 +121,7 @@ CASES: dict[str, list[tuple[str, dict[str, str], list[tuple[Any, ...]]]]] = {
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize(("size", "runs"), [(100_000, 1), (1, 2)])
-def test_messages_of_other_taps(*, duck: Any, case: str, size: int, runs: int) -> None:
+def test_messages_of_other_taps_are_loaded(*, duck: Any, case: str, size: int, runs: int) -> None:
     messages = (MESSAGES / f"{case}.singer").read_bytes()
     for _ in range(runs):
         states = duck.load(messages, batch_size_rows=size)
@@ -145,14 +145,14 @@ def test_every_message_file_has_a_case() -> None:
     assert {path.stem for path in MESSAGES.iterdir()} == set(CASES)
 
 
-def test_deletions_of_logical_replication(duck: Any) -> None:
+def test_deletions_of_logical_replication_are_applied(duck: Any) -> None:
     duck.load((MESSAGES / "logical_replication.singer").read_bytes())
     assert duck.query("SELECT id FROM accounts WHERE _sdc_deleted_at IS NOT NULL") == [(3,)]
     duck.load((MESSAGES / "logical_replication.singer").read_bytes(), hard_delete=True)
     assert duck.query("SELECT id FROM accounts ORDER BY id") == [(1,), (2,), (4,)]
 
 
-def test_very_long_text(duck: Any, schema: Any, record: Any) -> None:
+def test_very_long_text_is_loaded(duck: Any, schema: Any, record: Any) -> None:
     text = 'äöü\\"\n' * 3_000_000
     duck.load(
         schema("s", {"id": {"type": "integer"}, "text": {"type": "string"}}, ["id"]),

@@ -126,7 +126,9 @@ def test_key_with_changed_schema_stays_one_row(duck: Any, schema: Any) -> None:
         ("TIMESTAMP_NS", "", "2024-01-01 10:00:00.1234567"),
     ],
 )
-def test_nanoseconds_with_x_sql_datatype(*, duck: Any, schema: Any, type_: str, offset: str, text: str) -> None:
+def test_nanoseconds_are_kept_with_x_sql_datatype(
+    *, duck: Any, schema: Any, type_: str, offset: str, text: str
+) -> None:
     head = schema("s", {"k": {**_format("date-time"), "x-sql-datatype": type_}, "v": STRING}, ["k"])
     first = f'"2024-01-01T10:00:00.1234567{offset}"'
     duck.load(head, *_lines(first, f'"2024-01-01T10:00:00.1234568{offset}"', first))
@@ -192,7 +194,7 @@ def test_numbers_that_a_double_holds_stay_numbers(duck: Any, schema: Any) -> Non
     assert [repr(value) for (value,) in duck.query("SELECT v FROM s ORDER BY id")] == [repr(float(v)) for v in texts]
 
 
-def test_integer_with_a_huge_exponent(duck: Any, schema: Any) -> None:
+def test_integer_with_a_huge_exponent_is_kept_as_text(duck: Any, schema: Any) -> None:
     duck.load(schema("s", {"k": INTEGER, "v": STRING}, ["k"]), *_lines("1", "1e999999999999999999999"))
     assert duck.query("SELECT k FROM s ORDER BY k") == [("1",), ("1e999999999999999999999",)]
 
@@ -234,7 +236,7 @@ def test_batch_size_is_limited_by_memory_limit(duck: Any, schema: Any, record: A
     ("text", "size"),
     [("512MB", 512_000_000), ("1.5 GiB", 3 << 29), ("100kb", 100_000), ("64", 64), ("80%", 512_000_000)],
 )
-def test_parse_size(text: str, size: int) -> None:
+def test_sizes_of_any_unit_are_parsed(text: str, size: int) -> None:
     assert parse_size(text) == size
 
 
@@ -281,7 +283,7 @@ def test_lossy_x_sql_datatype_is_ignored(
         ({"format": "date-time", "x-sql-datatype": "TIMESTAMP"}, "TIMESTAMP"),
     ],
 )
-def test_time_column_with_only_empty_strings(
+def test_time_column_with_only_empty_strings_keeps_its_type(
     *, duck: Any, schema: Any, record: Any, columns: Any, type_: str, count: int
 ) -> None:
     head = schema("s", {"id": INTEGER, "v": STRING | columns}, ["id"])

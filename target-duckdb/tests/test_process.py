@@ -77,7 +77,9 @@ _LIMITED = (
 
 
 @pytest.mark.parametrize(("rows", "what"), [(2000, "holds the DuckDB file"), (100_000, "(setting `temp_dir`)")])
-def test_full_disk(duck: Any, schema: Any, record: Any, rows: int, what: str) -> None:
+def test_full_disk_is_reported_and_the_next_run_succeeds(
+    duck: Any, schema: Any, record: Any, rows: int, what: str
+) -> None:
     messages = [json.dumps(schema("s", COLUMNS, ["id"]))]
     for n in range(20_000):
         messages += [

@@ -72,7 +72,7 @@ def test_rejected_record_keeps_its_text(duck: Any, schema: Any, record: str, kep
     assert duck.query("SELECT id FROM s") == [(1,)]
 
 
-def test_record_that_cannot_be_decoded(duck: Any, schema: Any) -> None:
+def test_record_that_cannot_be_decoded_is_rejected(duck: Any, schema: Any) -> None:
     deep = "[" * 5000 + "]" * 5000
     messages = [schema("s", {"id": INTEGER, "v": {}}, ["id"]), _raw(f'{{"id": 1, "v": {deep}}}'), _raw('{"id": 2}')]
     duck.load(*messages)
@@ -112,7 +112,7 @@ def test_record_with_invalid_time_extracted_is_loaded_without_it(
     assert duck.query("SELECT count(*), count(_sdc_extracted_at) FROM s") == [(6, 5)]
 
 
-def test_rejected_records_in_batch_files(duck: Any, schema: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_invalid_records_in_batch_files_are_rejected(duck: Any, schema: Any, caplog: pytest.LogCaptureFixture) -> None:
     path = duck.folder / "a.jsonl"
     deep = '{"id": 5, "name": ' + "[" * 5000 + "]" * 5000 + "}"
     rows = ['{"id": 1}', '{"name": "x"}', "[1]", deep, '{"id": 2}']
@@ -146,7 +146,7 @@ def test_rejected_records_are_rolled_back_with_their_batch(
     assert [warning for warning in _warnings(caplog) if "4 of its records" in warning]
 
 
-def test_stream_named_like_the_rejected_table(duck: Any, schema: Any, record: Any) -> None:
+def test_stream_named_like_the_rejected_table_gets_a_suffix(duck: Any, schema: Any, record: Any) -> None:
     messages = [
         schema("_rejected", COLUMNS, ["id"]),
         record("_rejected", {"id": 1}),

@@ -32,7 +32,7 @@ def _last_run(duck: Any, columns: str = COUNTS) -> list[tuple[Any, ...]]:
     return list(duck.query(f"SELECT {columns} FROM _run_streams WHERE run_id = ({last}) ORDER BY stream"))
 
 
-def test_counts_of_upserts(duck: Any, schema: Any, record: Any) -> None:
+def test_upserts_are_counted(duck: Any, schema: Any, record: Any) -> None:
     head = [schema("s", COLUMNS, ["id"]), schema("empty", COLUMNS, ["id"])]
     duck.load(*head, *(record("s", {"id": number}) for number in (1, 2, 2, 3)), record("s", {"name": "x"}))
     assert _last_run(duck) == [("empty", "empty", 0, 0, 0, 0, 0), ("s", "s", 5, 3, 0, 0, 1)]
@@ -44,7 +44,7 @@ def test_counts_of_upserts(duck: Any, schema: Any, record: Any) -> None:
 
 
 @pytest.mark.parametrize("hard", [False, True])
-def test_counts_of_deletions(*, duck: Any, schema: Any, record: Any, hard: bool) -> None:
+def test_deletions_are_counted(*, duck: Any, schema: Any, record: Any, hard: bool) -> None:
     head = schema("s", COLUMNS | {"_sdc_deleted_at": STRING}, ["id"])
     rows = [record("s", {"id": number, "name": "x"}, version=1) for number in range(5)]
     duck.load(head, *rows, {"type": "ACTIVATE_VERSION", "stream": "s", "version": 1}, hard_delete=hard)
@@ -69,7 +69,7 @@ def test_rows_deleted_by_a_version_that_precedes_its_rows_are_counted_once(
     assert _last_run(duck) == [("s", "s", 2, 0, 2, 3, 0)]
 
 
-def test_counts_of_other_load_methods(duck: Any, schema: Any, record: Any) -> None:
+def test_rows_of_other_load_methods_are_counted(duck: Any, schema: Any, record: Any) -> None:
     head = schema("s", COLUMNS, ["id"])
     for version, rows in ((1, 3), (2, 2)):
         sent = [record("s", {"id": number}, version=version) for number in range(rows)]
@@ -96,7 +96,7 @@ def test_rows_of_merged_schemas_are_counted_once(duck: Any, schema: Any, record:
     assert _last_run(duck) == [("s", "s", 6, 1, 2, 0, 0)]
 
 
-def test_bookmarks_before_and_after(duck: Any, schema: Any, record: Any) -> None:
+def test_bookmarks_before_and_after_are_recorded(duck: Any, schema: Any, record: Any) -> None:
     duck.load(
         _state(a="2024-01-01", b="2024-01-01"),
         *(message for name in ("a", "b") for message in (schema(name, COLUMNS, ["id"]), record(name, {"id": 1}))),
@@ -113,13 +113,13 @@ def test_bookmarks_before_and_after(duck: Any, schema: Any, record: Any) -> None
 
 
 @pytest.mark.parametrize("value", [1, "x", [], {"bookmarks": []}, {"bookmarks": {"s": [1]}}])
-def test_states_of_any_structure(duck: Any, schema: Any, value: Any) -> None:
+def test_states_of_any_structure_are_committed(duck: Any, schema: Any, value: Any) -> None:
     messages = [{"type": "STATE", "value": value}, schema("s", COLUMNS, ["id"]), {"type": "STATE", "value": value}]
     assert duck.load(*messages) == [json.dumps(value)] * 2  # the first is committed before the SCHEMA
     assert _last_run(duck, "bookmark_before, bookmark_after") == [(None, None)]
 
 
-def test_schema_changes(duck: Any, schema: Any, record: Any) -> None:
+def test_schema_changes_are_recorded(duck: Any, schema: Any, record: Any) -> None:
     duck.load(schema("s", {"id": INTEGER}, ["id"]), record("s", {"id": 1}))
     duck.load(schema("s", COLUMNS, ["id"]), record("s", {"id": 2**63}))
     columns = "table_name, column_name, change, old_type, new_type"
@@ -134,7 +134,7 @@ def test_schema_changes(duck: Any, schema: Any, record: Any) -> None:
     ]
 
 
-def test_schema_changes_of_an_overwritten_table(duck: Any, schema: Any, record: Any) -> None:
+def test_schema_changes_of_an_overwritten_table_are_recorded(duck: Any, schema: Any, record: Any) -> None:
     for version, columns in ((1, {"id": INTEGER}), (2, COLUMNS)):
         activate = {"type": "ACTIVATE_VERSION", "stream": "s", "version": version}
         duck.load(
@@ -201,7 +201,7 @@ def test_run_ends_with_one_line(duck: Any, schema: Any, record: Any, caplog: pyt
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_run_that_is_stopped(duck: Any, schema: Any, record: Any, number: signal.Signals) -> None:
+def test_run_that_is_stopped_is_recorded(duck: Any, schema: Any, record: Any, number: signal.Signals) -> None:
     messages = [schema("s", COLUMNS, ["id"]), record("s", {"id": 1}), {"type": "STATE", "value": 1}]
     messages += [record("s", {"id": 2}), record("s", {"id": 3})]
     with duck.start(batch_size_rows=2) as run:
@@ -228,7 +228,7 @@ def test_run_that_fails_says_why(duck: Any, schema: Any, record: Any) -> None:
     assert _last_run(duck) == []
 
 
-def test_queries_of_the_readme(duck: Any, schema: Any, record: Any) -> None:
+def test_queries_of_the_readme_return_the_changes(duck: Any, schema: Any, record: Any) -> None:
     part = README.split("\n## What a run did\n")[1].split("\n## ")[0]
     queries = re.findall(r"```sql\n(.*?)```", part, re.DOTALL)
     duck.load(schema("s", COLUMNS, ["id"]), *(record("s", {"id": number}) for number in range(4)))

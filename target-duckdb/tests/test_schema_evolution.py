@@ -119,7 +119,7 @@ def test_names_that_differ_only_in_case_get_a_suffix(
     assert duck.query("FROM s ORDER BY 1") == [(1, *order), (2, *order)]
 
 
-def test_property_named_like_the_column_of_another(duck: Any, schema: Any, record: Any) -> None:
+def test_property_named_like_the_column_of_another_gets_a_suffix(duck: Any, schema: Any, record: Any) -> None:
     for names in (["id", "email", "Email"], ["id", "Email_2", "email"], ["Email_2", "Email", "id", "email"]):
         duck.load(schema("s", dict.fromkeys(names, STRING), ["id"]), record("s", {name: name for name in names}))
     assert list(duck.types("s")) == ["id", "email", "Email_2", "Email_2_2"]
@@ -140,7 +140,7 @@ def test_loading_twice_assigns_the_same_columns(duck: Any, schema: Any, record: 
     assert found[0][1] == [(1, "a", "A", "A_2")]
 
 
-def test_column_names_without_a_table_comment() -> None:
+def test_column_names_are_found_without_a_table_comment() -> None:
     columns = ["name", *(f"Name_{number}" for number in (10, 9, 2))]
     assert assign_names(["name", "Name"], columns) == {"name": "name", "Name": "Name_2"}
     assert assign_names(["name", "Name"], columns[:-1]) == {"name": "name", "Name": "Name_9"}
@@ -166,7 +166,7 @@ def test_column_names_without_a_table_comment() -> None:
         "line",
     ],
 )
-def test_any_table_and_column_name(duck: Any, schema: Any, record: Any, name: str) -> None:
+def test_any_table_and_column_name_can_be_loaded(duck: Any, schema: Any, record: Any, name: str) -> None:
     keys = [name, "id"]
     for value in ("x", "y"):
         duck.load(
@@ -178,7 +178,7 @@ def test_any_table_and_column_name(duck: Any, schema: Any, record: Any, name: st
     assert duck.query(select) == [("k", 1, "y", "c", "v")]
 
 
-def test_names_that_databases_do_not_support(duck: Any, schema: Any, record: Any) -> None:
+def test_names_that_databases_do_not_support_are_replaced(duck: Any, schema: Any, record: Any) -> None:
     duck.load(schema("s\0", {"": STRING, "a\0b": STRING}), record("s\0", {"": "x", "a\0b": "y"}))
     assert duck.query("SELECT _, a_b FROM s_") == [("x", "y")]
 
@@ -200,7 +200,7 @@ def test_streams_that_differ_only_in_case_have_separate_tables(duck: Any, schema
     ]
 
 
-def test_stream_named_like_the_state_table(duck: Any, schema: Any, record: Any) -> None:
+def test_stream_named_like_the_state_table_gets_a_suffix(duck: Any, schema: Any, record: Any) -> None:
     duck.load(
         schema("_singer_state", {"v": STRING}), record("_singer_state", {"v": "x"}), {"type": "STATE", "value": {}}
     )
@@ -208,7 +208,7 @@ def test_stream_named_like_the_state_table(duck: Any, schema: Any, record: Any) 
     assert duck.state() == [("main", "{}")]
 
 
-def test_schema_named_like_the_file(duck: Any, schema: Any, record: Any) -> None:
+def test_schema_can_have_the_name_of_the_file(duck: Any, schema: Any, record: Any) -> None:
     for _ in range(2):
         duck.load(schema("s", {"v": STRING}, ["v"]), record("s", {"v": "x"}), default_target_schema="hr")
     assert duck.query("FROM hr.hr.s") == [("x",)]
@@ -227,7 +227,7 @@ def test_changed_key_is_an_error(duck: Any, schema: Any, record: Any) -> None:
     assert duck.query("FROM s") == [(1, None)]
 
 
-def test_table_with_a_primary_key(duck: Any, schema: Any, record: Any) -> None:
+def test_table_with_a_primary_key_is_loaded_but_cannot_change(duck: Any, schema: Any, record: Any) -> None:
     duck.query("CREATE TABLE s (id INTEGER PRIMARY KEY, name VARCHAR); INSERT INTO s VALUES (1, 'a'), (2, 'b')")
     head = schema("s", {"id": {"type": "integer", "x-sql-datatype": "INTEGER"}, "name": STRING}, ["id"])
     duck.load(head, record("s", {"id": 2, "name": "c"}))
@@ -304,7 +304,7 @@ def test_user_defined_columns_get_their_defaults(
         assert duck.query("SELECT id, made, number FROM s WHERE id < 3 ORDER BY id") == before
 
 
-def test_view_named_like_the_table(duck: Any, schema: Any) -> None:
+def test_view_named_like_the_table_is_an_error(duck: Any, schema: Any) -> None:
     duck.query("CREATE VIEW s AS SELECT 1 AS id")
     with pytest.raises(TargetError, match="a view has its name"):
         duck.load(schema("s", {"id": INTEGER}, ["id"]))
@@ -355,7 +355,7 @@ def test_non_numeric_versions_are_ignored(duck: Any, schema: Any, record: Any) -
     assert duck.query("SELECT id FROM s ORDER BY 1") == [(3,), (5,), (7,)]
 
 
-def test_property_named_like_a_metadata_column(duck: Any, schema: Any, record: Any) -> None:
+def test_property_named_like_a_metadata_column_keeps_its_column(duck: Any, schema: Any, record: Any) -> None:
     columns = {"id": INTEGER, "_SDC_sequence": STRING}
     for settings in ({}, {"add_metadata_columns": True}, {}):
         duck.load(schema("s", columns, ["id"]), record("s", {"id": 1, "_SDC_sequence": "mine"}), **settings)

@@ -77,7 +77,7 @@ def _in_a_query(number: int) -> Callable[..., None]:
         (target, "write_line", 2),  # the committed state is written
     ],
 )
-def test_signal_during_a_batch(
+def test_signal_during_a_batch_commits_or_rolls_back(
     *,
     duck: Any,
     schema: Any,
@@ -130,7 +130,7 @@ _EARLY = (
 )
 
 
-def test_signal_before_the_run_starts() -> None:
+def test_signal_before_the_run_starts_ends_it() -> None:
     run = subprocess.run([sys.executable, "-c", _EARLY], capture_output=True, text=True, check=False)
     assert run.returncode == 130
     assert run.stderr == "target-duckdb was stopped by signal 2 before it started.\n"

@@ -108,12 +108,12 @@ def test_spool_without_a_lock_is_removed_only_when_old(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == [other, young]
 
 
-def test_missing_temp_dir(tmp_path: Path) -> None:
+def test_missing_temp_dir_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(TargetError, match=r"temp_dir.*no such file or directory"):
         SpoolDirectory(str(tmp_path / "none"))
 
 
-def test_table_with_many_columns(duck: Any, schema: Any, record: Any) -> None:
+def test_table_with_many_columns_is_loaded(duck: Any, schema: Any, record: Any) -> None:
     kinds = ({"type": "string", "format": "date"}, {"type": "integer"}, {"type": "object"}, {"type": "string"})
     columns = {f"c{n}": kinds[n % 4] for n in range(510)}
     values = {f"c{n}": ("2024-01-01", n, {"a": n}, f"{n}")[n % 4] for n in range(510) if n % 3}

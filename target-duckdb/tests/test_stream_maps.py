@@ -95,7 +95,7 @@ def test_values_without_an_expression_keep_their_text(duck: Any, schema: Any) ->
     ]
 
 
-def test_versions_of_a_renamed_stream(duck: Any, schema: Any, record: Any) -> None:
+def test_versions_of_a_renamed_stream_delete_its_rows(duck: Any, schema: Any, record: Any) -> None:
     def run(version: int, *numbers: int) -> list[Any]:
         rows = [record("people", {"id": n, "email": "x"}, version=version) for n in numbers]
         return [
@@ -200,7 +200,7 @@ def test_error_names_the_failed_expression_but_no_values(
         ({"people": {"email": 5}}, "The setting stream_maps.people is not valid."),
     ],
 )
-def test_invalid_maps(duck: Any, messages: list[Any], maps: Any, sentence: str) -> None:
+def test_invalid_maps_are_reported(duck: Any, messages: list[Any], maps: Any, sentence: str) -> None:
     with pytest.raises(ConfigValidationError) as caught:
         duck.load(*messages, stream_maps=maps)
     assert caught.value.errors[0].startswith(sentence)
@@ -214,7 +214,9 @@ def test_map_that_removes_the_key_is_an_error(duck: Any, messages: list[Any], ma
         duck.load(*messages, stream_maps={"people": map_})
 
 
-def test_warnings_for_misspelled_names(duck: Any, messages: list[Any], caplog: pytest.LogCaptureFixture) -> None:
+def test_misspelled_names_in_maps_are_warned_about(
+    duck: Any, messages: list[Any], caplog: pytest.LogCaptureFixture
+) -> None:
     duck.load(*messages, stream_maps={"peoples": {"email": None}, "elsewhere": {"a": None}, "people": {"emial": None}})
     property_ = "removes property 'emial' of stream 'people', which does not exist. Did you mean 'email'?"
     assert _warnings(caplog) == [
@@ -223,7 +225,7 @@ def test_warnings_for_misspelled_names(duck: Any, messages: list[Any], caplog: p
     ]
 
 
-def test_flattening_after_maps_and_with_sdk_settings(duck: Any, schema: Any, record: Any) -> None:
+def test_flattening_follows_maps_and_accepts_sdk_settings(duck: Any, schema: Any, record: Any) -> None:
     inner = {
         "type": "object",
         "properties": {"city": STRING, "geo": {"type": "object", "properties": {"lat": INTEGER}}},
@@ -294,7 +296,7 @@ def test_null_settings_have_their_defaults(duck: Any, messages: list[Any]) -> No
     duck.load(*messages, attach=attach, catalog="b")
 
 
-def test_sdk_setting_for_metadata_columns(duck: Any, messages: list[Any]) -> None:
+def test_sdk_setting_adds_metadata_columns(duck: Any, messages: list[Any]) -> None:
     duck.load(*messages, add_record_metadata=True)
     assert duck.query("SELECT count(_sdc_received_at) FROM people") == [(20,)]
     assert json.loads(duck.state()[0][1]) == {"bookmark": 1}

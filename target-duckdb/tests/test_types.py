@@ -85,7 +85,7 @@ from target_duckdb import types
         ({"type": "string", "format": "singer.decimal", "scale": True}, "DECIMAL(38,10)"),
     ],
 )
-def test_column_type(schema: Any, expected: str) -> None:
+def test_column_has_the_type_of_its_schema(schema: Any, expected: str) -> None:
     root = {
         "definitions": {"day": {"type": "string", "format": "date"}, "loop": {"$ref": "#/definitions/loop"}},
         "properties": {},
@@ -116,6 +116,6 @@ def test_column_type(schema: Any, expected: str) -> None:
         ("UUID", "VARCHAR", "VARCHAR"),
     ],
 )
-def test_common_type(one: str, other: str, expected: str) -> None:
+def test_common_type_holds_both_types(one: str, other: str, expected: str) -> None:
     assert types.common_type(one, other) == expected
     assert types.common_type(other, one) == expected

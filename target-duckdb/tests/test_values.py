@@ -364,7 +364,7 @@ def test_nan_is_a_double(duck: Any, schema: Any) -> None:
     assert math.isnan(value)
 
 
-def test_value_of_many_megabytes(duck: Any, schema: Any) -> None:
+def test_value_of_many_megabytes_is_loaded(duck: Any, schema: Any) -> None:
     big = "x" * 18_000_000
     ((_, value), (_, other)) = _load_one(duck, schema, STRING, json.dumps(big), '"y"')
     assert value == big

@@ -116,7 +116,7 @@ def test_late_rows_in_the_same_run_are_live(
 
 
 @pytest.mark.parametrize("type_", ["VARCHAR", "HUGEINT", "DOUBLE", "INTEGER"])
-def test_version_column_of_another_type(duck: Any, type_: str) -> None:
+def test_version_column_of_another_type_is_updated(duck: Any, type_: str) -> None:
     duck.query(f"CREATE TABLE s (id BIGINT, v BIGINT, _sdc_table_version {type_}, _sdc_deleted_at TIMESTAMPTZ)")
     duck.load(HEAD, _row(1, 9), _row(2, 10))
     duck.load(HEAD, _row(1, 10), _row(2, 9), _row(3, None))
