@@ -131,7 +131,8 @@ $(MERMAID_FILE):
 	  echo 'The site will show diagrams as text: npm is not installed, or could not download mermaid.'
 
 site: setup .venv/.site $(MERMAID_FILE) ## Build the documentation into output/site (SERVE=1: serve it at http://127.0.0.1:8000)
-	$(BIN)/python -m mkdocs $(if $(SERVE),serve,build --strict --quiet)
+	@$(BIN)/python -m mkdocs $(if $(SERVE),serve,build --strict --quiet)
+	$(if $(SERVE),,@echo 'The documentation is in output/site/index.html. Its search needs a server: make site SERVE=1')
 
 screenshots: site ## Draw the README's pictures of the demo, the doctor and the site (needs Chromium)
 	$(BIN)/python -m docsite.screenshots

@@ -260,7 +260,7 @@ def format_minutes_at_limits(progress: Progress, url: str) -> str:
 def show_totals(taps: list[Progress], counts: dict[str, dict[str, int]], limits: dict[str, str]) -> bool:
     """Prints the rows of each tap, and the streams that differ from the sandbox. Returns whether all streams agree."""
     columns = f"{'streams':>8}{'rows in DuckDB':>16}{'rows in sandbox':>17}{'requests':>10}{'seconds':>9}"
-    print(f"\n{'':<16}{columns}{'at real limits':>17}")
+    print(f"\n{'':<16}{columns}{'limits allow':>17}")
     differing = []
     for tap in taps:
         vendor = tap.vendor

@@ -71,6 +71,11 @@ class StreamPage:
         """The table that the project's loader fills."""
         return f"{find_schema(self.tap)}.{self.name}"
 
+    @property
+    def is_off(self) -> bool:
+        """Whether a setting has to enable it."""
+        return self.stream.optional or bool(self.stream.setting)
+
     @cached_property
     def columns(self) -> list[Field]:
         """The columns, without the one for unlisted fields."""

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 MOST = 20
 """Streams in a diagram. With more, it cannot be read."""
 LEAD = f"""An arrow leads from a stream with an id to the stream that it refers to. Each diagram has the {MOST} streams
-with the most references, without Factorial's company, to which most of its streams refer. Their pages list all."""
+with the most references, without Factorial's company, to which most of its streams refer. Their pages list all.
+Streams in italics are off by default."""
 COMPANY = "api_public_credentials"
 LABELS = {"tap-personio": "Personio", "tap-factorial": "Factorial", "tap-cornerstone": "Cornerstone"}
 
@@ -33,7 +34,8 @@ def draw_diagram(tap: str) -> str:
     links = set(_find_links(tap))
     degree = Counter(name for link in links for name in link)
     shown = {name for name, _ in sorted(degree.items(), key=lambda item: (-item[1], item[0]))[:MOST]}
-    lines = [f"  {one} --> {other}" for one, other in sorted(links) if {one, other} <= shown]
+    lines = [f"  {name}[<i>{name}</i>]" for name in sorted(shown) if list_described_streams(tap)[name].is_off]
+    lines += [f"  {one} --> {other}" for one, other in sorted(links) if {one, other} <= shown]
     return "\n".join(["flowchart LR", *lines])
 
 

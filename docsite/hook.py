@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import sys
 from pathlib import Path
@@ -23,6 +24,18 @@ if TYPE_CHECKING:
 MERMAID = ROOT / "output" / "mermaid" / "package" / "dist" / "mermaid.min.js"
 SCRIPT = "assets/mermaid.min.js"
 CODE = re.compile(r"`(\w+)`")
+SOURCE = "https://github.com/hrtaps/hrtaps/blob/main/"
+COPIES = {
+    "target-duckdb/README.md": "explanation/target-duckdb.md",
+    **{f"tap-{name}/QUIRKS.md": f"explanation/quirks-{name}.md" for name in ("personio", "factorial", "cornerstone")},
+}
+"""Pages of the repository that are pages of the site, too."""
+PAGE_OF = {"models/README.md": f"{models.FOLDER}.md", **COPIES}
+STACKED = ("reference/tap-", "reference/models/", "how-to/permissions.md")
+"""Pages whose tables are shown as lists on a phone."""
+CELL = re.compile(r"<td>.*?</td>", re.DOTALL)
+CODE_IN_CELL = re.compile(r"<code>[^<]*</code>")
+BREAKS = re.compile(r"(?<=[:_.])(?=\w)")
 
 
 def on_config(config: MkDocsConfig) -> None:
@@ -34,7 +47,12 @@ def on_config(config: MkDocsConfig) -> None:
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Adds the generated pages."""
-    generated = {**reference.make_stream_pages(), **models.pages(), "reference/diagrams.md": diagrams.make_page()}
+    generated = {
+        **reference.make_stream_pages(),
+        **models.pages(),
+        "reference/diagrams.md": diagrams.make_page(),
+        **{page: (ROOT / path).read_text() for path, page in COPIES.items()},
+    }
     for path, text in generated.items():
         files.append(File.generated(config, path, content=text))
     written = {Path(file.src_uri): file.content_string for file in files.documentation_pages()}
@@ -46,6 +64,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, page: Page, **_kwargs: Any) -> str:
     """Links the streams and models in tables to their pages, and loads Mermaid where there is a diagram."""
+    for path, target in PAGE_OF.items():
+        relative = posixpath.relpath(target, posixpath.dirname(page.file.src_uri))
+        markdown = markdown.replace(f"{SOURCE}{path}", relative)
     folder, _, name = page.file.src_uri.removesuffix(".md").rpartition("/")
     if folder == "reference" and (name in list_streams() or name == "models"):
         known = set(list_described_streams(name) if name in list_streams() else models.models())
@@ -54,6 +75,22 @@ def on_page_markdown(markdown: str, page: Page, **_kwargs: Any) -> str:
     if MERMAID.exists() and "```mermaid" in markdown:
         return f'{markdown}\n<script src="../{SCRIPT}"></script>\n'
     return markdown
+
+
+def on_page_content(html: str, page: Page, **_kwargs: Any) -> str:
+    """Frames diagrams, which scroll on a phone, and tables that are shown as lists there."""
+    html = re.sub(r'<pre class="mermaid">.*?</pre>', r'<div class="diagram">\g<0></div>', html, flags=re.DOTALL)
+    if page.file.src_uri.startswith(STACKED):
+        html = re.sub(r"<table>.*?</table>", r'<div class="stacked">\g<0></div>', html, flags=re.DOTALL)
+    return html
+
+
+def on_post_page(output: str, **_kwargs: Any) -> str:
+    """Lets names in tables break after a colon, a dot or an underscore. The search has its words before that."""
+    return CELL.sub(
+        lambda cell: CODE_IN_CELL.sub(lambda code: BREAKS.sub("<wbr>", code[0]), cell[0]),
+        output,
+    )
 
 
 def _link_streams(line: str, folder: str, known: set[str]) -> str:

@@ -16,20 +16,34 @@ if TYPE_CHECKING:
 
 QUESTIONS: dict[str, dict[str, list[str]]] = {
     "personio": {
-        "headcount, joiners and leavers": ["persons", "employments", "employees", "org_units", "workplaces"],
-        "absences": ["persons", "absence_types", "absence_periods", "absence_balances"],
+        "headcount, joiners and leavers": [
+            "persons",
+            "employments",
+            "employees",
+            "org_units",
+            "workplaces",
+            "cost_centers",
+            "legal_entities",
+        ],
+        "absences, absence rate": ["persons", "absence_types", "absence_periods", "absence_balances"],
         "working time": ["persons", "attendance_periods", "projects"],
-        "pay": ["persons", "compensations", "compensation_types", "salary_bands"],
-        "open positions and applicants": ["recruiting_*"],
+        "pay, also by job and gender": ["persons", "compensations", "compensation_types", "salary_bands", "jobs"],
+        "open positions, applicants, time to hire": ["recruiting_*"],
         "documents": ["persons", "documents", "document_categories"],
     },
     "factorial": {
         "headcount, joiners and leavers": ["employees_employees", "contracts_contract_versions", "teams_*"],
-        "absences": ["employees_employees", "timeoff_*"],
+        "absences, absence rate": ["employees_employees", "contracts_contract_versions", "timeoff_*"],
         "working time": ["employees_employees", "attendance_*"],
-        "pay": ["employees_employees", "contracts_compensations", "payroll_supplements"],
-        "open positions and applicants": ["ats_*"],
-        "training": ["employees_employees", "trainings_*"],
+        "pay, also by job and gender": [
+            "employees_employees",
+            "contracts_contract_versions",
+            "contracts_compensations",
+            "payroll_supplements",
+            "job_catalog_*",
+        ],
+        "open positions, applicants, time to hire": ["ats_*"],
+        "training, completion": ["employees_employees", "trainings_*"],
     },
     "cornerstone": {
         "people and their units": ["users_core", "user_ou_core", "ou_core", "ou_type_core"],
@@ -40,7 +54,7 @@ QUESTIONS: dict[str, dict[str, list[str]]] = {
             "transcript_core",
             "transcript_status_local_core",
         ],
-        "open positions and applicants": ["job_requisitions", "job_applicants"],
+        "open positions, applicants, time to hire": ["job_requisitions", "job_applicants"],
     },
 }
 """The streams that answer each question, as glob patterns."""
@@ -62,6 +76,8 @@ def make_permission_tables(vendor: str) -> str:
 
 def _list_permissions(vendor: str, patterns: list[str]) -> list[str]:
     pages = [page for pattern in patterns for page in find_matching_streams(vendor, pattern)]
+    for page in pages:  # which also grows by the parents of parents
+        pages += find_matching_streams(vendor, page.stream.slices.parent or "")
     discovery = DISCOVERY if any(isinstance(page.stream, ODataStream) for page in pages) else ()
     return [*discovery, *sorted({_name_permission(page) for page in pages})]
 

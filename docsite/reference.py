@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from docsite.catalog import Field, StreamPage
 
 CORNERSTONE = "tap-cornerstone"
-LIVE = "Deleted rows are marked: `_sdc_deleted_at IS NULL` selects the others."
+LIVE = (
+    "Deleted rows are marked: `_sdc_deleted_at IS NULL` selects the others. `_sdc_deleted_at` exists only once the"
+    " table has rows."
+)
+OFF = " (off by default)"
 
 
 def make_stream_pages() -> dict[str, str]:
@@ -61,8 +65,7 @@ def make_stream_page(page: StreamPage) -> str:
         _list_facts(page),
         "## Columns",
         _make_column_table(page),
-        f"Fields that the schema does not list are in `{EXTRA}`."
-        + (f" {LIVE} The column exists once the table has rows." if page.stream.versioned else ""),
+        f"Fields that the schema does not list are in `{EXTRA}`." + (f" {LIVE}" if page.stream.versioned else ""),
         _list_references(page),
         "## Example queries",
         *(f"{query.title}:\n\n```sql\n{query.sql}\n```" for query in make_queries(page, list_streams()[page.tap])),
@@ -119,11 +122,16 @@ def _link_description(page: StreamPage, item: Field) -> str:
 def _list_references(page: StreamPage) -> str:
     known = list_described_streams(page.tap)
     out = [
-        f"- `{'.'.join(item.path)}`{' (a list)' if item.in_list else ''} leads to "
-        + (f"[`{name}`]({name}.md)" if name in known else f"`{name}`")
+        f"- `{'.'.join(item.path)}`{' (a list)' if item.in_list else ''} leads to " + _link_stream(page.tap, name)
         for item, name in page.references
     ]
     into = sorted({other.name for other in known.values() if any(name == page.name for _, name in other.references)})
     if into:
-        out.append(f"- Ids of this stream are in {', '.join(f'[`{name}`]({name}.md)' for name in into)}")
+        out.append(f"- Ids of this stream are in {', '.join(_link_stream(page.tap, name) for name in into)}")
     return "\n".join(["## Where ids lead", "", *out]) if out else ""
+
+
+def _link_stream(tap: str, name: str) -> str:
+    """A stream's name, linked to its page if it has one."""
+    link = f"[`{name}`]({name}.md)" if name in list_described_streams(tap) else f"`{name}`"
+    return link + (OFF if list_streams()[tap][name].is_off else "")

@@ -18,6 +18,7 @@ from tap_personio.client import PersonioStream
 from tap_personio.streams import STREAMS as PERSONIO
 
 from docsite import models, pages, permissions
+from docsite.catalog import list_streams
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +52,15 @@ def test_every_part_is_used() -> None:
 def test_questions_name_streams(vendor: str) -> None:
     for question, patterns in permissions.QUESTIONS[vendor].items():
         assert all(permissions.find_matching_streams(vendor, pattern) for pattern in patterns), question
+
+
+def test_permissions_include_those_of_parents() -> None:
+    """The balances of absences are requested once for each of the employees."""
+    assert list_streams()["tap-personio"]["absence_balances"].stream.slices.parent == "employees"
+    table = permissions.make_permission_tables("personio")
+    (row,) = [line for line in table.splitlines() if line.startswith("| absences, absence rate |")]
+    assert "`employees`" not in row
+    assert "`employees:read`" in row
 
 
 @pytest.mark.parametrize("name", ["personio.count", "factorial.count", "cornerstone.count_known"])

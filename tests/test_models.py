@@ -525,6 +525,12 @@ def test_every_question_has_a_result(warehouse: Warehouse, question: str, sql: s
     assert warehouse.query(sql.replace("current_date", f"DATE '{TODAY}'")), question
 
 
+def test_the_metric_of_the_tutorial_is_there(warehouse: Warehouse) -> None:
+    page = (ROOT / "docs" / "tutorial.md").read_text()
+    (sql,) = re.findall(r"```sql\n([^`]*hr_metrics[^`]*)```", page)
+    assert len(warehouse.query(sql)) == 12
+
+
 def test_there_are_twenty_questions() -> None:
     assert len(QUESTIONS) == 20
 

@@ -21,6 +21,7 @@ from singer_rest.testing import sync_streams
 from tap_personio.tap import TapPersonio
 
 from docsite.catalog import EVERYTHING, find_schema, list_described_streams, list_streams
+from docsite.hook import PAGE_OF, SOURCE
 from docsite.queries import make_queries
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def test_example_queries_return_rows(database: Path, tap: str) -> None:
 @pytest.mark.parametrize("number", range(5))
 def test_tutorial_has_five_query_results(database: Path, number: int) -> None:
     found = blocks("tutorial.md", "sql")
-    assert len(found) == 5
+    assert len(found) == 6  # the last is about the models: see test_models.py
     with duckdb.connect(database, read_only=True) as connection:
         assert connection.execute(found[number]).fetchall()
 
@@ -178,6 +179,29 @@ def test_the_site_has_a_page_for_each_stream(site: Path) -> None:
             assert (site / "reference" / page).exists()
             assert f'href="{page}"' in overview, f"{name} has no link in docs/reference/{tap}.md"
             assert f"(reference/{page})" in index
+
+
+def test_pages_of_the_repository_are_pages_of_the_site(site: Path) -> None:
+    for path, page in PAGE_OF.items():
+        assert (site / page).with_suffix(".html").exists()
+        linking = [html.name for html in site.rglob("*.html") if f"{SOURCE}{path}" in html.read_text()]
+        assert linking == [], path
+
+
+def test_the_page_of_a_wrong_address_leads_on(site: Path) -> None:
+    html = (site / "404.html").read_text()
+    _, _, content = html.partition("<h1>Page not found</h1>")
+    links = re.findall(r'href="([^"]+)"', content.partition("</article>")[0])
+    assert len(links) >= 6
+    for link in links:
+        assert (site / link.lstrip("/")).exists(), link
+
+
+def test_long_names_break_between_their_parts(site: Path) -> None:
+    html = (site / "how-to" / "permissions.html").read_text()
+    assert "<code>personio:<wbr>persons:<wbr>read</code>" in html
+    assert "personio:persons:read\n" in html  # in the text to copy
+    assert "wbr" not in (site / "search" / "search_index.json").read_text()
 
 
 SEARCH = """<iframe src="index.html"></iframe><img src="wait">
