@@ -115,7 +115,7 @@ def abbreviate(rows: int) -> str:
 
 
 def make_plan(rows: int, repeats: Mapping[str, int], *, quick: bool = False) -> Plan:
-    """Returns what to measure.
+    """Returns the plan: the cases, and how often each peer runs them.
 
     Args:
         rows: Rows of the large cases. The others have a tenth, the largest ten times as many.

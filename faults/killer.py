@@ -71,20 +71,20 @@ class Trial:
 
 
 @dataclass
-class Stopper:
-    """Stops the processes of a pipeline once."""
+class Killer:
+    """Kills the processes of a pipeline once, with a signal or a broken pipe."""
 
     trial: Trial
     proxy: Proxy
     pipeline: Pipeline | None = None
     may_lose_token: bool = False
-    stopped: list[str] = field(default_factory=list)
-    """Processes that were still running when they were stopped."""
+    killed: list[str] = field(default_factory=list)
+    """Processes that were still running when they were killed."""
     done: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def stop(self) -> None:
-        """Stops the trial's target."""
+    def kill(self) -> None:
+        """Kills the trial's target."""
         with self._lock:
             if self.done.is_set() or self.pipeline is None:
                 return
@@ -94,10 +94,10 @@ class Stopper:
         self.may_lose_token = requested is not None and time.monotonic() - requested < TOKEN_WRITE_SECONDS
         for name in ("tap", "loader") if self.trial.target == "both" else (self.trial.target,):
             if isinstance(self.trial.method, str):
-                self.stopped += [name] if self.pipeline.processes[name].poll() is None else []
+                self.killed += [name] if self.pipeline.processes[name].poll() is None else []
                 self.pipeline.break_pipe(name)
             elif self.pipeline.send_signal(name, self.trial.method):
-                self.stopped.append(name)
+                self.killed.append(name)
 
 
 def run(options: Options, results: ResultLog) -> None:
@@ -132,11 +132,11 @@ def run_trial(bench: TestBench, trial: Trial) -> Outcome:
     """Stops a run, then reruns it until every row is loaded."""
     started = time.monotonic()
     env = TrialEnvironment(bench, trial.mode, trial.streams, oauth=trial.oauth)
-    stopper = Stopper(trial, bench.proxy)
-    found, detail = _assess_stop(trial, stopper, _run_and_stop(env, stopper), env.folder)
+    killer = Killer(trial, bench.proxy)
+    found, detail = _assess_kill(trial, killer, _run_and_kill(env, killer), env.folder)
     if found is Verdict.EXACT:
-        found, detail = _recover(env, stopper)
-    note = "" if stopper.stopped else " (already finished)"
+        found, detail = _recover(env, killer)
+    note = "" if killer.killed else " (already finished)"
     return Outcome(
         PART,
         bench.vendor.name,
@@ -154,32 +154,32 @@ def _name_category(trial: Trial) -> str:
     return f"{name}, {trial.target}"
 
 
-def _run_and_stop(env: TrialEnvironment, stopper: Stopper) -> dict[str, ProcessResult]:
+def _run_and_kill(env: TrialEnvironment, killer: Killer) -> dict[str, ProcessResult]:
     """Runs the pipeline, stops it at the injection point and waits for both processes."""
-    bench, trial = env.bench, stopper.trial
+    bench, trial = env.bench, killer.trial
     arguments = bench.make_tap_arguments(env.folder, trial.streams, env.state, **env.config)
     loader = bench.write_loader_config(env.folder, env.database, batch_size_rows=trial.batch_size)
     requests, size = bench.estimate_run(trial.mode, trial.streams)
     finished = threading.Event()
     bench.reset_quotas()
     bench.proxy.reset_counts()
-    bench.proxy.interceptor = trial.point.make_interceptor(bench, requests, stopper.stop)
-    watch = watch_commits(env.database, finished, trial.point.make_commit_callback(stopper.stop))
+    bench.proxy.interceptor = trial.point.make_interceptor(bench, requests, killer.kill)
+    watch = watch_commits(env.database, finished, trial.point.make_commit_callback(killer.kill))
     try:
-        stopper.pipeline = Pipeline(
+        killer.pipeline = Pipeline(
             env.folder,
             [bench.vendor.tap, *arguments],
             ["target-duckdb", "--config", str(loader)],
-            trial.point.make_bytes_callback(size, stopper.stop),
+            trial.point.make_bytes_callback(size, killer.kill),
         )
-        return stopper.pipeline.wait(LIMIT)
+        return killer.pipeline.wait(LIMIT)
     finally:
         finished.set()
         watch.join()
         bench.proxy.interceptor = None
 
 
-def _assess_stop(trial: Trial, stopper: Stopper, exits: dict[str, ProcessResult], folder: Path) -> tuple[Verdict, str]:
+def _assess_kill(trial: Trial, killer: Killer, exits: dict[str, ProcessResult], folder: Path) -> tuple[Verdict, str]:
     """Checks exit codes, logs and output of the stopped run."""
     # Output may end mid-line if the loader stopped reading or the tap was killed.
     truncated = trial.target != "tap" or trial.method in {signal.SIGKILL, PIPE}
@@ -189,10 +189,10 @@ def _assess_stop(trial: Trial, stopper: Stopper, exits: dict[str, ProcessResult]
     if result.violation:
         return Verdict.VIOLATION, f"{result.violation}: {result}"
     for name, end in exits.items():
-        expected = {EXIT_CODES[trial.method], 0} if name in stopper.stopped else {0, 1}
-        if name in stopper.stopped and trial.method is signal.SIGKILL:
+        expected = {EXIT_CODES[trial.method], 0} if name in killer.killed else {0, 1}
+        if name in killer.killed and trial.method is signal.SIGKILL:
             expected = {-9, 0}  # it may just have finished
-        if name == "tap" and "loader" in stopper.stopped:
+        if name == "tap" and "loader" in killer.killed:
             expected |= {1}  # it may see the closed pipe before the signal
         if end.code not in expected:
             return Verdict.VIOLATION, f"the {name} has exit code {end.code}: {result}"
@@ -201,9 +201,9 @@ def _assess_stop(trial: Trial, stopper: Stopper, exits: dict[str, ProcessResult]
     return Verdict.EXACT, ""
 
 
-def _recover(env: TrialEnvironment, stopper: Stopper) -> tuple[Verdict, str]:
+def _recover(env: TrialEnvironment, killer: Killer) -> tuple[Verdict, str]:
     """Reruns until a run succeeds, then compares every row."""
-    state = _read_last_state(env.folder) if stopper.trial.use_loader_output else None
+    state = _read_last_state(env.folder) if killer.trial.use_loader_output else None
     found, log = Verdict.EXACT, ""
     for _ in range(MAX_RERUNS):
         rerun, differences = env.rerun_without_faults(state=state)
@@ -213,7 +213,7 @@ def _recover(env: TrialEnvironment, stopper: Stopper) -> tuple[Verdict, str]:
                 return Verdict.NOT_RECOVERED, describe_differences(differences) + log
             leftovers = sorted(path.name for path in (env.folder / "tmp").iterdir())
             return (Verdict.VIOLATION, f"leftover files: {leftovers}") if leftovers else (found, "")
-        if stopper.trial.oauth and stopper.may_lose_token and LOGIN_HINT in rerun.log:
+        if killer.trial.oauth and killer.may_lose_token and LOGIN_HINT in rerun.log:
             found = Verdict.LOGIN_NEEDED
             env.log_in_again()
         state = None

@@ -85,7 +85,7 @@ def run_trial(bench: TestBench, trial: Trial) -> Outcome:
         f"TAP_{bench.vendor.name.upper()}__SELECT": str([f"{name}.*" for name in trial.streams]).replace("'", '"')
     }
     states = project.read_states()
-    found, detail = _run_and_stop(bench, trial, project, select)
+    found, detail = _run_and_kill(bench, trial, project, select)
     if found is Verdict.EXACT:
         state_stored = project.read_states() != states
         found, detail = _recover(bench, trial, project, select, detail, state_stored=state_stored)
@@ -110,22 +110,22 @@ def _make_project(bench: TestBench, mode: Mode) -> Project:
     return Project(folder, bench.vendor, bench.proxy.url, SCHEMA)
 
 
-def _run_and_stop(bench: TestBench, trial: Trial, project: Project, select: dict[str, str]) -> tuple[Verdict, str]:
+def _run_and_kill(bench: TestBench, trial: Trial, project: Project, select: dict[str, str]) -> tuple[Verdict, str]:
     requests, _ = bench.estimate_run(trial.mode, trial.streams)
-    finished, was_stopped, running = threading.Event(), threading.Event(), list[int]()
+    finished, was_killed, running = threading.Event(), threading.Event(), list[int]()
 
-    def stop() -> None:
-        if running and not was_stopped.is_set() and "target-duckdb" in list_running_processes(running[0]).values():
-            was_stopped.set()
-            _stop_target(trial, bench.vendor.name, running[0])
+    def kill() -> None:
+        if running and not was_killed.is_set() and "target-duckdb" in list_running_processes(running[0]).values():
+            was_killed.set()
+            _kill_target(trial, bench.vendor.name, running[0])
 
     def on_start(process: subprocess.Popen[bytes]) -> None:
         running.append(process.pid)
 
     bench.reset_quotas()
     bench.proxy.reset_counts()
-    bench.proxy.interceptor = trial.point.make_interceptor(bench, requests, stop)
-    watch = watch_commits(project.database, finished, trial.point.make_commit_callback(stop))
+    bench.proxy.interceptor = trial.point.make_interceptor(bench, requests, kill)
+    watch = watch_commits(project.database, finished, trial.point.make_commit_callback(kill))
     options = ["--full-refresh"] if trial.mode is Mode.REFRESH else []
     try:
         result = project.run(*options, limit=LIMIT, on_start=on_start, more=select)
@@ -138,10 +138,10 @@ def _run_and_stop(bench: TestBench, trial: Trial, project: Project, select: dict
     unexpected = [text for text in UNEXPECTED_TEXTS if text in result.log]
     if unexpected:
         return Verdict.VIOLATION, f"the log contains {unexpected}\n{result.log[-2000:]}"
-    return Verdict.EXACT, "" if was_stopped.is_set() else "already finished"
+    return Verdict.EXACT, "" if was_killed.is_set() else "already finished"
 
 
-def _stop_target(trial: Trial, vendor: str, group: int) -> None:
+def _kill_target(trial: Trial, vendor: str, group: int) -> None:
     """Stops the trial's target."""
     names = {"the tap": f"tap-{vendor}", "the loader": "target-duckdb"}
     with suppress(OSError):

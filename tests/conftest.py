@@ -42,7 +42,7 @@ class Project:
         (folder / "meltano.yml").write_text(text)
 
     def environment(self, **more: str) -> dict[str, str]:
-        # Only a few variables, because Meltano copies all of them whenever it looks up a setting.
+        # Only a few variables, because Meltano copies all of them each time it looks up a setting.
         inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
         return {
             **inherited,

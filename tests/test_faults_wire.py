@@ -74,7 +74,7 @@ def test_a_forwarded_request_reaches_the_vendor_once(proxy: Proxy, vendor: Host)
 
 
 @pytest.mark.parametrize("end", ConnectionEnd)
-def test_a_connection_can_be_ended(proxy: Proxy, end: ConnectionEnd) -> None:
+def test_a_connection_can_be_closed_within_a_body(proxy: Proxy, end: ConnectionEnd) -> None:
     proxy.interceptor = lambda _request, _forward: [b"HTTP/1.1 200 X\r\nContent-Length: 9\r\n\r\nabc", end]
     with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
         get(proxy)

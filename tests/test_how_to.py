@@ -74,7 +74,7 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]
 
 @pytest.fixture
 def loaded(load: Callable[..., None]) -> Callable[..., None]:
-    """The same, with a first run of 300 persons."""
+    """Returns the function that loads messages, after a first run of 300 people."""
     version = {"type": "ACTIVATE_VERSION", "stream": "persons", "version": 1}
     load(SCHEMA, *(person(number, FIRST) for number in range(300)), version, state(FIRST))
     return load

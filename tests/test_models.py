@@ -389,7 +389,7 @@ def test_the_gender_pay_gap_is_that_of_the_company(warehouse: Warehouse, company
     for person in company.people:
         if not any(first <= day <= last for first, last in known[person.id]):
             continue
-        for row in company.compensations.owned_by(person.id):
+        for row in company.compensations.find_by_owner(person.id):
             if kinds[row.type_id] not in {"FIXED_SALARY", "HOURLY"} or not row.is_in_effect(day, day):
                 continue
             periods = {"MONTHLY": 12, "YEARLY": 1}.get(row.interval or "")

@@ -50,7 +50,7 @@ def test_hire_adds_a_person_an_employment_and_a_compensation(company: Company, c
     assert [change.kind for change in done] == ["person", "employment", "compensation"]
     person = company.people[done[0].number]
     assert (person.last_name, person.created_at, person.updated_at) == ("Ωmega", NOW, NOW)
-    assert company.employments.owned_by(person.id)[0].status == "ONBOARDING"
+    assert company.employments.find_by_owner(person.id)[0].status == "ONBOARDING"
     assert company.version > version
 
 
@@ -61,7 +61,9 @@ def test_terminate_ends_the_employment_and_deletes_later_absences(company: Compa
     employment = company.employments[done[0].number]
     assert (employment.status, employment.end_date, employment.updated_at) == ("INACTIVE", date(2026, 6, 1), NOW)
     assert company.people[employment.person_id].updated_at < NOW
-    assert not any(row.starts_at.date() > date(2026, 6, 1) for row in company.absences.owned_by(employment.person_id))
+    assert not any(
+        row.starts_at.date() > date(2026, 6, 1) for row in company.absences.find_by_owner(employment.person_id)
+    )
     with pytest.raises(ChangeError):
         changes.terminate(str(employment.person_id))
 
@@ -167,7 +169,7 @@ def test_an_owner_cannot_change(company: Company, changes: Changes) -> None:
 
 def test_nobody_supervises_themselves(company: Company, changes: Changes) -> None:
     row = next(row for row in company.employments if row.supervisor_id)
-    above = next(stint for stint in company.employments.owned_by(row.supervisor_id or 0))
+    above = next(stint for stint in company.employments.find_by_owner(row.supervisor_id or 0))
     for stint, supervisor in ((row, row.person_id), (above, row.person_id)):
         with pytest.raises(ChangeError, match="cycle"):
             changes.edit("employment", stint.uuid, "supervisor_id", supervisor)
@@ -219,7 +221,7 @@ def test_deleting_a_person_deletes_what_it_owns(company: Company, changes: Chang
         done = changes.delete("person", str(person.id))
         assert said(done) == differences(before, everything(company))
         assert not any(row.supervisor_id == person.id for row in company.employments)
-        assert not company.employments.owned_by(person.id)
+        assert not company.employments.find_by_owner(person.id)
         hired = changes.hire()
         supervisor = company.employments[hired[1].number].supervisor_id
         assert supervisor is None or supervisor in company.people

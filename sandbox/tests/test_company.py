@@ -39,7 +39,7 @@ def test_the_company_has_its_size_and_varied_records(company: Company) -> None:
     assert len(company.people) == 250
     statuses = Counter(row.status for row in company.employments)
     assert set(statuses) == {"ACTIVE", "INACTIVE", "LEAVE", "ONBOARDING"}
-    assert max(len(company.employments.owned_by(person.id)) for person in company.people) > 50
+    assert max(len(company.employments.find_by_owner(person.id)) for person in company.people) > 50
     names = "".join(person.first_name + person.last_name for person in company.people)
     assert any(letter in names for letter in "äöüß")
     assert any(ord(letter) > 0x3000 for letter in names)
@@ -85,7 +85,7 @@ def test_references_are_valid(company: Company) -> None:
 
 def test_employments_of_a_person_do_not_overlap(company: Company) -> None:
     for person in company.people:
-        stints = company.employments.owned_by(person.id)
+        stints = company.employments.find_by_owner(person.id)
         for before, after in pairwise(stints):
             assert before.end_date is not None
             assert before.end_date < after.start_date
@@ -103,7 +103,7 @@ def test_dates_are_plausible(seed: int) -> None:
     wrong: Counter[str] = Counter()
     for row in company.employments:
         end, decided, touched = row.end_date, row.termination and row.termination.decided_on, row.updated_at.date()
-        stints = company.employments.owned_by(row.supervisor_id) if row.supervisor_id else []
+        stints = company.employments.find_by_owner(row.supervisor_id) if row.supervisor_id else []
         present = [s for s in stints if s.start_date <= row.start_date <= (s.end_date or row.start_date)]
         wrong["created before the person"] += row.created_at < company.people[row.person_id].created_at
         wrong["touched before it was created"] += row.updated_at < row.created_at
@@ -124,16 +124,18 @@ def test_dates_are_plausible(seed: int) -> None:
 
 
 def test_a_change_of_an_employment_does_not_update_the_person(company: Company) -> None:
-    latest = {row.id: max(stint.updated_at for stint in company.employments.owned_by(row.id)) for row in company.people}
+    latest = {
+        row.id: max(stint.updated_at for stint in company.employments.find_by_owner(row.id)) for row in company.people
+    }
     assert any(latest[row.id] > row.updated_at for row in company.people)
 
 
 def test_absences_are_within_employments_and_do_not_overlap(company: Company) -> None:
     far = TODAY + timedelta(366)
     for person in company.people:
-        stints = company.employments.owned_by(person.id)
+        stints = company.employments.find_by_owner(person.id)
         before: datetime | None = None
-        for row in company.absences.owned_by(person.id):
+        for row in company.absences.find_by_owner(person.id):
             ends = row.ends_at or row.starts_at
             assert before is None or before <= row.starts_at
             before = ends
@@ -177,8 +179,8 @@ def test_pay_follows_employments(company: Company) -> None:
     salaries = {row.id for row in company.compensation_types if row.category in {"FIXED_SALARY", "HOURLY"}}
     within_a_month = 0
     for person in company.people:
-        stints = company.employments.owned_by(person.id)
-        rows = [row for row in company.compensations.owned_by(person.id) if row.type_id in salaries]
+        stints = company.employments.find_by_owner(person.id)
+        rows = [row for row in company.compensations.find_by_owner(person.id) if row.type_id in salaries]
         assert {row.start_date for row in stints} <= {row.effective_from for row in rows}
         for before, after in pairwise(rows):
             assert before.effective_to is not None

@@ -159,7 +159,7 @@ def test_a_deleted_person_is_deleted_everywhere(make_cornerstone: Any) -> None:
     assert person.id not in {row["user_id"] for row in api.rows("users_core")}
 
 
-def test_objects_that_do_not_track(make_cornerstone: Any) -> None:
+def test_change_tracking_is_refused_for_objects_without_it(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     status, body = api.get("training_core", prefer=TRACK)
     assert (status, body) == (501, {"error": {"code": "501", "message": "Not Implemented"}})

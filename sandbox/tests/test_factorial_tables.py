@@ -17,8 +17,8 @@ from hr_sandbox.factorial.filters import (
     ONE_OF,
     TRUE_ONLY,
     list_candidates,
-    make_date_tests,
-    make_tests,
+    make_date_predicates,
+    make_parameter_predicates,
 )
 from hr_sandbox.factorial.query import Query
 from hr_sandbox.factorial.rows import BUILDERS
@@ -108,7 +108,7 @@ def test_index_finds_what_reading_all_rows_finds_also_after_an_edit() -> None:
     window = (("start_on", f"{day - timedelta(9)}"), ("end_on", f"{day}"))
     for pairs in (window, (("employee_ids[]", person),), (*window, ("employee_ids[]", person))):
         query = Query(resource, NEWEST, pairs)
-        tests = [*make_tests(query), *make_date_tests(query)]
+        tests = [*make_parameter_predicates(query), *make_date_predicates(query)]
 
         def select(rows: Any, tests: Any = tests) -> list[Any]:
             return [row for row in rows if all(test(row) for test in tests)]

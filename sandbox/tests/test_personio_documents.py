@@ -17,7 +17,7 @@ def cursor_of(body: Any) -> dict[str, str]:
 
 
 def owner_of_many(api: Any) -> str:
-    return str(max(api.company.people, key=lambda row: len(api.company.documents.owned_by(row.id))).id)
+    return str(max(api.company.people, key=lambda row: len(api.company.documents.find_by_owner(row.id))).id)
 
 
 def test_documents_are_listed_and_filtered_by_owner(api: Any) -> None:

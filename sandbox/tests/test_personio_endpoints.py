@@ -39,7 +39,7 @@ LIST_STREAMS = [row.stream for row in ENDPOINTS if isinstance(row, ListEndpoint)
 
 def busiest(api: Any) -> str:
     """Returns the person with the most employments."""
-    return str(max(api.company.people, key=lambda row: len(api.company.employments.owned_by(row.id))).id)
+    return str(max(api.company.people, key=lambda row: len(api.company.employments.find_by_owner(row.id))).id)
 
 
 def read_stream(api: Any, stream: str) -> list[Any]:

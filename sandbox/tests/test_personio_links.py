@@ -34,7 +34,7 @@ def test_absences_repeat_the_filters(api: Any) -> None:
 
 
 def test_employments_link_to_a_missing_path(api: Any) -> None:
-    person = max(api.company.people, key=lambda row: len(api.company.employments.owned_by(row.id))).id
+    person = max(api.company.people, key=lambda row: len(api.company.employments.find_by_owner(row.id))).id
     _, body, _ = api.get(f"/v2/persons/{person}/employments", {"limit": "1"})
     assert next_href(body).startswith(f"{ROOT}/v2/employments?cursor=")
     assert api.get("/v2/employments", {"cursor": cursor_of(body)})[0] == 404

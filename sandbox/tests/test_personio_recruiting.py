@@ -13,7 +13,7 @@ STREAMS = ("applications", "candidates", "jobs")
 
 
 def utc(said: Any) -> str:
-    """Returns a timestamp as the filters take it. The text has an offset, or is local to the zone beside it."""
+    """Formats a timestamp for a filter. Without a UTC offset, it is local time in the time zone of `timezone`."""
     value = datetime.fromisoformat(said["date-time"])
     value = value if value.tzinfo else value.replace(tzinfo=ZoneInfo(said["timezone"]))
     return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -63,7 +63,7 @@ def test_a_person_matches_the_sample(api: Any) -> None:
 
 def test_employments_match_the_samples(api: Any) -> None:
     theirs = sample("employments_page_1")
-    person = max(api.company.people, key=lambda row: len(api.company.employments.owned_by(row.id))).id
+    person = max(api.company.people, key=lambda row: len(api.company.employments.find_by_owner(row.id))).id
     pages = list(api.pages(f"/v2/persons/{person}/employments"))
     assert shape(pages[0]["_meta"]) == shape(theirs["_meta"])
     assert shape(pages[-1]["_meta"]) == shape(sample("employments_last_page")["_meta"])

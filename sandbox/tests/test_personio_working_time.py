@@ -69,7 +69,7 @@ def test_periods_are_within_employments_and_do_not_overlap_absences(api: Any) ->
     for row in company.attendances:
         assert any(
             stint.start_date <= row.day and (stint.end_date is None or row.day <= stint.end_date)
-            for stint in company.employments.owned_by(row.person_id)
+            for stint in company.employments.find_by_owner(row.person_id)
         )
         assert row.day < company.today
         assert row.created_at <= row.updated_at

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from singer_rest.fetching import FetchingStream
-from singer_rest.http.paginators import Paginator, param_value, with_params
+from singer_rest.http.paginators import Paginator, get_request_param, with_params
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,7 @@ class DiagnosableStream(FetchingStream):
     def sample_request(self, request: Request, size: int) -> Request:
         """Returns the first request of a list, for at most so many records if the endpoint takes a page size."""
         param = self.page_size_param if self.page_size else self.pagination.size_param
-        given = param_value(request, param, self.pagination.location) if param else None
+        given = get_request_param(request, param, self.pagination.location) if param else None
         if param is None or given is None:
             return request
         return with_params(request, {param: min(size, int(given))}, self.pagination.location)

@@ -116,7 +116,7 @@ class ReplicatedStream(DiagnosableStream):
 
     @property
     def lacks_settings_window(self) -> bool:
-        """Whether a full read would reach further back or ahead than the table, to which this run adds changes only."""
+        """Whether a full read would cover a longer period than the table. False if this run is a full read."""
         replication = self.replication
         if replication.whole:
             return False

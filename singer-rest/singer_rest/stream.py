@@ -91,7 +91,7 @@ class RestStream(ReplicatedStream):
     """What the user can do about slices that the vendor cannot return."""
     all_unreadable: ClassVar[str] = ""
     """Why the stream fails if the vendor can return no slice at all. Empty if it does not fail."""
-    in_connection_test: ClassVar[bool] = True
+    used_in_connection_test: ClassVar[bool] = True
     """Whether the connection test reads the stream. False if even one request is expensive."""
     by_id: ClassVar[ById | None] = None
     """How single records are requested, for `--only`. None: they cannot be requested."""

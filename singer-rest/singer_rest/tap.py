@@ -120,7 +120,7 @@ class RestTap(SdkTap):
 
     @property
     def response_observer(self) -> Observer | None:
-        """What is called with each response, for each HTTP client of the tap. None: responses are not recorded."""
+        """A callback that records every response, for an HTTP client of the tap. None: responses are not recorded."""
         if self.recorder is None:
             return None
         self.recorder.set_vendor(self._read_known_names, self.api_url)
@@ -302,7 +302,7 @@ class RestTap(SdkTap):
         return bool(unnamed)
 
     def may_have(self, name: str) -> bool:
-        """Whether this tap can have a stream of this name, available or not."""
+        """Whether this tap knows a stream of this name, even if it is not available with these settings."""
         return any(stream_type.name == name for stream_type in self.stream_types)
 
     def fetcher_for(self, streams: Sequence[SyncedStream], *, connection_test: bool) -> Fetcher:

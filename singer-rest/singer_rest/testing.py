@@ -276,13 +276,13 @@ def run_with_timeout(run: Callable[[], T], seconds: float = 60.0) -> T:
     given: list[T] = []
     raised: list[BaseException] = []
 
-    def work() -> None:
+    def call_run() -> None:
         try:
             given.append(run())
         except BaseException as error:  # noqa: BLE001 - raised below
             raised.append(error)
 
-    thread = threading.Thread(target=work, daemon=True)
+    thread = threading.Thread(target=call_run, daemon=True)
     thread.start()
     thread.join(seconds)
     if thread.is_alive():

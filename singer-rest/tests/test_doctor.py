@@ -131,7 +131,7 @@ def test_disabled_streams_are_listed_with_their_setting(examine: Callable[..., A
 
 
 def test_doctor_uses_up_no_quota(examine: Callable[..., Any], vendor: Host, kinds: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(kinds, "in_connection_test", False)
+    monkeypatch.setattr(kinds, "used_in_connection_test", False)
     report = examine("kinds", "owners")
     assert report["by_name"]["kinds"]["verdict"] == "not_checked"
     assert "/kinds" not in vendor.paths()

@@ -671,7 +671,7 @@ def test_expensive_stream_is_not_read_by_the_connection_test(
     make_tap: Callable[..., Any], vendor: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tap = make_tap()
-    monkeypatch.setattr(type(tap.streams["pets"]), "in_connection_test", False)
+    monkeypatch.setattr(type(tap.streams["pets"]), "used_in_connection_test", False)
     with capture_stdout():
         assert tap.run_connection_test()
     assert set(vendor.paths()) == {"/owners", "/kinds", "/sales"}

@@ -99,7 +99,7 @@ def test_types_of_metadata_without_a_container_become_streams() -> None:
     assert (found.name, found.key) == ("vw_rpt_x", ())
 
 
-def test_keys_match_in_any_case_and_unnamed_columns_are_ignored() -> None:
+def test_keys_match_regardless_of_case_and_unnamed_columns_are_ignored() -> None:
     (found,) = described("""
 <EntityType Name="user.core"><Key><PropertyRef Name="USER_ID"/><PropertyRef Name="gone"/></Key>
 <Property Type="Edm.Int32"/><Property Name="user_id" Type="Edm.Int32"/><Property Name="Code" Type="Edm.String"/>

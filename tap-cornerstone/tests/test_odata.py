@@ -1,4 +1,4 @@
-"""Pages, links, broken bodies and changes of a view or object, from a host that answers as the test says."""
+"""Tests of pages, links, malformed bodies and tracked changes, with scripted responses."""
 
 from __future__ import annotations
 

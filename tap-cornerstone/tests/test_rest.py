@@ -72,7 +72,7 @@ def test_json_is_requested_everywhere_and_no_filter_hides_rows(run: Any, portal:
 
 
 @pytest.mark.parametrize("name", ["nextpagetoken", "nextPageToken", "NextPageToken"])
-def test_page_tokens_are_found_in_any_case_and_sent_encoded(run: Any, portal: Start, name: str) -> None:
+def test_page_tokens_are_found_regardless_of_case_and_sent_encoded(run: Any, portal: Start, name: str) -> None:
     def answer(request: ReceivedRequest) -> Response:
         if "nextPageToken" in request.query:
             return new([{"id": 3}], **{name: None})
@@ -508,7 +508,7 @@ def test_training_with_failed_details_is_missing_and_the_others_are_loaded(run: 
     assert output.messages_of("ACTIVATE_VERSION") == []
 
 
-def test_fields_are_found_in_any_case_including_parents(run: Any, portal: Start) -> None:
+def test_fields_are_found_regardless_of_case_including_parents(run: Any, portal: Start) -> None:
     def answer(request: ReceivedRequest) -> Response:
         if request.path.endswith("employees"):
             return new([{"ID": 5, "externalID": "a", "firstname": "Zoë", "FirstName": None, "FIRSTNAME": "Zoe"}])

@@ -758,7 +758,7 @@ def test_null_errors_in_place_of_a_later_page_do_not_end_the_list(run: Callable[
 def test_total_of_balances_counts_employees_at_a_hundred_per_page(
     run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture, total: int, *, whole: bool
 ) -> None:
-    """Some may have no balance, and some several; but a page that is missing shows."""
+    """An employee may have no balance or several, so only a missing page of 100 employees can be detected."""
     rows = [{"id": f"1/{number}/2026-03-12"} for number in range(2)]
     output = run(factorial(answers(timeoff__allowance_stats=page(*rows, total=total))).url, "timeoff_allowance_stats")
     assert bool(output.messages_of("ACTIVATE_VERSION")) == whole

@@ -66,7 +66,7 @@ class PersonioAuthenticator(Authenticator):
         return Token(value, parse_lifetime(seconds))
 
     def token_error(self, sentence: str) -> TapError:
-        """Returns the error if no token is issued."""
+        """Returns the exception to raise if no token is issued."""
         return RunError(sentence)
 
 

@@ -107,7 +107,9 @@ def read_positions(root: etree._Element) -> list[dict[str, Any]]:
     """Returns the positions of a feed as objects with the names of their elements."""
     match = root.iter("{*}position")
     # A nested position is a field of the outer one.
-    return [_by_name(element, 1) for element in match if next(element.iterancestors("{*}position"), None) is None]
+    return [
+        _convert_to_object(element, 1) for element in match if next(element.iterancestors("{*}position"), None) is None
+    ]
 
 
 def _convert_content(element: etree._Element, depth: int) -> Any:  # noqa: ANN401 - text, an object, or a list of either
@@ -121,7 +123,7 @@ def _convert_content(element: etree._Element, depth: int) -> Any:  # noqa: ANN40
         return _inner_xml(element)
     if {_local_name(child) for child in children} == {LISTS.get(_local_name(element))}:
         return [_convert_item(child, depth + 1) for child in children]
-    return _by_name(element, depth)
+    return _convert_to_object(element, depth)
 
 
 def _convert_item(element: etree._Element, depth: int) -> Any:  # noqa: ANN401
@@ -130,8 +132,8 @@ def _convert_item(element: etree._Element, depth: int) -> Any:  # noqa: ANN401
     return {**attributes, "#text": content} if attributes and not isinstance(content, dict) else content
 
 
-def _by_name(element: etree._Element, depth: int) -> dict[str, Any]:
-    """Returns an element's attributes and children by name. Children of the same name become a list."""
+def _convert_to_object(element: etree._Element, depth: int) -> dict[str, Any]:
+    """Converts an element to an object of its attributes and children. Children of the same name become a list."""
     content: dict[str, Any] = _attributes_of(element)
     lists = set()
     for child in element:

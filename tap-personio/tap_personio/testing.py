@@ -61,10 +61,12 @@ def by_key(stream: str, bodies: list[dict[str, Any]]) -> dict[tuple[str, ...], d
 
 
 def expected_row(body: dict[str, Any]) -> dict[str, Any]:
-    """Unwraps a body: attributes by id, timestamps flattened, values from the URL as columns.
+    """Converts a record as sent by the vendor to the row that the tap should emit.
+
+    Attributes are keyed by their ids, timestamps are flattened, and parameters of the URL are columns.
 
     Args:
-        body: The body as the vendor sent it, with values from its URL under names with an underscore.
+        body: The record as the vendor sent it, with parameters of its URL under names that begin with an underscore.
     """
     row: dict[str, Any] = {}
     for name, value in body.items():

@@ -248,9 +248,7 @@ def test_missing_token_is_reported(run: Callable[..., Any], answer: Response, se
         run(vendor.url, "absence_types")
 
 
-def test_deleted_person_has_no_employments_but_a_missing_endpoint_no_permission(
-    run: Callable[..., Any], personio: Any
-) -> None:
+def test_404_for_a_deleted_person_means_no_employments(run: Callable[..., Any], personio: Any) -> None:
     def answer(request: ReceivedRequest) -> Response:
         if request.path == "/v2/persons":
             return Response({"_data": [{"id": "1"}, {"id": "2"}]})
@@ -259,10 +257,18 @@ def test_deleted_person_has_no_employments_but_a_missing_endpoint_no_permission(
         return Response({"_data": [{"id": "e"}]})
 
     assert run(personio(answer).url, "employments").counts() == {"employments": 1}
+
+
+def test_404_for_an_endpoint_means_a_missing_permission(run: Callable[..., Any], personio: Any) -> None:
     missing = {"errors": [{"detail": "The endpoint with /v2/persons/1/employments was not found"}]}
+
+    def answer(request: ReceivedRequest) -> Response:
+        if request.path == "/v2/persons":
+            return Response({"_data": [{"id": "1"}, {"id": "2"}]})
+        return Response(missing, 404)
+
     fails: list[Exception] = []
-    refused = personio(lambda request: answer(request) if request.path == "/v2/persons" else Response(missing, 404))
-    run(refused.url, "employments", fails=fails)
+    run(personio(answer).url, "employments", fails=fails)
     assert "Nothing could be read" in str(fails[0])
 
 

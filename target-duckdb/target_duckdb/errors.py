@@ -86,7 +86,7 @@ _NOT_NULL = "NOT NULL constraint failed: "
 
 
 def constraint_message(error: duckdb.ConstraintException, stream: str, table: str) -> str:
-    """Names the user-defined constraint that rejects the records of a stream.
+    """Returns an error message that names the user-defined constraint which rejects the records of a stream.
 
     Args:
         error: The error raised by DuckDB, whose text may quote values.

@@ -117,17 +117,19 @@ def canonical_text_sql(text: str, former_types: Sequence[str], *, key: bool = Tr
         key: Whether it is a key column.
     """
     cases = [
-        f"WHEN {fits} THEN {value}" for type_ in former_types for fits, value in _canonical_forms(text, type_, key=key)
+        f"WHEN {fits} THEN {value}"
+        for type_ in former_types
+        for fits, value in _canonical_text_cases(text, type_, key=key)
     ]
     return f"CASE {' '.join(cases)} ELSE {text} END" if cases else f"CAST({text} AS VARCHAR)"
 
 
 def has_canonical_text(column_type: str) -> bool:
     """Whether values of a type have a canonical text."""
-    return bool(_canonical_forms("", column_type, key=True))
+    return bool(_canonical_text_cases("", column_type, key=True))
 
 
-def _canonical_forms(name: str, column_type: str, *, key: bool) -> list[tuple[str, str]]:
+def _canonical_text_cases(name: str, column_type: str, *, key: bool) -> list[tuple[str, str]]:
     """Returns one pair per format of a type: SQL that matches a text, and SQL for its canonical text."""
     if types.decimal_parts(column_type):
         plain, whole, scale = _decimal_shape(name)

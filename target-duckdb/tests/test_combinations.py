@@ -101,7 +101,7 @@ def test_append_only_keeps_the_order_of_a_run(duck: Any, schema: Any, record: An
     assert duck.query("SELECT n FROM s") == [(n,) for n in [*range(30), 0, 1]]
 
 
-def test_overwrite_creates_table_with_alternating_schemas(duck: Any, schema: Any, record: Any) -> None:
+def test_overwrite_creates_the_table_when_schemas_alternate(duck: Any, schema: Any, record: Any) -> None:
     first, second = (schema("s", {"id": INTEGER, name: STRING}, ["id"]) for name in "ab")
     messages = [first, record("s", {"id": 1, "a": "x"}, version=1), second, record("s", {"id": 1, "b": "y"}, version=1)]
     messages += [record("s", {"id": 1, "b": "z"}, version=2), first, record("s", {"id": 2, "a": "w"}, version=2)]

@@ -85,7 +85,7 @@ def test_key_changed_to_a_property_that_differs_only_in_case_is_an_error(duck: A
         duck.load(*messages, both, record("s", {"id": 1, "ID": 2}))
 
 
-def test_flattened_columns_are_found_in_any_case(duck: Any, schema: Any, record: Any) -> None:
+def test_flattened_columns_are_found_regardless_of_case(duck: Any, schema: Any, record: Any) -> None:
     for name in ("home", "Home"):
         inner = {"type": "object", "properties": {"city": STRING}}
         head = schema("s", {"id": INTEGER, name: inner}, ["id"])

@@ -328,7 +328,7 @@ def test_metadata_columns_of_other_loaders_keep_their_types(duck: Any, schema: A
     ],
 )
 @pytest.mark.parametrize("settings", [{}, {"add_metadata_columns": True}, {"load_method": "overwrite"}])
-def test_metadata_columns_of_other_loaders_are_found_in_any_case(
+def test_metadata_columns_of_other_loaders_are_found_regardless_of_case(
     *, duck: Any, schema: Any, record: Any, columns: str, settings: dict[str, Any]
 ) -> None:
     duck.query(f"CREATE TABLE s (id BIGINT, {columns}); INSERT INTO s (id) VALUES (1)")

@@ -26,14 +26,16 @@ def _kill(number: int) -> None:
     os.kill(os.getpid(), number)
 
 
-def _before(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, act: Callable[..., None]) -> None:
+def _before(
+    monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, send_signal_during_query: Callable[..., None]
+) -> None:
     """Calls another function just before the second call of a function."""
     function, calls = getattr(owner, name), []
 
     def wrapped(*arguments: Any, **named: Any) -> Any:
         calls.append(1)
         if len(calls) == 2:
-            act(*arguments)
+            send_signal_during_query(*arguments)
         return function(*arguments, **named)
 
     monkeypatch.setattr(owner, name, wrapped)
@@ -58,12 +60,12 @@ def _run(duck: Any, schema: Any, record: Any, capsys: pytest.CaptureFixture[str]
 def _in_a_query(number: int) -> Callable[..., None]:
     """Sends a signal during a query. DuckDB swallows the exception of the signal handler."""
 
-    def act(connection: Any, *_: Any) -> None:
+    def send_signal_during_query(connection: Any, *_: Any) -> None:
         timer = threading.Timer(0.1, _kill, [number])
         timer.start()
         connection.execute("SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b").fetchall()
 
-    return act
+    return send_signal_during_query
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -90,8 +92,10 @@ def test_signal_during_a_batch_commits_or_rolls_back(
     state_written: int,
     number: signal.Signals,
 ) -> None:
-    act = _in_a_query(number) if owner is merge else lambda *_: [_kill(number), _kill(signal.SIGTERM)]
-    _before(monkeypatch, owner, name, act)
+    send_signal_during_query = (
+        _in_a_query(number) if owner is merge else lambda *_: [_kill(number), _kill(signal.SIGTERM)]
+    )
+    _before(monkeypatch, owner, name, send_signal_during_query)
     code, states = _run(duck, schema, record, capsys)
     assert code == 128 + number
     logged = [entry.getMessage() for entry in caplog.records if entry.levelname in {"WARNING", "ERROR"}]

@@ -130,9 +130,9 @@ def extend_over_days(company: Company, rng: SeededRandom) -> None:
             continue
         day = next_workday(row.starts_at.date() + timedelta(rng.integer(1, 2)))
         end = datetime.combine(day, time(rng.integer(10, 12), rng.choice((0, 30))))
-        others = [other for other in company.absences.owned_by(row.person_id) if other is not row]
+        others = [other for other in company.absences.find_by_owner(row.person_id) if other is not row]
         free = all(other.starts_at >= end or (other.ends_at or end) <= row.starts_at for other in others)
-        stints = company.employments.owned_by(row.person_id)
+        stints = company.employments.find_by_owner(row.person_id)
         if free and any(
             stint.start_date <= row.starts_at.date() and (stint.end_date is None or day <= stint.end_date)
             for stint in stints

@@ -80,7 +80,7 @@ class Changes:
         for row in (person, employment):
             row.created_at = row.updated_at = self._now()
         rows: list[tuple[str, Record]] = [("person", person), ("employment", employment)]
-        rows += [("compensation", row) for row in self.company.compensations.owned_by(person.id)]
+        rows += [("compensation", row) for row in self.company.compensations.find_by_owner(person.id)]
         return self._report([_make_change("created", kind, row) for kind, row in rows])
 
     def terminate(self, person_id: str | None = None, day: date | None = None) -> list[Change]:
@@ -96,7 +96,7 @@ class Changes:
         changes = [_make_change("updated", "employment", employment)]
         changes += self._end_pay(employment, day)
         changes += self._end_absences(employment, day)
-        worked = [row for row in self.company.attendances.owned_by(employment.person_id) if row.day > day]
+        worked = [row for row in self.company.attendances.find_by_owner(employment.person_id) if row.day > day]
         changes += self._delete_records(self.company.attendances, worked)
         return self._report(changes, ("employment.terminated", employment.uuid))
 
@@ -173,7 +173,7 @@ class Changes:
 
     def _end_pay(self, employment: Employment, day: date) -> list[Change]:
         changes = []
-        for row in self.company.compensations.owned_by(employment.person_id):
+        for row in self.company.compensations.find_by_owner(employment.person_id):
             if row.effective_from > day:
                 self.company.compensations.remove(row)
                 changes.append(_make_change("deleted", "compensation", row))
@@ -185,7 +185,7 @@ class Changes:
     def _end_absences(self, employment: Employment, day: date) -> list[Change]:
         end = datetime.combine(day + timedelta(1), time())
         changes = []
-        for row in self.company.absences.owned_by(employment.person_id):
+        for row in self.company.absences.find_by_owner(employment.person_id):
             if row.starts_at >= end:
                 self.company.absences.remove(row)
                 changes.append(_make_change("deleted", "absence_period", row))
@@ -213,7 +213,7 @@ class Changes:
 
     def _list_supervisors(self, person_id: int) -> list[int]:
         """Returns the supervisors of all employments of a person."""
-        stints = self.company.employments.owned_by(person_id)
+        stints = self.company.employments.find_by_owner(person_id)
         return [row.supervisor_id for row in stints if row.supervisor_id is not None]
 
     @staticmethod

@@ -287,7 +287,7 @@ class Careers(Generator):
         return lead
 
     def _is_employed(self, person_id: int, day: date) -> bool:
-        stints = self.company.employments.owned_by(person_id)
+        stints = self.company.employments.find_by_owner(person_id)
         return any(row.start_date <= day and (row.end_date is None or day <= row.end_date) for row in stints)
 
     def _draw_cost_centers(self) -> list[tuple[int, float]]:

@@ -74,13 +74,13 @@ class Recruiting(Generator):
             )
 
     def _find_start(self, person: Person) -> date:
-        first: Employment | None = next(iter(self.company.employments.owned_by(person.id)), None)
+        first: Employment | None = next(iter(self.company.employments.find_by_owner(person.id)), None)
         return first.start_date if first else date.min
 
     def _add_hired_applicant(self, person: Person) -> None:
         """Adds an application for each hired person if there was a suitable opening."""
         rng = self.rng
-        job = self.company.employments.owned_by(person.id)[0].job_id
+        job = self.company.employments.find_by_owner(person.id)[0].job_id
         until = person.created_at.date() - timedelta(5)
         fitting = [row for row in self.company.openings if row.job_id == job and row.created_at.date() < until]
         if fitting:

@@ -41,4 +41,4 @@ def find_owned(company: Company, kind: str, number: int) -> Iterator[tuple[Table
     """Yields the tables with the records that this one owns."""
     for name in OWNED.get(kind, ()):
         table: Table[Any] = getattr(company, name)
-        yield table, table.owned_by(number)
+        yield table, table.find_by_owner(number)

@@ -165,7 +165,7 @@ class Attendances(Generator):
     def _find_days_away(self, person_id: int, since: date) -> set[date]:
         """Returns the days on which a person is absent all day."""
         today, away = self.company.today, set()
-        for row in self.company.absences.owned_by(person_id):
+        for row in self.company.absences.find_by_owner(person_id):
             if row.start_half is None or row.approval == "REJECTED":
                 continue
             day, end = max(row.starts_at.date(), since), (row.ends_at.date() if row.ends_at else today)

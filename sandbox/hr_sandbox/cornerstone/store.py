@@ -61,7 +61,7 @@ class Store:
 
     @property
     def fake_values(self) -> FakeValues:
-        """The generated values. Changes of the company do not affect them."""
+        """The generated values. They stay the same when the company changes."""
         if self._fake_values is None:
             self._fake_values = FakeValues(self.snapshot)
         return self._fake_values

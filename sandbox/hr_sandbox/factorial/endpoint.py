@@ -14,8 +14,8 @@ from hr_sandbox.factorial.filters import (
     MEMBERSHIPS,
     SOURCES,
     list_candidates,
-    make_date_tests,
-    make_visibility_tests,
+    make_date_predicates,
+    make_visibility_predicates,
     remove_unrequested_fields,
 )
 from hr_sandbox.factorial.query import Paging, Query, make_meta_without_pages, parse_paging, slice_page
@@ -203,10 +203,14 @@ class Endpoints:
     def _select_rows(self, query: Query) -> Sequence[Row]:
         name = query.resource.name
         on = query.get_day("reference_date") if "reference_date" in query.resource.parameters else None
-        tests = [*make_visibility_tests(query), *filters.make_tests(query), *make_date_tests(query)]
-        rows = self.store.list_balances(on) if on and name == STATS else list_candidates(self.store, name, tests)
-        if tests:
-            rows = [row for row in rows if all(test(row) for test in tests)]
+        predicates = [
+            *make_visibility_predicates(query),
+            *filters.make_parameter_predicates(query),
+            *make_date_predicates(query),
+        ]
+        rows = self.store.list_balances(on) if on and name == STATS else list_candidates(self.store, name, predicates)
+        if predicates:
+            rows = [row for row in rows if all(predicate(row) for predicate in predicates)]
         if name == FRENCH_COUNTS and "from" in query:
             rows = [_count_inside(row, query.get_day("from"), query.get_day("to")) for row in rows]
         return rows
@@ -220,7 +224,8 @@ class Endpoints:
         if touched is None and not query.get_all("ids[]"):
             wide = first is None or last is None or (last - first).days >= modes.widest_days
             seconds = modes.stall_seconds if wide else 0.0
-        tests, bounds = filters.make_tests(query), make_date_tests(query, or_later=modes.or_later)
+        predicates = filters.make_parameter_predicates(query)
+        bounds = make_date_predicates(query, or_later=modes.or_later)
         # A generated shift was last updated on its own day.
         early = max(filter(None, (first, touched)), default=None)
         late = min(filter(None, (last, None if modes.or_later else touched)), default=None)
@@ -228,21 +233,23 @@ class Endpoints:
         if len(places) > modes.max_shifts:
             response = make_html_error(GATEWAY_TIMEOUT)
         else:
-            both = (*tests, *bounds)
-            rows = [row for row in list_candidates(self.store, SHIFTS, both) if all(test(row) for test in both)]
+            both = (*predicates, *bounds)
+            rows = [
+                row for row in list_candidates(self.store, SHIFTS, both) if all(predicate(row) for predicate in both)
+            ]
             # Generated rows already match the requested dates.
-            response = self._add_generated_shifts(query, rows, places, tests)
+            response = self._add_generated_shifts(query, rows, places, predicates)
             seconds += modes.seconds_per_row * (len(rows) + len(places))
         response.seconds, response.halting = seconds, modes.halting
         return response
 
     def _add_generated_shifts(
-        self, query: Query, rows: list[Row], places: range, tests: list[filters.Test]
+        self, query: Query, rows: list[Row], places: range, predicates: list[filters.Predicate]
     ) -> Response:
-        """Returns shifts including generated ones, which are rendered with a template if possible."""
+        """Returns shifts including generated ones, which are rendered from a JSON template where possible."""
         bulk = self.store.bulk
-        if tests or not places or SHIFTS in self.modes.unusual:
-            rows += [row for row in bulk.make_shifts(places) if all(test(row) for test in tests)]
+        if predicates or not places or SHIFTS in self.modes.unusual:
+            rows += [row for row in bulk.make_shifts(places) if all(predicate(row) for predicate in predicates)]
             return self._make_response(query, rows, make_meta_without_pages(len(rows)))
         parts = [make_json_response(row).body.decode() for row in self._render_rows(query, rows)]
         parts += bulk.render_shifts(places, lambda some: self._render_rows(query, some))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hr_sandbox.factorial.query import Query
     from hr_sandbox.factorial.store import Store
 
-Test = Callable[["Row"], bool]
+Predicate = Callable[["Row"], bool]
 EXPENSES = "expenses/"
 _DATA = read_data(__package__, "resources.toml")
 # By resource and parameter: the operator and the field.
@@ -79,21 +79,26 @@ class Bound:
         return COMPARE[self.sign](held if isinstance(self.bound, datetime) else to_date(held), self.bound)
 
 
-def list_candidates(store: Store, name: str, tests: Iterable[Test]) -> Sequence[Row]:
-    """Returns the rows of a resource that can pass the tests, which an index finds for values and short periods."""
+def list_candidates(store: Store, name: str, predicates: Iterable[Predicate]) -> Sequence[Row]:
+    """Returns the rows that can pass the predicates. An index finds them for values and short periods."""
     rows = store.list_rows(name)
     periods: dict[str, tuple[date, date]] = {}
     places: set[int] | None = None
-    for test in tests:
-        if isinstance(test, OneOf):
-            index = store.index(name, test.field, test.list_texts)
-            found = {place for text in test.texts for place in index.get(text, ())}
+    for predicate in predicates:
+        if isinstance(predicate, OneOf):
+            index = store.index(name, predicate.field, predicate.list_texts)
+            found = {place for text in predicate.texts for place in index.get(text, ())}
             places = found if places is None else places & found
-        elif isinstance(test, Bound) and not test.open_ended and test.bound and not isinstance(test.bound, datetime):
-            first, last = periods.get(test.field, (date.min, date.max))
-            periods[test.field] = (
-                first if "<" in test.sign else max(first, test.bound),
-                last if ">" in test.sign else min(last, test.bound),
+        elif (
+            isinstance(predicate, Bound)
+            and not predicate.open_ended
+            and predicate.bound
+            and not isinstance(predicate.bound, datetime)
+        ):
+            first, last = periods.get(predicate.field, (date.min, date.max))
+            periods[predicate.field] = (
+                first if "<" in predicate.sign else max(first, predicate.bound),
+                last if ">" in predicate.sign else min(last, predicate.bound),
             )
     for field, (first, last) in periods.items():
         if (last - first).days <= INDEXED_DAYS:
@@ -104,59 +109,56 @@ def list_candidates(store: Store, name: str, tests: Iterable[Test]) -> Sequence[
     return rows if places is None else [rows[place] for place in sorted(places)]
 
 
-def make_date_tests(query: Query, *, or_later: bool = False) -> list[Test]:
-    """Returns the tests for the date parameters of a query; `updated_at` of shifts may include later days."""
+def make_date_predicates(query: Query, *, or_later: bool = False) -> list[Predicate]:
+    """Returns the predicates for the date parameters of a query; `updated_at` of shifts may include later days."""
     bounds = BOUNDS.get(query.resource.name, {})
     given = {name: bounds[name] for name in query.names if name in bounds}
     if query.resource.name.startswith(EXPENSES) and len({"from", "to"} & given.keys()) == 1:
         given = {name: bound for name, bound in given.items() if name not in {"from", "to"}}
         for name in ("from", "to"):
             query.get_timestamp(name)
-    tests: list[Test] = []
+    predicates: list[Predicate] = []
     for name, (operator, field) in given.items():
         if operator == "any":
             query.get_day(name)  # must be a date, but has no documented effect
             continue
         if operator == "within":
-            tests.append(_make_overlap_test(field, query.get_day(name)))
+            predicates.append(_make_overlap_predicate(field, query.get_day(name)))
             continue
         by_day = operator.startswith("day")
         sign = operator.removeprefix("day")
         if or_later and sign == "==":
             sign = ">="
         bound = query.get_day(name) if by_day else query.get_timestamp(name)
-        tests.append(Bound(field, sign, bound, f"{query.resource.name}/{field}" in OPEN_ENDED))
-    return tests
+        predicates.append(Bound(field, sign, bound, f"{query.resource.name}/{field}" in OPEN_ENDED))
+    return predicates
 
 
-def _make_overlap_test(fields: str, day: date | None) -> Test:
+def _make_overlap_predicate(fields: str, day: date | None) -> Predicate:
     first, _, last = fields.partition("/")
     return lambda row: (
         day is not None and (row[first] is None or row[first] <= day) and (row[last] is None or row[last] >= day)
     )
 
 
-Predicate = Callable[["Row"], bool]
-
-
-def _make_random_test(percent: float, *words: str) -> Predicate:
+def _make_random_predicate(percent: float, *words: str) -> Predicate:
     return lambda row: stable_chance(percent, *words, row["id"])
 
 
-def _make_presence_test(field: str) -> Predicate:
+def _make_presence_predicate(field: str) -> Predicate:
     return lambda row: row[field] is not None
 
 
-def _make_equality_test(field: str, value: object) -> Predicate:
+def _make_equality_predicate(field: str, value: object) -> Predicate:
     return lambda row: bool(row[field] == value)
 
 
-HIDDEN = _make_random_test(20, "hidden")
-ARCHIVED = _make_presence_test("archived_at")
+HIDDEN = _make_random_predicate(20, "hidden")
+ARCHIVED = _make_presence_predicate("archived_at")
 # Hidden rows: the flag, the value that includes them, and which rows.
 HIDDEN_ROWS: dict[str, tuple[tuple[str, bool, Predicate], ...]] = {
     "attendance/worked_times": (
-        ("include_non_attendable_employees", True, _make_equality_test("_attendable", value=False)),
+        ("include_non_attendable_employees", True, _make_equality_predicate("_attendable", value=False)),
     ),
     "compensations/cycles": (("include_archived", True, ARCHIVED), ("include_hidden", True, HIDDEN)),
     "compensations/payroll_runs": (("include_hidden", True, HIDDEN),),
@@ -164,20 +166,20 @@ HIDDEN_ROWS: dict[str, tuple[tuple[str, bool, Predicate], ...]] = {
         ("only_active", False, lambda row: bool(row["terminated_on"] and not row["is_terminating"])),
     ),
     "expenses/expensables": (
-        ("include_grouped", True, _make_presence_test("group_id")),
-        ("include_manual_drafts", True, _make_equality_test("status", "draft")),
+        ("include_grouped", True, _make_presence_predicate("group_id")),
+        ("include_manual_drafts", True, _make_equality_predicate("status", "draft")),
     ),
-    "expenses/expenses": (("include_manual_drafts", True, _make_equality_test("status", "draft")),),
-    "expenses/mileages": (("include_manual_drafts", True, _make_equality_test("status", "draft")),),
+    "expenses/expenses": (("include_manual_drafts", True, _make_equality_predicate("status", "draft")),),
+    "expenses/mileages": (("include_manual_drafts", True, _make_equality_predicate("status", "draft")),),
     "finance/budget_options": (
-        ("include_inactive", True, _make_random_test(20, "inactive")),
-        ("include_archived", True, _make_random_test(20, "archived")),
+        ("include_inactive", True, _make_random_predicate(20, "inactive")),
+        ("include_archived", True, _make_random_predicate(20, "archived")),
     ),
-    "finance/cost_center_memberships": (("only_active", False, _make_equality_test("_active", value=False)),),
+    "finance/cost_center_memberships": (("only_active", False, _make_equality_predicate("_active", value=False)),),
     "locations/work_areas": (("only_non_archived", False, ARCHIVED),),
     "shift_management/shifts": (("only_published", False, lambda row: row["state"] != "published"),),
-    "timeoff/french_leave_day_counts": (("include_deleted", True, _make_equality_test("_deleted", value=True)),),
-    "timeoff/leaves": (("include_deleted_leaves", True, _make_presence_test("deleted_at")),),
+    "timeoff/french_leave_day_counts": (("include_deleted", True, _make_equality_predicate("_deleted", value=True)),),
+    "timeoff/leaves": (("include_deleted_leaves", True, _make_presence_predicate("deleted_at")),),
 }
 RANGE = ("time_range_category_id", "time_range_category_name")
 # Empty fields by resource: the flag, the fields, and their values without the flag.
@@ -189,8 +191,8 @@ SOURCES = ("direct", "source_team_ids", "parent_team_ids")
 MEMBERSHIPS, WORKED = "teams/memberships", "attendance/worked_times"
 
 
-def make_visibility_tests(query: Query) -> list[Predicate]:
-    """Returns the tests for rows that are visible without further flags."""
+def make_visibility_predicates(query: Query) -> list[Predicate]:
+    """Returns the predicates for rows that are visible without further flags."""
     hiding = [
         hidden
         for flag, shown, hidden in HIDDEN_ROWS.get(query.resource.name, ())
@@ -240,7 +242,7 @@ SEARCHES = frozenset(
     {"search", STARTS, "name_or_code", "full_text_name", "name", "title", "employee_name", "legal_name"}
 )
 # Flags that have no effect if they are false.
-TRUE_ONLY: dict[str, Test] = {
+TRUE_ONLY: dict[str, Predicate] = {
     "ats/messages/last_per_conversation": lambda _row: True,
     "attendance/edit_timesheet_requests/pending": lambda row: row["approved"] is None,
     "attendance/shifts/half_day": lambda row: row["half_day"] is not None,
@@ -279,14 +281,14 @@ def check_required_parameters(query: Query) -> None:
         raise make_invalid_parameter(resource.module, name, f"takes {most} at most")
 
 
-def make_tests(query: Query) -> list[Test]:
-    """Returns the tests for the parameters of a query and for views."""
-    found = [test for name in query.names if (test := _make_parameter_test(query, name))]
-    return [*found, *_make_view_tests(query)]
+def make_parameter_predicates(query: Query) -> list[Predicate]:
+    """Returns the predicates for the parameters of a query and for views."""
+    found = [predicate for name in query.names if (predicate := _make_parameter_predicate(query, name))]
+    return [*found, *_make_view_predicates(query)]
 
 
-def _make_parameter_test(query: Query, name: str) -> Test | None:
-    """Returns the test for a parameter, or None if it has no effect."""
+def _make_parameter_predicate(query: Query, name: str) -> Predicate | None:
+    """Returns the predicate for a parameter, or None if it has no effect."""
     place = f"{query.resource.name}/{name}"
     if place in TRUE_ONLY:
         return TRUE_ONLY[place] if query.get_flag(name) else None
@@ -297,11 +299,11 @@ def _make_parameter_test(query: Query, name: str) -> Test | None:
         return lambda row: str(to_api_id(row["id"])) not in without
     field = _find_field(query.resource.name, name)
     if field is None:
-        return _make_search_test(query, name) if name in SEARCHES else None
-    return _make_field_test(query, name, field)
+        return _make_search_predicate(query, name) if name in SEARCHES else None
+    return _make_field_predicate(query, name, field)
 
 
-def _make_field_test(query: Query, name: str, field: str) -> Test | None:
+def _make_field_predicate(query: Query, name: str, field: str) -> Predicate | None:
     if query.resource.parameters[name].type == "boolean":
         wanted = query.get_flag(name)
         return lambda row: row.get(field) is wanted
@@ -347,7 +349,7 @@ def _find_field(resource: str, name: str) -> str | None:
     return None
 
 
-def _make_search_test(query: Query, name: str) -> Test | None:
+def _make_search_predicate(query: Query, name: str) -> Predicate | None:
     wanted = (query.get(name) or "").lower()
     fields = [field for field in NAMES if field in query.resource.fields]
     if not fields:
@@ -357,8 +359,8 @@ def _make_search_test(query: Query, name: str) -> Test | None:
     return lambda row: any(wanted in str(row[field] or "").lower() for field in fields)
 
 
-def _make_view_tests(query: Query) -> list[Test]:
-    """Returns the tests for resources with several views. Rows do not show which view they belong to."""
+def _make_view_predicates(query: Query) -> list[Predicate]:
+    """Returns the predicates for resources with several views. Rows do not show which view they belong to."""
     parameters = query.resource.parameters
     if query.resource.name == "finance/contacts":
         wanted = query.get(CONTACT_TYPE) or VENDOR
@@ -370,11 +372,11 @@ def _make_view_tests(query: Query) -> list[Test]:
         archived = query.get_flag("archived") or False
         return [lambda row: row["_archived"] is archived]
     if query.resource.name == "timeoff/leaves":
-        return _make_approval_tests(query)
+        return _make_approval_predicates(query)
     return []
 
 
-def _make_approval_tests(query: Query) -> list[Test]:
+def _make_approval_predicates(query: Query) -> list[Predicate]:
     approved, pending = query.get_flag("approved"), query.get_flag("include_pending")
     if approved is None and not pending:
         return []

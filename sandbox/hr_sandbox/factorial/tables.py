@@ -98,7 +98,7 @@ class Resource:
 
     @property
     def stream(self) -> str:
-        """The name of the stream with its rows."""
+        """The name of the stream that returns its rows."""
         return self.name.replace("/", "_")
 
 

@@ -146,7 +146,7 @@ def _levels_of_ancestry(tap: DiagnosableTap, streams: Iterable[RestStream]) -> S
 
 def _plan_probe(stream: RestStream, found: Mapping[str, Probe]) -> Probe:
     """Returns the probe of a stream with the slices to request, before anything is sent."""
-    if not stream.in_connection_test:
+    if not stream.used_in_connection_test:
         return Probe(stream, skip_reason="each request counts against a quota of the vendor")
     parent = found.get(stream.slices.parent or "")
     if parent and not parent.has_records:

@@ -65,7 +65,7 @@ class FetchableStream(Protocol):
         """Whether pages are fetched before they are needed."""
 
     @property
-    def in_connection_test(self) -> bool:
+    def used_in_connection_test(self) -> bool:
         """Whether a connection test reads the stream."""
 
     @property

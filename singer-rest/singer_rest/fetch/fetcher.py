@@ -227,7 +227,7 @@ class Fetcher:
         return stream.backfill.skip_finished(self._slices_of(stream, window))
 
     def _is_read(self, stream: FetchableStream) -> bool:
-        return stream.in_connection_test or not self._connection_test
+        return stream.used_in_connection_test or not self._connection_test
 
     def _slices_of(self, stream: FetchableStream, window: Window) -> Iterator[Slice | None]:
         parent = stream.slices.parent

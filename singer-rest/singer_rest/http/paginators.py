@@ -128,8 +128,8 @@ class PageNumber(Paginator):
         if request.total_known or not items:
             return []
         total = contents.total if contents.total and contents.total <= MAX_TOTAL else None
-        number = int(param_value(request, self.param, self.location))
-        size = int(param_value(request, self.size_param, self.location) or self.size)
+        number = int(get_request_param(request, self.param, self.location))
+        size = int(get_request_param(request, self.size_param, self.location) or self.size)
         done = number - self.first + (len(items) if self.counts_items else 1)
         if total and number == self.first and len(items) < min(size, total):
             size = len(items)
@@ -200,7 +200,7 @@ class CursorParam(Paginator):
 
     def is_announced(self, request: Request) -> bool:
         """Whether the request has a cursor."""
-        return param_value(request, self.param, self.location) is not None
+        return get_request_param(request, self.param, self.location) is not None
 
 
 @dataclass(frozen=True)
@@ -291,7 +291,7 @@ def with_params(request: Request, values: Mapping[str, str | int | None], locati
     return replace(request, params=(*params, *texts.items()))
 
 
-def param_value(request: Request, param: str | None, location: Location) -> Any:  # noqa: ANN401 - as the vendor wants it
+def get_request_param(request: Request, param: str | None, location: Location) -> Any:  # noqa: ANN401 - as the vendor wants it
     """Returns the value of a request's parameter, or None if the request does not have it."""
     if param is None:
         return None

@@ -26,7 +26,7 @@ EACH_STREAM = "*"
 
 @dataclass(frozen=True)
 class Protection:
-    """How a path is protected.
+    """The protection of the values at a path within a record.
 
     Args:
         name: The protection class.

@@ -130,7 +130,7 @@ class Pseudonyms:
                 between,
                 self._replace_time(time + (fraction or "")),
                 space,
-                _replace_zone(zone or ""),
+                _replace_utc_offset(zone or ""),
             )
         )
 
@@ -181,7 +181,7 @@ def _random_digits(random_source: random.Random, count: int, *, first: str = "",
     return "".join(digits)
 
 
-def _replace_zone(zone: str) -> str:
+def _replace_utc_offset(zone: str) -> str:
     """Returns a time zone in the same style: UTC as it is, any other as two hours."""
     return (
         zone

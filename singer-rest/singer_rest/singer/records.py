@@ -105,7 +105,7 @@ class RecordConformer:
         extra: Record = {}
         if not record.keys() <= self._known:
             extra = {name: record.pop(name) for name in sorted(record.keys() - self._known)}
-            self._keep_unlisted(extra)
+            self._keep_unlisted_fields(extra)
         plain_types, coercers = self._plain_types, self._coercers
         for name, value in record.items():
             if value is None or value.__class__ is plain_types[name]:
@@ -122,7 +122,7 @@ class RecordConformer:
             self._check_key(tuple([record.get(name) for name in self._keys]))
         return record
 
-    def _keep_unlisted(self, extra: Record) -> None:
+    def _keep_unlisted_fields(self, extra: Record) -> None:
         self._checked.drop_secrets(extra)
         for name, value in extra.items():
             extra[name] = as_extra(self._coercion(name).clean(value))

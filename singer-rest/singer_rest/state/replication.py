@@ -132,7 +132,7 @@ class Replication:
             self.version = max(int(self._now.timestamp() * 1000), max(versions_seen) + 1)
 
     def read_again(self) -> None:
-        """Reads given records again, whenever they changed, under the version of the rows around them."""
+        """Reads given records again, no matter when they changed, under the version of the rows around them."""
         self.whole = self.bookmark_is_ahead = False
         self.other_key = self._bookmark = None
         self.since = self.start_date

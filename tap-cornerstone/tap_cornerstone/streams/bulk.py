@@ -155,7 +155,7 @@ class BulkImportReports(RestList):
     primary_keys = ("import_id", "kind", "row_number")
     versioned = False  # each is read once
     prefetches = False  # downloads are limited, so none happens before its rows are needed
-    in_connection_test = False
+    used_in_connection_test = False
     optional = True
     rate = per_minute(10)
 

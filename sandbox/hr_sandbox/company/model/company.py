@@ -91,7 +91,7 @@ class Table(Generic[R]):
         number = self._numbers.get(key)
         return None if number is None else self._rows[number]
 
-    def owned_by(self, owner_id: int) -> list[R]:
+    def find_by_owner(self, owner_id: int) -> list[R]:
         """Returns the records of an owner, oldest first."""
         return list(self._owned.get(owner_id, ()))
 
@@ -143,4 +143,4 @@ class Company:
 
     def latest_employment(self, person_id: int) -> people.Employment | None:
         """Returns the employment that began last, or None."""
-        return max(self.employments.owned_by(person_id), key=lambda row: (row.start_date, row.id), default=None)
+        return max(self.employments.find_by_owner(person_id), key=lambda row: (row.start_date, row.id), default=None)

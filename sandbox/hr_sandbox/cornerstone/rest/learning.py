@@ -34,7 +34,7 @@ TOPIC_OF_ALL = "Compliance"
 HOURS, HOUR = 8, DAY // 24
 
 
-def _format_ticks(ticks: int | None) -> str | None:
+def _format_optional_timestamp(ticks: int | None) -> str | None:
     return None if ticks is None else format_time(to_datetime(ticks))
 
 
@@ -48,10 +48,10 @@ def render_transcript(row: Transcript, named: str = LOID) -> Json:
         "Type": TYPE_NAMES[training.type],
         "LoType": training.type,
         "Status": NAMES[row.status_id],
-        "RegistrationDate": _format_ticks(row.created),
-        "StartDate": _format_ticks(row.started),
-        "CompletionDate": _format_ticks(row.completed),
-        "ModificationDate": _format_ticks(row.modified),
+        "RegistrationDate": _format_optional_timestamp(row.created),
+        "StartDate": _format_optional_timestamp(row.started),
+        "CompletionDate": _format_optional_timestamp(row.completed),
+        "ModificationDate": _format_optional_timestamp(row.modified),
         "Score": row.score,
         "IsRequired": row.assignment_id is not None,
         "TotalTime": f"{stable_number('total time', row.user_id, training.index) % 300 // 60:02}:00",
@@ -60,9 +60,11 @@ def render_transcript(row: Transcript, named: str = LOID) -> Json:
         "LoProviderId": training.index % len(PROVIDERS) or None,
         "LaunchUrl": f"https://portal.example/Evaluations/EvalLaunch.aspx?loid={training.object_id}",
         "Subjects": [TOPIC_OF_ALL] if training.index % 4 == 0 else [],
-        "Parts": [{"PartName": "1", "StartDateTime": _format_ticks(training.created)}] if is_session else None,
-        "StartDateTime": _format_ticks(training.created) if is_session else None,
-        "EndDateTime": _format_ticks(training.created + HOURS * HOUR) if is_session else None,
+        "Parts": [{"PartName": "1", "StartDateTime": _format_optional_timestamp(training.created)}]
+        if is_session
+        else None,
+        "StartDateTime": _format_optional_timestamp(training.created) if is_session else None,
+        "EndDateTime": _format_optional_timestamp(training.created + HOURS * HOUR) if is_session else None,
     }
 
 
@@ -118,7 +120,7 @@ def _render_entry(row: Training) -> Json:
         "Provider": PROVIDERS[row.index % len(PROVIDERS)],
         "Price": {"Amount": row.price, "Currency": "EUR"},
         "Customfields": [{"Name": "Cost centre", "Value": str(row.index % 9)}] if row.index % 3 == 0 else [],
-        "CreateDate": _format_ticks(row.created),
+        "CreateDate": _format_optional_timestamp(row.created),
         "DeepLinkURL": f"https://portal.example/DeepLink/?module=lodetails&lo={row.object_id}",
     }
 
@@ -140,7 +142,7 @@ def render_details(row: Training) -> Json:
     return {
         **_render_entry(row),
         "Active": row.active,
-        "ModifiedDate": _format_ticks(row.modified),
+        "ModifiedDate": _format_optional_timestamp(row.modified),
         "ParentObjectId": row.parent_id,
         "AvailableLanguages": ["en-US", "de-DE"],
     }
@@ -154,7 +156,7 @@ def list_participants(context: Context, session: Training) -> list[Json]:
             "UserId": make_user_id(context.company.people[row.user_id]),
             "Status": NAMES[row.status_id],
             "Score": row.score,
-            "RegistrationDate": _format_ticks(row.created),
+            "RegistrationDate": _format_optional_timestamp(row.created),
         }
         for row in context.snapshot.transcripts
         if row.training.object_id == session.object_id and row.latest

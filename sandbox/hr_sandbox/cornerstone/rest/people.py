@@ -51,7 +51,7 @@ def is_active(context: Context, person: Person) -> bool:
 def render_employee(context: Context, person: Person, named: str = "externalId") -> Json:
     """Renders an employee, with the User ID under the name in `named`."""
     job = context.snapshot.employments.get(person.id)
-    stints = context.company.employments.owned_by(person.id)
+    stints = context.company.employments.find_by_owner(person.id)
     people = context.company.people
     above = job and job.supervisor_id
     manager = people[above] if above and above in people else None

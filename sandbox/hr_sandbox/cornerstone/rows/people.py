@@ -235,7 +235,7 @@ def list_users(snapshot: Snapshot) -> Iterator[Row]:
 
 def _make_user(snapshot: Snapshot, person: Person) -> Row:
     job, today = snapshot.employments.get(person.id), snapshot.company.today
-    stints = snapshot.company.employments.owned_by(person.id)
+    stints = snapshot.company.employments.find_by_owner(person.id)
     first = min((row.start_date for row in stints), default=None)
     active = snapshot.is_active(person.id)
     manager = job and job.supervisor_id

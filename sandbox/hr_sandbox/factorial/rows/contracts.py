@@ -63,7 +63,7 @@ def _find_pay(company: Company, row: Employment) -> list[Compensation]:
     return sorted(
         (
             pay
-            for pay in company.compensations.owned_by(row.person_id)
+            for pay in company.compensations.find_by_owner(row.person_id)
             if pay.type_id in kinds and row.start_date <= pay.effective_from <= end
         ),
         key=lambda pay: (pay.effective_from, pay.id),

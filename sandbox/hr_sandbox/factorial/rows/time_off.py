@@ -141,7 +141,7 @@ def list_stats(company: Company, on: date | None = None) -> Iterator[Row]:
             continue
         used = sum(
             day.amount
-            for row in company.absences.owned_by(person_id)
+            for row in company.absences.find_by_owner(person_id)
             if row.type_id in vacation and row.approval == "APPROVED" and row.starts_at.year == on.year
             for day in split_into_days(row, company.today)
             if day.day <= on

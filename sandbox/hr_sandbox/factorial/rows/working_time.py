@@ -145,7 +145,7 @@ def list_estimated_times(company: Company) -> Iterator[Row]:
 
 @builds("attendance/reviews")
 def list_reviews(company: Company) -> Iterator[Row]:
-    """Yields the weekly reviews by managers."""
+    """Yields the managers' weekly reviews of attendance."""
     monday = company.today - timedelta(company.today.weekday())
     people = sorted({row.person_id for row in company.attendances})
     for index in range(1, WEEKS + 1):

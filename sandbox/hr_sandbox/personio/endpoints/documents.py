@@ -58,7 +58,7 @@ def _make_recent_finder(table: str, time_field: str) -> Callable[[Company, Value
     def find_rows(company: Company, values: Values) -> list[Any]:
         webhook = find_or_fail(company.webhooks, values["id"])
         since = datetime.combine(company.today - timedelta(DAYS), time(), UTC)
-        return [row for row in getattr(company, table).owned_by(webhook.id) if getattr(row, time_field) >= since]
+        return [row for row in getattr(company, table).find_by_owner(webhook.id) if getattr(row, time_field) >= since]
 
     return find_rows
 
@@ -100,7 +100,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         _render_document,
         "documents:read",  # the only permission without the prefix
         forbidden_status=403,
-        rows=lambda company, values: company.documents.owned_by(values["owner_id"]),
+        rows=lambda company, values: company.documents.find_by_owner(values["owner_id"]),
         max_limit=200,
         slices=lambda company, *_: [{"owner_id": row.id} for row in company.people],
         filters=(

@@ -53,7 +53,7 @@ def _render_person(row: people.Person, context: RenderContext) -> Json:
         "profile_picture": {"url": make_picture_url(row, root)} if row.has_picture else None,
         "status": _get_status(company, row),
         "custom_attributes": list(_render_attributes(row, company)),
-        "employments": [{"id": employment.uuid} for employment in reversed(company.employments.owned_by(row.id))],
+        "employments": [{"id": employment.uuid} for employment in reversed(company.employments.find_by_owner(row.id))],
         "_meta": {"links": {"employments": {"href": f"{root}/v2/persons/{row.id}/employments"}}},
     }
 
@@ -67,7 +67,7 @@ def _render_attributes(row: people.Person, company: Company) -> Iterator[Json]:
 
 def _find_employments(company: Company, values: Values) -> list[people.Employment]:
     """Returns the employments of an existing person, newest first."""
-    rows = company.employments.owned_by(find_or_fail(company.people, values["person_id"]).id)
+    rows = company.employments.find_by_owner(find_or_fail(company.people, values["person_id"]).id)
     return sorted(rows, key=lambda row: (row.start_date, row.id), reverse=True)
 
 

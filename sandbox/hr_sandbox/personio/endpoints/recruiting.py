@@ -118,7 +118,7 @@ def _render_candidate(row: documents.Candidate, context: RenderContext) -> Json:
         **render_fields(row, "available_from", linkedin_profile="profile"),
         **_render_timestamps(row, None, context),
         "id": str(row.id),
-        "applications": [render_reference(other.id) for other in context.company.applications.owned_by(row.id)],
+        "applications": [render_reference(other.id) for other in context.company.applications.find_by_owner(row.id)],
     }
 
 

@@ -61,7 +61,7 @@ def _find_department(company: Company, person: Any) -> list[Pair] | None:  # noq
 
 
 def _find_hire_date(company: Company, person: Any) -> date | None:  # noqa: ANN401  a person
-    first = next(iter(company.employments.owned_by(person.id)), None)
+    first = next(iter(company.employments.find_by_owner(person.id)), None)
     return first.start_date if first else None
 
 

@@ -97,7 +97,7 @@ def _render_legal_entity(row: people.LegalEntity, _context: RenderContext) -> Js
 def _render_job(row: people.Job, context: RenderContext) -> Json:
     """Renders a job. Salary bands require their own permission."""
     shown = context.permissions is None or SALARY_BANDS in context.permissions
-    bands = context.company.salary_bands.owned_by(row.id) if shown else []
+    bands = context.company.salary_bands.find_by_owner(row.id) if shown else []
     return {
         **render_fields(row, "name", id="uuid", global_grade="grade"),
         "job_family": FAMILIES[row.family][0],

@@ -92,7 +92,7 @@ def describe_attributes(company: Company) -> list[Json]:
 
 def find_last_change(company: Company, row: Person) -> datetime:
     """Returns when a person or one of their employments was changed last."""
-    latest = max((other.updated_at for other in company.employments.owned_by(row.id)), default=row.updated_at)
+    latest = max((other.updated_at for other in company.employments.find_by_owner(row.id)), default=row.updated_at)
     return max(row.updated_at, latest)
 
 
@@ -131,7 +131,7 @@ def _list_standard_values(row: Person, company: Company, root: str) -> Iterator[
 
 def _list_employment_values(row: Employment, company: Company) -> Iterator[tuple[str, Any]]:
     number = row.person_id
-    first = company.employments.owned_by(number)[0]
+    first = company.employments.find_by_owner(number)[0]
     ended = row.termination
     yield "status", row.status.lower()
     yield "position", row.title
@@ -184,7 +184,9 @@ def _render_schedule(row: Employment) -> Json:
 def _list_pay(row: Person, company: Company) -> Iterator[tuple[str, Any]]:
     today = company.today
     kinds = {kind.id: kind.category for kind in company.compensation_types}
-    now = {kinds[pay.type_id]: pay for pay in company.compensations.owned_by(row.id) if pay.is_in_effect(today, today)}
+    now = {
+        kinds[pay.type_id]: pay for pay in company.compensations.find_by_owner(row.id) if pay.is_in_effect(today, today)
+    }
     fixed, hourly = now.get("FIXED_SALARY"), now.get("HOURLY")
     yield "fix_salary", fixed.amount if fixed else 0
     yield "fix_salary_interval", (fixed.interval or "").lower() if fixed else None
@@ -236,7 +238,7 @@ def compute_balances(row: Person, company: Company) -> list[Json]:
             continue
         days = [
             (absence.starts_at, _count_workdays(absence.starts_at, absence.ends_at or midnight + timedelta(1)))
-            for absence in company.absences.owned_by(row.id)
+            for absence in company.absences.find_by_owner(row.id)
             if absence.type_id == kind.id and absence.starts_at.year == year and absence.approval != "REJECTED"
         ]
         entitled = ENTITLEMENT if kind.category == "PAID_VACATION" else 0

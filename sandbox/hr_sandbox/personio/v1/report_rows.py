@@ -119,13 +119,13 @@ class RowRenderer:
     def _make_change_rows(self, person: Person) -> Iterator[Cells]:
         """Yields one row with all changes, oldest first, or none if there are no changes."""
         columns, found = self._report.columns, list[tuple["date", "Json"]]()
-        for stint in self._company.employments.owned_by(person.id):
+        for stint in self._company.employments.find_by_owner(person.id):
             cells = (self._render_cell(person, column, stint) for column in columns if column != "fix_salary")
             found += [(stint.start_date, cell) for cell in cells]
         if "fix_salary" in columns:
             found += [
                 (pay.effective_from, self._make_cell(person, "fix_salary", _render_pay(pay)))
-                for pay in self._company.compensations.owned_by(person.id)
+                for pay in self._company.compensations.find_by_owner(person.id)
                 if pay.type_id in self._salaries
             ]
         within = [part for part in found if self._report.starts_on <= part[0] <= self._report.ends_on]
@@ -141,7 +141,7 @@ class RowRenderer:
         elif column == "fix_salary":
             paid = [
                 pay
-                for pay in company.compensations.owned_by(person.id)
+                for pay in company.compensations.find_by_owner(person.id)
                 if pay.is_in_effect(company.today, company.today)
             ]
             members = next((_render_pay(pay) for pay in paid if pay.type_id in self._salaries), None)
@@ -173,7 +173,7 @@ class RowRenderer:
     def _find_absences(self, person: Person, kind: int) -> list[Absence]:
         return [
             row
-            for row in self._company.absences.owned_by(person.id)
+            for row in self._company.absences.find_by_owner(person.id)
             if row.type_id == kind
             and row.approval != "REJECTED"
             and row.starts_at.date() <= self._report.ends_on
