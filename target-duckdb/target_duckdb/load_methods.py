@@ -43,8 +43,7 @@ class OverwriteLoad(StreamLoad):
 
     @override
     def _run_steps(self) -> None:
-        self._main = self._tables.open_table(self._stream.name, self._stream.keys)
-        self._is_new = not self._main.columns
+        self._main = self._open_table()
         if self._is_new:
             self._use_table(self._main)
         self._active = self._active_version()

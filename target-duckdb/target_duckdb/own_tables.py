@@ -18,11 +18,13 @@ class OwnTable:
         name: Its name. If a table of the user's has it, the name gets a suffix.
         description: Its comment.
         columns: The type and the comment of each column.
+        added: The columns that files of earlier versions lack. They are added.
     """
 
     name: str
     description: str
     columns: Mapping[str, tuple[str, str]]
+    added: frozenset[str] = frozenset()
 
     @property
     def types(self) -> dict[str, str]:
@@ -68,7 +70,9 @@ TABLES = OwnTable(
         "sent_columns": ("VARCHAR[]", "The columns that the tap sent in the last complete run."),
         "fragment_since": ("VARCHAR", "Set if the table lacks the rows that have not changed since this bookmark."),
         "comments": ("JSON", "The comments that the loader wrote, by column; that of the table has an empty name."),
+        "privacy": ("VARCHAR", "The privacy profile of the rows, and the key of their pseudonyms. Empty: none."),
     },
+    added=frozenset({"privacy"}),
 )
 RUNS = OwnTable(
     "_runs",

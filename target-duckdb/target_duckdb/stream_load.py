@@ -93,19 +93,33 @@ class StreamLoad:
         self.counts.seconds = time.perf_counter() - started
 
     def _run_steps(self) -> None:
-        table = self._tables.open_table(self._stream.name, self._stream.keys)
-        self._is_new = not table.columns
-        self._use_table(table)
+        self._use_table(self._open_table())
         for step in self._stream.steps:
             if isinstance(step, ActivateVersion):
                 self._activate_version(step)
             else:
                 self._load_segment(step)
 
+    def _open_table(self) -> Table:
+        """Opens the stream's table.
+
+        Raises:
+            TargetError: If its rows were loaded with another privacy profile or key.
+        """
+        table = self._tables.open_table(self._stream.name, self._stream.keys)
+        self._is_new = not table.columns
+        if not self._is_new and table.privacy != self._stream.privacy:
+            raise TargetError(
+                f"Table '{table.name}' was loaded with another privacy profile or key than this run's, so its rows may "
+                "hold values that this profile withholds. Load into a new file or schema."
+            )
+        return table
+
     def _use_table(self, table: Table) -> None:
         """Selects the table to load into and adds the columns that the stream needs."""
         stream = self._stream
         self._table = table
+        table.privacy = stream.privacy
         schemas = [*(names for segment in stream.segments for names in segment.schemas), [*stream.declared_types]]
         properties = dict.fromkeys(name for names in schemas for name in names)
         self._metadata = self._find_metadata_columns(properties)

@@ -43,6 +43,7 @@ class Stream:
         keys: Names of its key properties.
         columns: The columns of its schema, widened where values needed it.
         declared_types: The types declared by its schema, by property.
+        privacy: The privacy profile of its rows, and the key of their pseudonyms.
         descriptions: What its schema says of each property, and of the stream under the name None.
         steps: What the next batch does, in order.
         sends_versions: Whether its messages have versions.
@@ -66,6 +67,7 @@ class Stream:
     keys: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
     declared_types: dict[str, str] = field(default_factory=dict)
+    privacy: str | None = None
     descriptions: dict[str | None, str | None] = field(default_factory=dict)
     steps: list[Segment | ActivateVersion] = field(default_factory=list)
     sends_versions: bool = False
@@ -104,6 +106,7 @@ class Stream:
             if schema == self._schema:
                 return
             self._layouts[self._schema_json] = self._layout
+        self.privacy = schema.get("x-privacy") or None
         text = json.dumps(schema)
         known = self._layouts.get(text)
         if known is not None:

@@ -45,6 +45,7 @@ class Table:
         flattened: Lower-case names of the objects that have, or once had, flattened columns.
         former_key_types: Former types of key columns that are text now, in which each value has one canonical text.
         sent_columns: The columns that the tap sent in the last complete run.
+        privacy: The privacy profile of its rows, and the key of their pseudonyms.
         fragment_since: The bookmark from which the table was first filled, if older rows are missing.
         comments: The comments in the database, by column. That of the table has an empty name.
         written_comments: The comments that this target wrote last. Others are the user's and are kept.
@@ -67,6 +68,7 @@ class Table:
     flattened: frozenset[str] = frozenset()
     former_key_types: dict[str, list[str]] = field(default_factory=dict)
     sent_columns: frozenset[str] = frozenset()
+    privacy: str | None = None
     fragment_since: str | None = None
     comments: dict[str, str] = field(default_factory=dict)
     written_comments: dict[str, str] = field(default_factory=dict)
@@ -87,6 +89,7 @@ class Table:
             sent_columns=self.sent_columns,
             fragment_since=self.fragment_since,
             comments=self.written_comments,
+            privacy=self.privacy,
         )
 
     def write_comments(self, descriptions: Mapping[str, str | None]) -> None:

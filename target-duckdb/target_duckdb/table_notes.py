@@ -29,6 +29,7 @@ class TableNote:
         sent_columns: The columns that the tap sent in the last complete run.
         fragment_since: The bookmark from which the table was first filled, if older rows are missing.
         comments: The comments that the target wrote, by column. That of the table has an empty name.
+        privacy: The privacy profile of the rows, and the key of their pseudonyms.
     """
 
     stream: str
@@ -41,6 +42,7 @@ class TableNote:
     sent_columns: frozenset[str] = frozenset()
     fragment_since: str | None = None
     comments: Mapping[str, str] = field(default_factory=dict)
+    privacy: str | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ def read_notes(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, T
             sent_columns=frozenset(sent_columns or ()),
             fragment_since=fragment_since,
             comments=_parse_object(comments),
+            privacy=privacy,
         )
         for (
             name,
@@ -95,6 +98,7 @@ def read_notes(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, T
             sent_columns,
             fragment_since,
             comments,
+            privacy,
         ) in rows
     }
 
@@ -113,7 +117,7 @@ def write_notes(
     connection.execute(f"DELETE FROM {table} WHERE list_contains(?, table_name)", [[*notes, *removed]])  # noqa: S608 - quoted names
     for name, note in notes.items():
         connection.execute(
-            f"INSERT INTO {table} ({', '.join(TABLES.columns)}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - quoted names
+            f"INSERT INTO {table} ({', '.join(TABLES.columns)}) VALUES ({', '.join('?' * len(TABLES.columns))})",  # noqa: S608 - quoted names
             [
                 name,
                 note.stream,
@@ -126,6 +130,7 @@ def write_notes(
                 sorted(note.sent_columns),
                 note.fragment_since,
                 json.dumps(note.comments, ensure_ascii=False),
+                note.privacy,
             ],
         )
 

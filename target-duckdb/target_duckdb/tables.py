@@ -63,6 +63,7 @@ class Tables:
         self._notes: dict[str, TableNote] = self._note_comments()
         self._stored: dict[str, TableNote] = {}
         if name := self._find_own(TABLES):
+            self._add_columns(TABLES, name)
             self._stored = read_notes(connection, self.sql_name(name))
         names = {name.lower(): name for name in self._comments}
         self._notes |= {names[name.lower()]: note for name, note in self._stored.items() if name.lower() in names}
@@ -182,7 +183,14 @@ class Tables:
 
     def _is_own(self, table: OwnTable, name: str) -> bool:
         is_known = table.is_name(name) and name not in self._notes
-        return is_known and table.types.items() <= self._columns.get(name, {}).items()
+        required = {column: type_ for column, type_ in table.types.items() if column not in table.added}
+        return is_known and required.items() <= self._columns.get(name, {}).items()
+
+    def _add_columns(self, table: OwnTable, name: str) -> None:
+        """Adds the columns that a file of an earlier version lacks."""
+        for column in table.columns.keys() - self._columns[name].keys():
+            self._connection.execute(f"ALTER TABLE {self.sql_name(name)} ADD COLUMN {column} {table.types[column]}")
+            self._columns[name][column] = table.types[column]
 
     def _find_staging(self, main: Table) -> tuple[str | None, TableNote | None]:
         """Returns the name of a stream's staging table and what is recorded of it, None if there is none."""
@@ -292,5 +300,6 @@ def is_own(connection: duckdb.DuckDBPyConnection, sql: str, table: OwnTable) -> 
 def _apply_note(note: TableNote, table: Table) -> None:
     """Applies what is recorded of a table."""
     table.version, table.sent_columns, table.fragment_since = note.version, note.sent_columns, note.fragment_since
+    table.privacy = note.privacy
     table.column_names, table.flattened = {**note.column_names}, note.flattened
     table.former_key_types, table.written_comments = {**note.former_key_types}, {**note.comments}
