@@ -579,7 +579,7 @@ def explore(database: Path, **filters: Any) -> Any:
     return json.loads(result.stdout.splitlines()[-1])
 
 
-def test_the_notebook_shows_all_charts_and_answers_sql(warehouse: Warehouse) -> None:
+def test_the_notebook_shows_all_charts_and_runs_sql(warehouse: Warehouse) -> None:
     found = explore(warehouse.database)
     assert found["shown"].keys() >= {"headcount", "movements", "attrition", "funnel", "training", "pay_gap"}
     assert found["shown"]["headcount"] == ["cornerstone", "factorial", "personio"]

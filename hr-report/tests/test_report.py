@@ -122,7 +122,7 @@ def test_filters_choose_source_months_and_group(database: Path) -> None:
         figure.chart()
 
 
-def test_a_file_without_figures_says_why(built: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_file_without_figures_gives_the_reason(built: Callable[..., Path], tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     assert main(["--database", str(built(tmp_path / "none.duckdb")), "--out", str(path)]) == 0
     text = path.read_text()
@@ -142,7 +142,7 @@ def test_a_file_without_figures_says_why(built: Callable[..., Path], tmp_path: P
     assert "<svg" not in text
 
 
-def test_one_source_is_enough(built: Callable[..., Path], tmp_path: Path) -> None:
+def test_report_is_written_from_one_source(built: Callable[..., Path], tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     assert main(["--database", str(built(tmp_path / "one.duckdb", "personio")), "--out", str(path)]) == 0
     text = path.read_text()
@@ -186,7 +186,7 @@ def make_older(path: Path) -> None:
         (make_older, "are of another version, without hr_metrics.absence_rate: build them again"),
     ],
 )
-def test_bad_files_give_a_sentence(
+def test_invalid_files_are_reported_in_one_sentence(
     make: Callable[[Path], None], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "file.duckdb"
@@ -198,7 +198,7 @@ def test_bad_files_give_a_sentence(
     assert not (tmp_path / "page.html").exists()
 
 
-def test_models_with_other_columns_give_a_sentence(
+def test_models_with_other_columns_are_reported_in_one_sentence(
     built: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = built(tmp_path / "file.duckdb", "personio")
@@ -210,7 +210,7 @@ def test_models_with_other_columns_give_a_sentence(
     )
 
 
-def test_a_file_in_use_gives_a_sentence(
+def test_a_file_in_use_is_reported_in_one_sentence(
     built: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = built(tmp_path / "file.duckdb", "personio")
@@ -227,7 +227,7 @@ def test_a_file_in_use_gives_a_sentence(
     assert "is in use by another process: run this again when that has ended." in capsys.readouterr().err
 
 
-def test_a_page_that_cannot_be_written_gives_a_sentence(
+def test_a_page_that_cannot_be_written_is_reported_in_one_sentence(
     database: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hr_report.page.page", lambda *_args, **_options: "page")

@@ -173,7 +173,7 @@ def test_deleted_records_are_not_missed(make_api: Any) -> None:
     assert len(reports(api)) == count - 1
 
 
-def test_failures_are_lists_too(api: Any) -> None:
+def test_failures_have_a_list_of_errors(api: Any) -> None:
     request = Request("GET", f"{PATH}/reports/x")
     for status, listed in ((500, True), (503, True), (429, False)):
         answer = api.vendor.make_error_response(status, request)

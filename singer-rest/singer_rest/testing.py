@@ -75,11 +75,11 @@ class Response:
 class Host:
     """Responds to requests with a function of the test, and counts concurrent requests."""
 
-    def __init__(self, answer: Callable[[ReceivedRequest], Response]) -> None:
+    def __init__(self, respond: Callable[[ReceivedRequest], Response]) -> None:
         self.requests: list[ReceivedRequest] = []
         self.most_at_once = 0
         self.connections = 0
-        self.answer = answer
+        self.respond = respond
         self._under_way = 0
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -112,10 +112,10 @@ class Host:
             self._under_way += 1
             self.most_at_once = max(self.most_at_once, self._under_way)
         try:
-            answer = self.answer(received_request)
-            if answer.delay:
-                time.sleep(answer.delay)
-            return answer
+            response = self.respond(received_request)
+            if response.delay:
+                time.sleep(response.delay)
+            return response
         finally:
             with self._lock:
                 self._under_way -= 1
@@ -138,21 +138,21 @@ class Host:
                 received_request = ReceivedRequest(
                     self.command, url.path, query, dict(self.headers), body, query_text=url.query
                 )
-                answer = host._handle(received_request)
-                if answer.raw:
+                response = host._handle(received_request)
+                if response.raw:
                     self.close_connection = True
-                    self._write(answer.raw, answer.drip)
+                    self._write(response.raw, response.drip)
                     return
-                content = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
-                self.send_response(answer.status)
-                for name, value in answer.headers.items():
+                content = response.body if isinstance(response.body, bytes) else json.dumps(response.body).encode()
+                self.send_response(response.status)
+                for name, value in response.headers.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(len(content) + (100 if answer.cut else 0)))
+                self.send_header("Content-Length", str(len(content) + (100 if response.cut else 0)))
                 self.end_headers()
-                if answer.stall:
-                    time.sleep(answer.stall)
-                self._write(content, answer.drip)
-                self.close_connection = answer.cut
+                if response.stall:
+                    time.sleep(response.stall)
+                self._write(content, response.drip)
+                self.close_connection = response.cut
 
             def _write(self, content: bytes, drip: float) -> None:
                 with suppress(ConnectionError):  # the client may have given up
@@ -171,9 +171,9 @@ class Host:
 
 
 @contextmanager
-def host(answer: Callable[[ReceivedRequest], Response]) -> Iterator[Host]:
+def host(respond: Callable[[ReceivedRequest], Response]) -> Iterator[Host]:
     """Runs a host on a free port of 127.0.0.1 until the block ends."""
-    running = Host(answer)
+    running = Host(respond)
     thread = threading.Thread(target=running.serve, daemon=True)
     thread.start()
     try:
@@ -187,7 +187,7 @@ def host(answer: Callable[[ReceivedRequest], Response]) -> Iterator[Host]:
 def hosts() -> Iterator[Callable[[Callable[[ReceivedRequest], Response]], Host]]:
     """Starts any number of hosts, which run until the block ends."""
     with ExitStack() as stack:
-        yield lambda answer: stack.enter_context(host(answer))
+        yield lambda response: stack.enter_context(host(response))
 
 
 class Output:

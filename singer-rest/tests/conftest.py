@@ -234,7 +234,7 @@ class Shop:
         self.refusals: dict[str, Response] = {}
         self.before: Callable[[ReceivedRequest], Response | None] = lambda received_request: None
 
-    def answer(self, received_request: ReceivedRequest) -> Response:
+    def respond(self, received_request: ReceivedRequest) -> Response:
         first = self.before(received_request)
         if first:
             return first
@@ -259,7 +259,7 @@ def shop() -> Shop:
 
 @pytest.fixture
 def vendor(shop: Shop) -> Iterator[Host]:
-    with host(shop.answer) as running:
+    with host(shop.respond) as running:
         yield running
 
 

@@ -59,7 +59,7 @@ def test_a_state_of_another_account_is_rejected_before_anything_is_read(
     assert (second.messages, vendor.requests) == ([], [])
 
 
-def test_a_state_from_before_is_completed(run: Callable[..., Output], account: Callable[[str | None], None]) -> None:
+def test_a_state_without_an_account_gets_one(run: Callable[..., Output], account: Callable[[str | None], None]) -> None:
     account("one")
     bookmark = {"replication_key": "updated_at", "replication_key_value": "2026-01-02T12:00:00Z", "version": 7}
     output = run("owners", state={"bookmarks": {"owners": bookmark}})

@@ -60,7 +60,7 @@ def test_many_threads_cause_one_token_request() -> None:
     assert auth.token_requests == 1
 
 
-def test_401_of_an_endpoint_that_answered_renews_each_time() -> None:
+def test_401_of_an_endpoint_that_responded_before_renews_each_time() -> None:
     auth = Counting()
     auth.record_accepted("/a")
     for expected in ("token-2", "token-3", "token-4"):
@@ -82,7 +82,7 @@ def test_endpoint_that_rejects_some_requests_renews_once_a_minute() -> None:
     assert auth.token_requests == 4
 
 
-def test_401_before_any_answer_renews() -> None:
+def test_401_before_any_other_response_renews() -> None:
     auth = Counting()
     renewed = auth.renew_token("/a", auth.token())
     assert renewed is not None
@@ -100,7 +100,7 @@ def test_hundred_endpoints_without_permission_renew_once() -> None:
     assert auth.token_requests == 2
 
 
-def test_expired_token_is_renewed_for_an_endpoint_that_never_answered() -> None:
+def test_expired_token_is_renewed_for_an_endpoint_that_never_responded() -> None:
     auth = Counting(lifetime=100)
     first = auth.token()
     auth.renew_token("/a", first)
@@ -182,9 +182,9 @@ def test_rate_limit_costs_a_token_request_no_attempt(monkeypatch: pytest.MonkeyP
     answers: list[Any] = [*[throttled] * 30, *[RetryableError("it broke")] * 4, "token"]
 
     def send() -> str:
-        answer = answers.pop(0)
-        if isinstance(answer, RetryableError):
-            raise answer
-        return str(answer)
+        response = answers.pop(0)
+        if isinstance(response, RetryableError):
+            raise response
+        return str(response)
 
     assert send_with_retries(send, 0.001) == "token"

@@ -46,7 +46,7 @@ class Calendar:
         self.visits = [visit(month, number) for month in range(1, 7) for number in (1, 2, 3)]
         self.broken: int | None = None
 
-    def answer(self, request: ReceivedRequest) -> Response:
+    def respond(self, request: ReceivedRequest) -> Response:
         if request.path.endswith("/guests"):
             return Response({"data": [{"id": "guest"}]})
         if request.path != "/visits":
@@ -70,7 +70,7 @@ class Calendar:
 @pytest.fixture
 def calendar(vendor: Host) -> Calendar:
     calendar = Calendar()
-    vendor.answer = calendar.answer
+    vendor.respond = calendar.respond
     return calendar
 
 
@@ -227,7 +227,7 @@ def test_nothing_is_lost_from_any_state_a_loader_received(calendar: Calendar, vi
         assert ids(loaded, visits(state=loaded.state)) == {row["id"] for row in calendar.visits}
 
 
-def test_run_interrupted_again_continues_with_both(
+def test_run_interrupted_twice_keeps_the_slices_of_both_runs(
     calendar: Calendar, visits: Callable[..., Output], vendor: Host
 ) -> None:
     first = interrupted(calendar, visits, month=2, max_concurrency=1)
@@ -265,7 +265,7 @@ def test_run_that_starts_over_clears_the_list_at_once(
     calendar: Calendar, visits: Callable[..., Output], vendor: Host
 ) -> None:
     first = interrupted(calendar, visits)
-    vendor.answer = lambda request: Response({}, 422) if request.path == "/visits" else Response({"data": []})
+    vendor.respond = lambda request: Response({}, 422) if request.path == "/visits" else Response({"data": []})
     second = visits("visits", "kinds", state=first.state, end_date="2026-12-31", fails=[])
     assert place(second)[KEY] is None  # in the STATE of kinds
 
@@ -400,7 +400,7 @@ def test_no_run_continues_after_a_page_that_may_lack_records(
 ) -> None:
     lacking, position = case
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         page = int(request.query.get("cursor", 0))
         data = [None] if page == lacking else [{"id": str(page)}]
         return Response({"data": data, "next": page + 1}, 200 if page < 3 else 422)
@@ -409,7 +409,7 @@ def test_no_run_continues_after_a_page_that_may_lack_records(
         return page.records[-1]["id"] if page.records else None
 
     monkeypatch.setattr(type(make_tap().streams["kinds"]), "position_after", position_after)
-    vendor.answer = answer
+    vendor.respond = respond
     output = run("kinds", fails=[])
     assert output.state["bookmarks"]["kinds"][KEY][1:] == [f"goes on at {position}"]
 
@@ -419,13 +419,13 @@ def test_slice_without_a_body_is_not_finished_before_it_was_requested_again(
 ) -> None:
     february = "2026-02-01T00:00:00"
 
-    def answer(request: ReceivedRequest) -> Response:
-        return Response(b"", 204) if request.query.get("after") == february else calendar.answer(request)
+    def respond(request: ReceivedRequest) -> Response:
+        return Response(b"", 204) if request.query.get("after") == february else calendar.respond(request)
 
-    vendor.answer = answer
+    vendor.respond = respond
     first = interrupted(calendar, visits)
     assert unfinished_months(first) >= {february, "2026-04-01T00:00:00"}
-    vendor.answer = calendar.answer
+    vendor.respond = calendar.respond
     second = visits(state=first.state)
     assert ids(first, second) == {row["id"] for row in calendar.visits}
 
@@ -483,9 +483,9 @@ def test_failed_full_refresh_is_due_until_a_run_has_read_everything(
 def test_full_read_that_failed_before_its_first_slice_is_due_too(
     calendar: Calendar, visits: Callable[..., Output], vendor: Host
 ) -> None:
-    vendor.answer = lambda request: Response({}, 422)
+    vendor.respond = lambda request: Response({}, 422)
     kept = merged(visits(fails=[]).state, {"bookmarks": {"visits": dict(BOOKMARK)}})
-    vendor.answer = calendar.answer
+    vendor.respond = calendar.respond
     del calendar.visits[0]
     second = visits(state=kept)
     assert ids(second) == {row["id"] for row in calendar.visits}

@@ -84,7 +84,7 @@ def test_environment_variable_of_another_type_is_reported_without_its_value(
 
 
 @pytest.mark.parametrize("value", ["1.5", "1e2", "null", ""])
-def test_environment_variable_that_is_not_an_integer(
+def test_environment_variable_that_is_not_an_integer_is_reported(
     cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
     monkeypatch.setenv("TAP_PETS_MAX_CONCURRENCY", value)
@@ -93,7 +93,9 @@ def test_environment_variable_that_is_not_an_integer(
     assert "Set `max_concurrency` (TAP_PETS_MAX_CONCURRENCY in the environment) to a value of type integer." in log
 
 
-def test_environment_variable_that_is_not_read(cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_variable_that_is_not_read_is_reported(
+    cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TAP_PETS_KEY", "k3y")
     code, _, log = cli(config={"key": ""})
     assert code == 1

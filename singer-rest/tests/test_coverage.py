@@ -28,8 +28,8 @@ def times(vendor: Host, path: str) -> int:
 class Failing:
     """Answers the first requests for a path with something else."""
 
-    def __init__(self, path: str, answer: Response, times: int = 1) -> None:
-        self.path, self.refusal, self.left = path, answer, times
+    def __init__(self, path: str, response: Response, times: int = 1) -> None:
+        self.path, self.refusal, self.left = path, response, times
 
     def __call__(self, request: ReceivedRequest) -> Response | None:
         if request.path != self.path or not self.left:
@@ -89,13 +89,13 @@ def test_parent_no_longer_listed_is_deleted(
 def test_unreadable_list_of_parents_proves_nothing(
     run: Callable[..., Output], shop: Any, list_of_parents: Response, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def answer(request: ReceivedRequest) -> Response | None:
+    def respond(request: ReceivedRequest) -> Response | None:
         if request.path == "/owners/2/pets":
             shop.refusals["/owners"] = list_of_parents
             return NOT_FOUND
         return None
 
-    shop.before = answer
+    shop.before = respond
     output = run("pets", max_concurrency=1, start_date=None)
     assert activated(output) == set()
     assert "not found, even on a second request" in caplog.text
@@ -111,7 +111,7 @@ def test_parent_of_a_batch_is_requested_again_alone(
     )
     asked_for: list[tuple[str, str]] = []
 
-    def answer(request: ReceivedRequest) -> Response | None:
+    def respond(request: ReceivedRequest) -> Response | None:
         if request.path != "/pets":
             return None
         what = (request.query["ids"], request.query["from"])
@@ -120,7 +120,7 @@ def test_parent_of_a_batch_is_requested_again_alone(
             NOT_FOUND if what[0] == "2" and asked_for.count(what) == 1 else Response({"data": [{"id": "-".join(what)}]})
         )
 
-    shop.before = answer
+    shop.before = respond
     output = run("owners", "pets", start_date="2026-01-01", end_date="2026-02-28")
     assert len(set(output.ids()["pets"])) == len(set(asked_for)) == 3 * 2
     assert activated(output) == {"owners", "pets"}
@@ -165,7 +165,7 @@ def test_list_with_fewer_records_than_reported_is_requested_again(
 
 
 @WORKERS
-def test_list_that_stays_short_keeps_its_rows_and_warns(
+def test_list_incomplete_after_a_second_request_is_loaded_with_a_warning(
     run: Callable[..., Output], shop: Any, vendor: Host, workers: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.refusals["/kinds"] = listed("cat", total=3)
@@ -200,7 +200,7 @@ def test_only_the_short_slice_is_requested_again(
     run: Callable[..., Output], make_tap: Any, monkeypatch: pytest.MonkeyPatch, vendor: Host
 ) -> None:
     monkeypatch.setattr(type(make_tap().streams["kinds"]), "slices", ParamValues("kind", *"abcd"))
-    vendor.answer = lambda request: listed(request.query["kind"], total=2 if request.query["kind"] == "b" else 1)
+    vendor.respond = lambda request: listed(request.query["kind"], total=2 if request.query["kind"] == "b" else 1)
     run("kinds")
     assert sorted(query["kind"] for query in vendor.queries("/kinds")) == ["a", "b", "b", "c", "d"]
 
@@ -282,7 +282,7 @@ def test_parent_with_unlicensed_children_does_not_stop_the_others(
     assert activated(output) == {"owners"}
 
 
-def test_empty_answer_means_no_records(run: Callable[..., Output], shop: Any) -> None:
+def test_empty_response_means_no_records(run: Callable[..., Output], shop: Any) -> None:
     shop.refusals["/kinds"] = shop.refusals["/owners/2/pets"] = Response(b"", 204)
     output = run("kinds", "owners", "pets", start_date=None)
     assert output.ids()["owners"] == ["1", "2", "3"]
@@ -291,7 +291,7 @@ def test_empty_answer_means_no_records(run: Callable[..., Output], shop: Any) ->
 
 
 @WORKERS
-def test_empty_answer_among_others_is_requested_again(
+def test_empty_response_among_others_is_requested_again(
     run: Callable[..., Output], shop: Any, vendor: Host, workers: int
 ) -> None:
     def empty_once(request: ReceivedRequest) -> Response | None:
@@ -320,7 +320,7 @@ def test_list_of_all_parents_is_requested_again_without_the_parents_filter(
 
 
 @pytest.mark.parametrize(("empty_answers", "ids"), [(1, ["1", "2"]), (2, [])])
-def test_second_empty_answer_in_place_of_a_whole_list_is_accepted(
+def test_second_empty_response_in_place_of_a_complete_list_is_accepted(
     run: Callable[..., Output], shop: Any, vendor: Host, empty_answers: int, ids: list[str]
 ) -> None:
     def empty(request: ReceivedRequest) -> Response | None:
@@ -334,7 +334,7 @@ def test_second_empty_answer_in_place_of_a_whole_list_is_accepted(
 
 
 @pytest.mark.parametrize(("empty_answers", "ids"), [(1, {"cat", "dog", "fish"}), (2, {"cat", "dog"})])
-def test_second_empty_answer_in_place_of_a_later_page_ends_the_list(
+def test_second_empty_response_in_place_of_a_later_page_ends_the_list(
     run: Callable[..., Output], shop: Any, empty_answers: int, ids: set[str]
 ) -> None:
     empty = Failing("/kinds", Response(b"", 204), empty_answers)
@@ -344,7 +344,7 @@ def test_second_empty_answer_in_place_of_a_later_page_ends_the_list(
     assert activated(output) == {"kinds"}
 
 
-def test_frequent_empty_answers_are_not_requested_again(
+def test_frequent_empty_responses_are_not_requested_again(
     run: Callable[..., Output], shop: Any, vendor: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("singer_rest.fetch.coverage.MAX_NO_CONTENT", 0)
@@ -384,11 +384,11 @@ def test_list_that_times_out_is_read_in_parts(run: Callable[..., Output], shop: 
     shop.data["/visits"] = [{"id": row, "updated_at": "2026-01-05T00:00:00Z"} for row in rows]
     in_parts = sliced(rows)
 
-    def answer(request: ReceivedRequest) -> Response | None:
+    def respond(request: ReceivedRequest) -> Response | None:
         is_late = not request.query.keys() & WINDOWS and int(request.query.get("cursor", 0)) == 2 * page
         return Response({}, 504) if is_late else in_parts(request)
 
-    shop.before = answer
+    shop.before = respond
     output = run("visits", optional_streams=["visits"], start_date=None, end_date=None)
     assert output.ids()["visits"] == rows
     assert activated(output) == {"visits"}

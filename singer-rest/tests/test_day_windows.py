@@ -57,7 +57,7 @@ def test_day_windows_can_start_a_number_of_days_ago() -> None:
 @pytest.fixture
 def strolls(run: Callable[..., Output], vendor: Host) -> Callable[..., Output]:
     """Runs the tap over strolls, one a day."""
-    vendor.answer = lambda asked: Response({"data": [{"id": asked.query["after"]}]})
+    vendor.respond = lambda asked: Response({"data": [{"id": asked.query["after"]}]})
 
     def strolls(started: datetime, state: dict[str, Any] | None = None, **options: Any) -> Output:
         vendor.requests.clear()
@@ -93,10 +93,10 @@ def until_the_ninth(asked: ReceivedRequest) -> Response:
 
 
 def test_interrupted_read_resumes_the_next_day_where_it_began(strolls: Callable[..., Output], vendor: Host) -> None:
-    answer, vendor.answer = vendor.answer, until_the_ninth
+    response, vendor.respond = vendor.respond, until_the_ninth
     first = strolls(NOW, fails=[])
     assert place(first)[KEY][1:] == ["2026-02-07/2026-02-09"]
-    vendor.answer = answer
+    vendor.respond = response
     second = strolls(LATER, first.state)
     assert [query["after"] for query in vendor.queries("/strolls")] == ["2026-02-10T00:00:00", "2026-02-11T00:00:00"]
     assert place(second)[KEY] is None
@@ -104,8 +104,8 @@ def test_interrupted_read_resumes_the_next_day_where_it_began(strolls: Callable[
 
 
 def test_removed_start_date_does_not_become_the_default(strolls: Callable[..., Output], vendor: Host) -> None:
-    answer, vendor.answer = vendor.answer, until_the_ninth
+    response, vendor.respond = vendor.respond, until_the_ninth
     first = strolls(NOW, start_date="2025-12-01", fails=[])
-    vendor.answer = answer
+    vendor.respond = response
     strolls(LATER, first.state)
     assert vendor.queries("/strolls")[0]["after"] == "2026-02-08T00:00:00"

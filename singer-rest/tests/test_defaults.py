@@ -79,10 +79,10 @@ def read(stream: Callable[..., Plants]) -> Callable[..., Output]:
     """What the tap writes where the vendor answers so."""
 
     def read(
-        answer: Callable[[ReceivedRequest], Response], fails: list[Exception] | None = None, **attributes: Any
+        respond: Callable[[ReceivedRequest], Response], fails: list[Exception] | None = None, **attributes: Any
     ) -> Output:
         stream(**attributes)
-        with host(answer) as vendor:
+        with host(respond) as vendor:
             tap = Garden(config={"api_url": vendor.url})
             return capture_output(tap.sync_all, fails)
 
@@ -140,11 +140,11 @@ def test_body_without_a_list_of_records_raises_an_error(stream: Callable[..., Pl
 def test_page_without_records_does_not_stop_later_pages(
     read: Callable[..., Output], caplog: pytest.LogCaptureFixture
 ) -> None:
-    def answer(received_request: ReceivedRequest) -> Response:
+    def respond(received_request: ReceivedRequest) -> Response:
         start = int(received_request.query["offset"])
         return Response({"data": [{"id": str(start)} if start != 1 else "broken"] if start < 3 else []})
 
-    output = read(answer, pagination=Offset("offset", size=1))
+    output = read(respond, pagination=Offset("offset", size=1))
     assert {row["id"] for row in output.records("plants")} == {"0", "2"}
     assert output.messages_of("ACTIVATE_VERSION") == []
     assert "plants: 1 items are missing" in caplog.text
@@ -156,11 +156,11 @@ def test_repeated_page_ends_the_list(read: Callable[..., Output]) -> None:
 
 
 def test_all_pages_of_a_known_total_are_read(read: Callable[..., Output]) -> None:
-    def answer(received_request: ReceivedRequest) -> Response:
+    def respond(received_request: ReceivedRequest) -> Response:
         start = int(received_request.query["offset"])
         return Response({"data": [{"id": str(number)} for number in range(start, min(start + 2, 5))], "count": 5})
 
-    output = read(answer, pagination=Offset("offset", size=2), total_path="count")
+    output = read(respond, pagination=Offset("offset", size=2), total_path="count")
     assert [row["id"] for row in output.records("plants")] == ["0", "1", "2", "3", "4"]
 
 
@@ -168,14 +168,14 @@ def test_expired_page_token_restarts_the_list(read: Callable[..., Output], caplo
     caplog.set_level("INFO")
     asked_with: list[str | None] = []
 
-    def answer(received_request: ReceivedRequest) -> Response:
+    def respond(received_request: ReceivedRequest) -> Response:
         token = received_request.query.get("token")
         asked_with.append(token)
         if token is None:
             return Response({"data": [{"id": "1"}], "next": "b"})
         return Response({}, 410) if len(asked_with) == 2 else Response({"data": [{"id": "2"}]})
 
-    output = read(answer, pagination=PageToken("token", "next"))
+    output = read(respond, pagination=PageToken("token", "next"))
     assert asked_with == [None, "b", None, "b"]
     assert {row["id"] for row in output.records("plants")} == {"1", "2"}
     assert "plants: the page token has expired; reading the list from its beginning." in caplog.text

@@ -195,16 +195,16 @@ def test_long_wait_is_reported_in_hours(run: Callable[..., Any], shop: Any, capl
     ) in caplog.text
 
 
-def test_pauses_between_good_answers_are_respected_and_fail_nothing(run: Callable[..., Any], shop: Any) -> None:
+def test_pauses_between_successful_responses_are_respected_and_fail_nothing(run: Callable[..., Any], shop: Any) -> None:
     used_up = {"RateLimit-Remaining": "0", "RateLimit-Reset": "0.1"}
 
-    def answer(request: ReceivedRequest) -> Response | None:
+    def respond(request: ReceivedRequest) -> Response | None:
         found = shop_answer(request)
         return Response(found.body, found.status, used_up)
 
-    shop_answer = shop.answer
+    shop_answer = shop.respond
     shop.before = lambda request: None
-    shop.answer = answer
+    shop.respond = respond
     assert run_with_timeout(lambda: run("kinds", "owners", max_wait=30)).counts() == {"kinds": 3, "owners": 3}
 
 

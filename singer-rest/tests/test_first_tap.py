@@ -48,7 +48,7 @@ def first_tap(source: str, monkeypatch: pytest.MonkeyPatch) -> Any:
 def vendor() -> Iterator[Host]:
     """Two rows a page, whatever is requested."""
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.headers.get("X-Api-Key") != "secret":
             return Response({}, 401)
         is_search = request.path == "/applications/search"
@@ -66,7 +66,7 @@ def vendor() -> Iterator[Host]:
             {"data": rows[start : start + 2], "meta": {"next": str(start + 2) if rows[start + 2 :] else None}}
         )
 
-    with host(answer) as running:
+    with host(respond) as running:
         yield running
 
 
@@ -92,7 +92,7 @@ def test_example_tap_reads_pages_children_and_a_post_search(first_tap: Any, vend
     ]
 
 
-def test_wrong_key_is_a_missing_permission_and_is_not_retried(
+def test_wrong_api_key_is_reported_as_a_missing_permission_and_not_retried(
     first_tap: Any, vendor: Host, caplog: pytest.LogCaptureFixture
 ) -> None:
     fails: list[Exception] = []

@@ -28,9 +28,9 @@ def read(
 ) -> Callable[..., tuple[Output, list[Exception]]]:
     """Reads a list with given pages."""
 
-    def read(answer: Callable[[ReceivedRequest], Response], *keys: str) -> tuple[Output, list[Exception]]:
+    def read(respond: Callable[[ReceivedRequest], Response], *keys: str) -> tuple[Output, list[Exception]]:
         monkeypatch.setattr(type(make_tap().streams["kinds"]), "primary_keys", keys)
-        vendor.answer = answer
+        vendor.respond = respond
         fails: list[Exception] = []
         return run("kinds", fails=fails), fails
 
@@ -42,11 +42,11 @@ def read(
 def test_circular_links_fail_the_stream_by_name(
     read: Any, vendor: Host, length: int, keys: tuple[str, ...], caplog: pytest.LogCaptureFixture
 ) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         number = int(request.query.get("cursor", 0))
         return Response({"data": [{"id": str(number)}], "next": str(number % length + 1)})
 
-    output, fails = read(answer, *keys)
+    output, fails = read(respond, *keys)
     assert "1 of 1 streams failed: kinds" in str(fails[0])
     assert "kinds: the link to the next page leads back to a page already read" in caplog.text
     assert len(vendor.requests) == length + 1
@@ -60,11 +60,11 @@ def test_circular_pages_behind_new_links_fail_the_stream(
 ) -> None:
     numbers = count(1)
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         number = next(numbers)
         return Response({"data": [{"id": str(number % length)}], "next": f"cursor-{number}"})
 
-    output, fails = read(answer, *keys)
+    output, fails = read(respond, *keys)
     assert "1 of 1 streams failed: kinds" in str(fails[0])
     assert "kinds: the vendor sends the same pages over and over" in caplog.text
     assert len(vendor.requests) < 50
@@ -80,12 +80,12 @@ def test_endless_empty_pages_fail_the_stream(read: Any, vendor: Host, caplog: py
 
 
 def test_empty_pages_among_others_are_not_a_loop(read: Any) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         number = int(request.query.get("cursor", 0))
         rows = [] if number % 3 else [{"id": str(number)}]
         return Response({"data": rows, "next": str(number + 1) if number < 99 else None})
 
-    output, fails = read(answer, "id")
+    output, fails = read(respond, "id")
     assert fails == []
     assert len(output.records("kinds")) == 34
 

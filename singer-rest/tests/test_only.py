@@ -96,7 +96,7 @@ class KennelTap(RestTap):
         return ApiKey(self.config["key"])
 
 
-def answer(request: ReceivedRequest) -> Response:
+def respond(request: ReceivedRequest) -> Response:
     kind, *rest = request.path.split("/")[1:]
     if kind == "cats":
         return Response({"error": "no such cat"}, 404) if rest == ["gone"] else Response({"data": {"id": rest[0]}})
@@ -108,7 +108,7 @@ def answer(request: ReceivedRequest) -> Response:
 
 @pytest.fixture
 def kennel() -> Iterator[Host]:
-    with host(answer) as running:
+    with host(respond) as running:
         yield running
 
 

@@ -152,7 +152,7 @@ def test_values_without_records_are_read_singly() -> None:
         assert read(page, reader()) is None
 
 
-def test_members_stay_in_the_order_of_the_first_page() -> None:
+def test_properties_stay_in_the_order_of_the_first_page() -> None:
     using = reader(key=None)
     pages = [body('{"count": 1, "id": "1", "open": true}'), body('{"count": 2, "id": "2", "day": null, "open": false}')]
     lines = [records.lines for page in pages if (records := read(page, using))]

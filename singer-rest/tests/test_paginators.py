@@ -215,7 +215,7 @@ def test_page_numbers_in_the_body_stay_numbers() -> None:
     ]
 
 
-def test_page_token_can_be_sent_as_a_member_of_the_body() -> None:
+def test_page_token_can_be_sent_as_a_property_of_the_body() -> None:
     pages = PageToken("variables.after", "next", location="json")
     start = Request("/a", (("v", "1"),), "/a", body=encode_json_body({"query": "x"}))
     (second,) = following(pages, start, body={"next": "b"})
@@ -235,5 +235,5 @@ def test_requests_with_equal_bodies_are_equal() -> None:
 @pytest.mark.parametrize(
     ("path", "found"), [("", {"a": {"b": 1}, "c.d": 2}), ("a.b", 1), ("c.d", 2), ("a.b.c", None), ("x", None)]
 )
-def test_path_can_address_a_nested_member_of_the_body(path: str, found: object) -> None:
+def test_path_can_address_a_nested_property_of_the_body(path: str, found: object) -> None:
     assert value_at_path({"a": {"b": 1}, "c.d": 2}, path) == found

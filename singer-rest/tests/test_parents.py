@@ -56,10 +56,10 @@ def test_batch_with_a_deleted_parent_is_requested_in_halves(
     run: Callable[..., Output], shop: Any, batches: Callable[..., Batched], workers: int, caplog: Any
 ) -> None:
     owners(shop, "1", "2", "3", "4", "5")
-    answer = batches("2")
+    response = batches("2")
     output = run("pets", max_concurrency=workers, **OPTIONS)
     assert sorted(output.ids()["pets"]) == ["p1", "p3", "p4", "p5"]
-    assert sorted(answer.requests) == [["1"], ["1", "2"], ["1", "2", "3", "4"], ["2"], ["2"], ["3", "4"], ["5"]]
+    assert sorted(response.requests) == [["1"], ["1", "2"], ["1", "2", "3", "4"], ["2"], ["2"], ["3", "4"], ["5"]]
     assert (
         "pets: 1 of the owners were not found, even on a second request, although the vendor still lists them"
         in caplog.text
@@ -72,13 +72,13 @@ def test_later_page_of_a_batch_that_is_not_found_deletes_nothing(
     run: Callable[..., Output], shop: Any, batches: Callable[..., Batched], vendor: Host, size: int
 ) -> None:
     owners(shop, "1", "2", "3", "4", "5")
-    answer = batches(size=size)
+    respond = batches(size=size)
 
     def paged(request: ReceivedRequest) -> Response | None:
         if request.path == "/pets" and "cursor" in request.query:  # the link names no owner
             return Response({}, 404)
-        found = answer(request)
-        return Response({**found.body, "next": "2"}) if found and answer.requests[-1][0] == "1" else found
+        found = respond(request)
+        return Response({**found.body, "next": "2"}) if found and respond.requests[-1][0] == "1" else found
 
     shop.before = paged
     output = run("pets", fails=[], **OPTIONS)
@@ -92,10 +92,10 @@ def test_keys_of_a_batch_that_ends_with_a_deleted_parent_are_forgotten(
 ) -> None:
     monkeypatch.setattr("singer_rest.singer.records.MAX_TRACKED_KEYS", 8)
     owners(shop, *(str(number) for number in range(20)))
-    answer = batches("3", "7", "11", "15")
+    respond = batches("3", "7", "11", "15")
 
     def twice(request: ReceivedRequest) -> Response | None:
-        found = answer(request)
+        found = respond(request)
         if found and found.status == 200 and request.path == "/pets" and "p16" in str(found.body):
             found.body["data"] += found.body["data"]
         return found
@@ -105,7 +105,7 @@ def test_keys_of_a_batch_that_ends_with_a_deleted_parent_are_forgotten(
     assert "pets: 4 records repeat the key of an earlier one" in caplog.text
 
 
-def test_list_that_answers_for_no_batch_lacks_permission(
+def test_list_that_finds_no_batch_lacks_permission(
     run: Callable[..., Output], shop: Any, batches: Callable[..., Batched], caplog: Any
 ) -> None:
     owners(shop, "1", "2", "3", "4", "5")
@@ -115,15 +115,15 @@ def test_list_that_answers_for_no_batch_lacks_permission(
     assert output.messages_of("SCHEMA", "pets") == []
 
 
-def test_list_that_answers_for_none_of_many_parents_is_not_requested_for_all(
+def test_list_that_finds_none_of_many_parents_is_not_requested_for_all(
     run: Callable[..., Output], shop: Any, batches: Callable[..., Batched], caplog: Any
 ) -> None:
     ids = [str(number) for number in range(1000)]
     owners(shop, *ids)
-    answer = batches(*ids, size=50)
+    response = batches(*ids, size=50)
     run("kinds", "pets", max_concurrency=1, **OPTIONS)
     assert "none of the 100 owners that were tried was found" in caplog.text
-    assert len(answer.requests) < 1000
+    assert len(response.requests) < 1000
 
 
 def test_deleted_parent_is_counted_once_however_it_was_requested(
@@ -133,14 +133,14 @@ def test_deleted_parent_is_counted_once_however_it_was_requested(
     monkeypatch.setattr(pets, "path", "/pets")
     windows = DateWindows("from", "to", days=10)
     monkeypatch.setattr(pets, "slices", Product(ParentBatches("owners", "owner_ids[]", size=1), windows))
-    real = vendor.answer
+    real = vendor.respond
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path != "/pets":
             return real(request)
         return Response({}, 404) if request.query["owner_ids[]"] == "2" else Response({"data": [{"id": "a"}]})
 
-    vendor.answer = answer
+    vendor.respond = respond
     run("pets", start_date="2026-01-01", end_date="2026-01-31")
     assert "pets: 1 of the owners" in caplog.text
 
@@ -210,11 +210,11 @@ def test_one_forbidden_parent_of_a_batch_does_not_affect_the_others(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     owners(shop, *(str(number) for number in range(100)))
-    answer = batches("42", size=50)
-    answer.status = status
+    response = batches("42", size=50)
+    response.status = status
     output = run("pets", max_concurrency=workers, **OPTIONS)
     assert set(output.ids()["pets"]) == {f"p{number}" for number in range(100)} - {"p42"}
-    assert len(answer.requests) == 2 + 2 * 6 + 1  # halves, and once more at the end
+    assert len(response.requests) == 2 + 2 * 6 + 1  # halves, and once more at the end
     assert f"pets: {word}" in caplog.text
     assert output.messages_of("ACTIVATE_VERSION", "pets") == []
 
@@ -328,11 +328,11 @@ def test_stream_is_skipped_if_only_batches_were_requested_and_forbidden(
 ) -> None:
     ids = [str(number) for number in range(parents)]
     owners(shop, *ids)
-    answer = batches(*ids, size=size)
-    answer.status = 403
+    response = batches(*ids, size=size)
+    response.status = 403
     run("owners", "pets", max_concurrency=workers, **OPTIONS)
     assert "pets: the credential cannot read it; it needs pets:read (the vendor refused access to all of" in caplog.text
-    assert len(answer.requests) < 2 * size + 15
+    assert len(response.requests) < 2 * size + 15
 
 
 @pytest.mark.parametrize("workers", [1, 8])
@@ -424,7 +424,7 @@ def test_stream_is_skipped_if_many_parents_and_no_others_are_forbidden(
     assert sum(request.path.endswith("/pets") for request in vendor.requests) == 15
 
 
-def test_inconclusive_answer_is_an_empty_list_but_no_row_is_deleted(
+def test_inconclusive_response_is_an_empty_list_but_no_row_is_deleted(
     run: Callable[..., Output], shop: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.before = lambda request: Response({"data": [None]}) if request.query.get("from") == "2026-02-01" else None

@@ -63,14 +63,14 @@ def test_list_with_offsets_is_planned_to_end_as_in_a_run(
 ) -> None:
     asked: list[ReceivedRequest] = []
 
-    def answer(question: ReceivedRequest) -> Response | None:
+    def respond(question: ReceivedRequest) -> Response | None:
         if question.path != "/kinds":
             return None
         asked.append(question)
         start = int(question.query["offset"])
         return Response({"data": [{"id": str(row)} for row in range(rows)][start : start + 2], "meta": {"total": rows}})
 
-    shop.before = answer
+    shop.before = respond
     kinds("pagination", Offset("offset", size=2))
     kinds("total_path", "meta.total")
     found = planned("kinds")
@@ -123,13 +123,13 @@ def test_windows_are_counted_without_requests(planned: Callable[..., Any], vendo
 
 
 def test_windows_before_the_first_record_have_one_page_each(planned: Callable[..., Any], shop: Any) -> None:
-    def answer(asked: ReceivedRequest) -> Response | None:
+    def respond(asked: ReceivedRequest) -> Response | None:
         if asked.path != "/sales":
             return None
         rows = [{"id": "1"}, {"id": "2"}] if asked.query["from"] >= "2025-11-01" else []
         return Response({"data": rows, "next": "2" if rows else None, "total": 6 if rows else 0})
 
-    shop.before = answer
+    shop.before = respond
     # Of 27 months the last five have three pages each.
     assert planned("sales", start_date="2024-01-01")["lines"] == {"sales": (22 + 5 * 3, "about")}
 

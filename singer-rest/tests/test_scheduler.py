@@ -385,7 +385,7 @@ def test_failed_page_is_requested_again(run: Callable[..., Scheduler]) -> None:
     assert reading.requests > len(IN_ORDER)
 
 
-def test_attempts_are_limited_and_the_error_says_what_happened(run: Callable[..., Scheduler]) -> None:
+def test_attempts_are_limited_and_the_error_describes_the_last_one(run: Callable[..., Scheduler]) -> None:
     def act(number: int, page: int) -> None:
         raise RetryableError("status 503")
 
@@ -418,7 +418,7 @@ def until_unanswered(scheduler: Scheduler, reading: StreamFetch) -> tuple[list[s
 
 
 @pytest.mark.parametrize("workers", [1, 2, 32])
-def test_unanswered_slice_does_not_stop_others_and_fails_the_stream_at_its_end(
+def test_slice_without_a_response_does_not_stop_others_and_fails_the_stream_at_its_end(
     run: Callable[..., Scheduler], workers: int
 ) -> None:
     vendor = Vendor(failing((0, 0), (4, 1), (5, 2)))
@@ -445,7 +445,7 @@ def test_stream_fails_after_several_failed_slices_in_a_row(run: Callable[..., Sc
     assert len({number for number, _ in vendor.requested}) < slices or workers > 1
 
 
-def test_stream_fails_after_many_scattered_unanswered_slices(run: Callable[..., Scheduler]) -> None:
+def test_stream_fails_after_many_scattered_slices_without_a_response(run: Callable[..., Scheduler]) -> None:
     vendor = Vendor(failing(*((number, 0) for number in range(0, 60, 2))), pages=1)
     scheduler = run(8)
     reading = vendor.reading(vendor.slices(60))
@@ -474,7 +474,7 @@ def test_pages_in_flight_of_a_skipped_slice_are_discarded(
     assert (scheduler._budget.pages, scheduler._budget.size) == (0, 0)
 
 
-def test_host_that_never_answered_gets_fewer_attempts() -> None:
+def test_host_that_never_responded_gets_fewer_attempts() -> None:
     vendor = Vendor(lambda *_: (_ for _ in ()).throw(RetryableError("the connection broke")))
     scheduler = Scheduler(1, RateLimiter({}), answered=lambda: False, first_delay=0.001)
     reading = vendor.reading(vendor.slices(1))
@@ -507,7 +507,7 @@ def test_too_many_requests_pauses_every_worker_of_that_endpoint(run: Callable[..
     assert sum(throttled_at[0] < at < throttled_at[0] + 0.25 for at in times) <= 3
 
 
-def test_total_time_without_an_answer_is_limited_over_all_attempts(
+def test_total_time_without_a_response_is_limited_over_all_attempts(
     run: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for where in (

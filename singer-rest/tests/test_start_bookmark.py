@@ -27,7 +27,7 @@ class Bowl:
         self.changed = {"1": "2026-01-05T00:00:00Z", "2": "2026-01-06T00:00:00Z"}
         self.broken: str | None = None
 
-    def answer(self, request: ReceivedRequest) -> Response:
+    def respond(self, request: ReceivedRequest) -> Response:
         if self.broken in {request.query.get("after"), request.query.get("changed_after")} and self.broken:
             return Response({}, 422)
         since = request.query.get("changed_after", "")
@@ -42,7 +42,7 @@ class Bowl:
 def bowl(vendor: Host, monkeypatch: pytest.MonkeyPatch) -> Bowl:
     monkeypatch.setattr("singer_rest.fetch.tasks.MAX_PAGES_WHOLE", 1)
     bowl = Bowl()
-    vendor.answer = bowl.answer
+    vendor.respond = bowl.respond
     return bowl
 
 
@@ -65,12 +65,12 @@ def test_bookmark_is_by_the_vendors_clock_if_the_own_one_is_ahead(
     behind = timedelta(minutes=minutes)
     body = b'{"data": [{"id": "1", "updated_at": "%s"}]}' % now.isoformat().encode()
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         date = format_datetime(now - behind, usegmt=True)
         head = f"HTTP/1.1 200 OK\r\nDate: {date}\r\nContent-Length: {len(body)}\r\n\r\n"
         return Response(raw=head.encode() + body)
 
-    vendor.answer = answer
+    vendor.respond = respond
     bookmarks = run("treats", "owners", started=now, **OPTIONS).state["bookmarks"]
     for name in ("treats", "owners"):
         bookmark = datetime.fromisoformat(bookmarks[name]["replication_key_value"].replace("Z", "+00:00"))

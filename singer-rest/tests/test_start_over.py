@@ -34,14 +34,14 @@ def checked(monkeypatch: pytest.MonkeyPatch, make_tap: Callable[..., Any], caplo
 @pytest.fixture
 def filter_ignored(vendor: Host, shop: Any) -> None:
     """Makes the vendor ignore the filter."""
-    real = shop.answer
+    real = shop.respond
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         request.query.pop("changed_after", None)
-        answer: Response = real(request)
-        return answer
+        response: Response = real(request)
+        return response
 
-    vendor.answer = answer
+    vendor.respond = respond
 
 
 def state(**places: Any) -> dict[str, Any]:
@@ -166,17 +166,17 @@ def test_slow_filter_is_requested_twice_and_its_first_slice_alone(
     assert has_fallback == ["a", "a"]
 
 
-def test_later_slices_are_requested_together_after_the_first_answer(
+def test_later_slices_are_requested_together_after_the_first_response(
     run: Callable[..., Output], make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, vendor: Host
 ) -> None:
     monkeypatch.setattr(type(make_tap().streams["owners"]), "slices", ParamValues("kind", *"abcdefgh"))
     under_way: list[str] = []
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         under_way.append(request.query["kind"])
         return Response({"data": []}, delay=0.1)
 
-    vendor.answer = answer
+    vendor.respond = respond
     run("owners", state=state(owners=BOOKMARK), max_concurrency=4, **OPTIONS)
     assert sorted(under_way) == list("abcdefgh")
     assert vendor.most_at_once == 4
@@ -184,7 +184,7 @@ def test_later_slices_are_requested_together_after_the_first_answer(
 
 
 def test_full_read_uses_no_filter_after_a_time_out(run: Callable[..., Output], vendor: Host) -> None:
-    vendor.answer = lambda request: slow(request) or Response({"data": [{"id": "1"}]})
+    vendor.respond = lambda request: slow(request) or Response({"data": [{"id": "1"}]})
     place = {"replication_key_value": "2026-01-03T00:00:00Z", "version": 7}
     output = run("treats", state=state(treats=place), optional_streams=["treats"], **OPTIONS)
     assert versions(output, "ACTIVATE_VERSION", "treats") == [(None, VERSION)]
@@ -201,9 +201,9 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize("response", BROKEN.values(), ids=BROKEN)
 @pytest.mark.parametrize("stream", ["owners", "treats"])
-def test_unusable_answer_to_a_filter_causes_a_full_read(
+def test_unusable_response_to_a_filter_causes_a_full_read(
     run: Callable[..., Output],
     shop: Any,
     vendor: Host,
@@ -211,11 +211,11 @@ def test_unusable_answer_to_a_filter_causes_a_full_read(
     monkeypatch: pytest.MonkeyPatch,
     *,
     stream: str,
-    answer: Response,
+    response: Response,
 ) -> None:
     monkeypatch.setattr("singer_rest.fetch.scheduler.MAX_ATTEMPTS", 4)
-    everything = shop.answer if stream == "owners" else lambda request: Response({"data": [{"id": "1"}]})
-    vendor.answer = lambda request: answer if "changed_after" in request.query else everything(request)
+    everything = shop.respond if stream == "owners" else lambda request: Response({"data": [{"id": "1"}]})
+    vendor.respond = lambda request: response if "changed_after" in request.query else everything(request)
     place = {"replication_key_value": "2026-01-03T00:00:00Z", "version": 7}
     output = run(stream, state={"bookmarks": {stream: place}}, optional_streams=["treats"], **OPTIONS)
     assert versions(output, "ACTIVATE_VERSION", stream) == [(None, VERSION)]
@@ -223,7 +223,7 @@ def test_unusable_answer_to_a_filter_causes_a_full_read(
     (warning,) = warnings(caplog)
     assert warning.startswith(f"{stream}: the vendor gave no usable answer to the incremental filter; falling back")
     filtered = sum("changed_after" in request.query for request in vendor.requests)
-    assert filtered == (4 if answer.cut else 3)
+    assert filtered == (4 if response.cut else 3)
 
 
 def test_transient_failure_of_a_filter_is_retried(
@@ -309,7 +309,7 @@ def test_children_do_not_fail_if_the_filter_of_their_parent_times_out(
 def filter_ignored_visits(broken: str | None = None) -> Callable[[ReceivedRequest], Response]:
     """One visit per month, unsliced, this year or by months. Fails from the month `broken` on."""
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         after, before = request.query.get("after", ""), request.query.get("before", "9")
         if broken and after[:7] >= broken:
             return Response({}, 422)
@@ -318,14 +318,14 @@ def filter_ignored_visits(broken: str | None = None) -> Callable[[ReceivedReques
         data = [{"id": row, "updated_at": row} for row in rows if after <= row < before]
         return Response({"data": data, "next": "more" if in_one_piece else None})
 
-    return answer
+    return respond
 
 
 VISITS = {**BOOKMARK, "replication_key_value": "2026-02-05T00:00:00Z"}
 
 
 def test_fallback_uses_the_slices_of_a_full_read(run: Callable[..., Output], vendor: Host) -> None:
-    vendor.answer = filter_ignored_visits()
+    vendor.respond = filter_ignored_visits()
     output = run("visits", state=state(visits=VISITS), optional_streams=["visits"], max_concurrency=1, **OPTIONS)
     assert [(query.get("changed_after"), query.get("after")) for query in vendor.queries("/visits")] == [
         ("2026-02-04T23:55:00Z", None),
@@ -338,12 +338,12 @@ def test_fallback_uses_the_slices_of_a_full_read(run: Callable[..., Output], ven
 
 
 def test_interrupted_fallback_resumes_in_the_next_run(run: Callable[..., Output], vendor: Host) -> None:
-    vendor.answer = filter_ignored_visits("2026-02")
+    vendor.respond = filter_ignored_visits("2026-02")
     first = run("visits", state=state(visits=VISITS), optional_streams=["visits"], fails=[], **OPTIONS)
     place = first.state["bookmarks"]["visits"]
     assert sorted(place[KEY][1:]) == ["../2026-01-01", "2026-01-01/2026-02-01"]
     assert place == {**VISITS, KEY: place[KEY]}
-    vendor.answer = filter_ignored_visits()
+    vendor.respond = filter_ignored_visits()
     options = {**OPTIONS, "started": STARTED.replace(day=11)}
     second = run("visits", state=first.state, optional_streams=["visits"], **options)
     assert versions(second, "RECORD", "visits") == [("2026-02-05T00:00:00Z", VERSION)]

@@ -89,7 +89,7 @@ def test_stream_that_always_has_a_page_does_not_hold_back_the_others(
 ) -> None:
     may_come = threading.Event()
 
-    def answer(request: ReceivedRequest) -> Response | None:
+    def respond(request: ReceivedRequest) -> Response | None:
         if request.path != "/kinds":
             may_come.wait(10)
             return None
@@ -110,7 +110,7 @@ def test_stream_that_always_has_a_page_does_not_hold_back_the_others(
             time.sleep(0.01)
         return real(stream, page)  # type: ignore[no-any-return]
 
-    shop.before = answer
+    shop.before = respond
     tap = make_tap("kinds", "owners")
     real = type(tap.streams["kinds"]).prepared_records
     monkeypatch.setattr(type(tap.streams["kinds"]), "prepared_records", prepared_records)
@@ -120,8 +120,8 @@ def test_stream_that_always_has_a_page_does_not_hold_back_the_others(
 
 
 def test_requests_are_concurrent_up_to_the_limit(run: Callable[..., Any], vendor: Host, shop: Any) -> None:
-    real = shop.answer
-    vendor.answer = lambda request: Response(**{**vars(real(request)), "delay": 0.3})
+    real = shop.respond
+    vendor.respond = lambda request: Response(**{**vars(real(request)), "delay": 0.3})
     run("sales", max_concurrency=3)
     assert vendor.most_at_once == 3
 

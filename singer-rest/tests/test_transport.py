@@ -120,7 +120,7 @@ def test_cookies_are_sent_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "reason", "after", "throttled"),
+    ("response", "reason", "after", "throttled"),
     [
         (Response({}, 429), "too many requests", None, True),
         (Response({}, 429, {"Retry-After": "7"}), "too many requests", 7.0, True),
@@ -143,19 +143,19 @@ def test_cookies_are_sent_back() -> None:
 )
 @pytest.mark.slow
 def test_retryable_errors_have_reason_delay_and_throttling(
-    answer: Response,
+    response: Response,
     reason: str,
     after: float | None,
     throttled: bool,  # noqa: FBT001
 ) -> None:
     timeout = 0.3 if reason == "no answer in time" else 30
-    with host(lambda received_request: answer) as vendor, pytest.raises(RetryableError) as raised:
+    with host(lambda received_request: response) as vendor, pytest.raises(RetryableError) as raised:
         transport(vendor.url, timeout).send(REQUEST, Fixed())
     assert (raised.value.reason, raised.value.after, raised.value.throttled) == (reason, after, throttled)
 
 
 @pytest.mark.parametrize(
-    ("answer", "slow"),
+    ("response", "slow"),
     [
         (Response({}, delay=1.0), True),
         (Response({"a": 1}, stall=1.0), True),
@@ -167,19 +167,19 @@ def test_retryable_errors_have_reason_delay_and_throttling(
     ],
 )
 @pytest.mark.slow
-def test_timeouts_are_distinguished_from_connection_errors(answer: Response, slow: bool) -> None:  # noqa: FBT001
-    timeout = 0.3 if slow and answer.status != 504 else 30
-    with host(lambda received_request: answer) as vendor, pytest.raises(RetryableError) as raised:
+def test_timeouts_are_distinguished_from_connection_errors(response: Response, slow: bool) -> None:  # noqa: FBT001
+    timeout = 0.3 if slow and response.status != 504 else 30
+    with host(lambda received_request: response) as vendor, pytest.raises(RetryableError) as raised:
         transport(vendor.url, timeout).send(REQUEST, None)
     assert raised.value.slow is slow
 
 
-def test_slow_answer_that_arrives_in_time_is_complete() -> None:
+def test_slow_response_that_ends_in_time_is_complete() -> None:
     with host(lambda received_request: Response({"a": "x" * 10}, drip=0.06)) as vendor:
         assert transport(vendor.url, timeout=1).send(REQUEST, None).json() == {"a": "x" * 10}
 
 
-def test_connection_is_reused_after_every_complete_answer() -> None:
+def test_connection_is_reused_after_every_complete_response() -> None:
     large = json.dumps({"a": "x" * 3_000_000}).encode()
     packed = {"Content-Encoding": "gzip"}
     answers = [
@@ -196,8 +196,8 @@ def test_connection_is_reused_after_every_complete_answer() -> None:
     with host(lambda received_request: left.pop(0)) as vendor:
         way = transport(vendor.url)
         bodies = []
-        for answer in answers * 2:
-            if answer.status == 503:
+        for response in answers * 2:
+            if response.status == 503:
                 with pytest.raises(RetryableError):
                     way.send(REQUEST, None)
             else:
@@ -219,7 +219,7 @@ def test_connection_timeout_does_not_split_requests(
 
 
 @pytest.mark.parametrize("status", [200, 204, 301, 400, 401, 403, 404, 409, 422, 501])
-def test_other_statuses_are_returned_as_answers(status: int) -> None:
+def test_other_statuses_are_returned_as_responses(status: int) -> None:
     with host(lambda received_request: Response({}, status)) as vendor:
         assert transport(vendor.url).send(REQUEST, Fixed()).status == status
 
@@ -240,7 +240,7 @@ CHUNKED, GZIP = b"Transfer-Encoding: chunked", b"Content-Encoding: gzip"
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         raw(b"Content-Length: %d" % len(ROWS), body=ROWS),
         raw(body=ROWS),
@@ -252,14 +252,14 @@ CHUNKED, GZIP = b"Transfer-Encoding: chunked", b"Content-Encoding: gzip"
         raw(b"Content-Encoding: identity", body=ROWS),
     ],
 )
-def test_complete_body_is_accepted_in_every_transfer_encoding(answer: Response) -> None:
-    with host(lambda received_request: answer) as vendor:
+def test_complete_body_is_accepted_in_every_transfer_encoding(response: Response) -> None:
+    with host(lambda received_request: response) as vendor:
         assert transport(vendor.url).send(REQUEST, None).body == ROWS
         assert vendor.requests[0].headers["Accept-Encoding"] == "gzip, deflate"
 
 
 @pytest.mark.parametrize(
-    ("answer", "reason"),
+    ("response", "reason"),
     [
         (raw(b"Content-Length: %d" % len(ROWS), body=ROWS[:-1]), "the connection broke"),
         (raw(b"Content-Length: %d" % len(ROWS), body=b""), "the connection broke"),
@@ -279,8 +279,8 @@ def test_complete_body_is_accepted_in_every_transfer_encoding(answer: Response) 
         (raw(*[b"X-%d: x" % number for number in range(200)], body=ROWS), "the connection broke"),
     ],
 )
-def test_truncated_body_is_requested_again_in_every_transfer_encoding(answer: Response, reason: str) -> None:
-    with host(lambda received_request: answer) as vendor, pytest.raises(RetryableError) as raised:
+def test_truncated_body_is_requested_again_in_every_transfer_encoding(response: Response, reason: str) -> None:
+    with host(lambda received_request: response) as vendor, pytest.raises(RetryableError) as raised:
         transport(vendor.url).send(REQUEST, None)
     assert raised.value.reason == reason
 
@@ -295,7 +295,7 @@ def test_conflicting_content_lengths_are_not_blamed_on_the_settings(monkeypatch:
 
 
 @pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
-def test_answer_without_a_body_is_complete_whatever_its_headers_say(status: bytes) -> None:
+def test_response_without_a_body_is_complete_whatever_its_headers(status: bytes) -> None:
     headers = (b"Content-Length: 500", GZIP)
     with host(lambda received_request: raw(*headers, body=b"", status=status)) as vendor:
         reply = transport(vendor.url).send(REQUEST, None)
@@ -310,19 +310,22 @@ def test_declared_empty_body_is_complete(status: int) -> None:
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_error_status_is_used_even_if_its_body_is_broken(status: int) -> None:
-    for answer in (
+    for response in (
         Response({}, status, {"Retry-After": "7"}, cut=True),
         Response(b"?", status, {"Retry-After": "7", "Content-Encoding": "br"}),
     ):
-        with host(lambda received_request, answer=answer: answer) as vendor, pytest.raises(RetryableError) as raised:
+        with (
+            host(lambda received_request, response=response: response) as vendor,
+            pytest.raises(RetryableError) as raised,
+        ):
             transport(vendor.url).send(REQUEST, None)
         assert raised.value.after == 7
 
 
 def test_unrequested_encoding_has_an_error_of_its_own() -> None:
-    answer = Response(b"\x8b\x00\x80{}\x03", headers={"Content-Encoding": "br"})
+    response = Response(b"\x8b\x00\x80{}\x03", headers={"Content-Encoding": "br"})
     said = r"/a answered in an encoding that was not requested \(requested: gzip, deflate\)"
-    with host(lambda received_request: answer) as vendor, pytest.raises(TapError, match=said):
+    with host(lambda received_request: response) as vendor, pytest.raises(TapError, match=said):
         transport(vendor.url).send(REQUEST, None)
 
 
@@ -355,14 +358,14 @@ def test_unreadable_hosts_are_not_reported_as_broken_connections(monkeypatch: py
     "head", [b"H", b"HTTP/1.1 200 OK\r\nX-Long: ", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 100 Continue\r\n\r\n" * 9]
 )
 def test_endlessly_slow_headers_time_out(head: bytes) -> None:
-    answer = Response(raw=head + b"X-Long: " + b"x" * 60_000, drip=0.02)
+    response = Response(raw=head + b"X-Long: " + b"x" * 60_000, drip=0.02)
 
     def ask() -> None:
         with time_budget(0.3):
             transport(vendor.url, timeout=30).send(REQUEST, None)
 
     with (
-        host(lambda received_request: answer) as vendor,
+        host(lambda received_request: response) as vendor,
         pytest.raises(RetryableError, match="no answer in time") as raised,
     ):
         run_with_timeout(ask)

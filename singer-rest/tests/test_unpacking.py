@@ -48,7 +48,7 @@ def test_truncated_body_is_detected_at_any_length(body: bytes, encoding: str) ->
 
 
 @pytest.mark.parametrize("end", [3, 10, len(GZIP) - 1])
-def test_truncated_further_member_is_detected(end: int) -> None:
+def test_truncated_further_property_is_detected(end: int) -> None:
     with pytest.raises(InvalidBodyError):
         decompress_body(GZIP + GZIP[:end], "gzip")
 

@@ -30,7 +30,7 @@ def until_march(received_request: ReceivedRequest) -> Response:
 
 
 def test_adjacent_finished_windows_are_merged(run: Callable[..., Output], vendor: Host) -> None:
-    vendor.answer = until_march
+    vendor.respond = until_march
     first = run("walks", fails=[], window_days=1, **WALKS)
     assert (
         len(first.records("walks")) == len(first.messages_of("STATE")[1:]) == 31 + 28
@@ -43,14 +43,14 @@ def test_window_that_is_finished_last_is_merged_with_those_on_both_sides(
 ) -> None:
     others_are_asked = threading.Event()
 
-    def answer(received_request: ReceivedRequest) -> Response:
+    def respond(received_request: ReceivedRequest) -> Response:
         if received_request.query["from"] == "2026-02-10":
             others_are_asked.wait(10)
         elif received_request.query["to"] == "2026-03-31":
             others_are_asked.set()
         return Response({"data": [{"id": received_request.query["from"]}]})
 
-    vendor.answer = answer
+    vendor.respond = respond
     *_, last, _ = run("walks", window_days=1, max_concurrency=4, **WALKS).messages_of("STATE")
     assert others_are_asked.is_set()
     assert last["value"]["bookmarks"]["walks"][KEY][1:] == ["2026-01-01/2026-03-31"]
@@ -60,9 +60,9 @@ def test_window_that_is_finished_last_is_merged_with_those_on_both_sides(
 def test_finished_days_are_skipped_by_windows_of_another_size(
     run: Callable[..., Output], vendor: Host, width: int
 ) -> None:
-    vendor.answer = until_march
+    vendor.respond = until_march
     first = run("walks", fails=[], window_days=1, **WALKS)
-    vendor.answer = lambda received_request: Response({"data": [{"id": received_request.query["from"]}]})
+    vendor.respond = lambda received_request: Response({"data": [{"id": received_request.query["from"]}]})
     vendor.requests.clear()
     second = run("walks", state=first.state, window_days=width, **WALKS)
     requested = [(query["from"], query["to"]) for query in vendor.queries("/walks")]
@@ -73,7 +73,7 @@ def test_finished_days_are_skipped_by_windows_of_another_size(
 
 
 def test_incremental_reads_request_all_windows(run: Callable[..., Output], vendor: Host) -> None:
-    vendor.answer = lambda received_request: Response({"data": []})
+    vendor.respond = lambda received_request: Response({"data": []})
     bookmark = {"replication_key": "updated_at", "replication_key_value": "2026-03-20T00:00:00Z", "version": 3}
     run("walks", state={"bookmarks": {"walks": bookmark}}, max_concurrency=1, **WALKS)
     requested = vendor.queries("/walks")
@@ -93,7 +93,7 @@ class Meadow:
         self.requests: list[tuple[date, date]] = []
         self._lock = threading.Lock()
 
-    def answer(self, received_request: ReceivedRequest) -> Response:
+    def respond(self, received_request: ReceivedRequest) -> Response:
         first, last = (date.fromisoformat(received_request.query[name]) for name in ("from", "to"))
         with self._lock:
             self.requests.append((first, last))
@@ -123,7 +123,7 @@ def walk(make_tap: Callable[..., Any], vendor: Host, monkeypatch: pytest.MonkeyP
         return ParsedBody(body["data"], [replace(request, params=(*params, ("cursor", cursor)))] if cursor else [])
 
     def walk(meadow: Meadow, *, fails: list[Exception] | None = None, **options: Any) -> Output:
-        vendor.answer = meadow.answer
+        vendor.respond = meadow.respond
         tap = make_tap("walks", **{**WALKS, **options})
         monkeypatch.setattr(type(tap.streams["walks"]), "parse", following)
         tap.transport = Transport(vendor.url, {}, 0.3, tap.rate_limiter)
@@ -180,15 +180,15 @@ def test_day_that_times_out_is_retried_and_fails_in_the_end(
 
 def test_page_within_a_window_is_not_halved(walk: Callable[..., Output]) -> None:
     meadow = Meadow(100, Response({}, 504))
-    real, seen = meadow.answer, set()
+    real, seen = meadow.respond, set()
 
-    def answer(received_request: ReceivedRequest) -> Response:
+    def respond(received_request: ReceivedRequest) -> Response:
         if "cursor" in received_request.query and received_request.query_text not in seen:
             seen.add(received_request.query_text)
             return Response({}, 504)
         return real(received_request)
 
-    meadow.answer = answer  # type: ignore[method-assign]
+    meadow.respond = respond  # type: ignore[method-assign]
     assert sorted(walk(meadow).ids()["walks"]) == days_of_winter()
     assert set(meadow.widths) == {3, 30, 27}  # the first window and the last one are clipped
 
@@ -219,7 +219,7 @@ def test_stream_may_split_requests_in_its_own_way(
 
     monkeypatch.setattr(type(make_tap().streams["kinds"]), "params", {"kind": "all"})
     monkeypatch.setattr(type(make_tap().streams["kinds"]), "split_request", smaller)
-    vendor.answer = lambda received_request: (
+    vendor.respond = lambda received_request: (
         Response({}, 504)
         if received_request.query["kind"] == "all"
         else Response({"data": [{"id": received_request.query["kind"]}]})

@@ -91,7 +91,7 @@ def url(sandbox: Sandbox) -> str:
 def portal() -> Iterator[Callable[[Callable[[ReceivedRequest], Response]], Host]]:
     """Start a host that gives tokens, and for all else answers as the given function does."""
     with hosts() as start:
-        yield lambda answer: start(lambda request: TOKEN if request.method == "POST" else answer(request))
+        yield lambda respond: start(lambda request: TOKEN if request.method == "POST" else respond(request))
 
 
 @pytest.fixture(scope="session")

@@ -143,7 +143,7 @@ def test_failed_discovery_raises_an_error_unless_the_cache_is_recent(
 
 
 @pytest.mark.parametrize(
-    ("answer", "sentence"),
+    ("response", "sentence"),
     [
         (Response({}, 401), "it needs the scope obj_metadata:read (status 401). Grant that scope"),
         (Response({}, 403), "set `objects` to [] to leave them out"),
@@ -155,8 +155,10 @@ def test_failed_discovery_raises_an_error_unless_the_cache_is_recent(
         (Response(b"<!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>"), "it declares a document type"),
     ],
 )
-def test_failed_discovery_is_reported_without_a_silent_fallback(portal: Start, answer: Response, sentence: str) -> None:
-    vendor = portal(lambda _: answer)
+def test_failed_discovery_is_reported_without_a_silent_fallback(
+    portal: Start, response: Response, sentence: str
+) -> None:
+    vendor = portal(lambda _: response)
     with pytest.raises(TapError) as error:
         discovered(vendor.url, views=[])
     assert sentence in str(error.value)
@@ -212,13 +214,13 @@ BOTH: dict[str, Any] = {"objects": ["*"], "views": ["*"], "metadata_cache_hours"
 def describing(odd: Response, *, views_too: bool = False) -> Callable[[ReceivedRequest], Response]:
     """A portal whose objects are described, and whose views are answered for so."""
 
-    def answer(received_request: ReceivedRequest) -> Response:
+    def respond(received_request: ReceivedRequest) -> Response:
         if received_request.path.endswith("$metadata"):
             is_odd = "/views/" in received_request.path or views_too
             return odd if is_odd else Response(EDMX.format("things_core").encode())
         return Response({"value": [{"id": 1}]} if received_request.path.endswith("_core") else {"data": [{"id": 7}]})
 
-    return answer
+    return respond
 
 
 @pytest.mark.parametrize("status", [401, 402, 403, 410, 412, 428])
@@ -237,7 +239,7 @@ def test_cached_streams_of_a_forbidden_service_stay_available(
 ) -> None:
     vendor = portal(describing(Response(EDMX.format("vw_rpt_x").encode())))
     assert "vw_rpt_x" in discovered(vendor.url, **BOTH)
-    vendor.answer = portal(describing(Response({}, 403))).answer
+    vendor.respond = portal(describing(Response({}, 403))).respond
     assert "vw_rpt_x" in discovered(vendor.url, **BOTH)
     assert "Using those of the last run that could read it." in caplog.text
 
@@ -250,7 +252,7 @@ def test_service_is_not_discovered_if_the_catalog_selects_nothing_of_it(run: Cal
     assert run(vendor.url, catalog={"streams": [entry]}, **BOTH).counts() == {"ou_types": 1}
     assert not [path for path in vendor.paths() if path.endswith("$metadata")]
     entry = {**entry, "tap_stream_id": "things_core", "stream": "things_core"}
-    vendor.answer = portal(describing(Response({}, 500))).answer
+    vendor.respond = portal(describing(Response({}, 500))).respond
     assert run(vendor.url, catalog={"streams": [entry]}, **BOTH).counts() == {"things_core": 1}
     assert [path for path in vendor.paths() if path.endswith("$metadata")] == [
         "/services/api/x/dataexporter/api/objects/$metadata"

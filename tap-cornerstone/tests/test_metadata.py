@@ -94,7 +94,7 @@ def test_type_definitions_are_resolved_by_namespace() -> None:
     assert two == EntitySet("y_core", {"other": Column("Edm.String")})
 
 
-def test_types_of_metadata_without_a_container_become_streams() -> None:
+def test_entity_types_become_streams_if_there_is_no_entity_container() -> None:
     (found,) = described('<EntityType Name="vw_rpt_x"><Property Name="a" Type="Edm.String"/></EntityType>')
     assert (found.name, found.key) == ("vw_rpt_x", ())
 

@@ -52,12 +52,12 @@ def page(*rows: Any, **members: Any) -> Response:
 
 
 def serving(
-    answer: Callable[[ReceivedRequest], Response], *, tracked: bool = False
+    respond: Callable[[ReceivedRequest], Response], *, tracked: bool = False
 ) -> Callable[[ReceivedRequest], Response]:
     """A portal with these three sets, and the given answers for their rows."""
     document = EDMX.format(tracked=TRACKED if tracked else "").encode()
     return lambda received_request: (
-        Response(document) if received_request.path.endswith("$metadata") else answer(received_request)
+        Response(document) if received_request.path.endswith("$metadata") else respond(received_request)
     )
 
 
@@ -67,12 +67,12 @@ def things(run: Callable[..., Output], portal: Start) -> Callable[..., tuple[Out
     hosts: list[Host] = []
 
     def things(
-        answer: Callable[[ReceivedRequest], Response], *, tracked: bool = False, **config: Any
+        respond: Callable[[ReceivedRequest], Response], *, tracked: bool = False, **config: Any
     ) -> tuple[Output, Host]:
-        hosts.extend([portal(answer)] if not hosts else [])  # one portal for all runs of a test
+        hosts.extend([portal(respond)] if not hosts else [])  # one portal for all runs of a test
         (vendor,) = hosts
-        served = serving(answer, tracked=tracked)
-        vendor.answer = lambda received_request: (
+        served = serving(respond, tracked=tracked)
+        vendor.respond = lambda received_request: (
             TOKEN if received_request.method == "POST" else served(received_request)
         )
         vendor.requests.clear()
@@ -90,7 +90,7 @@ def prefers(vendor: Host) -> list[str]:
 @pytest.mark.parametrize("member", ["nextLink", "nextlink", "NEXTLINK"])
 @pytest.mark.parametrize("style", ["absolute", "relative", "rooted", "bare", "elsewhere"])
 def test_links_are_followed_unchanged_with_the_page_size_in_each_request(things: Any, member: str, style: str) -> None:
-    def answer(received_request: ReceivedRequest) -> Response:
+    def respond(received_request: ReceivedRequest) -> Response:
         if "skiptoken" in received_request.query_text:
             return page(row(2))
         starts = {
@@ -102,7 +102,7 @@ def test_links_are_followed_unchanged_with_the_page_size_in_each_request(things:
         }
         return page(row(1), **{member: f"{starts[style]}?$skiptoken=a%2Bb'c"})
 
-    output, vendor = things(answer)
+    output, vendor = things(respond)
     assert [record["user_id"] for record in output.records("things_core")] == [1, 2]
     assert [received_request.query_text for received_request in vendor.requests if received_request.path == PATH] == [
         "",
@@ -112,12 +112,12 @@ def test_links_are_followed_unchanged_with_the_page_size_in_each_request(things:
 
 
 def test_short_or_empty_page_is_not_the_last(things: Any) -> None:
-    def answer(received_request: ReceivedRequest) -> Response:
+    def respond(received_request: ReceivedRequest) -> Response:
         number = int(received_request.query_text.rpartition("=")[2] or 0)
         rows = [row(number)] if number != 1 else []
         return page(*rows, **({"nextLink": f"things_core?$skiptoken={number + 1}"} if number < 3 else {}))
 
-    output, _ = things(answer)
+    output, _ = things(respond)
     assert [record["user_id"] for record in output.records("things_core")] == [0, 2, 3]
 
 
@@ -145,12 +145,12 @@ BROKEN = {
 def test_truncated_page_is_requested_at_half_the_size_and_emits_nothing(things: Any, form: str) -> None:
     body = BROKEN[form].replace(b"%s", json.dumps(row(666)).encode())
 
-    def answer(received_request: ReceivedRequest) -> Response:
+    def respond(received_request: ReceivedRequest) -> Response:
         if not received_request.query_text:
             return page(row(1), nextLink="things_core?$skiptoken=2")
         return Response(body) if int(received_request.headers["Prefer"].rpartition("=")[2]) > 2500 else page(row(2))
 
-    output, vendor = things(answer)
+    output, vendor = things(respond)
     assert [record["user_id"] for record in output.records("things_core")] == [1, 2]
     sizes = [preferred.rpartition("=")[2] for preferred in prefers(vendor)]
     assert sizes == ["1000", "10000", "5000", "2500"]
@@ -173,13 +173,13 @@ def test_pages_that_time_out_shrink_faster_within_the_same_total_time(url: str) 
 
 
 def test_page_sizes_recover_after_some_good_pages(things: Any) -> None:
-    def answer(received_request: ReceivedRequest) -> Response:
+    def respond(received_request: ReceivedRequest) -> Response:
         number = int(received_request.query_text.rpartition("=")[2] or 0)
         if number == 1 and received_request.headers["Prefer"].endswith("=10000"):
             return Response(b'{"value":[')
         return page(row(number), **({"nextLink": f"things_core?$skiptoken={number + 1}"} if number < 25 else {}))
 
-    output, vendor = things(answer)
+    output, vendor = things(respond)
     assert len(output.records("things_core")) == 26
     sizes = [preferred.rpartition("=")[2] for preferred in prefers(vendor)]
     assert sizes[:3] == ["1000", "10000", "5000"]
@@ -265,14 +265,14 @@ def test_values_are_converted_to_their_types_or_kept_in_extra(
 ) -> None:
     guid = "0F8FAD5B-D9CB-469F-A165-70867728950E"
 
-    def answer(received_request: ReceivedRequest) -> Response:
+    def respond(received_request: ReceivedRequest) -> Response:
         return (
             Response(TYPED.format(kind).encode())
             if received_request.path.endswith("$metadata")
             else page({"id": guid, "v": value})
         )
 
-    output = run(portal(answer).url, "things_core", objects=["*"], views=[])
+    output = run(portal(respond).url, "things_core", objects=["*"], views=[])
     (record,) = output.records("things_core")
     assert (record["id"], record["v"], record.get("_extra")) == (
         guid,
@@ -323,10 +323,10 @@ def test_rejected_filter_causes_a_full_read(things: Any, caplog: Any, status: in
     config = {"start_date": start_date} if start_date else {}
     first, _ = things(lambda _: page(row(1), row(2)), **config)
 
-    def answer(received_request: ReceivedRequest) -> Response:
+    def respond(received_request: ReceivedRequest) -> Response:
         return Response({}, status) if "$filter" in received_request.query else page(row(2))
 
-    second, vendor = things(answer, state=first.state, **config)
+    second, vendor = things(respond, state=first.state, **config)
     assert [received_request.query for received_request in vendor.requests if received_request.path == PATH][-1] == {}
     assert "the portal rejected the incremental filter; falling back to a full read" in caplog.text
     assert [record["user_id"] for record in second.records("things_core")] == [2]
@@ -341,7 +341,7 @@ def test_full_page_without_a_link_is_requested_again_to_detect_the_end(
         monkeypatch.setattr(stream, name, size)
 
     def portal_with(total: int, *, links: bool) -> Callable[[ReceivedRequest], Response]:
-        def answer(received_request: ReceivedRequest) -> Response:
+        def respond(received_request: ReceivedRequest) -> Response:
             size, start = (
                 int(received_request.headers["Prefer"].rpartition("=")[2]),
                 int(received_request.query_text.rpartition("=")[2] or 0),
@@ -350,7 +350,7 @@ def test_full_page_without_a_link_is_requested_again_to_detect_the_end(
             more = links and start + size < total
             return page(*rows, **({"nextLink": f"things_core?$skiptoken={start + size}"} if more else {}))
 
-        return answer
+        return respond
 
     for total, told, pages in ((4, True, 2), (12, True, 4), (20, True, 5), (6, False, 2), (3, False, 1)):
         output, vendor = things(portal_with(total, links=told))
@@ -553,13 +553,13 @@ ENDED = {
 def test_expired_delta_link_causes_a_full_read_and_restarts_tracking(things: Any, caplog: Any, how: str) -> None:
     first, _ = things(lambda _: page(row(5), row(6), deltaLink="things_core?deltatoken=one"), tracked=True)
 
-    def answer(received_request: ReceivedRequest) -> Response:
+    def respond(received_request: ReceivedRequest) -> Response:
         if received_request.query_text == "deltatoken=one":
             return ENDED[how]
         return page(row(6), deltaLink="things_core?deltatoken=two")
 
     caplog.clear()
-    second, vendor = things(answer, tracked=True, state=first.state)
+    second, vendor = things(respond, tracked=True, state=first.state)
     assert [received_request.query_text for received_request in vendor.requests if received_request.path == PATH][
         -1
     ] == ""
@@ -594,15 +594,15 @@ def test_failed_full_read_in_place_of_changes_is_repeated_by_the_next_run(things
 def test_object_no_longer_tracked_is_read_fully_once_then_incrementally(things: Any, caplog: Any) -> None:
     first, _ = things(lambda _: page(row(5), deltaLink="things_core?deltatoken=one"), tracked=True)
 
-    def answer(received_request: ReceivedRequest) -> Response:
+    def respond(received_request: ReceivedRequest) -> Response:
         tracks = "track" in received_request.headers["Prefer"] or "deltatoken" in received_request.query_text
         return Response({"error": {}}, 501) if tracks else page(row(6))
 
-    second, _ = things(answer, tracked=True, state=first.state)
+    second, _ = things(respond, tracked=True, state=first.state)
     assert len(second.messages_of("ACTIVATE_VERSION")) == 1
     assert second.state["bookmarks"]["things_core"]["delta_link"] is None
     assert "does not track its changes; reading what changed since the bookmark instead" in caplog.text
-    _, vendor = things(answer, tracked=True, state=second.state)
+    _, vendor = things(respond, tracked=True, state=second.state)
     assert [set(received_request.query) for received_request in vendor.requests if received_request.path == PATH] == [
         {"$filter"}
     ]
@@ -626,7 +626,7 @@ REMOVAL = {"@odata.context": "x#things_core/$deletedEntity", "id": "things_core(
 
 def catalog_of(url: str, *, tracked: bool, vendor: Host, deselected: str = "") -> dict[str, Any]:
     """The catalog that discovery returns, with `things_core` selected, except for a column."""
-    vendor.answer = lambda received_request: (
+    vendor.respond = lambda received_request: (
         TOKEN if received_request.method == "POST" else serving(Response, tracked=tracked)(received_request)
     )
     config = {"api_url": url, "client_id": "x", "client_secret": "x", "objects": ["*"], "views": []}
@@ -679,12 +679,12 @@ def test_object_that_stops_tracking_is_read_from_the_bookmark(things: Any) -> No
 
 
 def test_changed_rows_without_all_columns_do_not_clear_columns(things: Any, caplog: Any) -> None:
-    def answer(received_request: ReceivedRequest) -> Response:
+    def respond(received_request: ReceivedRequest) -> Response:
         changes = [{"user_id": 2, "code": "AS  ", TOUCHES: TOUCHED}] if received_request.query_text else []
         return page(*(changes or [row(1, seats=1), row(2, seats=3)]), deltaLink="things_core?deltatoken=one")
 
-    first, _ = things(answer, tracked=True)
-    second, _ = things(answer, tracked=True, state=first.state)
+    first, _ = things(respond, tracked=True)
+    second, _ = things(respond, tracked=True, state=first.state)
     assert [(record["user_id"], record["seats"]) for record in second.records("things_core")] == [(1, 1), (2, 3)]
     assert len(second.messages_of("ACTIVATE_VERSION")) == 1
     assert "things_core: the changes since the last run hold rows without all columns. Falling back" in caplog.text
@@ -700,13 +700,13 @@ def test_changed_rows_may_omit_columns_that_a_full_read_omits(things: Any) -> No
 def test_next_link_that_expires_during_a_read_restarts_the_list(things: Any) -> None:
     ended = iter([Response({"error": {}}, 410)])
 
-    def answer(received_request: ReceivedRequest) -> Response:
+    def respond(received_request: ReceivedRequest) -> Response:
         number = int(received_request.query_text.rpartition("=")[2] or 0)
-        if number == 2 and (answer := next(ended, None)):
-            return answer
+        if number == 2 and (response := next(ended, None)):
+            return response
         return page(row(number), **({"nextLink": f"things_core?$skiptoken={number + 1}"} if number < 3 else {}))
 
-    output, _ = things(answer)
+    output, _ = things(respond)
     assert [record["user_id"] for record in output.records("things_core")] == [0, 1, 0, 1, 2, 3]
     versions = [message["version"] for message in output.messages_of("RECORD")]
     assert versions[0] < versions[2]
@@ -728,10 +728,10 @@ def test_links_that_always_expire_fail_the_stream_after_three_restarts(things: A
 
 
 def test_object_that_rejects_tracking_is_read_without_it(things: Any) -> None:
-    def answer(received_request: ReceivedRequest) -> Response:
+    def respond(received_request: ReceivedRequest) -> Response:
         return Response({"error": {}}, 501) if "track" in received_request.headers["Prefer"] else page(row(1))
 
-    output, vendor = things(answer, tracked=True)
+    output, vendor = things(respond, tracked=True)
     assert output.counts() == {"things_core": 1}
     assert len(prefers(vendor)) == 2
     assert "delta_link" not in output.state["bookmarks"]["things_core"]
@@ -766,12 +766,12 @@ def test_killed_read_resumes_from_its_last_complete_page(things: Any) -> None:
 def test_later_page_that_fails_and_then_has_no_body_does_not_end_the_list(things: Any) -> None:
     faults = iter([Response({"error": {}}, 500), Response(b"", 204), Response({"error": {}}, 413), Response(b"", 204)])
 
-    def answer(received_request: ReceivedRequest) -> Response:
+    def respond(received_request: ReceivedRequest) -> Response:
         if not received_request.query_text:
             return page(*(row(n) for n in range(1000)), nextLink="things_core?$skiptoken=2", count=1001)
         return next(faults, None) or page(row(1000))
 
-    output, _ = things(answer)
+    output, _ = things(respond)
     assert len(output.records("things_core")) == 1001  # and the list is not read twice for its number of rows
     assert len(output.messages_of("ACTIVATE_VERSION")) == 1
 
@@ -781,12 +781,12 @@ def test_resume_link_that_returns_no_rows_proves_no_deletion(things: Any, nothin
     first, _ = things(interrupted, fails=[])
     answers = iter([nothing])
 
-    def answer(received_request: ReceivedRequest) -> Response:
+    def respond(received_request: ReceivedRequest) -> Response:
         if received_request.query_text:
             return next(answers, None) or page(row(3))
         return page(*(row(n) for n in range(4)))
 
-    second, _ = things(answer, state=first.state)
+    second, _ = things(respond, state=first.state)
     ids = [record["user_id"] for record in second.records("things_core")]
     assert ids == ([3] if nothing.status == 204 else [0, 1, 2, 3])
     assert len(second.messages_of("ACTIVATE_VERSION")) == 1
@@ -795,14 +795,14 @@ def test_resume_link_that_returns_no_rows_proves_no_deletion(things: Any, nothin
 def test_expired_resume_link_causes_a_restart(things: Any) -> None:
     first, _ = things(interrupted, fails=[])
 
-    def answer(received_request: ReceivedRequest) -> Response:
+    def respond(received_request: ReceivedRequest) -> Response:
         return (
             Response({"error": {}}, 410)
             if "skiptoken" in received_request.query_text
             else page(*(row(n) for n in range(5)))
         )
 
-    second, _ = things(answer, state=first.state)
+    second, _ = things(respond, state=first.state)
     assert [record["user_id"] for record in second.records("things_core")] == [0, 1, 2, 3, 4]
     assert len(second.messages_of("ACTIVATE_VERSION")) == 1
 
@@ -829,12 +829,12 @@ def test_published_changes_are_read(run: Any, portal: Start, samples: Path) -> N
     )
     metadata = json.loads((samples / "dataexporter_metadata.json").read_text())["response"]["body_text"].encode()
 
-    def answer(received_request: ReceivedRequest) -> Response:
+    def respond(received_request: ReceivedRequest) -> Response:
         if received_request.path.endswith("$metadata"):
             return Response(metadata)
         return Response(delta if "deltatoken" in received_request.query_text else first)
 
-    vendor = portal(answer)
+    vendor = portal(respond)
     one = run(vendor.url, "user_ou_core", objects=["user_ou_core"], views=[])
     two = run(vendor.url, "user_ou_core", objects=["user_ou_core"], views=[], state=one.state)
     assert len(one.records("user_ou_core")) == 2
@@ -844,27 +844,27 @@ def test_published_changes_are_read(run: Any, portal: Start, samples: Path) -> N
 
 
 def test_links_may_write_the_host_in_another_case(things: Any) -> None:
-    def answer(received_request: ReceivedRequest) -> Response:
+    def respond(received_request: ReceivedRequest) -> Response:
         if received_request.query_text:
             return page(row(2))
         host = received_request.headers["Host"].replace("127.0.0.1", "LOCALHOST")
         return page(row(1), nextLink=f"http://{host}{PATH}?$skiptoken=2")
 
-    output, _ = things(answer, api_host="localhost")
+    output, _ = things(respond, api_host="localhost")
     assert [record["user_id"] for record in output.records("things_core")] == [1, 2]
 
 
 def test_rows_without_a_key_are_read_again_from_the_start_in_a_new_version(run: Any, portal: Start) -> None:
     fails: list[Exception] = []
 
-    def answer(received_request: ReceivedRequest) -> Response:
+    def respond(received_request: ReceivedRequest) -> Response:
         number = int(received_request.query_text.rpartition("=")[2] or 0)
         if number == 2 and not fails:
             return Response({}, 418)
         following = {"nextLink": f"vw_rpt_keyless?$skiptoken={number + 1}"} if number < 3 else {}
         return page({"a": str(number)}, **following)
 
-    vendor = portal(serving(answer))
+    vendor = portal(serving(respond))
     config = {"objects": [], "views": ["vw_rpt_keyless"]}
     first = run(vendor.url, "vw_rpt_keyless", fails=fails, **config)
     assert first.state == {"bookmarks": {"vw_rpt_keyless": {"portal": vendor.url}}}
@@ -894,14 +894,14 @@ def test_restart_gets_a_new_version_and_may_meet_the_same_links(things: Any) -> 
     first, _ = things(interrupted, fails=[])
     seen: list[str] = []
 
-    def answer(received_request: ReceivedRequest) -> Response:
+    def respond(received_request: ReceivedRequest) -> Response:
         number = int(received_request.query_text.rpartition("=")[2] or 0)
         seen.append(received_request.query_text)
         if number == 3 and seen.count(received_request.query_text) == 1:
             return Response({"error": {}}, 422)
         return page(row(number), **({"nextLink": f"things_core?$skiptoken={number + 1}"} if number < 4 else {}))
 
-    second, _ = things(answer, state=first.state)
+    second, _ = things(respond, state=first.state)
     assert [record["user_id"] for record in second.records("things_core")] == [0, 1, 2, 3, 4]
     (activated,) = second.messages_of("ACTIVATE_VERSION")
     assert activated["version"] > first.messages_of("RECORD")[0]["version"]
@@ -966,13 +966,13 @@ def test_invalid_replication_key_in_the_catalog_logs_a_warning(
 def test_given_token_may_lack_a_scope_or_have_expired(run: Any, portal: Start, caplog: Any, *, ended: bool) -> None:
     asked_for = 0
 
-    def answer(received_request: ReceivedRequest) -> Response:
+    def respond(received_request: ReceivedRequest) -> Response:
         nonlocal asked_for
         asked_for += received_request.path == PATH
         good = received_request.path == PATH and not (ended and asked_for > 1)
         return page(row(1)) if good else Response({}, 401)
 
-    vendor = portal(serving(answer))
+    vendor = portal(serving(respond))
     names = ("things_core", "vw_rpt_keyless", "vw_rpt_untouched")
     fails: list[Exception] = []
     config: dict[str, Any] = {"objects": ["*"], "views": ["*"], "access_token": "t", "max_concurrency": 1}
@@ -1075,7 +1075,7 @@ def test_missing_list_is_requested_again_and_marks_no_row_as_deleted(things: Any
 
 
 @pytest.mark.parametrize("body", [{"value": 5}, {"value": "x"}, {"rows": []}, [], {"value": [None]}])
-def test_answer_without_any_row_fails_the_stream(things: Any, body: Any, caplog: Any) -> None:
+def test_response_without_a_row_fails_the_stream(things: Any, body: Any, caplog: Any) -> None:
     fails: list[Exception] = []
     things(lambda _: Response(body), fails=fails)
     assert "1 of 1 streams failed: things_core" in str(fails[0])
@@ -1094,7 +1094,7 @@ def test_unlicensed_or_disabled_view_is_skipped_by_name(run: Any, portal: Start,
     assert "It needs the scope obj_things_core:read. Skipping it; the run continues." in caplog.text
 
 
-def test_delta_link_is_kept_if_an_entry_of_its_answer_is_invalid(things: Any) -> None:
+def test_delta_link_is_kept_if_an_entry_of_its_response_is_invalid(things: Any) -> None:
     link = f"{PATH}?deltatoken="
     first, _ = things(lambda _: page(row(1), deltaLink=f"{link}1"), tracked=True)
     state = first.state
@@ -1103,7 +1103,7 @@ def test_delta_link_is_kept_if_an_entry_of_its_answer_is_invalid(things: Any) ->
     assert kept.endswith("deltatoken=1")
 
 
-def test_rows_are_deleted_only_if_the_portal_says_so_in_any_spelling(things: Any) -> None:
+def test_rows_are_deleted_only_if_marked_in_any_spelling(things: Any) -> None:
     address = "https://acme.example/things_core(user_id=4,code='AS  ')"
     changes = [
         row(1, **{"@removed": None}),
@@ -1120,13 +1120,13 @@ def test_rows_are_deleted_only_if_the_portal_says_so_in_any_spelling(things: Any
 def test_no_content_in_place_of_a_later_page_does_not_end_the_list(things: Any) -> None:
     met: list[str] = []
 
-    def answer(received_request: ReceivedRequest) -> Response:
+    def respond(received_request: ReceivedRequest) -> Response:
         met.append(received_request.query_text)
         if not received_request.query_text:
             return page(row(1), nextLink="things_core?$skiptoken=1")
         return Response(b"", status=204) if len(met) == 2 else page(row(2))
 
-    output, _ = things(answer)
+    output, _ = things(respond)
     assert [record["user_id"] for record in output.records("things_core")] == [1, 2]
 
 
@@ -1148,11 +1148,11 @@ def test_endless_new_links_fail_the_stream(things: Any, caplog: Any) -> None:
 def test_alternating_links_fail_the_stream_by_name(things: Any, caplog: Any) -> None:
     fails: list[Exception] = []
 
-    def answer(received_request: ReceivedRequest) -> Response:
+    def respond(received_request: ReceivedRequest) -> Response:
         token = 2 if received_request.query_text == "$skiptoken=1" else 1
         return page(row(token), nextLink=f"things_core?$skiptoken={token}")
 
-    _, vendor = things(answer, fails=fails)
+    _, vendor = things(respond, fails=fails)
     assert "1 of 1 streams failed: things_core" in str(fails[0])
     assert "things_core: the link to the next page leads back to a page already read" in caplog.text
     assert len(vendor.requests) < 12

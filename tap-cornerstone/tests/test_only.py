@@ -86,6 +86,8 @@ def test_trainings_are_requested_one_by_one(
         ("vw_rpt_user=Ada", "vw_rpt_user has no such id: user_id is of type Edm.Int32"),
     ],
 )
-def test_what_cannot_be_read_by_id_is_said(run: Callable[..., Any], url: str, only: str, sentence: str) -> None:
+def test_streams_that_cannot_be_read_by_id_are_reported(
+    run: Callable[..., Any], url: str, only: str, sentence: str
+) -> None:
     with pytest.raises(RunError, match=sentence):
         run(url, only=only, **OPTIONAL)

@@ -33,13 +33,13 @@ def importing(*reports: Any, **counts: Any) -> Callable[[ReceivedRequest], Respo
     job = {"id": "j", "status": "COMPLETED", "created_date": made, "imports": [{"id": "i", **known}]}
     answers = iter(reports)
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if "/imports/" not in request.path:
             return Response({"jobs": [job], "total_count": 1}, headers=FAST)
         found = next(answers)
         return found if isinstance(found, Response) else Response(found.encode(), headers=FAST)
 
-    return answer
+    return respond
 
 
 def downloads(vendor: Host) -> int:
@@ -89,11 +89,11 @@ def test_short_report_is_recorded_as_read_once_it_is_complete(run: Any, portal: 
     assert noted(second) == ["i/report"]
 
 
-@pytest.mark.parametrize("answer", [Response(b"", 204), Response(b"")], ids=["no content", "nothing"])
-def test_empty_report_is_incomplete_if_its_import_has_lines(run: Any, portal: Start, answer: Response) -> None:
-    vendor = portal(importing(answer, WHOLE))
+@pytest.mark.parametrize("response", [Response(b"", 204), Response(b"")], ids=["no content", "nothing"])
+def test_empty_report_is_incomplete_if_its_import_has_lines(run: Any, portal: Start, response: Response) -> None:
+    vendor = portal(importing(response, WHOLE))
     assert len(run(vendor.url, REPORTS, **ALL).records(REPORTS)) == 6
-    vendor = portal(importing(answer, total_records=None))
+    vendor = portal(importing(response, total_records=None))
     assert run(vendor.url, REPORTS, **ALL).records(REPORTS) == []
     assert downloads(vendor) == 1
 

@@ -44,14 +44,14 @@ def new(data: Any, **more: Any) -> Response:
 def answers(**by_name: Any) -> Callable[[ReceivedRequest], Response]:
     """Answers by the last part of the path, first pages only; all others are empty."""
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         number = next(
             (request.query[name] for name in ("page", "pageNumber", "page_number") if name in request.query), "1"
         )
         found = by_name.get(request.path.rpartition("/")[2].replace("-", "_"))
         return found if found is not None and number == "1" else old([])
 
-    return answer
+    return respond
 
 
 def rows(output: Output, stream: str, *names: str) -> list[tuple[Any, ...]]:
@@ -73,12 +73,12 @@ def test_json_is_requested_everywhere_and_no_filter_hides_rows(run: Any, portal:
 
 @pytest.mark.parametrize("name", ["nextpagetoken", "nextPageToken", "NextPageToken"])
 def test_page_tokens_are_found_regardless_of_case_and_sent_encoded(run: Any, portal: Start, name: str) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if "nextPageToken" in request.query:
             return new([{"id": 3}], **{name: None})
         return new([{"id": 1}, {"id": 2}], **{name: TOKEN.replace("3", "+/")})
 
-    vendor = portal(answer)
+    vendor = portal(respond)
     assert rows(run(vendor.url, "employees", **ALL), "employees", "id") == [(1,), (2,), (3,)]
     assert (
         vendor.requests[-1].query_text
@@ -86,13 +86,13 @@ def test_page_tokens_are_found_regardless_of_case_and_sent_encoded(run: Any, por
     )
 
 
-def test_employees_can_be_a_bare_list(run: Any, portal: Start) -> None:
+def test_employees_can_be_a_json_array_without_an_envelope(run: Any, portal: Start) -> None:
     vendor = portal(lambda request: ok([{"id": 5646543, "externalId": "jswift1822", "address": {"zipCode": "90404"}}]))
     (record,) = run(vendor.url, "employees", **ALL).records("employees")
     assert record == {"id": 5646543, "externalId": "jswift1822", "address": {"zipCode": "90404"}}
 
 
-def test_bare_list_that_fills_the_page_fails_the_stream(run: Any, portal: Start) -> None:
+def test_json_array_that_fills_the_page_fails_the_stream(run: Any, portal: Start) -> None:
     vendor = portal(lambda request: ok([{"id": number} for number in range(50)]))
     fails: list[Exception] = []
     run(vendor.url, "employees", fails=fails, **ALL)
@@ -135,14 +135,14 @@ def test_data_of_an_employee_can_be_a_list_or_an_object(run: Any, portal: Start,
 def test_deleted_employee_does_not_fail_and_one_without_data_has_no_rows(
     run: Any, portal: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path.endswith("employees"):
             return new([{"id": 1}, {"id": 2}, {"id": 3}])
         return {"1": ok({}, status=404), "2": ok({"timestamp": STAMP, "count": 0})}.get(
             request.path.split("/")[-2], new([{"id": 9}])
         )
 
-    output = run(portal(answer).url, "employee_groups", **ALL)
+    output = run(portal(respond).url, "employee_groups", **ALL)
     assert rows(output, "employee_groups", "employee_id", "id") == [(3, 9)]
     assert (
         "1 of the employees were not found, even on a second request, although the vendor still lists them"
@@ -153,16 +153,16 @@ def test_deleted_employee_does_not_fail_and_one_without_data_has_no_rows(
 @pytest.mark.parametrize(
     "odd", [ok({}, status=409), ok({"status": "Failed", "data": None}), ok({"data": 1}), ok("x")], ids=str
 )
-def test_invalid_answer_for_an_employee_fails_the_stream_after_the_others(
+def test_invalid_response_for_an_employee_fails_the_stream_after_the_others(
     run: Any, portal: Start, caplog: pytest.LogCaptureFixture, odd: Response
 ) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path.endswith("employees"):
             return new([{"id": number} for number in range(1, 9)])
         return odd if request.path.split("/")[-2] in {"3", "5"} else new([{"id": 9}])
 
     fails: list[Exception] = []
-    output = run(portal(answer).url, "employee_groups", fails=fails, **ALL)
+    output = run(portal(respond).url, "employee_groups", fails=fails, **ALL)
     found = rows(output, "employee_groups", "employee_id")
     assert sorted(found) == [(1,), (2,), (4,), (6,), (7,), (8,)]
     assert "1 of 1 streams failed" in str(fails[0])
@@ -184,12 +184,12 @@ def test_invalid_answer_for_an_employee_fails_the_stream_after_the_others(
 def test_employee_with_unavailable_groups_is_skipped_with_a_warning(
     run: Any, portal: Start, caplog: pytest.LogCaptureFixture, odd: Response, sentence: str
 ) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path.endswith("employees"):
             return new([{"id": number} for number in range(1, 9)])
         return odd if request.path.split("/")[-2] in {"3", "5"} else new([{"id": 9}])
 
-    output = run(portal(answer).url, "employees", "employee_groups", **ALL)
+    output = run(portal(respond).url, "employees", "employee_groups", **ALL)
     assert set(rows(output, "employee_groups", "employee_id")) == {(1,), (2,), (4,), (6,), (7,), (8,)}
     assert [message["stream"] for message in output.messages_of("ACTIVATE_VERSION")] == ["employees"]
     assert f"employee_groups: {sentence}" in caplog.text
@@ -262,7 +262,7 @@ def person(user: str, *trainings: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_transcripts_are_nested_two_levels_deep(run: Any, portal: Start) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if not request.query["ModificationStartDate"].startswith("2024-02-26"):
             return old([])
         pages = {
@@ -271,7 +271,7 @@ def test_transcripts_are_nested_two_levels_deep(run: Any, portal: Start) -> None
         }
         return old(pages.get(request.query["pageNumber"], []), totalRecords=2)
 
-    vendor = portal(answer)
+    vendor = portal(respond)
     output = run(vendor.url, "transcripts", start_date="2024-02-26", end_date="2024-02-27", **ALL)
     found = rows(output, "transcripts", "UserId", "LOID", "RegistrationNumber", "CompletionDate", "Score")
     assert found == [
@@ -301,7 +301,7 @@ def test_item_without_a_user_fails_the_stream(run: Any, portal: Start, item: dic
     assert fails
 
 
-def test_failed_items_in_a_good_answer_are_counted_without_their_text(
+def test_failed_items_in_a_successful_response_are_counted_without_their_text(
     run: Any, portal: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     failed = {"Result": "Failure", "Reason": "Ms Secret has left"}
@@ -358,7 +358,7 @@ def test_list_shorter_than_announced_marks_no_row_as_deleted(
 
 
 @pytest.mark.parametrize("body", [{"data": None}, {"data": [], "count": 50}])
-def test_empty_answer_after_other_pages_marks_no_row_as_deleted(run: Any, portal: Start, body: Any) -> None:
+def test_empty_response_after_other_pages_marks_no_row_as_deleted(run: Any, portal: Start, body: Any) -> None:
     vendor = portal(
         lambda request: ok(body) if "nextPageToken" in request.query else new([{"id": 1}], nextPageToken="more")
     )
@@ -441,12 +441,12 @@ def test_ignored_page_number_fails_the_stream_if_the_page_is_full(
 def test_forbidden_employee_does_not_stop_the_others(
     run: Any, portal: Start, status: int, credential: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path.endswith("employees"):
             return new([{"id": number} for number in range(1, 17)])
         return ok({}, status=status) if int(request.path.split("/")[-2]) % 2 else new([{"id": 7}])
 
-    vendor = portal(answer)
+    vendor = portal(respond)
     output = run(vendor.url, "employee_groups", **credential, **ALL)
     assert sorted(rows(output, "employee_groups", "employee_id")) == [(number,) for number in range(2, 17, 2)]
     assert output.messages_of("ACTIVATE_VERSION") == []
@@ -457,7 +457,7 @@ def test_forbidden_employee_does_not_stop_the_others(
 def test_expired_given_token_ends_the_run(run: Any, portal: Start) -> None:
     groups = 0
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         nonlocal groups
         if groups >= 10:
             return ok({}, status=401)
@@ -467,7 +467,7 @@ def test_expired_given_token_ends_the_run(run: Any, portal: Start) -> None:
         return new([{"id": 7}])
 
     fails: list[Exception] = []
-    vendor = portal(answer)
+    vendor = portal(respond)
     run(vendor.url, "employee_groups", access_token="given", max_concurrency=1, fails=fails, **ALL)
     assert "it expired or was revoked" in str(fails[0])
     assert len(vendor.requests) <= 1 + 10 + 2 + 1
@@ -490,31 +490,31 @@ def test_data_of_an_employee_can_be_nested_in_the_employee(
 
 
 @pytest.mark.parametrize("status", ["500", 503, "429"])
-def test_answer_with_a_transient_error_in_its_body_is_requested_again(run: Any, portal: Start, status: Any) -> None:
+def test_response_with_a_transient_error_in_its_body_is_requested_again(run: Any, portal: Start, status: Any) -> None:
     bodies = [{"status": status, "data": None}, {"status": "200", "data": [{"id": 1}]}]
     assert run(portal(lambda request: ok(bodies.pop(0))).url, "ou_types", **ALL).counts() == {"ou_types": 1}
 
 
 def test_training_with_failed_details_is_missing_and_the_others_are_loaded(run: Any, portal: Start) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path.endswith("GlobalSearch"):
             return old([{"ObjectId": "a"}, {"ObjectId": "b"}] if request.query["pageNumber"] == "1" else [])
         if request.query["ObjectID"] == "a":
             return old([{"Result": "Failure", "Reason": "not available"}])
         return old([{"Result": "Success", "Reason": None, "trainingItem": {"ObjectId": "b", "Duration": "1.5"}}])
 
-    output = run(portal(answer).url, "training_details", **ALL)
+    output = run(portal(respond).url, "training_details", **ALL)
     assert rows(output, "training_details", "ObjectId", "Duration") == [("b", 1.5)]
     assert output.messages_of("ACTIVATE_VERSION") == []
 
 
 def test_fields_are_found_regardless_of_case_including_parents(run: Any, portal: Start) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path.endswith("employees"):
             return new([{"ID": 5, "externalID": "a", "firstname": "Zoë", "FirstName": None, "FIRSTNAME": "Zoe"}])
         return new([{"Id": 7, "NAME": "Alle"}])
 
-    output = run(portal(answer).url, "employees", "employee_groups", **ALL)
+    output = run(portal(respond).url, "employees", "employee_groups", **ALL)
     (employee,) = output.records("employees")
     assert employee == {
         "id": 5,
@@ -535,14 +535,14 @@ def test_rosters_are_read_for_sessions_and_for_trainings_that_list_sessions(run:
         "d": {"Type": "Session"},
     }
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path.endswith("GlobalSearch"):
             return old([{"ObjectId": name} for name in details] if request.query["pageNumber"] == "1" else [])
         if request.path.endswith("GetDetails"):
             return old([{"trainingItem": details[request.query["ObjectID"]]}])
         return old([{"UserId": "u1", "Attendance": [{"PartName": "Morning"}]}])
 
-    vendor = portal(answer)
+    vendor = portal(respond)
     output = run(vendor.url, "session_roster", **ALL)
     assert {*rows(output, "session_roster", "SessionId", "UserId")} == {
         (f"{'sS'[number == 1]}{number}", "u1") for number in range(1, 6)
@@ -553,7 +553,7 @@ def test_rosters_are_read_for_sessions_and_for_trainings_that_list_sessions(run:
 def test_catalogue_is_requested_one_call_at_a_time(run: Any, portal: Start) -> None:
     under_way: list[int] = []
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if not request.path.endswith("GlobalSearch"):
             return old([])
         number = int(request.query["pageNumber"])
@@ -561,7 +561,7 @@ def test_catalogue_is_requested_one_call_at_a_time(run: Any, portal: Start) -> N
         rows = [{"ObjectId": str(number)}] if number < 6 else []
         return Response({"status": "200", "data": rows, "totalRecords": 5}, headers=FAST, delay=0.01)
 
-    vendor = portal(answer)
+    vendor = portal(respond)
     output = run(vendor.url, "catalog", **ALL)
     assert under_way == [1, 2, 3, 4, 5, 6]
     assert len(output.records("catalog")) == 5
@@ -577,7 +577,7 @@ def test_single_requisition_in_place_of_a_list_does_not_repeat(run: Any, portal:
 
 
 def test_applicants_are_requested_by_status(run: Any, portal: Start, caplog: pytest.LogCaptureFixture) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         status = request.query["CurrentStatus"]
         if status == "Gibt es nicht":
             return ok({"status": "400", "error": {"message": "CurrentStatus is not valid"}}, status=400)
@@ -588,7 +588,7 @@ def test_applicants_are_requested_by_status(run: Any, portal: Start, caplog: pyt
         ]
         return old(applicants if (status, request.query["page"]) == ("Eingestellt", "1") else [])
 
-    vendor = portal(answer)
+    vendor = portal(respond)
     output = run(vendor.url, "job_applicants", applicant_statuses=["Eingestellt", "Gibt es nicht"], **ALL)
     found = rows(output, "job_applicants", "Id", "RequisitionId", "CurrentStatus")
     assert found == [(1, "req1", "Eingestellt"), (1, "req2", "In Prüfung"), (2, "", "Eingestellt")]
@@ -632,7 +632,7 @@ def test_xml_is_reported_as_such(run: Any, portal: Start, body: bytes, caplog: p
 
 
 @pytest.mark.parametrize("body", [b"<!DOCTYPE html><HTML>", b'{"data":[{"id"', {"error": {"code": ""}}])
-def test_transient_failure_in_a_good_answer_is_requested_again(run: Any, portal: Start, body: Any) -> None:
+def test_transient_failure_in_a_successful_response_is_requested_again(run: Any, portal: Start, body: Any) -> None:
     bodies = [body, new([{"id": 1}])]
     vendor = portal(lambda request: ok(bodies.pop(0)) if not isinstance(bodies[0], Response) else bodies.pop(0))
     assert run(vendor.url, "ou_types", **ALL).counts() == {"ou_types": 1}
@@ -645,7 +645,7 @@ CSV = b'\xef\xbb\xbfUser ID,Status,Message\r\nref12,Error,"Manager ID ""X""\r\nn
 
 
 def bulk(jobs: list[dict[str, Any]], report: Callable[[ReceivedRequest], Response] = lambda request: ok(CSV)) -> Any:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if "/imports/" in request.path:
             return report(request)
         if request.path.endswith("/jobs"):
@@ -654,7 +654,7 @@ def bulk(jobs: list[dict[str, Any]], report: Callable[[ReceivedRequest], Respons
             return ok({"jobs": found, "page_number": 1, "page_size": 100, "total_count": len(found)})
         return ok({**JOB, "id": request.path.rpartition("/")[2], "imports": IMPORTS})
 
-    return answer
+    return respond
 
 
 BULK: dict[str, Any] = {**ALL, "start_date": "2024-02-10", "end_date": "2024-03-09"}
@@ -733,7 +733,7 @@ def test_reports_of_unfinished_imports_wait(run: Any, portal: Start, status: str
     first = run(vendor.url, "bulk_imports", "bulk_import_reports", **BULK)
     assert not queries(vendor, "/imports/")
     over = [{**row, **COUNTS, "total_records": 9, "status": "Completed with errors"} for row in UNFINISHED]
-    vendor.answer = portal(bulk([{**JOB, "imports": over}])).answer
+    vendor.respond = portal(bulk([{**JOB, "imports": over}])).respond
     run(vendor.url, "bulk_imports", "bulk_import_reports", state=first.state, **BULK)
     assert len({request.path.split("/")[-2] for request in vendor.requests if "/imports/" in request.path}) == len(
         UNFINISHED
@@ -775,10 +775,10 @@ def test_job_without_imports_has_no_rows_and_a_deleted_one_is_no_error(run: Any,
         "framed": ok({"job": {"id": "framed", "imports": [{"id": "i2"}]}}),
     }
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         return one.get(request.path.rpartition("/")[2]) or bulk(listed)(request)
 
-    output = run(portal(answer).url, "bulk_imports", **BULK)
+    output = run(portal(respond).url, "bulk_imports", **BULK)
     assert rows(output, "bulk_imports", "id", "job_id", "job_status") == [
         ("i/1", "j1", "COMPLETED"),
         ("i2", "framed", None),
@@ -876,12 +876,12 @@ def test_published_rows_are_loaded_completely(run: Any, portal: Start, samples: 
     later = {"data": [], "count": 0}
     seen: set[str] = set()
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         first = not seen
         seen.add(request.query_text)
         return ok(body if first else later)
 
-    vendor = portal(answer)
+    vendor = portal(respond)
     stream = SAMPLES[name]
     output = run(vendor.url, stream, start_date="2024-02-20", end_date="2024-02-20", **ALL)
     sent = (
@@ -952,12 +952,12 @@ def test_numbered_page_of_invalid_items_is_not_the_last(run: Any, portal: Start,
 def test_pages_that_start_with_the_same_invalid_item_are_all_read(
     run: Any, portal: Start, odd: Any, numbers: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         number = request.query["page"]
         first = [odd] if number in numbers else []
         return old([*first, *({"Id": int(number) * 100 + n} for n in range(100 - len(first)))] if number < "4" else [])
 
-    output = run(portal(answer).url, "job_requisitions", **ALL)
+    output = run(portal(respond).url, "job_requisitions", **ALL)
     assert len({*rows(output, "job_requisitions", "Id")} - {(None,)}) == 300 - len(numbers)
     if odd != {}:  # an empty object is a record without a key
         assert f"job_requisitions: {len(numbers)} items are missing" in caplog.text
@@ -971,13 +971,13 @@ def test_pages_that_start_with_the_same_invalid_item_are_all_read(
 def test_error_in_place_of_the_only_child_is_neither_a_row_nor_an_empty_list(
     run: Any, portal: Start, body: Any
 ) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path.endswith("/employees"):
             return new([{"id": 1}, {"id": 2}])
         return ok(body if "/2/" in request.path else {"id": 7})
 
     fails: list[Exception] = []
-    output = run(portal(answer).url, "employees", "employee_employment_status", fails=fails, **ALL)
+    output = run(portal(respond).url, "employees", "employee_employment_status", fails=fails, **ALL)
     assert fails
     assert rows(output, "employee_employment_status", "employee_id", "id") == [(1, 7)]
     assert output.messages_of("ACTIVATE_VERSION", "employee_employment_status") == []
@@ -1016,12 +1016,12 @@ def test_single_transcript_in_place_of_a_list_is_read(run: Any, portal: Start) -
 
 
 def test_alternating_tokens_fail_the_stream_by_name(run: Any, portal: Start, caplog: pytest.LogCaptureFixture) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         token = request.query.get("nextPageToken")
         return new([{"id": token}], nextPageToken="b" if token == "a" else "a")
 
     fails: list[Exception] = []
-    vendor = portal(answer)
+    vendor = portal(respond)
     run(vendor.url, "employees", fails=fails, **ALL)
     assert "1 of 1 streams failed: employees" in str(fails[0])
     assert "employees: the link to the next page leads back to a page already read" in caplog.text
@@ -1031,13 +1031,13 @@ def test_alternating_tokens_fail_the_stream_by_name(run: Any, portal: Start, cap
 def test_no_content_for_a_page_token_does_not_end_the_list(run: Any, portal: Start) -> None:
     met: list[str] = []
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if "nextPageToken" not in request.query:
             return new([{"id": 1}], nextPageToken="a")
         met.append(request.query_text)
         return Response(b"", status=204, headers=FAST) if len(met) == 1 else new([{"id": 2}])
 
-    assert rows(run(portal(answer).url, "employees", **ALL), "employees", "id") == [(1,), (2,)]
+    assert rows(run(portal(respond).url, "employees", **ALL), "employees", "id") == [(1,), (2,)]
 
 
 def test_endless_new_tokens_fail_the_stream(run: Any, portal: Start, caplog: pytest.LogCaptureFixture) -> None:
@@ -1058,12 +1058,12 @@ def test_list_that_starts_again_after_its_last_page_ends_there(run: Any, portal:
 
 
 def test_unreadable_job_does_not_stop_the_others(run: Any, portal: Start, caplog: pytest.LogCaptureFixture) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path.endswith("/jobs/odd"):
             return ok({"job": {"id": "odd", "imports": "none"}})
         jobs = [{"id": "odd", "imports": {}}, {"status": "x"}, {"id": "j", "imports": [{"id": "i"}, None]}]
         return ok({"jobs": jobs if request.query["page_number"] == "1" else []})
 
-    output = run(portal(answer).url, "bulk_imports", **ALL)
+    output = run(portal(respond).url, "bulk_imports", **ALL)
     assert {record["id"] for record in output.records("bulk_imports")} == {"i"}
     assert "items are missing because the vendor reported an error" in caplog.text

@@ -60,7 +60,7 @@ def factorial() -> Iterator[Callable[[Callable[[ReceivedRequest], Response]], Ho
     credentials = Response({"data": [{"id": "access-0", "company_id": "1"}], "meta": {"has_next_page": False}})
     path = "/api_public/credentials"
     with hosts() as start:
-        yield lambda answer: start(lambda request: credentials if request.path.endswith(path) else answer(request))
+        yield lambda respond: start(lambda request: credentials if request.path.endswith(path) else respond(request))
 
 
 @pytest.fixture(scope="session")

@@ -123,7 +123,7 @@ def test_given_token_works_until_it_expires_and_is_then_reported(sandbox: Sandbo
         assert given["access_token"] not in str(error.value)
 
 
-def test_unlicensed_modules_answering_401_do_not_mean_an_invalid_key(sandbox: Sandbox) -> None:
+def test_status_401_for_unlicensed_modules_does_not_mean_an_invalid_key(sandbox: Sandbox) -> None:
     way = factorial(sandbox)
     names = [f"finance/{name}" for name in ("accounts", "contacts", "categories", "cost_centers", "budget_options")]
     sandbox.control("revoke", vendor="factorial", permission="finance", status=401)
@@ -161,11 +161,11 @@ def test_credential_is_checked_again_after_a_minute() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 302, 403, 404, 500, 503])
-def test_inconclusive_answers_do_not_reject_a_credential(status: int) -> None:
-    def answer(received_request: ReceivedRequest) -> Response:
+def test_inconclusive_responses_do_not_reject_a_credential(status: int) -> None:
+    def respond(received_request: ReceivedRequest) -> Response:
         return Response({"errors": None}, status if received_request.path == CREDENTIALS else 200)
 
-    with host(answer) as vendor:
+    with host(respond) as vendor:
         way = transport(vendor.url)
         assert read(TokenAuthenticator("t0ken", CredentialCheck(way, VERSION, 0.001)), way) == 200
         assert vendor.requests[-1].headers["Authorization"] == "Bearer t0ken"
@@ -197,7 +197,7 @@ def test_three_runs_share_one_token_chain_with_unchanged_settings(
     assert not any(kept[name] in caplog.text for name in ("refresh_token", "access_token"))
 
 
-def test_run_within_the_hour_uses_no_refresh_token(sandbox: Sandbox, config: dict[str, Any]) -> None:
+def test_run_before_the_access_token_expires_uses_no_refresh_token(sandbox: Sandbox, config: dict[str, Any]) -> None:
     config = pasted(sandbox, config)
     for _ in range(3):
         assert read(run(sandbox, config), factorial(sandbox)) == 200
@@ -338,7 +338,7 @@ def exchanged(body: Any, config: dict[str, Any], status: int = 200) -> Token:
         return token
 
 
-def test_token_lifetime_is_counted_from_now_whatever_factorials_clock_says(config: dict[str, Any]) -> None:
+def test_token_lifetime_is_counted_from_the_local_clock(config: dict[str, Any]) -> None:
     body = {"access_token": "a", "refresh_token": "r", "expires_in": 7200, "created_at": 12}
     assert exchanged(body, config).lifetime == 7200
 
@@ -363,13 +363,13 @@ def test_absurd_lifetime_is_ignored(config: dict[str, Any], absurd: Any) -> None
 
 
 def test_token_without_a_lifetime_is_renewed_once_it_is_rejected(config: dict[str, Any]) -> None:
-    def answer(received_request: ReceivedRequest) -> Response:
+    def respond(received_request: ReceivedRequest) -> Response:
         if received_request.path == "/oauth/token":
             given = dict(pair.split("=") for pair in received_request.body.decode().split("&"))["refresh_token"]
             return Response({"access_token": f"{given}-a", "refresh_token": f"{given}2"})
         return Response({"data": []}, 401 if received_request.headers["Authorization"] == "Bearer r-a" else 200)
 
-    with host(answer) as vendor:
+    with host(respond) as vendor:
         way = transport(vendor.url)
         auth = OAuthAuthenticator({**config, "refresh_token": "r"}, CredentialCheck(way, VERSION, 0.001))
         assert read(auth, way) == 200
@@ -408,7 +408,7 @@ KEY, TOKEN, REFRESH = {"api_key": "k"}, {"access_token": "t"}, {"refresh_token":
 
 
 @pytest.mark.parametrize("given", [KEY, TOKEN, {**CLIENT, **REFRESH}])
-def test_one_credential_is_enough(given: dict[str, str]) -> None:
+def test_one_credential_suffices(given: dict[str, str]) -> None:
     assert check_credentials({"token_file": "none", **given}) == []
     chosen = type(make_authenticator(given, transport("http://127.0.0.1:1"), VERSION, 0.001))
     assert chosen is {"api_key": KeyAuthenticator, "access_token": TokenAuthenticator}.get(
@@ -443,7 +443,7 @@ def test_invalid_credential_settings_are_reported(
     assert "s3cret" not in sentence
 
 
-def test_application_alone_is_enough_after_a_login(config: dict[str, Any]) -> None:
+def test_application_settings_suffice_after_a_login(config: dict[str, Any]) -> None:
     assert len(check_credentials(config)) == 1
     token_path(config).parent.mkdir()
     token_path(config).touch()

@@ -30,7 +30,7 @@ def page(*rows: dict[str, Any], **meta: Any) -> Response:
 
 def answers(**by_list: Response) -> Callable[[ReceivedRequest], Response]:
     """Answers by list; all others are empty."""
-    known = {LISTS + name.replace("__", "/"): answer for name, answer in by_list.items()}
+    known = {LISTS + name.replace("__", "/"): response for name, response in by_list.items()}
     return lambda request: known.get(request.path, EMPTY)
 
 
@@ -167,13 +167,13 @@ def test_parents_are_requested_together_in_repeated_parameters(run: Callable[...
 
 
 def test_requested_values_are_columns(run: Callable[..., Any], factorial: Start) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path.endswith("job_catalog/tree_nodes"):
             return page({"uuid": "n-1"}) if request.query["node_type"] == "jobcatalog_treeroot" else EMPTY
         return page({"id": f"{request.path[-5:]}-{request.query.get('archived') or request.query.get('node_uuid')}"})
 
     output = run(
-        factorial(answer).url,
+        factorial(respond).url,
         "job_catalog_node_attributes",
         "contracts_german_contract_types",
         "marketplace_installation_settings",
@@ -404,11 +404,11 @@ def test_sync_runs_are_read_from_the_beginning_then_with_a_weeks_lookback(
     created = {"1": "2026-03-01T00:00:00Z", "2": "2026-03-10T00:00:00Z"}
     ended = {"1": "2026-03-01T01:00:00Z", "2": None}
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         runs = [key for key, moment in created.items() if moment >= request.query["created_at_gteq"]]
         return page(*({"id": key, "finished_at": ended[key]} for key in runs))
 
-    vendor = factorial(answer)
+    vendor = factorial(respond)
     state: dict[str, Any] | None = None
     came = []
     for days in (0, 4, 5):
@@ -449,12 +449,12 @@ def test_balances_are_requested_without_a_day_and_replace_earlier_days(
 
 
 def test_cursors_are_sent_unchanged(run: Callable[..., Any], factorial: Start) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if "after_id" not in request.query:
             return page({"id": "1"}, has_next_page=True, end_cursor="MTY=/+")
         return page({"id": "2"})
 
-    vendor = factorial(answer)
+    vendor = factorial(respond)
     output = run(vendor.url, "teams_teams")
     assert [record["id"] for record in output.records("teams_teams")] == ["1", "2"]
     assert vendor.queries(f"{LISTS}teams/teams")[1] == {"limit": "100", "after_id": "MTY=/+"}
@@ -539,10 +539,10 @@ def test_page_without_rows_does_not_stop_later_pages(
     broken = Response({"data": ["no row", None], "meta": {**GOES_ON, "end_cursor": "Mg=="}})
     first, last = page({"id": "1"}, **GOES_ON), page({"id": "2"})
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         return {"MQ==": broken, "Mg==": last}.get(request.query.get("after_id", ""), first)
 
-    output = run(factorial(answer).url, "teams_teams")
+    output = run(factorial(respond).url, "teams_teams")
     assert {record["id"] for record in output.records("teams_teams")} == {"1", "2"}
     assert output.messages_of("ACTIVATE_VERSION") == []
     assert "teams_teams: 2 items are missing" in caplog.text
@@ -571,12 +571,12 @@ def test_circular_or_endless_cursors_fail_the_stream(
 ) -> None:
     monkeypatch.setattr(loop_guard, "MAX_EMPTY_PAGES", 100)
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         before = request.query.get("after_id", "c")
         following = f"{before}c" if cursors == "new" else {"a": "b"}.get(before, "a")
         return page(*rows, has_next_page=True, end_cursor=following)
 
-    vendor = factorial(answer)
+    vendor = factorial(respond)
     fails: list[Exception] = []
     run(vendor.url, "teams_teams", fails=fails)
     assert "1 of 1 streams failed: teams_teams" in str(fails[0])
@@ -649,10 +649,10 @@ def test_empty_list_can_be_sent_as_null_errors(run: Callable[..., Any], factoria
 def test_empty_list_sent_as_null_errors_marks_no_row_as_deleted(
     run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         return Response({"errors": None}) if request.query["contact_type"] == "vendor" else page({"id": "1"})
 
-    output = run(factorial(answer).url, "finance_contacts")
+    output = run(factorial(respond).url, "finance_contacts")
     assert output.counts() == {"finance_contacts": 1}
     assert output.messages_of("ACTIVATE_VERSION") == []
     assert "1 lists have fewer records than the vendor reports, or were not confirmed to be empty" in caplog.text
@@ -661,14 +661,14 @@ def test_empty_list_sent_as_null_errors_marks_no_row_as_deleted(
 def test_forbidden_parent_does_not_stop_the_children_of_others(
     run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path.endswith("tasks/tasks"):
             return page({"id": "1"}, {"id": "2"})
         return (
             Response({"message": "no"}, 403) if request.query["task_id"] == "1" else page({"id": "9", "task_id": "2"})
         )
 
-    output = run(factorial(answer).url, "tasks_task_files")
+    output = run(factorial(respond).url, "tasks_task_files")
     assert [record["id"] for record in output.records("tasks_task_files")] == ["9"]
     assert output.messages_of("ACTIVATE_VERSION") == []
     assert "the credential cannot read 1 of the tasks_tasks" in caplog.text
@@ -716,12 +716,12 @@ def test_unlicensed_module_is_not_requested_for_every_parent(run: Callable[..., 
 def test_parent_with_unavailable_children_does_not_stop_those_of_others(
     run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path.endswith("tasks/tasks"):
             return page({"id": "1"}, {"id": "2"})
         return Response(b"", status) if request.query["task_id"] == "1" else page({"id": "9", "task_id": "2"})
 
-    output = run(factorial(answer).url, "tasks_task_files")
+    output = run(factorial(respond).url, "tasks_task_files")
     assert [record["id"] for record in output.records("tasks_task_files")] == ["9"]
     assert output.messages_of("ACTIVATE_VERSION") == []
     assert "1 of the tasks_tasks" in caplog.text
@@ -730,12 +730,12 @@ def test_parent_with_unavailable_children_does_not_stop_those_of_others(
 def test_unconfirmed_empty_list_does_not_move_the_bookmark(run: Callable[..., Any], factorial: Start) -> None:
     """Of two slices only one says what it holds: the rows of the other must not fall behind the bookmark."""
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.query["contact_type"] == "vendor":
             return Response({"errors": None})
         return page({"id": "1", "updated_at": "2026-03-11T00:00:00Z"})
 
-    vendor = factorial(answer)
+    vendor = factorial(respond)
     place = {"replication_key": "updated_at", "replication_key_value": "2026-03-01T00:00:00Z", "version": 7}
     output = run(vendor.url, "finance_contacts", state={"bookmarks": {"finance_contacts": place}})
     assert output.counts() == {"finance_contacts": 1}
@@ -746,12 +746,12 @@ def test_unconfirmed_empty_list_does_not_move_the_bookmark(run: Callable[..., An
 def test_null_errors_in_place_of_a_later_page_do_not_end_the_list(run: Callable[..., Any], factorial: Start) -> None:
     odd = [Response({"errors": None})] * 2
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if "after_id" not in request.query:
             return page({"id": "1"}, has_next_page=True, end_cursor="MQ==")
         return odd.pop() if odd else page({"id": "2"})
 
-    assert run(factorial(answer).url, "teams_teams").counts() == {"teams_teams": 2}
+    assert run(factorial(respond).url, "teams_teams").counts() == {"teams_teams": 2}
 
 
 @pytest.mark.parametrize(("total", "whole"), [(1, True), (3, True), (100, True), (101, False)])
@@ -770,12 +770,12 @@ def test_list_that_shrinks_during_a_read_is_read_again_and_is_complete(
 ) -> None:
     totals = [3, 2]
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if "after_id" not in request.query:
             return page({"id": "1"}, has_next_page=True, end_cursor="MQ==", total=totals.pop(0))
         return page({"id": "3"}, total=2)  # the second was deleted
 
-    output = run(factorial(answer).url, "teams_teams")
+    output = run(factorial(respond).url, "teams_teams")
     assert {record["id"] for record in output.records("teams_teams")} == {"1", "3"}
     assert len(output.messages_of("ACTIVATE_VERSION")) == 1
     assert not [record for record in caplog.records if record.levelname == "WARNING"]
@@ -788,25 +788,25 @@ def test_full_page_is_the_last_if_the_total_says_so(run: Callable[..., Any], fac
 
 
 def test_children_of_a_deleted_parent_are_omitted(run: Callable[..., Any], factorial: Start) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path.endswith("tasks/tasks"):
             return page({"id": "1"}, {"id": "2"})
         return (
             Response({"message": "no"}, 404) if request.query["task_id"] == "1" else page({"id": "9", "task_id": "2"})
         )
 
-    output = run(factorial(answer).url, "tasks_task_files")
+    output = run(factorial(respond).url, "tasks_task_files")
     assert [record["id"] for record in output.records("tasks_task_files")] == ["9"]
 
 
 def test_batch_that_is_not_found_keeps_children_of_existing_parents(run: Callable[..., Any], factorial: Start) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path.endswith("posts/posts"):
             return page(*({"id": str(number)} for number in range(50)))
         ids = [part.partition("=")[2] for part in request.query_text.split("&") if part.startswith("post_ids")]
         return Response({"message": "no"}, 404) if "7" in ids else page(*({"id": f"c{post}"} for post in ids))
 
-    vendor = factorial(answer)
+    vendor = factorial(respond)
     output = run(vendor.url, "posts_comments")
     assert len(output.records("posts_comments")) == 49
     assert vendor.paths()[f"{LISTS}posts/comments"] < 15
@@ -857,7 +857,7 @@ def test_catalog_needs_neither_credentials_nor_network() -> None:
         ("2026-04-01", {"name": "without"}, False),
     ],
 )
-def test_answers_of_another_api_version_are_reported_once(
+def test_responses_of_another_api_version_are_reported_once(
     run: Callable[..., Any],
     factorial: Start,
     caplog: pytest.LogCaptureFixture,
@@ -899,11 +899,11 @@ def test_invalid_key_is_reported_in_one_sentence(run: Callable[..., Any]) -> Non
 def dated(*days: str) -> Callable[[ReceivedRequest], Response]:
     """Lists by dates that have a row on each of some days, none of which has changed lately."""
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         first, last = request.query.get("start_on", ""), request.query.get("end_on", "")
         return page(*({"id": day, "updated_at": "2020-01-01T00:00:00Z"} for day in days if first <= day <= last))
 
-    return answer
+    return respond
 
 
 def test_removed_end_date_deletes_no_row_after_the_default_end(

@@ -170,14 +170,14 @@ def login(sandbox: Sandbox, make_login: Callable[[str], Login]) -> Login:
 
 
 @contextmanager
-def vendor(answer: Callable[[dict[str, str]], dict[str, str]], tokens: Response | None = None) -> Iterator[str]:
+def vendor(respond: Callable[[dict[str, str]], dict[str, str]], tokens: Response | None = None) -> Iterator[str]:
     """A host whose login page sends the browser back with what the function makes of its query."""
 
     def page(received_request: ReceivedRequest) -> Response:
         if received_request.path == "/oauth/token":
             return tokens or Response({"access_token": "given-access", "token_type": "Bearer"})
         back = (
-            requests.Request("GET", received_request.query["redirect_uri"], params=answer(received_request.query))
+            requests.Request("GET", received_request.query["redirect_uri"], params=respond(received_request.query))
             .prepare()
             .url
         )
@@ -348,7 +348,7 @@ def test_denied_login_is_reported(make_login: Callable[[str], Login], error: str
     assert login.file.read() is None
 
 
-def test_only_an_answer_with_the_right_state_counts(login: Login) -> None:
+def test_only_a_redirect_with_the_right_state_is_accepted(login: Login) -> None:
     def browse(url: str) -> None:
         target = login.redirect_uri
         for stray in (
@@ -430,7 +430,7 @@ def test_wrong_application_secret_is_reported(login: Login) -> None:
     assert "0ther" not in login.shown()
 
 
-def test_answer_without_a_token_is_reported_without_its_content(make_login: Callable[[str], Login]) -> None:
+def test_response_without_a_token_is_reported_without_its_content(make_login: Callable[[str], Login]) -> None:
     back = {"code": "c0de"}
     with vendor(
         lambda received_request: {**back, "state": received_request["state"]}, Response(b"<html>s3cret", 404)

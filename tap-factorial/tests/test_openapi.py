@@ -30,10 +30,10 @@ def description(version: str, **lists: tuple[dict[str, Any], list[dict[str, Any]
     paths = {}
     for path, (fields, parameters) in lists.items():
         row = {"type": "object", "properties": {"id": {"type": "string"}, **fields}}
-        answer = {"type": "object", "properties": {"data": {"type": "array", "items": row}}}
+        response = {"type": "object", "properties": {"data": {"type": "array", "items": row}}}
         operation = {
             "parameters": parameters,
-            "responses": {"200": {"content": {"application/json": {"schema": answer}}}},
+            "responses": {"200": {"content": {"application/json": {"schema": response}}}},
         }
         name = path.replace("__", "/")
         paths[f"/api/{version}/resources/{name}"] = {"get": operation, "post": {}}

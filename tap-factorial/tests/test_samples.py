@@ -34,8 +34,8 @@ def test_published_rows_are_loaded_completely(
 def test_published_credentials_are_loaded_completely(run: Callable[..., Any], factorial: Any, samples: Path) -> None:
     body = json.loads((samples / "api_public_credentials.json").read_text())
     vendor = factorial(lambda request: Response(body))
-    answer = vendor.answer
-    vendor.answer = lambda request: Response(body) if request.path.endswith("credentials") else answer(request)
+    respond = vendor.respond
+    vendor.respond = lambda request: Response(body) if request.path.endswith("credentials") else respond(request)
     (record,) = run(vendor.url, "api_public_credentials").records("api_public_credentials")
     assert differing_fields(body["data"][0], record) == set()
 
@@ -47,10 +47,10 @@ def test_published_meta_is_understood(run: Callable[..., Any], factorial: Any, s
     body["data"] = rows[:limit]
     last = {"data": rows[limit:], "meta": {**body["meta"], "has_next_page": False}}
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         return Response(last if "after_id" in request.query else body)
 
-    vendor = factorial(answer)
+    vendor = factorial(respond)
     output = run(vendor.url, "teams_teams")
     assert output.counts() == {"teams_teams": total}
     assert len(output.messages_of("ACTIVATE_VERSION")) == 1

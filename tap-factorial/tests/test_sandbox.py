@@ -115,7 +115,7 @@ def test_changed_shifts_are_loaded_whatever_their_filter_means(
 
 
 @pytest.mark.parametrize("fault", [{"kind": "status", "status": 500}, {"kind": "html"}, {"kind": "truncated"}])
-def test_shift_filter_that_the_vendor_cannot_answer_causes_reads_by_window(
+def test_shift_filter_without_a_usable_response_causes_reads_by_window(
     run: Callable[..., Any], sandbox: Sandbox, url: str, caplog: pytest.LogCaptureFixture, fault: dict[str, Any]
 ) -> None:
     span = {"start_date": days_ago(20), "end_date": days_ago(0)}
@@ -131,7 +131,7 @@ def test_shift_filter_that_the_vendor_cannot_answer_causes_reads_by_window(
     assert filtered == (8 if fault["kind"] == "truncated" else 3)
 
 
-def test_unanswered_shift_window_stops_no_other_and_is_read_later(
+def test_shift_window_without_a_response_stops_no_other_and_is_read_later(
     run: Callable[..., Any], sandbox: Sandbox, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     span = {"start_date": days_ago(30), "end_date": days_ago(1)}

@@ -72,7 +72,7 @@ def sandbox() -> Iterator[Sandbox]:
 def personio() -> Iterator[Callable[[Callable[[ReceivedRequest], Response]], Host]]:
     """Start a host that gives tokens, and for all else answers as the given function does."""
     with hosts() as start:
-        yield lambda answer: start(lambda request: TOKENS.get(request.path) or answer(request))
+        yield lambda respond: start(lambda request: TOKENS.get(request.path) or respond(request))
 
 
 @pytest.fixture(scope="session")

@@ -22,8 +22,8 @@ V2 = (V2Authenticator, lambda fields: {"access_token": fields.pop("token"), "tok
 
 def token(version: tuple[Any, Callable[[Any], Any]], **fields: Any) -> Any:
     authenticator, body = version
-    answer = Response(body({"token": "t0ken", **fields}))
-    with host(lambda request: answer) as vendor:
+    response = Response(body({"token": "t0ken", **fields}))
+    with host(lambda request: response) as vendor:
         asking: Authenticator = authenticator(Transport(vendor.url, {}, 5, RateLimiter({})), "id", "secret", 0.001)
         return asking.token()
 

@@ -42,8 +42,8 @@ def position(run: Callable[..., Any], personio: Any) -> Callable[[str | bytes], 
     """The record of the one position in a feed, given as its inner XML, or whole."""
 
     def read_position(body: str | bytes) -> dict[str, Any]:
-        answer = Response(body if isinstance(body, bytes) else feed(body), headers=XML)
-        site = personio(lambda request: answer)
+        response = Response(body if isinstance(body, bytes) else feed(body), headers=XML)
+        site = personio(lambda request: response)
         output = run(personio(unasked).url, "open_positions", careers_url=site.url, careers_languages=["de"])
         (record,) = output.records("open_positions")
         return dict(record)
@@ -206,11 +206,11 @@ def test_language_without_a_feed_is_named_and_keeps_its_rows(
 ) -> None:
     there = {"de", "it"}
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         language = request.query["language"]
         return Response(feed(f"<id>1</id><name>{language}</name>"), headers=XML) if language in there else missing
 
-    site, vendor = personio(answer), personio(unasked)
+    site, vendor = personio(respond), personio(unasked)
     settings: dict[str, Any] = {"careers_url": site.url, "careers_languages": ["de", "it"]}
     first = run(vendor.url, "open_positions", **settings)
     assert len(first.messages_of("ACTIVATE_VERSION")) == 1

@@ -176,13 +176,13 @@ def test_empty_list_without_content_is_empty(run: Callable[..., Any], personio: 
 
 @pytest.mark.parametrize("times", [1, 1000])
 def test_later_page_without_content_does_not_end_the_list(run: Callable[..., Any], personio: Any, times: int) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if "cursor" not in request.query:
             return Response({"_data": [{"id": "1"}], "_meta": {"links": {"next": {"href": "?cursor=2"}}}})
         is_empty = sum("cursor" in query for query in vendor.queries("/v2/absence-types")) <= times
         return Response(b"", 204) if is_empty else Response({"_data": [{"id": "2"}]})
 
-    vendor = personio(answer)
+    vendor = personio(respond)
     fails: list[Exception] = []
     output = run(vendor.url, "absence_types", fails=fails)
     assert output.ids()["absence_types"] == (["1", "2"] if times == 1 else ["1"])
@@ -232,7 +232,7 @@ def test_body_without_a_list_of_records_fails_its_stream(
 
 
 @pytest.mark.parametrize(
-    ("answer", "sentence"),
+    ("response", "sentence"),
     [
         (Response({"error": "invalid_client"}, 400), "rejects the credentials"),
         (Response({}, 401), "rejects the credentials"),
@@ -243,32 +243,32 @@ def test_body_without_a_list_of_records_fails_its_stream(
         (Response({}, 503), "did not issue a token"),
     ],
 )
-def test_missing_token_is_reported(run: Callable[..., Any], answer: Response, sentence: str) -> None:
-    with host(lambda request: answer) as vendor, pytest.raises(RunError, match=sentence):
+def test_missing_token_is_reported(run: Callable[..., Any], response: Response, sentence: str) -> None:
+    with host(lambda request: response) as vendor, pytest.raises(RunError, match=sentence):
         run(vendor.url, "absence_types")
 
 
 def test_404_for_a_deleted_person_means_no_employments(run: Callable[..., Any], personio: Any) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path == "/v2/persons":
             return Response({"_data": [{"id": "1"}, {"id": "2"}]})
         if request.path == "/v2/persons/1/employments":
             return Response({"errors": [{"title": "Resource not found"}]}, 404)
         return Response({"_data": [{"id": "e"}]})
 
-    assert run(personio(answer).url, "employments").counts() == {"employments": 1}
+    assert run(personio(respond).url, "employments").counts() == {"employments": 1}
 
 
 def test_404_for_an_endpoint_means_a_missing_permission(run: Callable[..., Any], personio: Any) -> None:
     missing = {"errors": [{"detail": "The endpoint with /v2/persons/1/employments was not found"}]}
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path == "/v2/persons":
             return Response({"_data": [{"id": "1"}, {"id": "2"}]})
         return Response(missing, 404)
 
     fails: list[Exception] = []
-    run(personio(answer).url, "employments", fails=fails)
+    run(personio(respond).url, "employments", fails=fails)
     assert "Nothing could be read" in str(fails[0])
 
 
@@ -278,13 +278,13 @@ NOT_FOUND = {"errors": [{"title": "Not found", "type": "https://example.test/err
 def people(*gone: str) -> Callable[[ReceivedRequest], Response]:
     """Three persons with an employment each, but for those who are gone by then."""
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path == "/v2/persons":
             return Response({"_data": [{"id": number} for number in "123"]})
         number = request.path.split("/")[3]
         return Response(NOT_FOUND, 404) if number in gone else Response({"_data": [{"id": f"e{number}"}]})
 
-    return answer
+    return respond
 
 
 def test_deleted_person_has_no_employments_and_is_logged(
@@ -332,14 +332,14 @@ def test_records_without_their_key_are_counted(
 
 @pytest.mark.parametrize("moment", ["garbage", 17, None])
 def test_parent_with_an_unreadable_timestamp_is_read(run: Callable[..., Any], personio: Any, moment: Any) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path == "/v2/recruiting/applications":
             return Response({"_data": [{"id": "1", "updated_at": moment}]})
         return Response({"_data": [{"entered_at": "2026-01-01T00:00:00Z"}]})
 
     bookmark = {"replication_key": "application_updated_at", "replication_key_value": "2026-03-01T00:00:00Z"}
     state = {"bookmarks": {"recruiting_stage_transitions": bookmark}}
-    output = run(personio(answer).url, "recruiting_stage_transitions", state=state)
+    output = run(personio(respond).url, "recruiting_stage_transitions", state=state)
     assert len(output.records("recruiting_stage_transitions")) == 1
 
 
@@ -380,7 +380,7 @@ def test_person_with_forbidden_employments_stops_no_other_and_is_retried(
 ) -> None:
     asked_before: list[str] = []
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path == "/v2/persons":
             return Response({"_data": [{"id": number} for number in "123"]})
         number = request.path.split("/")[3]
@@ -388,7 +388,7 @@ def test_person_with_forbidden_employments_stops_no_other_and_is_retried(
         asked_before.append(request.path)
         return refused if is_refused else Response({"_data": [{"id": f"e{number}"}]})
 
-    output = run(personio(answer).url, "employments")
+    output = run(personio(respond).url, "employments")
     assert sorted(output.ids()["employments"]) == (["e1", "e2", "e3"] if passes else ["e2", "e3"])
     assert len(output.messages_of("ACTIVATE_VERSION")) == passes
     assert asked_before.count("/v2/persons/1/employments") == 2

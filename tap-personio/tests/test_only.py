@@ -100,7 +100,9 @@ def test_ids_that_are_not_found_are_counted_and_not_logged(
         ("persons", "Set `only` to streams and ids such as persons=1,2"),
     ],
 )
-def test_what_cannot_be_read_by_id_is_said(run: Callable[..., Any], sandbox: Sandbox, only: str, sentence: str) -> None:
+def test_streams_that_cannot_be_read_by_id_are_reported(
+    run: Callable[..., Any], sandbox: Sandbox, only: str, sentence: str
+) -> None:
     fails: list[Exception] = []
     selected = (*SOME, "employees", "compensations", "absence_balances")
     try:

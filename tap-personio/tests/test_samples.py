@@ -53,7 +53,7 @@ def test_documented_person_is_loaded(run: Callable[..., Any], personio: Any) -> 
     assert vendor.queries("/v2/persons") == [{"limit": "50"}, {"cursor": "cur_2", "limit": "50"}]
 
 
-def test_published_persons_are_loaded(run: Callable[..., Any], personio: Any, samples: Path) -> None:
+def test_persons_of_the_vendors_samples_are_loaded(run: Callable[..., Any], personio: Any, samples: Path) -> None:
     first, last = (json.loads((samples / f"v2_persons_{name}.json").read_text()) for name in ("page_1", "last_page"))
     vendor = personio(two_pages(first, last))
     records = run(vendor.url, "persons").records("persons")
@@ -74,12 +74,12 @@ def test_published_employments_with_wrong_link_paths_are_read(
         json.loads((samples / f"v2_employments_{name}.json").read_text()) for name in ("page_1", "last_page")
     )
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path == "/v2/persons":
             return Response({"_data": [{"id": "5005"}]})
         return two_pages(first, last)(request)
 
-    vendor = personio(answer)
+    vendor = personio(respond)
     records = run(vendor.url, "employments").records("employments")
     assert [{**record, "person_id": "5005"} for record in [*first["_data"], *last["_data"]]] == records
     assert set(vendor.paths()) == {"/v2/auth/token", "/v2/persons", "/v2/persons/5005/employments"}
@@ -108,8 +108,8 @@ def test_published_errors_are_reported_without_their_body(
 
 def test_published_token_is_sent_unchanged(run: Callable[..., Any], samples: Path) -> None:
     token = json.loads((samples / "v2_auth_token.json").read_text())
-    answer = lambda request: Response(token if request.method == "POST" else {"_data": []})  # noqa: E731
-    with host(answer) as vendor:
+    response = lambda request: Response(token if request.method == "POST" else {"_data": []})  # noqa: E731
+    with host(response) as vendor:
         run(vendor.url, "absence_types")
     request = vendor.requests[1]
     assert request.headers["Authorization"] == f"Bearer {token['access_token']}"
@@ -143,13 +143,13 @@ def test_published_v1_lists_are_loaded_with_every_value(
     body.get("metadata", {})["total_elements"] = len(body["data"])  # published pages show one of several
     path = next(declared.path for declared in STREAMS if declared.name == stream).format(employee_id=1)
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path == path and request.query.get("start_date", "1970-01-01") == "1970-01-01":
             return Response(body)
         first = [{"type": "Employee", "attributes": {"id": {"label": "", "value": 1}}}]
         return Response({"data": first if request.path == "/v1/company/employees" else []})
 
-    records = run(personio(answer).url, stream, legacy_v1_streams=True).records(stream)
+    records = run(personio(respond).url, stream, legacy_v1_streams=True).records(stream)
     assert len(records) == len(body["data"])
     for sent, record in zip(body["data"], records, strict=True):
         assert differing_fields(stream, expected_row(sent), record) == set()
@@ -162,14 +162,14 @@ def test_published_custom_report_rows_and_columns_are_loaded_with_every_value(
         json.loads((samples / f"v1_custom_report{name}.json").read_text()) for name in ("_by_id", "_columns", "s_list")
     )
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path.endswith("/columns"):
             return Response(columns)
         if request.path.endswith("/reports"):
             return Response(reports)
         return Response({"data": []} if "page" in request.query else report)
 
-    output = run(personio(answer).url, "custom_report_rows", "custom_report_columns", legacy_v1_streams=True)
+    output = run(personio(respond).url, "custom_report_rows", "custom_report_columns", legacy_v1_streams=True)
     items = report["data"][0]["attributes"]["items"]
     report_id = report["data"][0]["attributes"]["id"]
     assert output.records("custom_report_rows") == [{**item, "report_id": report_id, "row_number": 1} for item in items]

@@ -102,7 +102,7 @@ def test_interrupted_first_read_resumes_with_the_missing_months(
     month = f"{datetime.now(timezone.utc).year - 1}-05-01{time}"
     broken = {month}
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         first = request.query.get(after, "")
         if first in broken:
             return Response({}, 422)
@@ -111,7 +111,7 @@ def test_interrupted_first_read_resumes_with_the_missing_months(
             {"_data": [{"id": first}]}
         )
 
-    vendor = personio(answer)
+    vendor = personio(respond)
     fails: list[Exception] = []
     first = run(vendor.url, stream, fails=fails)
     assert f"1 of 1 streams failed: {stream}" in str(fails[0])
@@ -132,7 +132,7 @@ def test_interrupted_first_read_resumes_with_the_missing_months(
     assert second.state["bookmarks"][stream]["finished_slices"] is None
 
 
-def test_members_are_read_for_projects_with_a_list_of_their_own(run: Callable[..., Any], personio: Any) -> None:
+def test_project_members_are_read_for_projects_that_list_them(run: Callable[..., Any], personio: Any) -> None:
     projects = [
         {"id": "1", "assigned_to_all": False, "parent_project": None},
         {"id": "2", "assigned_to_all": True},
@@ -154,7 +154,7 @@ def test_project_parent_of_any_shape_stops_nothing(run: Callable[..., Any], pers
 
 
 def test_rows_of_one_day_of_an_absence_are_numbered_across_pages(run: Callable[..., Any], personio: Any) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path == "/v2/absence-periods":
             return Response({"_data": [{"id": "1"}, {"id": "2"}]})
         if "cursor" in request.query:
@@ -166,7 +166,7 @@ def test_rows_of_one_day_of_an_absence_are_numbered_across_pages(run: Callable[.
     def hours(day: str, value: int) -> dict[str, Any]:
         return {"date": day, "effective_duration": {"unit": "HOUR", "value": value}}
 
-    output = run(personio(answer).url, "absence_period_breakdowns", optional_streams=["*"])
+    output = run(personio(respond).url, "absence_period_breakdowns", optional_streams=["*"])
     for absence in ("1", "2"):  # both are read at the same time
         own = [row for row in output.records("absence_period_breakdowns") if row["absence_period_id"] == absence]
         assert [(row["date"], row["number"]) for row in own] == [
@@ -274,7 +274,7 @@ def test_local_time_in_an_unknown_zone_is_utc_and_logged_once(
     assert caplog.text.count("taken as UTC") == 1
 
 
-def test_other_members_of_a_timestamp_are_kept(run: Callable[..., Any], personio: Any) -> None:
+def test_other_properties_of_a_timestamp_object_are_kept(run: Callable[..., Any], personio: Any) -> None:
     said = {"date-time": "2026-07-01T10:00:00Z", "timezone": "UTC", "precision": 3}
     vendor = personio(lists(recruiting__jobs=[{"id": "1", "created_at": said, "updated_at": {"seconds": 7}}]))
     (record,) = run(vendor.url, "recruiting_jobs").records("recruiting_jobs")
@@ -352,7 +352,7 @@ def cells(name: str, days: float) -> list[dict[str, Any]]:
 
 
 def test_report_rows_are_numbered_and_keyed_by_column_name(run: Callable[..., Any], personio: Any) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path == "/v2/reports":
             return Response({"_data": [{"id": "r"}, {"id": "grouped"}, {"id": "s"}]})
         if request.path == "/v2/reports/grouped":
@@ -361,7 +361,7 @@ def test_report_rows_are_numbered_and_keyed_by_column_name(run: Callable[..., An
             return Response(report([cells("Ünï", 3)]))
         return Response(report([cells("Ada", 1.5), cells("Bob", 2)], "2" if request.path.endswith("r") else None))
 
-    vendor = personio(answer)
+    vendor = personio(respond)
     rows = sorted(run(vendor.url, "report_rows").records("report_rows"), key=lambda row: row["report_id"])
     assert [(row["report_id"], row["row_number"]) for row in rows] == [
         ("r", 1),
@@ -392,7 +392,7 @@ ODD_CELLS = [
 
 
 @pytest.mark.parametrize(("cell", "value"), ODD_CELLS, ids=range(len(ODD_CELLS)))
-def test_cell_of_a_new_kind_or_with_more_members_is_kept_unchanged(
+def test_cell_of_a_new_kind_or_with_more_properties_is_kept_unchanged(
     run: Callable[..., Any], personio: Any, cell: Any, value: Any
 ) -> None:
     if value is None:
@@ -406,14 +406,14 @@ def test_cell_of_a_new_kind_or_with_more_members_is_kept_unchanged(
 def test_columns_with_the_same_name_are_numbered_on_every_page(run: Callable[..., Any], personio: Any) -> None:
     names = [{"name": "Tage"}, {"name": "Tage"}, {"type": "x"}]
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path == "/v2/reports":
             return Response({"_data": [{"id": "r"}]})
         links = None if "cursor" in request.query else {"next": "?cursor=2"}
         meta = {"links": links} if "cursor" in request.query else {"columns": names, "links": links}
         return Response({"_meta": meta, "_data": [[1, 2, 3, 4]]})
 
-    rows = run(personio(answer).url, "report_rows").records("report_rows")
+    rows = run(personio(respond).url, "report_rows").records("report_rows")
     assert [row["values"] for row in rows] == [{"Tage": 1, "Tage_2": 2, "column_3": 3, "column_4": 4}] * 2
 
 
@@ -442,13 +442,13 @@ def test_unreadable_report_is_named_keeps_its_rows_and_stops_no_other(
 ) -> None:
     readable = {"r1", "r2", "r3"}
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path == "/v2/reports":
             return Response({"_data": [{"id": name} for name in ("r1", "r2", "r3")]})
         is_readable = request.path.rpartition("/")[2] in readable
         return Response(report([cells("Ada", 1)])) if is_readable else refused
 
-    vendor = personio(answer)
+    vendor = personio(respond)
     first = run(vendor.url, "report_rows")
     assert len(first.messages_of("ACTIVATE_VERSION")) == 1
     readable.remove("r2")
@@ -539,14 +539,14 @@ def test_webhook_secrets_are_never_emitted(
 
 
 @pytest.mark.parametrize("word", ["false", "0", "", 0, None], ids=repr)
-def test_flag_of_any_form_hides_no_members(run: Callable[..., Any], personio: Any, word: Any) -> None:
+def test_flag_of_any_form_hides_no_project_members(run: Callable[..., Any], personio: Any, word: Any) -> None:
     members = [{"person": {"id": "77"}}]
     vendor = personio(lists(projects=[{"id": "1", "assigned_to_all": word}], projects__1__members=members))
     assert run(vendor.url, "project_members").counts() == {"project_members": 1}
 
 
 def test_report_rows_continue_if_the_link_has_no_cursor(run: Callable[..., Any], personio: Any) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path == "/v2/reports":
             return Response({"_data": [{"id": "r"}]})
         if request.query.get("offset") == "1":
@@ -554,5 +554,5 @@ def test_report_rows_continue_if_the_link_has_no_cursor(run: Callable[..., Any],
         links = {"next": {"href": "/v2/reports/r?offset=1"}}
         return Response({"_data": [["a"]], "_meta": {"columns": [{"name": "N"}], "links": links}})
 
-    records = run(personio(answer).url, "report_rows").records("report_rows")
+    records = run(personio(respond).url, "report_rows").records("report_rows")
     assert [(record["row_number"], record["values"]) for record in records] == [(1, {"N": "a"}), (2, {"N": "b"})]

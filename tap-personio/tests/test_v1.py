@@ -58,13 +58,13 @@ def test_v1_calls_use_a_v1_token_and_v2_calls_a_v2_token(run: Callable[..., Any]
     assert not login.query
 
 
-def refusing_v1(answer: Response) -> Callable[[ReceivedRequest], Response]:
+def refusing_v1(response: Response) -> Callable[[ReceivedRequest], Response]:
     """A vendor that gives a token of v2 only."""
 
     def answered(request: ReceivedRequest) -> Response:
         if request.path == "/v2/auth/token":
             return Response({"access_token": "papi-secret", "expires_in": 86400})
-        return answer if request.path == "/v1/auth" else v1([], _data=[{"id": "1"}])
+        return response if request.path == "/v1/auth" else v1([], _data=[{"id": "1"}])
 
     return answered
 
@@ -89,16 +89,16 @@ def test_v1_lists_fail_if_v1_is_down_and_v2_is_read(run: Callable[..., Any]) -> 
     assert "1 of 2 streams failed: document_categories" in str(fails[0])
 
 
-def test_v1_token_is_renewed_if_a_list_that_worked_answers_403(run: Callable[..., Any], personio: Any) -> None:
+def test_v1_token_is_renewed_if_a_list_that_worked_returns_403(run: Callable[..., Any], personio: Any) -> None:
     asked_for = []
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         asked_for.append(request.query.get("offset"))
         if asked_for == ["0", "100"]:
             return Response({"success": False, "error": {"code": 403, "message": "-"}}, 403)
         return paged(150, METADATA["complete"])(request)  # type: ignore[no-any-return]
 
-    vendor = personio(answer)
+    vendor = personio(respond)
     assert len(run(vendor.url, "employees", max_concurrency=1).records("employees")) == 150
     assert vendor.paths()["/v1/auth"] == 2
 
@@ -190,10 +190,10 @@ def test_attributes_missing_from_the_catalog_are_kept_typed_in_extra(run: Callab
 def test_attributes_are_kept_in_extra_without_permission_for_the_dictionary(
     run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         return Response({}, 403) if request.path == DICTIONARY else v1([employee(1, dynamic_1=attribute("x"))])
 
-    records = run(personio(answer).url, "employees", discover=True).records("employees")
+    records = run(personio(respond).url, "employees", discover=True).records("employees")
     assert records == [{"id": 1, "_extra": {"dynamic_1": "x"}}]
     assert caplog.text.count("are written to the column `_extra` of the stream `employees`") == 1
 
@@ -272,7 +272,7 @@ def test_currencies_are_keyed_by_attribute(run: Callable[..., Any], personio: An
 def paged(total: int, metadata: Callable[[int], Any], cap: int = 200, *, by_page: bool = False) -> Any:
     """A list of numbers, by record or by page, whose metadata is odd."""
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if "offset" not in request.query:
             return v1([])
         size, offset = min(int(request.query["limit"]), cap), int(request.query["offset"])
@@ -281,7 +281,7 @@ def paged(total: int, metadata: Callable[[int], Any], cap: int = 200, *, by_page
         told = metadata(total)
         return v1(rows, metadata=told)
 
-    return answer
+    return respond
 
 
 METADATA = {
@@ -340,10 +340,10 @@ def test_list_that_grows_during_a_read_is_read_to_its_new_end(run: Callable[...,
     for cap in (200, 30):
         totals = iter([150] + [250] * 20)
 
-        def answer(request: ReceivedRequest, totals: Any = totals, cap: int = cap) -> Response:
+        def respond(request: ReceivedRequest, totals: Any = totals, cap: int = cap) -> Response:
             return paged(next(totals), METADATA["complete"], cap=cap)(request)  # type: ignore[no-any-return]
 
-        records = run(personio(answer).url, "employees", max_concurrency=1).records("employees")
+        records = run(personio(respond).url, "employees", max_concurrency=1).records("employees")
         assert [record["id"] for record in records] == list(range(250))
 
 
@@ -370,19 +370,19 @@ def test_disallowed_last_modified_at_causes_a_full_table_and_one_warning(
 
 
 def test_balances_have_the_employee_id_and_deleted_employees_have_none(run: Callable[..., Any], personio: Any) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path == EMPLOYEES:
             return v1([employee(1), employee(2)])
         if request.path == f"{EMPLOYEES}/1/absences/balance":
             return v1([{"id": 7, "name": "Urlaub", "balance": 10.5}])
         return Response({"success": False, "error": {"code": 404, "message": "Es ist ein Problem aufgetreten"}}, 404)
 
-    records = run(personio(answer).url, "absence_balances").records("absence_balances")
+    records = run(personio(respond).url, "absence_balances").records("absence_balances")
     assert records == [{"employee_id": 1, "id": 7, "name": "Urlaub", "balance": 10.5}]
 
 
 def test_pictures_are_off_unless_named_and_only_existing_ones_are_read(run: Callable[..., Any], personio: Any) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path == "/v2/persons":
             picture = {"profile_picture": {"url": "https://x.example/p"}}
             return Response({"_data": [{"id": "1", **picture}, {"id": "2"}, {"id": "3", **picture}]})
@@ -390,7 +390,7 @@ def test_pictures_are_off_unless_named_and_only_existing_ones_are_read(run: Call
             return Response(b"\x89PNG-bytes", headers={"Content-Type": "image/png"})
         return Response({"success": False}, 404)
 
-    vendor = personio(answer)
+    vendor = personio(respond)
     assert "profile_pictures" not in TapPersonio(validate_config=False).streams
     output = run(vendor.url, "profile_pictures", optional_streams=["profile_*"])
     assert output.records("profile_pictures") == [
@@ -433,10 +433,10 @@ def test_errors_of_any_shape_are_reported_without_their_content(
 def test_forbidden_or_disabled_v1_list_is_skipped(
     run: Callable[..., Any], personio: Any, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         return Response({}, status) if request.path == "/v1/company/time-offs" else v1([])
 
-    output = run(personio(answer).url, "time_offs", "time_off_types", legacy_v1_streams=True)
+    output = run(personio(respond).url, "time_offs", "time_off_types", legacy_v1_streams=True)
     said = "the company's plan does not include it" if status == 410 else "the credential cannot read it"
     assert f"time_offs: {said}" in caplog.text
     assert "absences:read" in caplog.text
@@ -461,7 +461,7 @@ def test_legacy_lists_are_available_only_if_enabled() -> None:
 
 
 def test_attendances_are_read_by_whole_days_since_1970_each_day_once(run: Callable[..., Any], personio: Any) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         is_all = request.query.get("start_date") == "1970-01-01" and not request.query["end_date"].endswith("-12-31")
         total = {"metadata": {"total_elements": rows}} if is_all else {}
         return v1([attendance(number) for number in range(200 if is_all else 0)], **total)
@@ -470,11 +470,11 @@ def test_attendances_are_read_by_whole_days_since_1970_each_day_once(run: Callab
         return {"id": number, "type": "AttendancePeriod", "attributes": {"updated_at": "2026-03-01T10:00:00Z"}}
 
     rows = 400
-    vendor = personio(answer)
+    vendor = personio(respond)
     run(vendor.url, "attendances", legacy_v1_streams=True)
     assert {query["start_date"] for query in vendor.queries("/v1/company/attendances")} == {"1970-01-01"}
     rows = 20_000
-    vendor = personio(answer)
+    vendor = personio(respond)
     run(vendor.url, "attendances", legacy_v1_streams=True)
     first, *queries = vendor.queries("/v1/company/attendances")
     assert first["start_date"] == "1970-01-01"
@@ -545,7 +545,7 @@ def test_custom_report_rows_are_read_wherever_page_numbers_start(
 
     pages = [item(1, "x", "y"), item(2, "z"), item(3, "w"), []]
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if not request.path.endswith("/r1"):
             return v1([{"type": "Report", "attributes": {"id": "r1"}}])
         place = int(request.query.get("page", first)) - first
@@ -553,7 +553,7 @@ def test_custom_report_rows_are_read_wherever_page_numbers_start(
         report = {"id": "r1", "type": "point_in_time", "items": pages[place]}
         return v1([{"type": "Report", "attributes": report}], limit=1, **metadata)
 
-    output = run(personio(answer).url, "custom_report_rows", legacy_v1_streams=True)
+    output = run(personio(respond).url, "custom_report_rows", legacy_v1_streams=True)
     found = [
         (row["employee_id"], row["row_number"], row["attributes"][0]["value"], row["report_id"])
         for row in output.records("custom_report_rows")
@@ -564,24 +564,24 @@ def test_custom_report_rows_are_read_wherever_page_numbers_start(
 def test_custom_report_with_fewer_employees_than_its_total_deletes_nothing(
     run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if not request.path.endswith("/r1"):
             return v1([{"type": "Report", "attributes": {"id": "r1"}}])
         report = {"id": "r1", "items": [{"employee_id": 1, "attributes": []}]}
         return v1([{"type": "Report", "attributes": report}], metadata={"current_page": 0, "total_elements": total})
 
     total = 2
-    output = run(personio(answer).url, "custom_report_rows", legacy_v1_streams=True)
+    output = run(personio(respond).url, "custom_report_rows", legacy_v1_streams=True)
     assert not output.messages_of("ACTIVATE_VERSION")
     assert "fewer records than the vendor reports" in caplog.text
     total = 1
-    assert run(personio(answer).url, "custom_report_rows", legacy_v1_streams=True).messages_of("ACTIVATE_VERSION")
+    assert run(personio(respond).url, "custom_report_rows", legacy_v1_streams=True).messages_of("ACTIVATE_VERSION")
 
 
 def test_custom_report_page_with_an_employee_without_rows_is_not_the_last(
     run: Callable[..., Any], personio: Any
 ) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if not request.path.endswith("/r1"):
             return v1([{"type": "Report", "attributes": {"id": "r1"}}])
         page = int(request.query.get("page", 0))
@@ -590,18 +590,18 @@ def test_custom_report_page_with_an_employee_without_rows_is_not_the_last(
         metadata = {"current_page": page, "total_elements": 6}
         return v1([{"type": "Report", "attributes": report}], limit=2, metadata=metadata)
 
-    output = run(personio(answer).url, "custom_report_rows", legacy_v1_streams=True)
+    output = run(personio(respond).url, "custom_report_rows", legacy_v1_streams=True)
     assert {row["employee_id"] for row in output.records("custom_report_rows")} == {0, 2, 3, 4, 5}
 
 
 @pytest.mark.parametrize("odd", [None, {"attributes": {"items": [None, {"employee_id": 1}]}}], ids=["report", "item"])
 def test_null_in_a_custom_report_is_not_an_empty_list(run: Callable[..., Any], personio: Any, odd: Any) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path.endswith("/reports"):
             return v1([{"attributes": {"id": name}} for name in "ab"])
         return v1([odd if request.path.endswith("/a") else {"attributes": {"items": [{"employee_id": 2}]}}])
 
-    output = run(personio(answer).url, "custom_report_rows", legacy_v1_streams=True)
+    output = run(personio(respond).url, "custom_report_rows", legacy_v1_streams=True)
     assert {row["employee_id"] for row in output.records("custom_report_rows")} == ({1, 2} if odd else {2})
     assert not output.messages_of("ACTIVATE_VERSION")
 
@@ -647,13 +647,13 @@ def test_picture_that_is_not_found_is_not_deleted_while_the_vendor_lists_it(
 ) -> None:
     missing, listed = ["2"], ["1", "2"]
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path == "/v2/persons":
             people = [{"id": number, "profile_picture": {"url": "u"} if number in listed else None} for number in "12"]
             return Response({"_data": people})
         return Response({"success": False}, 404) if request.path.split("/")[4] in missing else Response(b"PNG")
 
-    vendor = personio(answer)
+    vendor = personio(respond)
     output = run(vendor.url, "profile_pictures", optional_streams=["*"])
     assert [record["person_id"] for record in output.records("profile_pictures")] == ["1"]
     assert not output.messages_of("ACTIVATE_VERSION")
@@ -676,13 +676,13 @@ def test_custom_report_of_an_invalid_shape_stops_no_other_and_is_not_empty(
     reports = "/v1/company/custom-reports/reports"
     good = {"attributes": {"items": [{"employee_id": 1}, {"employee_id": [2]}, {"employee_id": "1"}]}}
 
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path == reports:
             return v1([{"attributes": {"id": name}} for name in "ab"])
         return v1([odd if request.path.endswith("/a") else good])
 
     fails: list[Exception] = []
-    output = run(personio(answer).url, "custom_report_rows", legacy_v1_streams=True, fails=fails)
+    output = run(personio(respond).url, "custom_report_rows", legacy_v1_streams=True, fails=fails)
     numbers = [(record["employee_id"], record["row_number"]) for record in output.records("custom_report_rows")]
     assert numbers == [(1, 1), (None, 1), (1, 2)]
     assert fails
@@ -694,33 +694,33 @@ def test_custom_report_of_an_invalid_shape_stops_no_other_and_is_not_empty(
 def test_list_written_as_an_object_is_read_as_a_list(
     run: Callable[..., Any], personio: Any, data: Any, count: int
 ) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         return (
             v1([employee(1), employee(2)])
             if request.path == EMPLOYEES
             else v1(data if "/1/" in request.path else [{"id": 9}])
         )
 
-    assert run(personio(answer).url, "absence_balances").counts() == {"absence_balances": count + 1}
+    assert run(personio(respond).url, "absence_balances").counts() == {"absence_balances": count + 1}
 
 
-def test_answer_that_reports_a_failure_is_not_an_empty_list(
+def test_response_that_reports_a_failure_is_not_an_empty_list(
     run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path == EMPLOYEES:
             return v1([employee(1), employee(2)])
         return Response({"success": False, "data": []}) if "/1/" in request.path else v1([{"id": 9}])
 
     fails: list[Exception] = []
-    output = run(personio(answer).url, "absence_balances", fails=fails)
+    output = run(personio(respond).url, "absence_balances", fails=fails)
     assert fails
     assert "answered that it failed" in caplog.text
     assert not output.messages_of("ACTIVATE_VERSION")
 
 
 def test_attribute_is_described_with_or_without_its_label(run: Callable[..., Any], personio: Any) -> None:
-    def answer(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path == DICTIONARY:
             return v1(
                 [
@@ -731,7 +731,7 @@ def test_attribute_is_described_with_or_without_its_label(run: Callable[..., Any
             )
         return v1([employee(1, dynamic_1=attribute("x"))])
 
-    (schema,) = run(personio(answer).url, "employees", discover=True).messages_of("SCHEMA")
+    (schema,) = run(personio(respond).url, "employees", discover=True).messages_of("SCHEMA")
     properties = schema["schema"]["properties"]
     assert properties["dynamic_1"] == {
         "type": ["string", "null"],

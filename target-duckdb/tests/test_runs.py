@@ -219,7 +219,7 @@ def test_run_that_is_stopped_is_recorded(duck: Any, schema: Any, record: Any, nu
 
 
 @pytest.mark.slow
-def test_run_that_fails_says_why(duck: Any, schema: Any, record: Any) -> None:
+def test_run_that_fails_records_the_reason(duck: Any, schema: Any, record: Any) -> None:
     run = duck.run(schema("s", COLUMNS, ["id"]), record("s", {"id": 1}), "broken")
     assert run.returncode == 1
     ((status, error),) = duck.query("SELECT status, error FROM _runs")

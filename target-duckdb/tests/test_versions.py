@@ -159,9 +159,7 @@ def test_version_sent_before_its_rows_is_activated_once_they_are_complete(*, duc
     assert _live(duck) == []
 
 
-def test_input_that_ends_without_a_state_deletes_nothing_and_says_so(
-    duck: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_input_that_ends_without_a_state_deletes_nothing_and_warns(duck: Any, caplog: pytest.LogCaptureFixture) -> None:
     duck.load(HEAD, _row(1, 10), _row(2, 10), _activate(10))
     duck.load(HEAD, _activate(20), STATE, _row(2, 20))
     assert [warning.split(":")[-1] for warning in _warnings(caplog)] == [" s."]
