@@ -67,7 +67,7 @@ def request_token_with_retries(request_once: Callable[[], T], first_delay: float
         advice = (
             "Run again later, or raise `max_wait`."
             if retry.throttled
-            else "Check the address in the settings and the network, or run again later."
+            else "Check the network, or run again later."
         )
         raise RunError(f"The vendor did not issue a token ({retry.reason}). {advice}") from None
 
