@@ -31,7 +31,7 @@ class Rows:
             self._records = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
     def read_range(self, first: int, last: int) -> memoryview:
-        """Returns the JSON of the records from `first` up to and without `last`, separated by commas."""
+        """Returns the JSON of the records from `first` up to but not including `last`, separated by commas."""
         if first >= last:
             return self._records[:0]
         return self._records[self._positions[first] : self._positions[last] - len(SEPARATOR)]

@@ -27,7 +27,7 @@ REASONS = {200: b"OK", 404: b"Not Found", 429: b"Too Many Requests"}
 
 
 class Counts:
-    """What the server counts.
+    """The numbers that the server counts.
 
     Args:
         latency: Seconds between a request and its response.

@@ -34,7 +34,7 @@ TAPS = {
 SDK = "import singer_sdk.tap_base"
 IDS = re.compile(r"(?<=/)(\d+|[0-9a-f-]{30,})(?=/|$)")
 SEVERAL = 3
-"""How many of the endpoints with the most requests are named."""
+"""Number of endpoints that are named: those with the most requests."""
 
 
 def measure_start(file: Path, repeats: int) -> None:

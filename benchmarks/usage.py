@@ -22,7 +22,7 @@ UNIT = 1 if sys.platform == "darwin" else 1024
 
 @dataclass(frozen=True)
 class Usage:
-    """What a run used, start of the processes included.
+    """The time and memory that a run used, including the start of its processes.
 
     Args:
         seconds: Duration.

@@ -1,1 +1,1 @@
-"""What the documentation generates from the code: parts of the committed pages, and the pages of the site."""
+"""Generates documentation from the code: parts of the committed pages, and the pages of the site."""

@@ -78,7 +78,7 @@ class StreamPage:
 
     @cached_property
     def columns(self) -> list[Field]:
-        """The columns, without the one for unlisted fields."""
+        """The columns, except the one for undeclared fields."""
         return [item for item in self.fields if len(item.path) == 1 and item.path != (EXTRA,)]
 
     @cached_property

@@ -141,7 +141,7 @@ def _describe_condition(stream: RestStream, setting: str | None) -> str:
 
 
 def _find_own_settings(tap: type[RestTap]) -> dict[str, Any]:
-    """Returns a tap's settings without those of the SDK."""
+    """Returns a tap's settings, except those of the SDK."""
     builtin: dict[str, Any] = {"properties": {}}
     tap.append_builtin_config(builtin)
     found = tap.config_jsonschema["properties"].items()

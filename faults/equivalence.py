@@ -1,4 +1,4 @@
-"""Whether a value was loaded without loss, in whatever form."""
+"""Decides whether a value was loaded without loss, in any form."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def apply_edit(body: bytes, edit: Edit, request: Request) -> bytes | None:
 
 
 def find_enclosing_objects(document: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - any JSON
-    """Yields the objects that enclose a document's rows, without the rows themselves."""
+    """Yields the objects that enclose a document's rows, but not the rows themselves."""
     if isinstance(document, dict):
         yield document
         for value in document.values():

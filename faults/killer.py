@@ -51,7 +51,7 @@ EXIT_CODES: Mapping[Any, int] = {signal.SIGKILL: -9, signal.SIGTERM: 143, signal
 
 @dataclass(frozen=True)
 class Trial:
-    """Which process is stopped, how, and when."""
+    """A run whose processes are killed: which of them, how, and when."""
 
     number: int
     mode: Mode

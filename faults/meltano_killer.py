@@ -42,7 +42,7 @@ UNEXPECTED_TEXTS = ("Please report it with this line", "Unexpected error")
 
 @dataclass(frozen=True)
 class Trial:
-    """Which process is stopped, how, and when."""
+    """A run of Meltano whose processes are killed: which of them, how, and when."""
 
     number: int
     mode: Mode

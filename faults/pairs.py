@@ -34,7 +34,7 @@ SECOND_SCHEMA = "other"
 
 @dataclass(frozen=True)
 class Scenario:
-    """What two concurrent runs share.
+    """Two concurrent runs, and the resources that they share.
 
     Args:
         name: Name in the report.

@@ -52,7 +52,7 @@ DESCRIPTIONS = {
 
 @dataclass(frozen=True)
 class RunInfo:
-    """How the results were obtained.
+    """The date, seed and duration of the trials that a report is about.
 
     Args:
         day: Date of the run.

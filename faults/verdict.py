@@ -43,7 +43,7 @@ FAILURES = (Verdict.SILENTLY_WRONG, Verdict.HANG, Verdict.NOT_RECOVERED, Verdict
 
 @dataclass
 class Difference:
-    """How the live rows of a stream differ from the expected ones, by key.
+    """The differences between the live rows of a stream and the expected ones, as keys.
 
     Args:
         missing: Not in the table.

@@ -53,7 +53,7 @@ class JobStream(RESTStream[Any]):
 
     @property
     def records_jsonpath(self) -> str:
-        """Where the records are."""
+        """The JSON path of the records in a response."""
         return str(self.endpoint["records"])
 
     @property

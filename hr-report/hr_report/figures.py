@@ -51,7 +51,7 @@ STAGES = {
 
 @dataclass(frozen=True)
 class Filters:
-    """What the charts are about.
+    """The part of the data that the charts show.
 
     Attributes:
         sources: The sources, such as `personio`; all by default.
@@ -127,7 +127,7 @@ class Figure:
 
     @property
     def title(self) -> str:
-        """What it shows, with its main figures."""
+        """The title: what the chart shows, and its main figures."""
         figures = "; ".join(f"{NAMES[source]} {part}" for source, part in self.parts.items() if part)
         return f"{self.lead}: {figures}" if figures else self.lead
 

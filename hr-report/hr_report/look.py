@@ -189,7 +189,7 @@ def bar_width(rows: Rows, width: int) -> float:
 
 
 def largest(rows: Rows, *fields: str) -> float:
-    """The largest value of fields, without missing ones."""
+    """The largest value of fields, ignoring missing ones."""
     return max((float(row[field]) for row in rows for field in fields if row[field] is not None), default=0.0)
 
 

@@ -48,7 +48,7 @@ def _make_parser() -> argparse.ArgumentParser:
     add("--host", default=defaults.host, help="the address to listen on")
     add("--allow-remote", action="store_true", help="allow a --host that other machines can reach")
     add("--replay", type=Path, metavar="DIR", help="serve a recording of a tap instead of a company")
-    add("--employees", type=int, default=defaults.employees, help="number of persons, including former ones")
+    add("--employees", type=int, default=defaults.employees, help="number of people, including former ones")
     add("--seed", type=int, default=defaults.seed, help="the seed of the generated company")
     add("--today", type=_parse_date, default=defaults.today, help="the date that its dates are relative to")
     add("--latency-ms", type=float, default=defaults.latency_ms, help="delay of every response")

@@ -1,4 +1,4 @@
-"""What a stream declares for the reports of `--doctor` and `--plan`."""
+"""The attributes that a stream declares for the reports of `--doctor` and `--plan`."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class DiagnosableStream(FetchingStream):
     sample_size: ClassVar[int] = 1
     """Number of records that `--doctor` requests."""
     hidden_columns_advice: ClassVar[str] = ""
-    """What makes such columns readable."""
+    """Advice on how to make columns readable that the credential cannot read."""
     counted_by: ClassVar[Sequence[str]] = ()
     """Streams that together report the total of the same records, if this one reports none."""
 
     @property
     def hidden_columns(self) -> Literal["absent", "null"] | None:
-        """How columns look that the credential cannot read. None: permissions hide no columns. A class attribute."""
+        """Whether columns that the credential cannot read are absent or null. None: no permission hides columns."""
         return None
 
     def column_label(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Where a stream starts and ends: its bookmark, its window, and the fallback to a full read."""
+"""Streams with a bookmark and a time window, and their fallback to a full read."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ReplicatedStream(DiagnosableStream):
 
     @cached_property
     def replication(self) -> Replication:
-        """Where the stream starts and ends, from its state and the settings."""
+        """The bookmark, the time window and the table version of this read, from the state and the settings."""
         start_date = self.config.get("start_date")
         replication = Replication(
             self.name,
@@ -131,7 +131,7 @@ class ReplicatedStream(DiagnosableStream):
 
     @property
     def started(self) -> datetime:
-        """When the run began, UTC."""
+        """The time at which the run began, UTC."""
         return self._tap.started
 
     @abstractmethod

@@ -62,9 +62,9 @@ class RestStream(ReplicatedStream):
     verify_filter: ClassVar[bool] = False
     """Whether to fall back to a full read if the vendor ignores `changed_since`, rejects it or times out."""
     lookback: ClassVar[pendulum.Duration] = pendulum.duration(minutes=5)
-    """How far before the bookmark a run starts, because clocks differ and reading many pages takes time."""
+    """The time before the bookmark at which a run starts, because clocks differ and reading many pages takes time."""
     pagination: ClassVar[Paginator] = SinglePage()
-    """How the pages of the list are requested."""
+    """The paginator, which requests the pages of the list."""
     page_size: ClassVar[int | None] = None
     """Records to request per page. None for the vendor's default, or if `pagination` sends the size."""
     page_size_param: ClassVar[str] = "limit"
@@ -74,13 +74,14 @@ class RestStream(ReplicatedStream):
     body: ClassVar[Mapping[str, Any]] = {}
     """The JSON body. `pagination` may add properties to it; slices and `changed_since` add to the query."""
     records_path: ClassVar[str] = "data"
-    """Where the list of records is in the body, such as ``result.items``. Empty if the body itself is the list."""
+    """The path of the list of records in the body, such as ``result.items``. Empty if the body itself is the list."""
     row_shape: ClassVar[RowShape] = RowShape()
-    """How a vendor's records differ from their rows. A base class that overrides any of `RECORD_METHODS` declares it,
-    if that is all that they change. The pages of a stream that overrides them too are read record by record.
+    """The differences between a vendor's records and their rows. A base class that overrides any of `RECORD_METHODS`
+    declares it, if that is all that they change. The pages of a stream that overrides them too are read record by
+    record.
     """
     total_path: ClassVar[str | None] = None
-    """Where the body contains the total number of records in the list."""
+    """The path of the total number of records in the body. None: the body has none."""
     versioned: ClassVar[bool] = True
     """Whether rows that are missing in a full read were deleted. False if the API drops old records."""
     prefetches: ClassVar[bool] = True
@@ -88,13 +89,13 @@ class RestStream(ReplicatedStream):
     log_parent_ids: ClassVar[bool] = False
     """Whether warnings name the parents whose children could not be read. False if the parents are people."""
     unreadable_advice: ClassVar[str] = ""
-    """What the user can do about slices that the vendor cannot return."""
+    """Advice to the user about slices that the vendor cannot return."""
     all_unreadable: ClassVar[str] = ""
     """Why the stream fails if the vendor can return no slice at all. Empty if it does not fail."""
     used_in_connection_test: ClassVar[bool] = True
     """Whether the connection test reads the stream. False if even one request is expensive."""
     by_id: ClassVar[ById | None] = None
-    """How single records are requested, for `--only`. None: they cannot be requested."""
+    """Requests records by their ids, for `--only`. None: the vendor cannot return single records."""
     optional: ClassVar[bool] = False
     """Whether the stream is in the catalog only if `optional_streams` names it."""
     setting: ClassVar[str | None] = None
@@ -111,12 +112,12 @@ class RestStream(ReplicatedStream):
 
     @property
     def slices(self) -> Slices:
-        """How the stream is divided. A class attribute, or a property if it depends on a setting."""
+        """The slices into which the stream is divided. A class attribute, or a property if it depends on a setting."""
         return SingleSlice()
 
     @cached_property
     def coverage(self) -> Coverage:
-        """What this read covers."""
+        """The slices that this read could not read, or has to request again."""
         return self.new_coverage()
 
     def new_coverage(self) -> Coverage:

@@ -43,7 +43,7 @@ class RestTap(SdkTap):
     header_settings: ClassVar[Sequence[str]] = ()
     """Settings that are sent as headers."""
     account: ClassVar[Account | None] = None
-    """What the vendor's accounts are called, if `account_id` returns one. The state of another account is rejected."""
+    """The terms for the vendor's accounts, if `account_id` returns one. The state of another account is rejected."""
     envelope_names: ClassVar[Collection[str]] = ()
     """Names around the records of responses, which no schema has. Recordings show them."""
     first_delay: ClassVar[float] = FIRST_DELAY
@@ -75,7 +75,7 @@ class RestTap(SdkTap):
 
     @cached_property
     def started(self) -> datetime:
-        """When the run began, UTC."""
+        """The time at which the run began, UTC."""
         return datetime.fromtimestamp(self.initialized_at / 1000, timezone.utc)
 
     @cached_property
@@ -110,7 +110,7 @@ class RestTap(SdkTap):
 
     @property
     def permission_advice(self) -> str:
-        """Where to grant a missing permission in the vendor's user interface. A class attribute, or a property."""
+        """The place in the vendor's user interface where permissions are granted. A class attribute, or a property."""
         return ""
 
     @property

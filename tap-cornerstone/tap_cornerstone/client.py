@@ -32,7 +32,7 @@ class CornerstoneStream(RestStream):
 
     @property
     def lookback(self) -> pendulum.Duration:  # type: ignore[override]
-        """How far before the bookmark a run starts: reports lag by up to a quarter of an hour."""
+        """The time before the bookmark at which a run starts: reports lag by up to a quarter of an hour."""
         minutes = self.config.get("lookback_minutes")
         return pendulum.duration(minutes=LOOK_BACK_MINUTES if minutes is None else minutes)
 

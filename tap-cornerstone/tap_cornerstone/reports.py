@@ -22,16 +22,16 @@ MAX_DOWNLOADS = 5
 """Maximum number of downloads of a report; after that it is answered with 410."""
 
 MAX_TRIES_PER_RUN = 2
-"""How often a run requests a report that gives no answer or not all of its lines."""
+"""Maximum number of requests in a run for a report that gets no response or lacks lines."""
 
 MAX_TIMEOUTS_IN_A_ROW = 3
 """Number of consecutive reports without an answer in time after which the others are not requested."""
 
 RETENTION = timedelta(days=31)
-"""How long after the creation of its job a report is requested; the portal keeps it 30 days."""
+"""Maximum age of a job whose reports are requested; the portal keeps them for 30 days."""
 
 FORGET_AFTER = timedelta(days=45)
-"""How long a report is remembered that is no longer listed."""
+"""Time after which a report that is no longer listed is forgotten."""
 
 KEY = "reports"
 TEXT = re.compile(r"(?P<listed>\d{4}-\d\d-\d\d) (?P<import_id>.+)/(?P<kind>\w+)(?: (?P<downloads>\d+))?")
@@ -48,7 +48,7 @@ FINISHED = re.compile(r"complet|finish|fail|success|succeed|done|processed|error
 """Words of a status, in lower case with spaces. If it has none of them, the counts decide."""
 
 STUCK_AFTER = timedelta(days=2)
-"""How long an import may take without a warning."""
+"""Duration of an import after which a warning is logged."""
 
 MAX_NAMED = 10
 """Maximum number of reports named in a message."""

@@ -119,7 +119,7 @@ def _spool_type(tree: nested_types.Tree) -> str:
 
 
 def schema_columns(schema: Mapping[str, Any], *, native: bool = False) -> tuple[Column, ...]:
-    """Returns the columns of a schema in order, without `_sdc_deleted_at`.
+    """Returns the columns of a schema in order, except `_sdc_deleted_at`.
 
     Args:
         schema: The schema of a SCHEMA message.

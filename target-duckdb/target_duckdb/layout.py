@@ -1,4 +1,4 @@
-"""How the records of one schema are decoded."""
+"""The decoders for the records of one schema."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class Message(msgspec.Struct, gc=False):
 
     @property
     def time_extracted(self) -> str | None:
-        """When the tap read the record. None if it is not text, so that an invalid value does not reject the record."""
+        """The time at which the tap read the record. None if it is not text: an invalid time rejects no record."""
         try:
             return _decode_time(self.raw_time_extracted) if self.raw_time_extracted else None
         except (msgspec.DecodeError, UnicodeDecodeError):

@@ -65,7 +65,7 @@ class RejectedRecords:
 
     @property
     def counts(self) -> Counter[str]:
-        """How many are not committed yet, by stream."""
+        """Number of rejected records that are not committed yet, by stream."""
         found: Counter[str] = Counter()
         for (stream, _), count in self._pending.items():
             found[stream] += count

@@ -60,7 +60,7 @@ class Counts:
 
 @dataclass
 class StreamBatch:
-    """What a batch does to a stream.
+    """The result of a batch for a stream.
 
     Attributes:
         table: The name of its table.
@@ -150,7 +150,7 @@ class Run:
 
     @property
     def summary(self) -> str:
-        """What is committed, in one line."""
+        """A line that says what was committed."""
         total = sum((stream.counts for stream in self._streams.values()), Counts())
         streams, rows = len(self._streams), total.received
         return (

@@ -71,7 +71,7 @@ class StreamLoad:
 
     @cached_property
     def result(self) -> StreamBatch:
-        """What the batch did to the stream. Complete after `run`."""
+        """The result of the batch for the stream. Complete after `run`."""
         return StreamBatch(
             self.table_name,
             self.counts,

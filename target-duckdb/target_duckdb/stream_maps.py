@@ -37,7 +37,7 @@ _encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
 
 @dataclass(frozen=True, eq=False)
 class Route:
-    """Where the records of a stream are loaded.
+    """The name, schema and key under which the records of a stream are loaded.
 
     Attributes:
         source: The stream's name in the input.

@@ -36,7 +36,7 @@ class Table:
         keys: The stream's key properties.
         name: Its name.
         recorded_keys: The key properties recorded in the database. They differ from `keys` in case only.
-        columns: Types by column name, without generated columns. Empty if the table does not exist yet.
+        columns: Types by column name, except generated columns. Empty if the table does not exist yet.
         generated: Names of generated columns.
         column_defaults: SQL of column defaults, by column name.
         version: The version of its rows, if the table was overwritten.
@@ -49,7 +49,7 @@ class Table:
         fragment_since: The bookmark from which the table was first filled, if older rows are missing.
         comments: The comments in the database, by column. That of the table has an empty name.
         written_comments: The comments that this target wrote last. Others are the user's and are kept.
-        changes: Where changes of the table are added.
+        changes: The list to which changes to the table are added.
         is_empty: Whether it was created in this transaction and has no rows yet.
     """
 
@@ -77,7 +77,7 @@ class Table:
 
     @property
     def note(self) -> TableNote:
-        """What later runs have to know about the table. The key, for example, because the table has no PRIMARY KEY."""
+        """The facts about the table that later runs need, such as its key, because the table has no PRIMARY KEY."""
         return TableNote(
             self.stream,
             self.recorded_keys or self.keys,

@@ -1,4 +1,4 @@
-"""What the target records of its tables, because later runs cannot tell it from the tables themselves."""
+"""Facts about tables that the target stores, because later runs cannot tell them from the tables themselves."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class TableNote:
 
 @dataclass(frozen=True)
 class SchemaChange:
-    """A change of a table.
+    """A change to a table.
 
     Attributes:
         table: The table.

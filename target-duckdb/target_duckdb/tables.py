@@ -25,7 +25,7 @@ class Tables:
         schema: The schema's name. It is created if it does not exist.
 
     Attributes:
-        changes: The changes of tables in this transaction.
+        changes: The changes to tables in this transaction.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, catalog: str, schema: str) -> None:

@@ -93,7 +93,7 @@ class TargetDuckDB(Command):
 
     @property
     def _temp_directory(self) -> Path:
-        """Where DuckDB writes data that does not fit into memory."""
+        """The folder in which DuckDB writes data that does not fit into memory."""
         return self._spool.path / "duckdb"
 
     def _process_schema_message(self, message: Message) -> None:  # type: ignore[override]

@@ -27,7 +27,7 @@ ILLNESS = "SICK_LEAVE"
 
 
 class Absences(Generator):
-    """Generates the absences of persons."""
+    """Generates the absences of people."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
         super().__init__(company, rng)

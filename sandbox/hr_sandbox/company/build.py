@@ -27,7 +27,7 @@ def build_company(employees: int, seed: int, today: date) -> Company:
     """Generates the company.
 
     Args:
-        employees: the number of persons, including former ones.
+        employees: the number of people, including former ones.
         seed: the seed of all random choices.
         today: the date that the company's dates are relative to.
 

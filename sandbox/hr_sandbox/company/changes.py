@@ -1,4 +1,4 @@
-"""Changes of the company at run time. Each returns the records that it created, updated or deleted."""
+"""Changes to the company at run time. Each returns the records that it created, updated or deleted."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ChangeError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change of one record.
+    """A change to one record.
 
     Attributes:
         action: `created`, `updated` or `deleted`.

@@ -1,4 +1,4 @@
-"""Generates documents of persons, reports about them, and webhooks with their events."""
+"""Generates documents of people, reports about them, and webhooks with their events."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ENDINGS = {
 
 
 class Documents(Generator):
-    """Generates the documents of a company that has persons."""
+    """Generates the documents of a company that has people."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
         super().__init__(company, rng)
@@ -37,7 +37,7 @@ class Documents(Generator):
         self._categories = list(company.document_categories)
 
     def generate(self) -> None:
-        """Generates the documents of all persons."""
+        """Generates the documents of all people."""
         today = self.company.today
         for person in self.company.people:
             first = min(person.created_at.date(), today)

@@ -18,7 +18,7 @@ DAY = timedelta(1)
 
 
 class Pay(Generator):
-    """Generates the compensations of persons."""
+    """Generates the compensations of people."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
         super().__init__(company, rng)

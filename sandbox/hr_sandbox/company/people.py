@@ -1,4 +1,4 @@
-"""Generates persons and their employments."""
+"""Generates people and their employments."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ONBOARDING_SHARE = 0.02
 
 
 class People(Generator):
-    """Generates the persons of a company."""
+    """Generates the people of a company."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
         super().__init__(company, rng)
@@ -131,7 +131,7 @@ SHORTEST = 90  # days of an employment before anything else happens
 
 
 class Careers(Generator):
-    """Generates the employments of persons, in the order in which they are hired."""
+    """Generates the employments of people, in the order in which they are hired."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
         super().__init__(company, rng)

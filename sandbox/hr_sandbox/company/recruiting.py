@@ -24,7 +24,7 @@ SENIORITIES = ("entry-level", "experienced", "executive", "student")
 
 
 class Recruiting(Generator):
-    """Generates the openings and applications of a company that has persons."""
+    """Generates the openings and applications of a company that has people."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
         super().__init__(company, rng)

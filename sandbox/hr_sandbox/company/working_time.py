@@ -21,7 +21,7 @@ MAX_MEMBERS = 450
 
 
 class ProjectGenerator(Generator):
-    """Generates the projects of a company that has persons."""
+    """Generates the projects of a company that has people."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
         super().__init__(company, rng)
@@ -91,7 +91,7 @@ class Attendances(Generator):
             self._allow_booking(project)
 
     def generate(self) -> None:
-        """Generates the working time of all persons."""
+        """Generates the working time of all people."""
         working = [row for row in self.company.employments if row.status == "ACTIVE"]
         days = self._list_working_days(len(working))
         for employment in working:

@@ -1,4 +1,4 @@
-"""What the application may read: a scope for each view, object and REST family; and its tokens."""
+"""The permissions of the application: a scope for each view, object and REST family; and its tokens."""
 
 from __future__ import annotations
 

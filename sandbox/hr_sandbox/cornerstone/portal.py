@@ -1,4 +1,4 @@
-"""What this portal adds to the vendor's tables: custom fields, custom unit types, change tracking."""
+"""This portal's additions to the vendor's tables: custom fields, custom unit types, change tracking."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ class Selection:
         return [place for place in places if matches(self._bulk.make_row(name, place))]
 
     def __len__(self) -> int:
-        """Returns the number of rows without duplicates."""
+        """Returns the number of rows, not counting duplicates."""
         return len(self.rows) + len(self.places)
 
     @property

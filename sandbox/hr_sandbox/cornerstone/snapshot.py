@@ -66,7 +66,7 @@ class Snapshot:
 
     @cached_property
     def people(self) -> list[Person]:
-        """All persons, including former and future employees."""
+        """All people, including former and future employees."""
         return list(self.company.people)
 
     @cached_property

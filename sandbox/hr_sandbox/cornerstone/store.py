@@ -113,7 +113,7 @@ class Store:
         self._update_timestamp(name, key, deleted=True)
 
     def find_last_change_number(self, name: str) -> int:
-        """Returns the number of the latest change of a table."""
+        """Returns the number of the latest change to a table."""
         self.list_rows(name)
         log = self._log.get(name)
         return log[-1][0] if log else 0

@@ -22,7 +22,7 @@ class Throttle:
 
     @property
     def shared(self) -> str | None:
-        """The name of the limit that all requests share, including token requests, or None."""
+        """The name of the limit on all requests together, including token requests. None: there is none."""
         return "everything" if self._everywhere else None
 
     def count_request(self, resource: str, stream: str, per_minute: int) -> tuple[bool, dict[str, str]]:

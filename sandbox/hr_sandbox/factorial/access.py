@@ -1,4 +1,4 @@
-"""What a client may read: keys, OAuth, and licensed modules."""
+"""The permissions of a client: keys, OAuth, and licensed modules."""
 
 from __future__ import annotations
 

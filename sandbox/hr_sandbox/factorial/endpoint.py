@@ -121,7 +121,7 @@ EVERY_NTH = 5  # rows of a page without a key, or that are missing: the first, a
 
 @dataclass(slots=True)
 class Modes:
-    """How endpoints respond, as set by controls.
+    """Deviations from normal responses, as set by controls.
 
     Attributes:
         unusual: modes by resource: fewer rows than the total, once or always; rows without their key; null errors

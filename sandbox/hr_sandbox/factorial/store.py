@@ -147,7 +147,7 @@ class Store:
         self._deleted: dict[str, set[Key]] = {}
 
     def list_rows(self, name: str) -> list[Row]:
-        """Returns all rows of a resource ordered by id, without generated shifts."""
+        """Returns all rows of a resource ordered by id, except generated shifts."""
         version = (self.company.version, self._changes)
         cached = self._cache.get(name)
         if cached is None or (cached[0] != version and (name in BUILDERS or cached[0][1] != version[1])):

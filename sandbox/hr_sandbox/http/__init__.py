@@ -1,1 +1,1 @@
-"""What the vendors and the server share about HTTP: messages, routing, access, tokens, limits, faults."""
+"""The HTTP code that the vendors and the server share: messages, routing, access, tokens, limits, faults."""

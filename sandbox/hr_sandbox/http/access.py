@@ -1,4 +1,4 @@
-"""What a credential may read: its tokens, and what controls have revoked."""
+"""The tokens of a credential, and the permissions that controls have revoked."""
 
 from __future__ import annotations
 

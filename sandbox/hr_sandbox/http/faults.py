@@ -32,7 +32,7 @@ S = TypeVar("S", bound="Scheduled")
 
 @dataclass(slots=True, kw_only=True)
 class Scheduled:
-    """When something goes wrong.
+    """The requests that a fault affects.
 
     Attributes:
         times: how many requests fail; None for all.

@@ -1,4 +1,4 @@
-"""What vendors with hundreds of tables share."""
+"""Code that vendors with hundreds of tables share."""
 
 from __future__ import annotations
 

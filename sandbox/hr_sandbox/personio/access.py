@@ -1,4 +1,4 @@
-"""What the credential may read (permissions, endpoints, allow-listed attributes), and the tokens of v2."""
+"""The permissions, endpoints and allow-listed attributes of the credential, and the tokens of v2."""
 
 from __future__ import annotations
 

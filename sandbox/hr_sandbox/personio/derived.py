@@ -19,7 +19,7 @@ Window = tuple["date | None", "date | None"]
 
 
 def _list_pictures(company: Company, root: str) -> Iterator[Json]:
-    """Yields the persons with a picture, and its URL."""
+    """Yields the people with a picture, and its URL."""
     return ({"person_id": str(row.id), "url": make_picture_url(row, root)} for row in company.people if row.has_picture)
 
 

@@ -37,7 +37,7 @@ Rows = list[Any]  # records of the company; only the endpoint's own functions kn
 
 @dataclass(frozen=True, slots=True)
 class RenderContext:
-    """What a record is rendered with, besides the record itself."""
+    """Everything that rendering a record depends on, apart from the record itself."""
 
     company: Company
     root: str

@@ -72,7 +72,7 @@ STYLES = (
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """How an endpoint's links look.
+    """The format of an endpoint's links to other pages.
 
     Attributes:
         carries_query: whether links repeat the filters and the limit, or contain only the cursor.

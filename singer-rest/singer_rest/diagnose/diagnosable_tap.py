@@ -1,4 +1,4 @@
-"""What the reports need to know of a tap."""
+"""The interface between the reports and a tap."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class DiagnosableTap(Protocol):
 
     @property
     def permission_advice(self) -> str:
-        """Where to grant a missing permission."""
+        """The place in the vendor's user interface where permissions are granted."""
 
     @property
     def plugin_version(self) -> str:
@@ -38,7 +38,7 @@ class DiagnosableTap(Protocol):
 
     @property
     def started(self) -> datetime:
-        """When the report began, UTC."""
+        """The time at which the report began, UTC."""
 
     @property
     def stream_types(self) -> Sequence[type[RestStream]]:
@@ -58,7 +58,7 @@ class DiagnosableTap(Protocol):
 
     @property
     def discovery_problems(self) -> list[str]:
-        """What the credential cannot read during discovery."""
+        """Sentences about the metadata that the credential could not read during discovery."""
 
     @property
     def streams(self) -> Mapping[str, Any]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from singer_rest.stream import RestStream
 
 Finding: TypeAlias = "dict[str, Any]"
-"""What was found out about a stream, as JSON."""
+"""The results for a stream, as a JSON object."""
 PARENTS_SAMPLED = 20
 """Records to request of a stream that others need parents from: not each parent has children."""
 

@@ -31,11 +31,11 @@ class Load(NamedTuple):
 
 
 class Duration(NamedTuple):
-    """How long a run takes.
+    """The estimated duration of a run.
 
     Args:
         minutes: A lower bound. None: nothing is known.
-        limited_by: What takes longest: an endpoint or a pattern of endpoints whose limit is shared, "" for the user's
+        limited_by: The bottleneck: an endpoint or a pattern of endpoints whose limit is shared, "" for the user's
             own limit of all requests, "answers" for the vendor's response times.
     """
 

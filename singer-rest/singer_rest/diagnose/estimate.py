@@ -22,14 +22,14 @@ RANKS = {"exact": 0, "about": 1, "at_least": 2}
 
 
 class ReadPlan(NamedTuple):
-    """How a run reads a stream.
+    """The part of a stream that a run reads.
 
     Args:
         stream: The stream.
         since: The lower bound of the incremental filter. None: there is none.
         window: The time window that the slices cover.
         is_full: Whether everything is read, not only changes.
-        parents_since: The lower bound of the changes of parents that are needed. None: all parents are needed.
+        parents_since: The earliest change to parents whose children are needed. None: all parents are needed.
     """
 
     stream: RestStream

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 MANY_REFUSED = 15
 """Number of forbidden or rejected parents, with none readable, after which the others are not requested."""
 SAMPLED = 10
-"""How many of them are taken from the whole list. Those before them may be adjacent and prove nothing."""
+"""Number of these parents that are sampled from the whole list. The first ones may be adjacent and prove nothing."""
 MANY_PARENTS = 100
-"""The same if some were not found: some vendors respond "not found" for parents that have no children."""
+"""Like `MANY_REFUSED`, if some were not found: some vendors respond "not found" for parents that have no children."""
 MAX_NO_CONTENT = 100
 """Up to this many slices without a body are requested again, however few others have one."""
 FEW_NO_CONTENT = 3
-"""The same if none has one: requesting a short list again is cheap."""
+"""Like `MAX_NO_CONTENT`, if no slice has a body: requesting a short list again is cheap."""
 MOST_NAMED = 20
 """Maximum number of slices named in a message."""
 

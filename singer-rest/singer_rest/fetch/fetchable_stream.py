@@ -1,4 +1,4 @@
-"""What the fetcher needs to know of a stream."""
+"""The interface between the fetcher and a stream."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class FetchableStream(Protocol):
 
     @property
     def slices(self) -> Slices:
-        """How the stream is divided."""
+        """The slices into which the stream is divided."""
 
     @property
     def replication(self) -> Replication:
-        """Where the stream starts and ends."""
+        """The bookmark, the time window and the table version of this read."""
 
     @property
     def backfill(self) -> Backfill:
@@ -38,11 +38,11 @@ class FetchableStream(Protocol):
 
     @property
     def coverage(self) -> Coverage:
-        """What this read covers."""
+        """The slices that this read could not read, or has to request again."""
 
     @property
     def started(self) -> datetime:
-        """When the run began, UTC."""
+        """The time at which the run began, UTC."""
 
     @property
     def since(self) -> datetime | None:

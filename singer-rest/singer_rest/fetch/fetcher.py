@@ -35,7 +35,7 @@ T = TypeVar("T")
 PAGES_PER_TURN = 4  # of a stream, before it is the turn of another
 _END = object()
 Read: TypeAlias = "tuple[str, Iterator[object]]"
-"""The name of a stream and its read, which yields None while it waits for pages."""
+"""A pair: a stream's name, and the iterator that reads it, which yields None while it waits for pages."""
 
 
 class Fetcher:

@@ -9,7 +9,7 @@ from singer_rest.errors import FilterRejectedError, TimedOutError, UnansweredErr
 
 
 class Meaning(Enum):
-    """What a response means. A stream's `classify` can also return a replacement request."""
+    """The meaning of a response. A stream's `classify` can also return a replacement request."""
 
     RECORDS = auto()
     """A page of records."""

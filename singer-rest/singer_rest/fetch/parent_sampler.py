@@ -39,7 +39,7 @@ class ParentSampler:
         self._any_readable = False
         self._started_count = self._finished_count = self._refused_count = 0
         self._untested = FEW_PARENTS
-        """How many more parents are yielded before some have been answered."""
+        """Number of parents that may still be yielded before the first response."""
         self._remaining: deque[Slice] = deque()
         self._is_spread = False
 

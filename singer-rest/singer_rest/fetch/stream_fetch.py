@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 SLICES_PER_WORKER = 2
 """Number of slices of a stream that are read concurrently, per worker."""
 WAITING_FACTOR = 4
-"""How many times more while they wait for a retry."""
+"""Factor on `SLICES_PER_WORKER` while slices wait for a retry."""
 MIN_PAGES_AHEAD = 32
 """Number of pages of a slice that are requested beyond one that has not arrived, so that the others stay under way."""
 MAX_FAILED_IN_A_ROW = 3

@@ -1,4 +1,4 @@
-"""What the scheduler stores about the slices that are being read: pages to request and pages that have arrived."""
+"""The slices that the scheduler is reading: their pages to request, and pages that have arrived."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 MAX_PAGES_WHOLE = 4
 """Up to this many pages a list is read as a whole, even if its slice has parts."""
 MAX_COUNTED_PAGES_WHOLE = 50
-"""The same if the vendor reports its total. Such pages can be requested together."""
+"""Like `MAX_PAGES_WHOLE`, if the vendor reports the total. Such pages can be requested together."""
 
 
 @dataclass
 class Budget:
-    """What has been fetched, or is being fetched, but has not been yielded. Shared by all streams.
+    """The pages that have been requested but not yet yielded, of all streams.
 
     Args:
         pages: Number of pages.

@@ -1,4 +1,4 @@
-"""What the requests of a run amount to: how many were sent and repeated, and how long rate limits held them up."""
+"""Counts the requests of a run that were sent and repeated, and the time for which rate limits delayed them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the pages of an endpoint are requested.
+"""Paginators, which request the pages of an endpoint.
 
 A paginator is a value of a stream's attribute `pagination`. It knows the parameters of a list's first page, and the
 requests for the pages that follow one. It keeps nothing itself: what it has to remember travels on the requests.

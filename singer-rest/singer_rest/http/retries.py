@@ -42,7 +42,7 @@ class RetriesExhaustedError(Exception):
 
     @property
     def advice(self) -> str:
-        """What the user can do, as a sentence without its full stop."""
+        """Advice to the user, as a sentence without its full stop."""
         return "Run again later, or raise `max_wait`" if self.limited else "Run again later"
 
 

@@ -41,7 +41,7 @@ TIMEOUTS_PER_ANSWER = 5
 CONNECT_SECONDS = 60.0
 """Maximum number of seconds to wait for a connection. A host may have several addresses."""
 BASIC_REQUEST_ARGS = {"params", "data", "headers"}
-"""What most requests consist of."""
+"""The arguments that most requests have."""
 TIMEOUT_REASON = "no answer in time"
 UNREACHABLE = "the host cannot be reached; check the addresses in the settings"
 INVALID_RESPONSES = (

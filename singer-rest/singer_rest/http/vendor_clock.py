@@ -15,7 +15,7 @@ TOLERANCE = timedelta(minutes=1)
 
 
 class VendorClock:
-    """How far this machine's clock is ahead of the vendor's, as the headers of the responses show."""
+    """Measures how far this machine's clock is ahead of the vendor's, by the dates of the responses."""
 
     def __init__(self) -> None:
         self._ahead: timedelta | None = None
@@ -30,5 +30,5 @@ class VendorClock:
 
     @property
     def ahead(self) -> timedelta:
-        """How far this machine's clock is ahead; 0 if it is not."""
+        """The time by which this machine's clock is ahead; 0 if it is not."""
         return self._ahead if self._ahead is not None and self._ahead > TOLERANCE else timedelta()

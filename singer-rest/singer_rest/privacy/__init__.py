@@ -1,1 +1,1 @@
-"""What may leave the tap: protection classes of columns, profiles, and pseudonyms."""
+"""Privacy: protection classes of columns, the profiles that act on them, and pseudonyms."""

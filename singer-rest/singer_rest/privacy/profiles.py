@@ -25,7 +25,7 @@ ACTIONS: dict[Action, str] = {
     "area": "is cut to its first two characters",
     "rebase": "becomes a duration from midnight: the start 00:00, the end 00:00 plus the duration",
 }
-"""What the actions do, as the end of a sentence about a column."""
+"""The effect of each action, as the end of a sentence about a column."""
 
 EVERYTHING = "everything"
 _IDS = {
@@ -82,7 +82,7 @@ _FILE_KEYS = ("extends", "actions", "classes")
 
 @dataclass(frozen=True)
 class Profile:
-    """What happens to the values of each class.
+    """A privacy profile: the actions on the values of each class.
 
     Args:
         name: Its name, or that of its file.

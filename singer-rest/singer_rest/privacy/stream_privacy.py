@@ -31,7 +31,7 @@ START, END = "conduct.clock.start", "conduct.clock.end"
 
 @dataclass
 class Part:
-    """What is left of a part of a schema.
+    """The rest of a part of a schema after the profile is applied.
 
     Args:
         schema: Its schema.
@@ -44,7 +44,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Conditional:
-    """What changes a column in which another one says whether its ids are of people.
+    """The transforms of a column of ids, if another column says whether they are ids of people.
 
     Args:
         column: The other column.

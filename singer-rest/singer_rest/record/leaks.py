@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 LEAST = 4
 """The minimum length of a text or number that is looked for."""
 ADDED = re.compile(r"https://recorded\.invalid|https://host\.invalid/|@example\.invalid")
-"""What every recording has."""
+"""Pseudonymous hosts, which every recording contains."""
 TOKEN = re.compile(r"[^\W\d_]{4,}")
 LETTER = re.compile(r"[^\W\d_]")
 PART = re.compile(r"[\w=+~-]+")

@@ -1,4 +1,4 @@
-"""Which names and values of a response are the vendor's own, so that a recording may show them."""
+"""The names and values of responses that are the vendor's own, so that a recording may show them."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ PAGING = frozenset(
 )
 """Numbers of paging and of statuses, in lower case. Without them a recording could not be read page by page."""
 FIELD = re.compile(r"[a-z][A-Za-z]*(_[A-Za-z]+)*")
-"""What a vendor's field may look like: no digits, spaces or accents."""
+"""The form of a vendor's field name: no digits, spaces or accents."""
 MAX_LENGTH = 40
 CUSTOM = re.compile(r"custom|dynamic|attribute|field|form|answer|label|extra|tag|map|dict", re.IGNORECASE)
 """Names of objects whose keys a company may define."""

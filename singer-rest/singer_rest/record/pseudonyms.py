@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
 LETTERS = "jkqvwxz"
-"""What pseudonymous texts consist of: hardly any word of a language does."""
+"""The letters of pseudonymous texts: hardly any word of a language consists of them."""
 HEX_LETTERS = "bcdf"
-"""What pseudonymous UUIDs consist of: their digits could form a number of the original."""
+"""The letters of pseudonymous UUIDs, which have no digits: those could form a number of the original."""
 MAX_TEXT = 1000
 ID_DIGITS = 9
 """The least digits of a pseudonymous id, so that ids of a company and their pseudonyms do not overlap."""

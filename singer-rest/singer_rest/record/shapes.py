@@ -72,7 +72,7 @@ class Shapes:
         self._lower = frozenset(name.lower() for name in known_names.names)
         self._api = urlsplit(api_url)
         self._names: dict[str, str] = {}
-        """What is written for a name, once that is decided."""
+        """The replacement of each name, once it is decided."""
         self._words: set[str] = set()
         """Segments of endpoints that the tap has in its code."""
         self._iterate_strings: frozenset[str] = frozenset()

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 PART_BYTES = 256 * 1024
 """Lines are written in parts of about this size."""
 PIPE_BYTES = 1024 * 1024
-"""How much the output holds that the loader has not read yet, if it is a pipe. With less, the tap waits for the loader
-with every page, and the other way round. Linux gives 64 KiB, unless it is asked for more.
+"""Bytes of buffer to request for the output if it is a pipe. With less, the tap and the loader wait for each other at
+every page. Linux provides 64 KiB by default.
 """
 
 _encoder = msgspec.json.Encoder(decimal_format="number")

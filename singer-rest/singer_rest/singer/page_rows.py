@@ -20,7 +20,7 @@ ID = "id"
 
 @dataclass(frozen=True)
 class RowShape:
-    """How a vendor's records differ from the rows that are made of them.
+    """The differences between a vendor's records and the rows that are made from them.
 
     Args:
         attributes: The member that holds the fields of a record or object, except its id. None: they are not wrapped.

@@ -63,7 +63,7 @@ class StreamTap(CommandTap):
     @property
     @abstractmethod
     def started(self) -> datetime:
-        """When the run began, UTC."""
+        """The time at which the run began, UTC."""
 
     @property
     @abstractmethod
@@ -88,7 +88,7 @@ class SyncedStream(CompletedStream):
     """A stream that is synced from the pages of a run."""
 
     keyless_advice: ClassVar[str] = ""
-    """What the user can do if records have no replication key."""
+    """Advice to the user if records have no replication key."""
 
     _tap: StreamTap
     _pages = 0
@@ -103,7 +103,7 @@ class SyncedStream(CompletedStream):
     @property
     @abstractmethod
     def coverage(self) -> Coverage:
-        """What this read covers."""
+        """The slices that this read could not read, or has to request again."""
 
     @property
     def has_requested(self) -> bool:
@@ -113,12 +113,12 @@ class SyncedStream(CompletedStream):
     @property
     @abstractmethod
     def slices(self) -> Slices:
-        """How the stream is divided."""
+        """The slices into which the stream is divided."""
 
     @property
     @abstractmethod
     def replication(self) -> Replication:
-        """Where the stream starts and ends."""
+        """The bookmark, the time window and the table version of this read."""
 
     @property
     @abstractmethod

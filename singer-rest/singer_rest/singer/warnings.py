@@ -38,11 +38,11 @@ class ReadStream(Protocol):
 
     @property
     def replication(self) -> Replication:
-        """Where the stream starts and ends."""
+        """The bookmark, the time window and the table version of this read."""
 
     @property
     def coverage(self) -> Coverage:
-        """What the read covers."""
+        """The slices that this read could not read, or has to request again."""
 
     @property
     def conformer(self) -> RecordConformer:
@@ -50,7 +50,7 @@ class ReadStream(Protocol):
 
     @property
     def slices(self) -> Slices:
-        """How the stream is divided."""
+        """The slices into which the stream is divided."""
 
     @property
     def lacks_settings_window(self) -> bool:

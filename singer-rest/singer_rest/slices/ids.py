@@ -19,7 +19,7 @@ IDS_PER_REQUEST = 50
 
 
 class ById(ABC):
-    """How the records of a stream are requested by their ids."""
+    """Requests the records of a stream by their ids."""
 
     @property
     @abstractmethod

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Account:
-    """What a vendor's accounts are called.
+    """The terms for a vendor's accounts.
 
     Args:
-        kind: What an account is, such as ``company``. The state of each stream holds its id under this name.
+        kind: The vendor's word for an account, such as ``company``. Each stream's state has its id under this name.
         source: What leads to the account, for messages: a setting or the credential.
     """
 

@@ -111,7 +111,7 @@ class Backfill:
 
     @property
     def position(self) -> str | None:
-        """Where an earlier run stopped in an unsliced list."""
+        """The position in an unsliced list at which an earlier run stopped, or None."""
         return next(
             (name.removeprefix(POSITION_PREFIX) for name in self.finished if name.startswith(POSITION_PREFIX)), None
         )

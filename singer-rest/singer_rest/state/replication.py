@@ -1,4 +1,4 @@
-"""Where a stream starts in this run and in the next one: bookmark, window and table version."""
+"""The bookmark, time window and table version of a stream, in this run and in the next one."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ class Replication:
 
     @property
     def _vendor_run_start(self) -> datetime:
-        """When the read began by the vendor's clock. What changed later may have been missed."""
+        """The time at which the read began, by the vendor's clock. Later changes may have been missed."""
         is_resumed = self._run_start != self._now  # a resumed read began by the vendor's clock
         return self._run_start if is_resumed else self._now - self._clock_ahead()
 

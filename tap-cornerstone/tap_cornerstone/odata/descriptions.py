@@ -35,7 +35,7 @@ TYPE_NAMES = {
     "Edm.Binary": "Binary value",
     OBJECT: "Object",
 }
-"""What the values of a type are called in a description."""
+"""The term for the values of each type in descriptions."""
 
 
 class Descriptions(msgspec.Struct, frozen=True):

@@ -19,7 +19,7 @@ LITERALS = {
     **dict.fromkeys(("Edm.Byte", "Edm.Int16", "Edm.Int32", "Edm.Int64"), re.compile(r"-?\d{1,19}", re.ASCII)),
     "Edm.Guid": re.compile(r"[\da-fA-F]{8}(-[\da-fA-F]{4}){3}-[\da-fA-F]{12}"),
 }
-"""What the values of a type look like that are written without quotes."""
+"""The patterns of values that are written without quotes, by type."""
 
 
 @dataclass(frozen=True)

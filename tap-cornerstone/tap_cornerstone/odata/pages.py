@@ -1,4 +1,4 @@
-"""How the pages of a list are requested, and what they say about it."""
+"""The size of a list's pages, and the properties of a list that its pages show."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GOOD_PAGES = 10
 
 @dataclass(frozen=True)
 class Pace:
-    """How the pages of a list are requested. Attached to its requests.
+    """The size of a list's pages, and how to request them. Attached to its requests.
 
     Args:
         rows: Rows of the following pages.
@@ -43,7 +43,7 @@ class Pace:
 
 @dataclass(frozen=True)
 class ListInfo:
-    """What a page says about the whole list. Attached to the page.
+    """The properties of a list that a page shows. Attached to the page.
 
     Args:
         delta: The path of the delta link. None if the page has none.

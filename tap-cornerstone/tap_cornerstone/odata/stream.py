@@ -34,7 +34,7 @@ SLOW_STEP = 8
 """The factor by which pages shrink after a time-out, since each attempt may take as long again."""
 
 MAX_RESTARTS = 3
-"""How often a run starts over after an expired link."""
+"""Maximum number of times that a run starts over after an expired link."""
 
 DELTA = "delta_link"
 SPELLING = "guid_letters"

@@ -38,7 +38,7 @@ STATUS_ADVICE = "Set `applicant_statuses` to your portal's; vw_rpt_job_requisiti
 class JobRequisitions(RestList):
     """One row per job requisition."""
 
-    # `lastModifiedSince` ignores changes of postings, so everything is read.
+    # `lastModifiedSince` ignores changes to postings, so everything is read.
     name = "job_requisitions"
     path = f"{RECRUITING}/JobRequisitionDetails"
     permission = "the scope jobrequisition:read"

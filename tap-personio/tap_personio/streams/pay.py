@@ -1,4 +1,4 @@
-"""What people are paid."""
+"""Streams of compensations and their types."""
 
 from __future__ import annotations
 

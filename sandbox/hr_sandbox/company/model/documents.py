@@ -59,7 +59,7 @@ class Report:
 
 @dataclass(slots=True)
 class CustomReport:
-    """A custom report, the older kind: rows of persons, on a day or in a period.
+    """A custom report, the older kind: rows of people, on a day or in a period.
 
     Attributes:
         type: point_in_time, timeframe or historical_data.

@@ -1,4 +1,4 @@
-"""Persons, where they work and when, and what they are paid.
+"""People, where they work and when, and what they are paid.
 
 A record has an `id` (a number, unique per kind) and, where vendors use opaque ids, also a `uuid`.
 Timestamps are UTC to the second. Absences are in the office's local time, without a zone.
@@ -99,7 +99,7 @@ class Team:
 
 @dataclass(slots=True)
 class AttributeDefinition:
-    """A custom attribute of persons."""
+    """A custom attribute of people."""
 
     id: str
     type: str

@@ -249,7 +249,7 @@ def _make_success_body(context: Context, data: object) -> Json:
 
 
 def _make_list_handler(member: str, render: Callable[[Context, Person], Json]) -> Callable[[Call], Json]:
-    """Returns a handler that lists something of all persons in pages."""
+    """Returns a handler that lists something of all people in pages."""
 
     def handle(call: Call) -> Json:
         context, size, number = call.context, PAGE_SIZE, call.parse_number("pagenumber", 1)

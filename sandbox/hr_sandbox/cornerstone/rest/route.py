@@ -46,7 +46,7 @@ PAGE_MARK = "t+/"  # characters that must be encoded in a URL
 
 @dataclass(slots=True)
 class Context:
-    """What all endpoints share.
+    """The state that all endpoints share.
 
     Attributes:
         modes: the modes of streams other than the normal one.

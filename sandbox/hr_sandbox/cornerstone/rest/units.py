@@ -1,4 +1,4 @@
-"""Organizational units and their types, without groups."""
+"""Organizational units and their types, except groups."""
 
 from __future__ import annotations
 

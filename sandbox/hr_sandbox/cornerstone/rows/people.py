@@ -1,4 +1,4 @@
-"""Users (all persons of the company, and the vendor's own), and their organizational units."""
+"""Users (all people of the company, and the vendor's own), and their organizational units."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def index_units(snapshot: Snapshot) -> dict[int, Row]:
 
 
 def list_units_of_user(snapshot: Snapshot, person_id: int) -> Iterator[tuple[int, int]]:
-    """Returns the types and ids of a user's units, without groups."""
+    """Returns the types and ids of a user's units, except groups."""
     job = snapshot.employments.get(person_id)
     if job is None:
         return

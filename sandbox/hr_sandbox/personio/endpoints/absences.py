@@ -97,7 +97,7 @@ def _render_breakdown(row: AbsenceDay, context: RenderContext) -> Json:
 
 
 def _find_compensations(company: Company, values: Values) -> list[people.Compensation]:
-    """Returns the compensations in effect in the window, without those of zero."""
+    """Returns the compensations in effect in the window, except those of zero."""
     first, last = _read_window(company, values)
     return [row for row in company.compensations if row.amount and row.is_in_effect(first, last)]
 

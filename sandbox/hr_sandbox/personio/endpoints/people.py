@@ -1,4 +1,4 @@
-"""Persons and their employments."""
+"""People and their employments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports about persons, their pay and their absences: rows of cells, whose members depend on their types."""
+"""Reports about people, their pay and their absences: rows of cells, whose members depend on their types."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ _EMPTY_CELL: dict[str, Json] = {
 
 
 def list_columns(company: Company) -> dict[str, tuple[tuple[str, str], str]]:
-    """Returns all possible columns: those of persons, custom attributes, and absences."""
+    """Returns all possible columns: those of people, custom attributes, and absences."""
     found = dict(FIXED_COLUMNS)
     for attribute in company.attributes:
         if attribute.type == "string":

@@ -107,7 +107,7 @@ def _list_reports(call: Call) -> Json:
 
 
 def _get_report(call: Call) -> Json:
-    """Renders a report with the rows of some persons. All rows of a person are on one page."""
+    """Renders a report with the rows of some people. All rows of a person are on one page."""
     found = _find_report(call.path["id"], call.company)
     page, limit, locale = (call.query[name] for name in ("page", "limit", "locale"))
     rows = RowRenderer(found, call.company, locale).render_rows()

@@ -93,7 +93,7 @@ def _get_status(row: Attendance) -> str:
 
 
 def _find_last_update(row: Attendance, company: Company) -> datetime:
-    """Returns the last change of a stretch of work or of a break within it."""
+    """Returns when a stretch of work, or a break within it, last changed."""
     return max(other.updated_at for other in (row, *_find_breaks(row, company)))
 
 
