@@ -60,7 +60,7 @@ QUESTIONS: dict[str, dict[str, list[str]]] = {
 """The streams that answer each question, as glob patterns."""
 
 DISCOVERY = ("`obj_metadata:read`", "`reportingmetadata:view`")
-"""The permission that the discovery of views and objects needs."""
+"""The permissions that the discovery of views and objects needs."""
 
 
 def make_permission_tables(vendor: str) -> str:

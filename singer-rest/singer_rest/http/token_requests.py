@@ -65,9 +65,7 @@ def request_token_with_retries(request_once: Callable[[], T], first_delay: float
         return send_with_retries(request_once, first_delay, max_wait)
     except RetryableError as retry:
         advice = (
-            "Run again later, or raise `max_wait`."
-            if retry.throttled
-            else "Check the network, or run again later."
+            "Run again later, or raise `max_wait`." if retry.throttled else "Check the network, or run again later."
         )
         raise RunError(f"The vendor did not issue a token ({retry.reason}). {advice}") from None
 
