@@ -1,4 +1,4 @@
-"""The server of the benchmarks answers as the taps expect, so that they read all of its records."""
+"""The benchmark server responds as the taps expect, so that they read all of its records."""
 
 from __future__ import annotations
 

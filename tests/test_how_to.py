@@ -41,7 +41,7 @@ FIRST, SECOND = "2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z"
 
 
 def block(page: str, language: str, containing: str) -> str:
-    """The code block of a page that contains a text."""
+    """Returns the code block of a page that contains the text."""
     found = re.findall(rf"```{language}\n(.*?)```", (PAGES / page).read_text(), re.DOTALL)
     (code,) = [code for code in found if containing in code]
     return str(code)

@@ -25,7 +25,7 @@ Tables = dict[str, list[dict[str, Any]]]
 
 @pytest.fixture(scope="module")
 def story() -> dict[str, Any]:
-    """Results of a test that later ones need."""
+    """Results that later tests need."""
     return {}
 
 
@@ -34,7 +34,7 @@ def requests_of(project: Project, path: str) -> list[dict[str, Any]]:
 
 
 def differing(before: Tables, after: Tables) -> dict[str, set[str]]:
-    """Ids of the rows that differ, without webhook streams, whose rows change with every run."""
+    """Returns the ids of the rows that differ, without webhook streams: their rows change with every run."""
     changed = {}
     for stream, rows in after.items():
         serialized = [

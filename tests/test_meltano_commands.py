@@ -20,12 +20,12 @@ ONE_STREAM = {"TAP_PERSONIO__SELECT": '["org_units.*"]'}
 
 @pytest.fixture(scope="module")
 def story() -> dict[str, Any]:
-    """Results of a test that later ones need."""
+    """Results that later tests need."""
     return {}
 
 
 def stored_state(project: Project) -> str:
-    """Meltano's state of the tap."""
+    """Returns the state of the tap in Meltano."""
     return project.meltano("state", "get", STATE_ID).stdout.splitlines()[-1]
 
 

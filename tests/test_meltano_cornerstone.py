@@ -35,7 +35,7 @@ def vendor() -> str:
 
 @pytest.fixture(scope="module")
 def story() -> dict[str, Any]:
-    """Results of a test that later ones need."""
+    """Results that later tests need."""
     return {}
 
 

@@ -27,12 +27,12 @@ def vendor() -> str:
 
 @pytest.fixture(scope="module")
 def story() -> dict[str, Any]:
-    """Results of a test that later ones need."""
+    """Results that later tests need."""
     return {}
 
 
 def changed(before: Tables, after: Tables) -> set[str]:
-    """Streams whose rows differ."""
+    """Returns the streams with different rows."""
     return {stream for stream, rows in after.items() if rows != before[stream]}
 
 

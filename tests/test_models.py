@@ -148,7 +148,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
 
 
 def known_employments(company: Company, source: str) -> list[Employment]:
-    """Returns the employments that a source knows as those of employees."""
+    """Returns the employments that a source treats as those of employees."""
     if source == "personio":
         return [row for row in company.employments if row.type == "INTERNAL"]
     if source == "factorial":  # has no type of employment
@@ -164,7 +164,7 @@ def last_day(row: Employment, source: str) -> date:
 
 
 def spells(company: Company, source: str) -> dict[int, list[list[date]]]:
-    """First and last days per person, without changes of contract."""
+    """Returns the first and last days of employment by person. Changes of contract in between are ignored."""
     found: dict[int, list[list[date]]] = defaultdict(list)
     for row in sorted(known_employments(company, source), key=lambda row: (row.start_date, row.id)):
         days = found[row.person_id]

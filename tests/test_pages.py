@@ -109,7 +109,7 @@ def fitting(schema: dict[str, Any], rng: random.Random, *, tidy: bool) -> Any:
 
 
 def random_page(schema: dict[str, Any], keys: Any, rng: random.Random) -> list[dict[str, Any]]:
-    """Returns the records of a page. Some pages are tidy, some hold odd values, some keys are missing or repeated."""
+    """Returns the records of a page. Values can be unexpected, and keys missing or repeated."""
     tidy, odd = rng.random() < 0.3, rng.choice([0, 0, 0.02, 0.3])
     properties = {name: part for name, part in schema["properties"].items() if name != "_extra"}
     missing = rng.choice([0, 0.3])

@@ -59,7 +59,7 @@ TEXT = re.compile(r"[^\W\d_]")
 
 
 def values_of(rows: Any) -> Iterator[str]:
-    """All texts and numbers in rows, but not the names of fields."""
+    """Returns all texts and numbers in rows, without the names of fields."""
     if isinstance(rows, dict):
         for part in rows.values():
             yield from values_of(part)
@@ -71,7 +71,7 @@ def values_of(rows: Any) -> Iterator[str]:
 
 
 def shown_in(folder: Path) -> Iterator[str]:
-    """All texts and numbers in a recording's bodies, and all names."""
+    """Returns all texts and numbers in a recording's bodies, and all names of fields."""
 
     def walk(value: Any) -> Iterator[str]:
         if isinstance(value, dict):

@@ -227,7 +227,7 @@ class Handler(SimpleHTTPRequestHandler):
     results = ""
 
     def do_GET(self) -> None:
-        """Answers a request."""
+        """Handles a request."""
         if self.path.startswith("/found?"):
             type(self).results = self.path
             self.found.set()

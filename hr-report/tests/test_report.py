@@ -270,12 +270,12 @@ def browser() -> str:
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Serves a folder, and remembers what was asked for."""
+    """Serves a folder and stores the requested paths."""
 
     asked: ClassVar[list[str]] = []
 
     def do_GET(self) -> None:
-        """Answers a request."""
+        """Handles a request."""
         self.asked.append(self.path)
         super().do_GET()
 
@@ -297,7 +297,7 @@ def served(folder: Path) -> Iterator[str]:
 
 
 def look(browser: str, page: Path, folder: Path, width: int, *, dark: bool) -> dict[str, Any]:
-    """What a browser shows of the page, after it had no problem with it."""
+    """Opens the page in a browser, which must report no problem. Returns what it shows."""
     shutil.copy(page, folder / "page.html")
     (folder / "measure.html").write_text(LOOK.format(width=width))
     log = folder / "net-log.json"

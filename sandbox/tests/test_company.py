@@ -199,7 +199,7 @@ def test_two_thousand_people_have_fewer_days_of_attendances() -> None:
 
 
 def calls_to_build(employees: int) -> int:
-    """Number of functions called to build a company: its cost, whatever else the machine does."""
+    """Returns the number of function calls that build a company, a cost that does not depend on the machine."""
     calls = 0
 
     def count(_frame: object, event: str, _argument: object) -> None:

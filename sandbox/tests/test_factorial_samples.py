@@ -1,4 +1,4 @@
-"""Bodies have the members of the vendor's published ones."""
+"""Response bodies have the fields of the vendor's samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bodies have the members and types of the vendor's published ones."""
+"""Response bodies have the fields and types of the vendor's samples."""
 
 from __future__ import annotations
 

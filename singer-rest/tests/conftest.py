@@ -1,4 +1,4 @@
-"""A tap of an invented vendor, with a local host that answers as a test says."""
+"""A tap of an invented vendor, with a local host whose responses a test defines."""
 
 from __future__ import annotations
 
@@ -220,7 +220,7 @@ def _no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Shop:
-    """The vendor: owners with pets, sales by month, kinds. A test may change its data and its answers."""
+    """The vendor, with owners and pets, sales by month, and kinds. A test can change its data and its responses."""
 
     def __init__(self) -> None:
         self.data: dict[str, list[dict[str, Any]]] = {

@@ -16,7 +16,7 @@ DATE, LOCAL = {**STRING, "format": "date"}, {**STRING, "format": "date-time", "x
 PERSON = {**OBJECT, "properties": {"id": STRING, "age": INTEGER, "born": DATE, "pets": {**ARRAY, "items": STRING}}}
 
 
-def coerced(schema: dict[str, Any], value: Any) -> Any:
+def coerce(schema: dict[str, Any], value: Any) -> Any:
     return Coercion().of(schema)(value)
 
 
@@ -79,7 +79,7 @@ def coerced(schema: dict[str, Any], value: Any) -> Any:
     ],
 )
 def test_lossless_values_are_coerced(schema: dict[str, Any], value: Any, found: Any) -> None:
-    result = coerced(schema, value)
+    result = coerce(schema, value)
     assert (result, result.__class__) == (found, found.__class__)
 
 
@@ -127,14 +127,14 @@ def test_lossless_values_are_coerced(schema: dict[str, Any], value: Any, found: 
     ],
 )
 def test_values_that_a_column_cannot_hold_are_detected(schema: dict[str, Any], value: Any) -> None:
-    assert coerced(schema, value) is NOT_COERCIBLE
+    assert coerce(schema, value) is NOT_COERCIBLE
 
 
 def test_fitting_value_is_returned_itself_and_others_are_not_changed() -> None:
     fits = {"id": "1", "pets": ["x"], "new": {"deep": [1]}}
-    assert coerced(PERSON, fits) is fits
+    assert coerce(PERSON, fits) is fits
     other = {"id": 1, "pets": [2], "age": "old"}
-    assert coerced(PERSON, other) is NOT_COERCIBLE
+    assert coerce(PERSON, other) is NOT_COERCIBLE
     assert other == {"id": 1, "pets": [2], "age": "old"}
 
 

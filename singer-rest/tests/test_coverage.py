@@ -17,16 +17,16 @@ NOT_FOUND = Response({"error": "not found"}, 404)
 WORKERS = pytest.mark.parametrize("workers", [1, 32])
 
 
-def activated(output: Output) -> set[str]:
+def activated_streams(output: Output) -> set[str]:
     return {message["stream"] for message in output.messages_of("ACTIVATE_VERSION")}
 
 
-def times(vendor: Host, path: str) -> int:
+def count_requests(vendor: Host, path: str) -> int:
     return vendor.paths().get(path, 0)
 
 
 class Failing:
-    """Answers the first requests for a path with something else."""
+    """Replaces the response to the first requests for a path."""
 
     def __init__(self, path: str, response: Response, times: int = 1) -> None:
         self.path, self.refusal, self.left = path, response, times
@@ -45,7 +45,7 @@ def test_parent_not_found_once_is_requested_again_at_the_end(
     shop.before = Failing("/owners/2/pets", NOT_FOUND)
     output = run("owners", "pets", max_concurrency=workers, start_date=None)
     assert sorted(output.ids()["pets"]) == ["1a", "1b", "2a", "2b", "3a", "3b"]
-    assert activated(output) == {"owners", "pets"}
+    assert activated_streams(output) == {"owners", "pets"}
     assert [request.path for request in vendor.requests][-1] == "/owners/2/pets"
     assert "of the owners" not in caplog.text
 
@@ -57,8 +57,8 @@ def test_listed_parent_is_not_deleted_however_often_it_is_not_found(
     shop.refusals["/owners/2/pets"] = NOT_FOUND
     output = run("owners", "pets", max_concurrency=workers, start_date=None)
     assert sorted(output.ids()["pets"]) == ["1a", "1b", "3a", "3b"]
-    assert activated(output) == {"owners"}
-    assert times(vendor, "/owners/2/pets") == 2
+    assert activated_streams(output) == {"owners"}
+    assert count_requests(vendor, "/owners/2/pets") == 2
     assert (
         "pets: 1 of the owners were not found, even on a second request, although the vendor still lists them"
         in caplog.text
@@ -72,14 +72,14 @@ def test_parent_no_longer_listed_is_deleted(
     def leaves(request: ReceivedRequest) -> Response | None:
         if request.path != "/owners/3/pets":
             return None
-        if times(vendor, request.path) == 2:  # requested again, once all owners were listed
+        if count_requests(vendor, request.path) == 2:  # requested again, once all owners were listed
             shop.data["/owners"] = [row for row in shop.data["/owners"] if row["id"] != "3"]  # of the last page
         return NOT_FOUND
 
     shop.before = leaves
     output = run("owners", "pets", max_concurrency=workers, start_date=None)
     assert sorted(output.ids()["pets"]) == ["1a", "1b", "2a", "2b"]
-    assert activated(output) == {"owners", "pets"}
+    assert activated_streams(output) == {"owners", "pets"}
     assert "pets: 1 of the owners were deleted while the stream was read." in caplog.text
 
 
@@ -97,7 +97,7 @@ def test_unreadable_list_of_parents_proves_nothing(
 
     shop.before = respond
     output = run("pets", max_concurrency=1, start_date=None)
-    assert activated(output) == set()
+    assert activated_streams(output) == set()
     assert "not found, even on a second request" in caplog.text
 
 
@@ -123,7 +123,7 @@ def test_parent_of_a_batch_is_requested_again_alone(
     shop.before = respond
     output = run("owners", "pets", start_date="2026-01-01", end_date="2026-02-28")
     assert len(set(output.ids()["pets"])) == len(set(asked_for)) == 3 * 2
-    assert activated(output) == {"owners", "pets"}
+    assert activated_streams(output) == {"owners", "pets"}
 
 
 def test_bookmark_of_children_stays_if_a_parent_may_lack_some(
@@ -149,7 +149,7 @@ def test_bookmark_of_children_stays_if_a_parent_may_lack_some(
     assert third.state["bookmarks"]["pets"]["replication_key_value"] == "2026-02-03T00:00:00Z"
 
 
-def listed(*rows: str, total: int | None) -> Response:
+def list_response(*rows: str, total: int | None) -> Response:
     return Response({"data": [{"id": row} for row in rows], "total": total})
 
 
@@ -157,10 +157,10 @@ def listed(*rows: str, total: int | None) -> Response:
 def test_list_with_fewer_records_than_reported_is_requested_again(
     run: Callable[..., Output], shop: Any, workers: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shop.before = Failing("/kinds", listed("cat", total=3))
+    shop.before = Failing("/kinds", list_response("cat", total=3))
     output = run("kinds", max_concurrency=workers)
     assert set(output.ids()["kinds"]) == {"cat", "dog", "fish"}
-    assert activated(output) == {"kinds"}
+    assert activated_streams(output) == {"kinds"}
     assert "repeat the key" not in caplog.text
 
 
@@ -168,10 +168,10 @@ def test_list_with_fewer_records_than_reported_is_requested_again(
 def test_list_incomplete_after_a_second_request_is_loaded_with_a_warning(
     run: Callable[..., Output], shop: Any, vendor: Host, workers: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shop.refusals["/kinds"] = listed("cat", total=3)
+    shop.refusals["/kinds"] = list_response("cat", total=3)
     output = run("kinds", max_concurrency=workers)
-    assert times(vendor, "/kinds") == 2
-    assert activated(output) == set()
+    assert count_requests(vendor, "/kinds") == 2
+    assert activated_streams(output) == set()
     assert "kinds: 1 lists have fewer records than the vendor reports" in caplog.text
     assert "so no row is marked as deleted in this run" in caplog.text
 
@@ -180,9 +180,9 @@ def test_list_incomplete_after_a_second_request_is_loaded_with_a_warning(
 def test_total_that_is_too_small_or_missing_has_no_effect(
     run: Callable[..., Output], shop: Any, vendor: Host, total: int | None
 ) -> None:
-    shop.refusals["/kinds"] = listed("cat", "dog", total=total)
-    assert activated(run("kinds")) == {"kinds"}
-    assert times(vendor, "/kinds") == 1
+    shop.refusals["/kinds"] = list_response("cat", "dog", total=total)
+    assert activated_streams(run("kinds")) == {"kinds"}
+    assert count_requests(vendor, "/kinds") == 1
 
 
 def test_next_run_reads_in_full_what_a_first_read_may_lack(run: Callable[..., Output], shop: Any) -> None:
@@ -193,14 +193,16 @@ def test_next_run_reads_in_full_what_a_first_read_may_lack(run: Callable[..., Ou
     shop.refusals.clear()
     second = run("owners", start_date=None, state=first.state)
     assert second.ids()["owners"] == ["1", "2", "3"]
-    assert activated(second) == {"owners"}
+    assert activated_streams(second) == {"owners"}
 
 
 def test_only_the_short_slice_is_requested_again(
     run: Callable[..., Output], make_tap: Any, monkeypatch: pytest.MonkeyPatch, vendor: Host
 ) -> None:
     monkeypatch.setattr(type(make_tap().streams["kinds"]), "slices", ParamValues("kind", *"abcd"))
-    vendor.respond = lambda request: listed(request.query["kind"], total=2 if request.query["kind"] == "b" else 1)
+    vendor.respond = lambda request: list_response(
+        request.query["kind"], total=2 if request.query["kind"] == "b" else 1
+    )
     run("kinds")
     assert sorted(query["kind"] for query in vendor.queries("/kinds")) == ["a", "b", "b", "c", "d"]
 
@@ -209,11 +211,11 @@ def test_rows_without_a_key_are_not_requested_twice(
     run: Callable[..., Output], make_tap: Any, monkeypatch: pytest.MonkeyPatch, shop: Any, vendor: Host
 ) -> None:
     monkeypatch.setattr(type(make_tap().streams["kinds"]), "primary_keys", ())
-    shop.refusals["/kinds"] = listed("cat", total=3)
+    shop.refusals["/kinds"] = list_response("cat", total=3)
     output = run("kinds")
-    assert times(vendor, "/kinds") == 1
+    assert count_requests(vendor, "/kinds") == 1
     assert len(output.records("kinds")) == 1
-    assert activated(output) == set()
+    assert activated_streams(output) == set()
 
 
 @pytest.mark.parametrize("streams", [("pets",), ("owners", "pets")])
@@ -228,7 +230,7 @@ def test_children_of_a_parent_without_an_id_may_exist(
     shop.data["/owners"].append(owner)
     output = run(*streams, start_date=None)
     assert len(output.records("pets")) == 6
-    assert activated(output) == set()
+    assert activated_streams(output) == set()
     assert "pets: some of the owners may be missing from the vendor's list" in caplog.text
 
 
@@ -239,7 +241,7 @@ def test_children_of_missing_parents_may_exist(
     shop.refusals["/owners"] = Response({"data": shop.data["/owners"][:2], "total": 3})
     output = run(*streams, start_date=None)
     assert sorted(output.ids()["pets"]) == ["1a", "1b", "2a", "2b"]
-    assert activated(output) == set()
+    assert activated_streams(output) == set()
     assert "pets: some of the owners may be missing from the vendor's list" in caplog.text
 
 
@@ -254,7 +256,7 @@ def test_children_may_exist_if_another_parent_is_listed_twice_in_place_of_theirs
     shop.before = shifted
     output = run(*streams, start_date=None)
     assert sorted(output.ids()["pets"]) == ["1a", "1b", "2a", "2b"]
-    assert "pets" not in activated(output)
+    assert "pets" not in activated_streams(output)
     assert "pets: some of the owners may be missing from the vendor's list" in caplog.text
 
 
@@ -279,7 +281,7 @@ def test_parent_with_unlicensed_children_does_not_stop_the_others(
     shop.refusals["/owners/2/pets"] = Response({}, status)
     output = run("owners", "pets", start_date=None)
     assert sorted(output.ids()["pets"]) == ["1a", "1b", "3a", "3b"]
-    assert activated(output) == {"owners"}
+    assert activated_streams(output) == {"owners"}
 
 
 def test_empty_response_means_no_records(run: Callable[..., Output], shop: Any) -> None:
@@ -287,7 +289,7 @@ def test_empty_response_means_no_records(run: Callable[..., Output], shop: Any) 
     output = run("kinds", "owners", "pets", start_date=None)
     assert output.ids()["owners"] == ["1", "2", "3"]
     assert sorted(output.ids()["pets"]) == ["1a", "1b", "3a", "3b"]
-    assert activated(output) == {"owners", "pets"}
+    assert activated_streams(output) == {"owners", "pets"}
 
 
 @WORKERS
@@ -295,12 +297,16 @@ def test_empty_response_among_others_is_requested_again(
     run: Callable[..., Output], shop: Any, vendor: Host, workers: int
 ) -> None:
     def empty_once(request: ReceivedRequest) -> Response | None:
-        return Response(b"", 204) if request.path == "/owners/2/pets" and times(vendor, request.path) == 1 else None
+        return (
+            Response(b"", 204)
+            if request.path == "/owners/2/pets" and count_requests(vendor, request.path) == 1
+            else None
+        )
 
     shop.before = empty_once
     output = run("owners", "pets", max_concurrency=workers, start_date=None)
     assert sorted(output.ids()["pets"]) == ["1a", "1b", "2a", "2b", "3a", "3b"]
-    assert activated(output) == {"owners", "pets"}
+    assert activated_streams(output) == {"owners", "pets"}
 
 
 def test_list_of_all_parents_is_requested_again_without_the_parents_filter(
@@ -316,7 +322,7 @@ def test_list_of_all_parents_is_requested_again_without_the_parents_filter(
     bookmark = {"replication_key": "updated_at", "replication_key_value": "2026-01-03T00:00:00Z", "version": 1}
     output = run("owners", "pets", state={"bookmarks": {"owners": bookmark}}, start_date=None, end_date=None)
     assert sorted(output.ids()["pets"]) == ["1a", "1b", "2a", "2b", "3a", "3b"]
-    assert activated(output) == {"pets"}
+    assert activated_streams(output) == {"pets"}
 
 
 @pytest.mark.parametrize(("empty_answers", "ids"), [(1, ["1", "2"]), (2, [])])
@@ -324,13 +330,13 @@ def test_second_empty_response_in_place_of_a_complete_list_is_accepted(
     run: Callable[..., Output], shop: Any, vendor: Host, empty_answers: int, ids: list[str]
 ) -> None:
     def empty(request: ReceivedRequest) -> Response | None:
-        return Response(b"", 204) if times(vendor, request.path) <= empty_answers else None
+        return Response(b"", 204) if count_requests(vendor, request.path) <= empty_answers else None
 
     shop.before = empty
     shop.data["/visits"] = [{"id": number, "updated_at": "2026-01-05T00:00:00Z"} for number in ("1", "2")]
     output = run("visits", optional_streams=["visits"], start_date=None, end_date=None)
     assert output.ids().get("visits", []) == ids
-    assert times(vendor, "/visits") == 2
+    assert count_requests(vendor, "/visits") == 2
 
 
 @pytest.mark.parametrize(("empty_answers", "ids"), [(1, {"cat", "dog", "fish"}), (2, {"cat", "dog"})])
@@ -341,7 +347,7 @@ def test_second_empty_response_in_place_of_a_later_page_ends_the_list(
     shop.before = lambda request: empty(request) if "cursor" in request.query else None
     output = run("kinds")
     assert set(output.ids()["kinds"]) == ids
-    assert activated(output) == {"kinds"}
+    assert activated_streams(output) == {"kinds"}
 
 
 def test_frequent_empty_responses_are_not_requested_again(
@@ -350,18 +356,18 @@ def test_frequent_empty_responses_are_not_requested_again(
     monkeypatch.setattr("singer_rest.fetch.coverage.MAX_NO_CONTENT", 0)
     shop.refusals["/owners/2/pets"] = shop.refusals["/owners/3/pets"] = Response(b"", 204)
     assert run("owners", "pets", start_date=None).ids()["pets"] == ["1a", "1b"]
-    assert times(vendor, "/owners/2/pets") == 1
+    assert count_requests(vendor, "/owners/2/pets") == 1
 
 
 WINDOWS = {"after", "before"}
 
 
-def sliced(rows: list[str]) -> Callable[[ReceivedRequest], Response | None]:
-    """Answers windows: all rows lie before January, and any other window is empty."""
+def windowed_list(rows: list[str]) -> Callable[[ReceivedRequest], Response | None]:
+    """Returns a list in windows. All rows lie before January; any other window is empty."""
     return lambda request: (
-        listed(*rows, total=len(rows))
+        list_response(*rows, total=len(rows))
         if request.query.get("before", "")[:7] == "2026-01" and "after" not in request.query
-        else (listed(total=0) if request.query.keys() & WINDOWS else None)
+        else (list_response(total=0) if request.query.keys() & WINDOWS else None)
     )
 
 
@@ -371,7 +377,7 @@ def test_only_a_long_list_is_sliced_and_each_record_is_emitted_once(
 ) -> None:
     rows = [str(number) for number in range(count)]
     shop.data["/visits"] = [{"id": row, "updated_at": "2026-01-05T00:00:00Z"} for row in rows]
-    shop.before = sliced(rows)
+    shop.before = windowed_list(rows)
     output = run("visits", optional_streams=["visits"], start_date=None, end_date=None)
     assert output.ids().get("visits", []) == rows
     windows = [bool(query.keys() & WINDOWS) for query in vendor.queries("/visits")]
@@ -382,7 +388,7 @@ def test_only_a_long_list_is_sliced_and_each_record_is_emitted_once(
 def test_list_that_times_out_is_read_in_parts(run: Callable[..., Output], shop: Any, vendor: Host, page: int) -> None:
     rows = [str(number) for number in range(8)]
     shop.data["/visits"] = [{"id": row, "updated_at": "2026-01-05T00:00:00Z"} for row in rows]
-    in_parts = sliced(rows)
+    in_parts = windowed_list(rows)
 
     def respond(request: ReceivedRequest) -> Response | None:
         is_late = not request.query.keys() & WINDOWS and int(request.query.get("cursor", 0)) == 2 * page
@@ -391,7 +397,7 @@ def test_list_that_times_out_is_read_in_parts(run: Callable[..., Output], shop: 
     shop.before = respond
     output = run("visits", optional_streams=["visits"], start_date=None, end_date=None)
     assert output.ids()["visits"] == rows
-    assert activated(output) == {"visits"}
+    assert activated_streams(output) == {"visits"}
     assert sum(not query.keys() & WINDOWS for query in vendor.queries("/visits")) == page + 2
 
 
@@ -405,7 +411,7 @@ def test_list_with_a_known_total_is_sliced_after_its_first_page_or_not_at_all(
         start = int(request.query.get("cursor", 0))
         page = [{"id": row} for row in rows[start : start + 2]]
         following = [str(number) for number in range(2, total, 2)] if not start else []
-        return sliced(rows)(request) or Response({"data": page, "all": following, "total": total})
+        return windowed_list(rows)(request) or Response({"data": page, "all": following, "total": total})
 
     shop.before = counted
     output = run("visits", optional_streams=["visits"], start_date=None, end_date=None)

@@ -1,4 +1,4 @@
-"""A list that returns at most 24 hours, and whose records have no change timestamp."""
+"""A list that returns 24 hours at most, of records without a modification time."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ LATER = datetime(2026, 2, 11, 9, tzinfo=timezone.utc)
 OPTIONS: dict[str, Any] = {"optional_streams": ["strolls"], "start_date": None, "end_date": None}
 
 
-def bounds(since: datetime | None = None, until: datetime | None = None) -> list[tuple[Any, ...]]:
+def window_bounds(since: datetime | None = None, until: datetime | None = None) -> list[tuple[Any, ...]]:
     slices = DayWindows("after", "before", days_back=2).plan(Window(since, until, NOW), None)
     return [(*part.params.values(), part.name) for part in slices if part]
 
 
 def test_days_are_adjacent_and_the_last_one_ends_when_the_run_begins() -> None:
-    assert bounds() == [
+    assert window_bounds() == [
         ("2026-02-08T00:00:00", "2026-02-09T00:00:00", "2026-02-08/2026-02-08"),
         ("2026-02-09T00:00:00", "2026-02-10T00:00:00", "2026-02-09/2026-02-09"),
         ("2026-02-10T00:00:00", "2026-02-10T08:30:01", None),
@@ -35,17 +35,17 @@ def test_days_are_adjacent_and_the_last_one_ends_when_the_run_begins() -> None:
 
 
 def test_first_window_starts_at_the_lower_bound_in_whole_seconds() -> None:
-    assert bounds(NOW.replace(day=9, hour=23)) == [
+    assert window_bounds(NOW.replace(day=9, hour=23)) == [
         ("2026-02-09T23:30:00", "2026-02-10T00:00:00", "2026-02-09/2026-02-09"),
         ("2026-02-10T00:00:00", "2026-02-10T08:30:01", None),
     ]
-    assert bounds(LATER) == []
+    assert window_bounds(LATER) == []
 
 
 @pytest.mark.parametrize(("until", "last"), [(9, "2026-02-10T00:00:00"), (10, "2026-02-10T08:30:01"), (28, None)])
 def test_last_day_is_read_completely_but_nothing_in_the_future(until: int, last: str | None) -> None:
     end = datetime(2026, 2, until, tzinfo=timezone.utc)
-    assert bounds(None, end)[-1][1] == last or bounds()[-1][1]
+    assert window_bounds(None, end)[-1][1] == last or window_bounds()[-1][1]
 
 
 def test_day_windows_can_start_a_number_of_days_ago() -> None:
@@ -55,27 +55,27 @@ def test_day_windows_can_start_a_number_of_days_ago() -> None:
 
 
 @pytest.fixture
-def strolls(run: Callable[..., Output], vendor: Host) -> Callable[..., Output]:
+def read_strolls(run: Callable[..., Output], vendor: Host) -> Callable[..., Output]:
     """Runs the tap over strolls, one a day."""
     vendor.respond = lambda asked: Response({"data": [{"id": asked.query["after"]}]})
 
-    def strolls(started: datetime, state: dict[str, Any] | None = None, **options: Any) -> Output:
+    def read_strolls(started: datetime, state: dict[str, Any] | None = None, **options: Any) -> Output:
         vendor.requests.clear()
         return run("strolls", state=state, started=started, max_concurrency=1, **{**OPTIONS, **options})
 
-    return strolls
+    return read_strolls
 
 
-def place(output: Output) -> dict[str, Any]:
+def bookmark_of(output: Output) -> dict[str, Any]:
     place: dict[str, Any] = output.state["bookmarks"]["strolls"]
     return place
 
 
-def test_next_run_continues_where_this_one_began(strolls: Callable[..., Output], vendor: Host) -> None:
-    first = strolls(NOW)
-    assert place(first)["replication_key_value"] == "2026-02-10T08:30:00.000005Z"
+def test_next_run_continues_where_this_one_began(read_strolls: Callable[..., Output], vendor: Host) -> None:
+    first = read_strolls(NOW)
+    assert bookmark_of(first)["replication_key_value"] == "2026-02-10T08:30:00.000005Z"
     assert not first.messages_of("ACTIVATE_VERSION")
-    strolls(LATER, first.state)
+    read_strolls(LATER, first.state)
     asked = [(query["after"], query["before"]) for query in vendor.queries("/strolls")]
     assert asked == [
         ("2026-02-10T08:25:00", "2026-02-11T00:00:00"),
@@ -83,29 +83,33 @@ def test_next_run_continues_where_this_one_began(strolls: Callable[..., Output],
     ]
 
 
-def test_bookmark_is_no_later_than_what_was_read(strolls: Callable[..., Output]) -> None:
-    assert place(strolls(NOW, end_date="2026-02-08"))["replication_key_value"] == "2026-02-08T00:00:00Z"
-    assert place(strolls(NOW, end_date="2026-03-08"))["replication_key_value"] == "2026-02-10T08:30:00.000005Z"
+def test_bookmark_is_no_later_than_what_was_read(read_strolls: Callable[..., Output]) -> None:
+    assert bookmark_of(read_strolls(NOW, end_date="2026-02-08"))["replication_key_value"] == "2026-02-08T00:00:00Z"
+    assert (
+        bookmark_of(read_strolls(NOW, end_date="2026-03-08"))["replication_key_value"] == "2026-02-10T08:30:00.000005Z"
+    )
 
 
 def until_the_ninth(asked: ReceivedRequest) -> Response:
     return Response({"data": [{"id": asked.query["after"]}]}, 422 if asked.query["after"] > "2026-02-09T12" else 200)
 
 
-def test_interrupted_read_resumes_the_next_day_where_it_began(strolls: Callable[..., Output], vendor: Host) -> None:
+def test_interrupted_read_resumes_the_next_day_where_it_began(
+    read_strolls: Callable[..., Output], vendor: Host
+) -> None:
     response, vendor.respond = vendor.respond, until_the_ninth
-    first = strolls(NOW, fails=[])
-    assert place(first)[KEY][1:] == ["2026-02-07/2026-02-09"]
+    first = read_strolls(NOW, fails=[])
+    assert bookmark_of(first)[KEY][1:] == ["2026-02-07/2026-02-09"]
     vendor.respond = response
-    second = strolls(LATER, first.state)
+    second = read_strolls(LATER, first.state)
     assert [query["after"] for query in vendor.queries("/strolls")] == ["2026-02-10T00:00:00", "2026-02-11T00:00:00"]
-    assert place(second)[KEY] is None
-    assert place(second)["replication_key_value"] == "2026-02-10T08:30:00.000005Z"
+    assert bookmark_of(second)[KEY] is None
+    assert bookmark_of(second)["replication_key_value"] == "2026-02-10T08:30:00.000005Z"
 
 
-def test_removed_start_date_does_not_become_the_default(strolls: Callable[..., Output], vendor: Host) -> None:
+def test_removed_start_date_does_not_become_the_default(read_strolls: Callable[..., Output], vendor: Host) -> None:
     response, vendor.respond = vendor.respond, until_the_ninth
-    first = strolls(NOW, start_date="2025-12-01", fails=[])
+    first = read_strolls(NOW, start_date="2025-12-01", fails=[])
     vendor.respond = response
-    strolls(LATER, first.state)
+    read_strolls(LATER, first.state)
     assert vendor.queries("/strolls")[0]["after"] == "2026-02-08T00:00:00"

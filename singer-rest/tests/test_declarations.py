@@ -31,7 +31,7 @@ SCHEMA = th.PropertiesList(th.Property("id", th.StringType, required=True)).to_d
 STREAM = {"name": "colours", "path": "/colours", "permission": None, "primary_keys": ("id",), "schema": SCHEMA}
 
 
-def stream(**attributes: Any) -> type[RestStream]:
+def make_stream_type(**attributes: Any) -> type[RestStream]:
     """Returns a stream's class; None leaves an attribute out."""
     given = {name: value for name, value in attributes.items() if value is not None}
     return type("Colours", (RestStream,), {**STREAM, **given})
@@ -67,7 +67,7 @@ def test_stream_without_a_required_attribute_is_rejected(attribute: str, meaning
 
 def test_missing_schema_file_is_named(tmp_path: Path) -> None:
     class Tap(PaintTap):
-        stream_types = (stream(schema=StreamSchema(SchemaDirectory(tmp_path))),)
+        stream_types = (make_stream_type(schema=StreamSchema(SchemaDirectory(tmp_path))),)
 
     with pytest.raises(TapError, match=r"^colours: its schema cannot be read\. Check colours\.json "):
         _ = Tap().catalog_dict
@@ -87,14 +87,14 @@ def test_stream_inherits_what_it_does_not_declare() -> None:
 )
 def test_placeholder_that_no_slice_fills_is_rejected(slices: Slices | None) -> None:
     with pytest.raises(TypeError, match=r"^colours: set `slices` to ones that fill the placeholder \{paint_id\} of"):
-        stream(path="/paints/{paint_id}/colours", slices=slices)
+        make_stream_type(path="/paints/{paint_id}/colours", slices=slices)
 
 
 @pytest.mark.parametrize(
     "slices", [PerParent("paints", "paint_id"), Product(PerParent("paints", "paint_id"), SingleSlice())]
 )
 def test_placeholder_that_slices_fill_is_accepted(slices: Slices) -> None:
-    stream(path="/paints/{paint_id}/colours", slices=slices)
+    make_stream_type(path="/paints/{paint_id}/colours", slices=slices)
 
 
 @pytest.mark.parametrize(
@@ -113,29 +113,31 @@ def test_tap_without_a_required_attribute_is_rejected(attribute: str, meaning: s
 
 
 def test_parent_that_is_not_a_stream_of_the_tap_is_rejected() -> None:
-    colours = stream(slices=PerParent("paints", "paint_id"), path="/paints/{paint_id}/colours")
+    colours = make_stream_type(slices=PerParent("paints", "paint_id"), path="/paints/{paint_id}/colours")
     with pytest.raises(TypeError, match=r"^colours: `slices` name the parent paints, which is none of the tap's"):
         type("TapPaint", (PaintTap,), {"stream_types": (colours,)})
-    paints = stream(name="paints", path="/paints")
+    paints = make_stream_type(name="paints", path="/paints")
     type("TapPaint", (PaintTap,), {"stream_types": (colours, paints)})
 
 
 def test_unknown_parent_is_rejected_if_streams_depend_on_a_setting() -> None:
-    colours = stream(slices=PerParent("paints", "paint_id"), path="/paints/{paint_id}/colours")
+    colours = make_stream_type(slices=PerParent("paints", "paint_id"), path="/paints/{paint_id}/colours")
     tap = type("TapPaint", (PaintTap,), {"stream_types": property(lambda _: (colours,))})
     with pytest.raises(TypeError, match=r"^colours: `slices` name the parent paints"):
         tap(config={})
 
 
 def test_unknown_parent_is_rejected_if_slices_are_a_property() -> None:
-    colours = stream(slices=property(lambda _: PerParent("paints", "paint_id")), path="/paints/{paint_id}/colours")
+    colours = make_stream_type(
+        slices=property(lambda _: PerParent("paints", "paint_id")), path="/paints/{paint_id}/colours"
+    )
     tap = type("TapPaint", (PaintTap,), {"stream_types": (colours,)})
     with pytest.raises(RunError, match=r"^colours: `slices` name the parent paints"):
         sync_streams(tap(config={}))
 
 
 def test_tap_whose_credentials_are_not_set_is_rejected() -> None:
-    tap = type("TapPaint", (PaintTap,), {"credentials": (("key",),), "stream_types": (stream(),)})
+    tap = type("TapPaint", (PaintTap,), {"credentials": (("key",),), "stream_types": (make_stream_type(),)})
     with pytest.raises(ConfigValidationError) as refused:
         sync_streams(tap(config={}))
     assert "`key`" in str(refused.value.errors)

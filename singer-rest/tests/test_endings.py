@@ -28,7 +28,7 @@ class Odd(BaseException):
     """An error that no `except Exception` catches."""
 
 
-def failing(error: BaseException, after: int = 0) -> Callable[..., Any]:
+def fail_after(error: BaseException, after: int = 0) -> Callable[..., Any]:
     """Returns a function that fails after some calls that return None."""
     left = [after]
 
@@ -42,7 +42,7 @@ def failing(error: BaseException, after: int = 0) -> Callable[..., Any]:
 
 def on_call(target: Any, name: str, error: BaseException, number: int = 2) -> Callable[[pytest.MonkeyPatch], None]:
     """Makes a function fail from a given call on."""
-    function, fail = getattr(target, name), failing(error, number - 1)
+    function, fail = getattr(target, name), fail_after(error, number - 1)
 
     def called(*args: Any, **kwargs: Any) -> Any:
         fail()
@@ -96,7 +96,7 @@ def test_unexpected_errors_fail_the_run(
 def test_error_of_a_worker_is_reported_with_its_location_and_ends_the_others(
     monkeypatch: pytest.MonkeyPatch, make_tap: Callable[..., Any], workers: int
 ) -> None:
-    monkeypatch.setattr(StreamFetch, "finish_task", failing(Odd("a value")))
+    monkeypatch.setattr(StreamFetch, "finish_task", fail_after(Odd("a value")))
     tap = make_tap(*STREAMS, max_concurrency=workers)
     with pytest.raises(RunError, match=r"Unexpected Odd at .*test_endings\.py:\d+\. Please report") as raised:
         run_with_timeout(tap.sync_all)
@@ -138,7 +138,7 @@ def test_silently_ended_workers_are_detected(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(Scheduler, "_run_tasks", lambda self: None)
     scheduler = Scheduler(2, RateLimiter({}))
     reading = StreamFetch(
-        "kinds", iter((Slice(),)), lambda _: Request("/kinds", (), "/kinds"), failing(TapError("x")), "/kinds"
+        "kinds", iter((Slice(),)), lambda _: Request("/kinds", (), "/kinds"), fail_after(TapError("x")), "/kinds"
     )
     scheduler.add(reading)
     with pytest.raises(RunError, match="A worker ended without an error"):

@@ -1,4 +1,4 @@
-"""The tap in the README runs as it stands there."""
+"""The example tap in the README runs unchanged."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def first_tap(source: str, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def vendor() -> Iterator[Host]:
-    """Two rows a page, whatever is requested."""
+    """A host that responds to any request with two rows per page."""
 
     def respond(request: ReceivedRequest) -> Response:
         if request.headers.get("X-Api-Key") != "secret":

@@ -23,30 +23,30 @@ def _few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def read(
+def read_kinds(
     run: Callable[..., Output], make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, vendor: Host
 ) -> Callable[..., tuple[Output, list[Exception]]]:
     """Reads a list with given pages."""
 
-    def read(respond: Callable[[ReceivedRequest], Response], *keys: str) -> tuple[Output, list[Exception]]:
+    def read_kinds(respond: Callable[[ReceivedRequest], Response], *keys: str) -> tuple[Output, list[Exception]]:
         monkeypatch.setattr(type(make_tap().streams["kinds"]), "primary_keys", keys)
         vendor.respond = respond
         fails: list[Exception] = []
         return run("kinds", fails=fails), fails
 
-    return read
+    return read_kinds
 
 
 @KEYS
 @pytest.mark.parametrize("length", [1, 2, 3])
 def test_circular_links_fail_the_stream_by_name(
-    read: Any, vendor: Host, length: int, keys: tuple[str, ...], caplog: pytest.LogCaptureFixture
+    read_kinds: Any, vendor: Host, length: int, keys: tuple[str, ...], caplog: pytest.LogCaptureFixture
 ) -> None:
     def respond(request: ReceivedRequest) -> Response:
         number = int(request.query.get("cursor", 0))
         return Response({"data": [{"id": str(number)}], "next": str(number % length + 1)})
 
-    output, fails = read(respond, *keys)
+    output, fails = read_kinds(respond, *keys)
     assert "1 of 1 streams failed: kinds" in str(fails[0])
     assert "kinds: the link to the next page leads back to a page already read" in caplog.text
     assert len(vendor.requests) == length + 1
@@ -56,7 +56,7 @@ def test_circular_links_fail_the_stream_by_name(
 @KEYS
 @pytest.mark.parametrize("length", [1, 2, 5])
 def test_circular_pages_behind_new_links_fail_the_stream(
-    read: Any, vendor: Host, length: int, keys: tuple[str, ...], caplog: pytest.LogCaptureFixture
+    read_kinds: Any, vendor: Host, length: int, keys: tuple[str, ...], caplog: pytest.LogCaptureFixture
 ) -> None:
     numbers = count(1)
 
@@ -64,28 +64,28 @@ def test_circular_pages_behind_new_links_fail_the_stream(
         number = next(numbers)
         return Response({"data": [{"id": str(number % length)}], "next": f"cursor-{number}"})
 
-    output, fails = read(respond, *keys)
+    output, fails = read_kinds(respond, *keys)
     assert "1 of 1 streams failed: kinds" in str(fails[0])
     assert "kinds: the vendor sends the same pages over and over" in caplog.text
     assert len(vendor.requests) < 50
     assert output.messages_of("ACTIVATE_VERSION") == []
 
 
-def test_endless_empty_pages_fail_the_stream(read: Any, vendor: Host, caplog: pytest.LogCaptureFixture) -> None:
+def test_endless_empty_pages_fail_the_stream(read_kinds: Any, vendor: Host, caplog: pytest.LogCaptureFixture) -> None:
     numbers = count(1)
-    _, fails = read(lambda _: Response({"data": [], "next": f"cursor-{next(numbers)}"}), "id")
+    _, fails = read_kinds(lambda _: Response({"data": [], "next": f"cursor-{next(numbers)}"}), "id")
     assert fails
     assert "kinds: the vendor sends the same pages over and over" in caplog.text
     assert len(vendor.requests) < 50
 
 
-def test_empty_pages_among_others_are_not_a_loop(read: Any) -> None:
+def test_empty_pages_among_others_are_not_a_loop(read_kinds: Any) -> None:
     def respond(request: ReceivedRequest) -> Response:
         number = int(request.query.get("cursor", 0))
         rows = [] if number % 3 else [{"id": str(number)}]
         return Response({"data": rows, "next": str(number + 1) if number < 99 else None})
 
-    output, fails = read(respond, "id")
+    output, fails = read_kinds(respond, "id")
     assert fails == []
     assert len(output.records("kinds")) == 34
 

@@ -113,20 +113,20 @@ def kennel() -> Iterator[Host]:
 
 
 @pytest.fixture
-def read(kennel: Host) -> Callable[..., Output]:
+def read_again(kennel: Host) -> Callable[..., Output]:
     """Reads the given records again."""
 
-    def read(only: str, *streams: str, state: dict[str, Any] | None = None) -> Output:
+    def read_again(only: str, *streams: str, state: dict[str, Any] | None = None) -> Output:
         settings = {"api_url": kennel.url, "key": "k", "start_date": "2026-01-01", "only": only}
         tap = KennelTap(config=settings, state=state)
         select_streams(tap, *streams)
         return capture_output(tap.sync_all)
 
-    return read
+    return read_again
 
 
-def test_ids_are_requested_together_and_bring_their_children(read: Callable[..., Output], kennel: Host) -> None:
-    output = read("dogs=1,2,3,2")
+def test_ids_are_requested_together_and_bring_their_children(read_again: Callable[..., Output], kennel: Host) -> None:
+    output = read_again("dogs=1,2,3,2")
     assert {name: sorted(ids) for name, ids in output.ids().items()} == {
         "dogs": ["1", "2", "3"],
         "bones": ["1-bones", "2-bones", "3-bones"],
@@ -141,9 +141,9 @@ def test_ids_are_requested_together_and_bring_their_children(read: Callable[...,
 
 
 def test_single_records_are_requested_without_paging(
-    read: Callable[..., Output], kennel: Host, caplog: pytest.LogCaptureFixture
+    read_again: Callable[..., Output], kennel: Host, caplog: pytest.LogCaptureFixture
 ) -> None:
-    output = read("cats=a,gone;  dogs=1", "cats", "dogs")
+    output = read_again("cats=a,gone;  dogs=1", "cats", "dogs")
     assert output.ids() == {"cats": ["a"], "dogs": ["1"]}
     assert kennel.queries("/cats/a") == [{}]
     assert "cats: 1 of 2 ids given with `only` not found" in caplog.text
@@ -158,17 +158,17 @@ def test_single_records_are_requested_without_paging(
     ],
 )
 def test_records_have_the_version_of_the_table_and_the_state_stays(
-    read: Callable[..., Output], state: dict[str, Any], version: int | None
+    read_again: Callable[..., Output], state: dict[str, Any], version: int | None
 ) -> None:
     given = {"bookmarks": {"dogs": dict(state)}}
-    output = read("dogs=1", "dogs", state=given)
+    output = read_again("dogs=1", "dogs", state=given)
     assert given == {"bookmarks": {"dogs": state}}
     (record,) = output.messages_of("RECORD")
     assert record.get("version") == version
     assert [message["type"] for message in output.messages] == ["SCHEMA", "RECORD"]
 
 
-def test_a_record_read_again_during_an_interrupted_read_has_its_version(read: Callable[..., Output]) -> None:
+def test_a_record_read_again_during_an_interrupted_read_has_its_version(read_again: Callable[..., Output]) -> None:
     state: dict[str, Any] = {"version": VERSION}
     interrupted = Replication(
         "dogs", state, key=None, start_date=None, lookback=pendulum.duration(), now=pendulum.now("UTC")
@@ -176,7 +176,7 @@ def test_a_record_read_again_during_an_interrupted_read_has_its_version(read: Ca
     backfill = Backfill("dogs", state, interrupted, {})
     backfill.begin()
     backfill.mark_finished(Slice(name="2026-01"))
-    (record,) = read("dogs=1", "dogs", state={"bookmarks": {"dogs": state}}).messages_of("RECORD")
+    (record,) = read_again("dogs=1", "dogs", state={"bookmarks": {"dogs": state}}).messages_of("RECORD")
     assert interrupted.version is not None
     assert record["version"] == interrupted.version > VERSION
 

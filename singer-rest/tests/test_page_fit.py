@@ -45,7 +45,7 @@ SCHEMA: dict[str, Any] = {
 }
 
 
-def conformer(keys: tuple[str, ...] = ("id",)) -> RecordConformer:
+def make_conformer(keys: tuple[str, ...] = ("id",)) -> RecordConformer:
     return RecordConformer(SCHEMA, keys, free_names=("own",), look_alikes=("page_password",))
 
 
@@ -71,9 +71,9 @@ def conformer(keys: tuple[str, ...] = ("id",)) -> RecordConformer:
 )
 def test_coercible_values_need_no_second_way(name: str, value: object, monkeypatch: pytest.MonkeyPatch) -> None:
     page = [{"id": "1", name: copy.deepcopy(value)}, {"id": "2", name: None}, {"id": "3"}]
-    expected = [conformer().conform(copy.deepcopy(record)) for record in page]
+    expected = [make_conformer().conform(copy.deepcopy(record)) for record in page]
     monkeypatch.setattr(RecordConformer, "conform", None)
-    assert encode(conformer().conform_page(page)) == encode(expected)
+    assert encode(make_conformer().conform_page(page)) == encode(expected)
 
 
 @pytest.mark.parametrize(
@@ -91,21 +91,21 @@ def test_coercible_values_need_no_second_way(name: str, value: object, monkeypat
     ],
 )
 def test_other_values_are_kept_in_extra(name: str, value: object) -> None:
-    shape = conformer()
+    shape = make_conformer()
     page: list[dict[str, Any]] = [{"id": "1"}, {"id": "2", name: value}]
     assert shape.conform_page(copy.deepcopy(page))[1]["_extra"].keys() == {name}
     assert shape.conform_page([{"id": "3", name: None}, {"id": "4"}])[1] == {"id": "4"}
 
 
 def test_page_of_wrong_numbers_does_not_affect_how_later_pages_are_fitted() -> None:
-    shape = conformer()
+    shape = make_conformer()
     for value in (1, "1", "one", 1):
         found: Mapping[str, Any] = shape.conform_page([{"id": "1", "count": value}])[0]
         assert found["count"] == (None if value == "one" else 1)
 
 
 def test_repeated_keys_are_counted_across_pages() -> None:
-    shape = conformer()
+    shape = make_conformer()
     memory: dict[str, Any] = {}
     shape.start_page(memory)
     for page in (["1", "2"], ["3", "2"], ["4", "4"], [None, "5"], ["5", "6"]):

@@ -44,7 +44,7 @@ PROPERTIES: dict[str, Any] = {
 WRAPPED = RowShape(attributes="attributes", has_empty_values=False)
 
 
-def reader(
+def make_reader(
     shape: RowShape | None = None, keys: tuple[str, ...] = ("id",), key: str | None = "updated_at"
 ) -> PageReader:
     names = Coercion()
@@ -58,11 +58,11 @@ def reader(
     )
 
 
-def body(*records: str) -> bytes:
+def make_body(*records: str) -> bytes:
     return f'{{"data": [{", ".join(records)}], "next": 2}}'.encode()
 
 
-def read(body: bytes, using: PageReader) -> FittedRecords | None:
+def read_page(body: bytes, using: PageReader) -> FittedRecords | None:
     page = using.read(body, lambda: json.loads(body)["data"])
     if page is None:
         return None
@@ -72,8 +72,8 @@ def read(body: bytes, using: PageReader) -> FittedRecords | None:
     return records
 
 
-def record(**members: str) -> str:
-    """Returns the JSON of a record. Members are given as JSON."""
+def record_json(**members: str) -> str:
+    """Returns the JSON of a record. The fields are given as JSON."""
     members = {"id": '"1"', "updated_at": '"2026-11-22T05:00:00Z"', **members}
     return "{" + ", ".join(f'"{name.replace("_name", " name")}": {value}' for name, value in members.items()) + "}"
 
@@ -107,8 +107,8 @@ def fitted_singly(page: bytes) -> bytes:
     ],
 )
 def test_values_that_fit_are_read_at_once(name: str, value: str) -> None:
-    page = body(record(**{name: value}), record(id='"2"'))
-    records = read(page, reader())
+    page = make_body(record_json(**{name: value}), record_json(id='"2"'))
+    records = read_page(page, make_reader())
     assert records is not None
     assert records.lines == fitted_singly(page)
     assert len(records) == 2
@@ -144,27 +144,34 @@ def test_values_that_fit_are_read_at_once(name: str, value: str) -> None:
     ],
 )
 def test_other_values_are_read_singly(name: str, value: str) -> None:
-    assert read(body(record(**{name: value}), record(id='"2"')), reader()) is None
+    assert read_page(make_body(record_json(**{name: value}), record_json(id='"2"')), make_reader()) is None
 
 
 def test_values_without_records_are_read_singly() -> None:
     for page in (b'{"data": []}', b'{"data": [null]}', b'{"data": {}}', b"{}", b"[]", b"{", b'{"data": [1]}'):
-        assert read(page, reader()) is None
+        assert read_page(page, make_reader()) is None
 
 
 def test_properties_stay_in_the_order_of_the_first_page() -> None:
-    using = reader(key=None)
-    pages = [body('{"count": 1, "id": "1", "open": true}'), body('{"count": 2, "id": "2", "day": null, "open": false}')]
-    lines = [records.lines for page in pages if (records := read(page, using))]
+    using = make_reader(key=None)
+    pages = [
+        make_body('{"count": 1, "id": "1", "open": true}'),
+        make_body('{"count": 2, "id": "2", "day": null, "open": false}'),
+    ]
+    lines = [records.lines for page in pages if (records := read_page(page, using))]
     assert lines == [b'{"count":1,"id":"1","open":true}\n', b'{"count":2,"id":"2","open":false,"day":null}\n']
 
 
 def test_latest_timestamp_is_the_latest_replication_key() -> None:
-    page = body(record(created_at='"2026-11-22T09:00:00Z"'), record(updated_at='"2026-11-22T07:00:00Z"'), record())
-    records = read(page, reader())
+    page = make_body(
+        record_json(created_at='"2026-11-22T09:00:00Z"'),
+        record_json(updated_at='"2026-11-22T07:00:00Z"'),
+        record_json(),
+    )
+    records = read_page(page, make_reader())
     assert records is not None
     assert records.latest == datetime(2026, 11, 22, 7, tzinfo=timezone.utc)
-    unbookmarked = read(page, reader(key=None))
+    unbookmarked = read_page(page, make_reader(key=None))
     assert unbookmarked is not None
     assert unbookmarked.latest is None
 
@@ -189,41 +196,41 @@ def test_latest_timestamp_is_the_latest_replication_key() -> None:
     ],
 )
 def test_wrapped_records_are_unwrapped(page: str, line: Record | None) -> None:
-    records = read(body(page), reader(WRAPPED, key=None))
+    records = read_page(make_body(page), make_reader(WRAPPED, key=None))
     assert (json.loads(records.lines) if records else None) == line
 
 
 def test_fitting_is_abandoned_if_pages_never_fit() -> None:
-    using, misfit, good = reader(), body(record(count='"1"')), body(record())
+    using, misfit, good = make_reader(), make_body(record_json(count='"1"')), make_body(record_json())
     for _ in range(page_reader.MAX_MISFITS - 1):
-        assert read(misfit, using) is None
-    assert read(good, using)
+        assert read_page(misfit, using) is None
+    assert read_page(good, using)
     for _ in range(page_reader.MAX_MISFITS):
-        assert read(misfit, using) is None
-    assert read(good, using) is None
+        assert read_page(misfit, using) is None
+    assert read_page(good, using) is None
 
 
 def test_large_pages_are_fitted_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    page = body(record())
+    page = make_body(record_json())
     monkeypatch.setattr(page_reader, "MAX_BYTES", len(page))
-    assert read(page, reader())
-    assert read(page + b" ", reader()) is None
+    assert read_page(page, make_reader())
+    assert read_page(page + b" ", make_reader()) is None
 
 
 @pytest.mark.parametrize("keys", [("price",), ("day",), ("missing",), ("person",)])
 def test_keys_that_would_compare_differently_are_read_singly(keys: tuple[str, ...]) -> None:
-    assert read(body(record()), reader(keys=keys)) is None
+    assert read_page(make_body(record_json()), make_reader(keys=keys)) is None
 
 
 def test_records_are_loaded_only_if_they_are_used() -> None:
-    page, loads = body(record(), record()), []
+    page, loads = make_body(record_json(), record_json()), []
 
     def load() -> list[Record]:
         loads.append(1)
         records: list[Record] = json.loads(page)["data"]
         return records
 
-    found = reader().read(page, load)
+    found = make_reader().read(page, load)
     assert found is not None
     records = found["data"].records
     assert len(records) == 2
@@ -234,8 +241,8 @@ def test_records_are_loaded_only_if_they_are_used() -> None:
 
 
 def test_repeated_page_is_recognized() -> None:
-    paginator, using = PageNumber("page", size=1), reader()
-    pages = [using.read(body(record(id=f'"{number}"')), list) for number in (1, 2)]
+    paginator, using = PageNumber("page", size=1), make_reader()
+    pages = [using.read(make_body(record_json(id=f'"{number}"')), list) for number in (1, 2)]
     first, second = (page["data"] for page in pages if page)
     [following] = paginator.next_requests(Request("/", (("page", "1"), ("limit", "1")), "/"), PageContents({}, first))
     assert paginator.is_repeated(following, first)

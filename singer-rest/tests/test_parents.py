@@ -1,4 +1,4 @@
-"""Children whose parents are deleted or forbidden while others are read; inconclusive answers."""
+"""Children of deleted or forbidden parents, and inconclusive responses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 OPTIONS: dict[str, Any] = {"start_date": None, "end_date": None}
 
 
-def owners(shop: Any, *ids: str) -> None:
+def set_owners(shop: Any, *ids: str) -> None:
     shop.data["/owners"] = [{"id": number, "updated_at": "2026-01-02T00:00:00Z"} for number in ids]
 
 
@@ -40,23 +40,25 @@ class Batched:
 
 
 @pytest.fixture
-def batches(make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, shop: Any) -> Callable[..., Batched]:
-    def batches(*gone: str, size: int = 4) -> Batched:
+def request_in_batches(
+    make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, shop: Any
+) -> Callable[..., Batched]:
+    def request_in_batches(*gone: str, size: int = 4) -> Batched:
         pets = type(make_tap().streams["pets"])
         monkeypatch.setattr(pets, "path", "/pets")
         monkeypatch.setattr(pets, "slices", ParentBatches("owners", "owner_ids[]", size=size))
         shop.before = Batched(set(gone))
         return shop.before  # type: ignore[no-any-return]
 
-    return batches
+    return request_in_batches
 
 
 @pytest.mark.parametrize("workers", [1, 8])
 def test_batch_with_a_deleted_parent_is_requested_in_halves(
-    run: Callable[..., Output], shop: Any, batches: Callable[..., Batched], workers: int, caplog: Any
+    run: Callable[..., Output], shop: Any, request_in_batches: Callable[..., Batched], workers: int, caplog: Any
 ) -> None:
-    owners(shop, "1", "2", "3", "4", "5")
-    response = batches("2")
+    set_owners(shop, "1", "2", "3", "4", "5")
+    response = request_in_batches("2")
     output = run("pets", max_concurrency=workers, **OPTIONS)
     assert sorted(output.ids()["pets"]) == ["p1", "p3", "p4", "p5"]
     assert sorted(response.requests) == [["1"], ["1", "2"], ["1", "2", "3", "4"], ["2"], ["2"], ["3", "4"], ["5"]]
@@ -69,10 +71,10 @@ def test_batch_with_a_deleted_parent_is_requested_in_halves(
 
 @pytest.mark.parametrize("size", [1, 4])
 def test_later_page_of_a_batch_that_is_not_found_deletes_nothing(
-    run: Callable[..., Output], shop: Any, batches: Callable[..., Batched], vendor: Host, size: int
+    run: Callable[..., Output], shop: Any, request_in_batches: Callable[..., Batched], vendor: Host, size: int
 ) -> None:
-    owners(shop, "1", "2", "3", "4", "5")
-    respond = batches(size=size)
+    set_owners(shop, "1", "2", "3", "4", "5")
+    respond = request_in_batches(size=size)
 
     def paged(request: ReceivedRequest) -> Response | None:
         if request.path == "/pets" and "cursor" in request.query:  # the link names no owner
@@ -88,11 +90,15 @@ def test_later_page_of_a_batch_that_is_not_found_deletes_nothing(
 
 
 def test_keys_of_a_batch_that_ends_with_a_deleted_parent_are_forgotten(
-    run: Callable[..., Output], shop: Any, batches: Callable[..., Batched], monkeypatch: pytest.MonkeyPatch, caplog: Any
+    run: Callable[..., Output],
+    shop: Any,
+    request_in_batches: Callable[..., Batched],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: Any,
 ) -> None:
     monkeypatch.setattr("singer_rest.singer.records.MAX_TRACKED_KEYS", 8)
-    owners(shop, *(str(number) for number in range(20)))
-    respond = batches("3", "7", "11", "15")
+    set_owners(shop, *(str(number) for number in range(20)))
+    respond = request_in_batches("3", "7", "11", "15")
 
     def twice(request: ReceivedRequest) -> Response | None:
         found = respond(request)
@@ -106,21 +112,21 @@ def test_keys_of_a_batch_that_ends_with_a_deleted_parent_are_forgotten(
 
 
 def test_list_that_finds_no_batch_lacks_permission(
-    run: Callable[..., Output], shop: Any, batches: Callable[..., Batched], caplog: Any
+    run: Callable[..., Output], shop: Any, request_in_batches: Callable[..., Batched], caplog: Any
 ) -> None:
-    owners(shop, "1", "2", "3", "4", "5")
-    batches("1", "2", "3", "4", "5")
+    set_owners(shop, "1", "2", "3", "4", "5")
+    request_in_batches("1", "2", "3", "4", "5")
     output = run("kinds", "pets", **OPTIONS)
     assert "none of the 5 owners was found" in caplog.text
     assert output.messages_of("SCHEMA", "pets") == []
 
 
 def test_list_that_finds_none_of_many_parents_is_not_requested_for_all(
-    run: Callable[..., Output], shop: Any, batches: Callable[..., Batched], caplog: Any
+    run: Callable[..., Output], shop: Any, request_in_batches: Callable[..., Batched], caplog: Any
 ) -> None:
     ids = [str(number) for number in range(1000)]
-    owners(shop, *ids)
-    response = batches(*ids, size=50)
+    set_owners(shop, *ids)
+    response = request_in_batches(*ids, size=50)
     run("kinds", "pets", max_concurrency=1, **OPTIONS)
     assert "none of the 100 owners that were tried was found" in caplog.text
     assert len(response.requests) < 1000
@@ -183,13 +189,13 @@ def test_permission_is_missing_if_every_parent_is_forbidden(
 def test_several_forbidden_parents_or_no_credential_mean_a_missing_permission(
     run: Callable[..., Output],
     shop: Any,
-    batches: Callable[..., Batched],
+    request_in_batches: Callable[..., Batched],
     *,
     status: int,
     why: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    batches(size=1 if status == 401 else 3)
+    request_in_batches(size=1 if status == 401 else 3)
     shop.before = lambda request: Response({}, status) if request.path == "/pets" else None
     run("owners", "pets", **OPTIONS)
     assert f"pets: the credential cannot read it; it needs pets:read ({why}" in caplog.text
@@ -202,15 +208,15 @@ def test_several_forbidden_parents_or_no_credential_mean_a_missing_permission(
 def test_one_forbidden_parent_of_a_batch_does_not_affect_the_others(
     run: Callable[..., Output],
     shop: Any,
-    batches: Callable[..., Batched],
+    request_in_batches: Callable[..., Batched],
     *,
     status: int,
     word: str,
     workers: int,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    owners(shop, *(str(number) for number in range(100)))
-    response = batches("42", size=50)
+    set_owners(shop, *(str(number) for number in range(100)))
+    response = request_in_batches("42", size=50)
     response.status = status
     output = run("pets", max_concurrency=workers, **OPTIONS)
     assert set(output.ids()["pets"]) == {f"p{number}" for number in range(100)} - {"p42"}
@@ -265,7 +271,7 @@ def test_stream_fails_soon_if_every_parent_is_rejected(
     workers: int,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    owners(shop, *(str(number) for number in range(2000)))
+    set_owners(shop, *(str(number) for number in range(2000)))
     shop.before = lambda request: Response({}, status) if request.path.endswith("/pets") else None
     fails: list[Exception] = []
     output = run("owners", "pets", max_concurrency=workers, fails=fails, **OPTIONS)
@@ -283,7 +289,7 @@ def test_forbidden_first_parents_do_not_stop_later_parents(
     run: Callable[..., Output], shop: Any, status: int, refused: int, workers: int
 ) -> None:
     ids = [str(number) for number in range(60)]
-    owners(shop, *ids)
+    set_owners(shop, *ids)
     shop.data |= {f"/owners/{owner}/pets": [{"id": f"p{owner}"}] for owner in ids}
     shop.refusals = {f"/owners/{owner}/pets": Response({}, status) for owner in ids[:refused]}
     output = run("owners", "pets", max_concurrency=workers, **OPTIONS)
@@ -297,7 +303,7 @@ def test_forbidden_first_parents_do_not_stop_later_parents(
 def test_forbidden_first_batches_do_not_stop_later_batches(
     run: Callable[..., Output],
     shop: Any,
-    batches: Callable[..., Batched],
+    request_in_batches: Callable[..., Batched],
     *,
     status: int,
     refused: int,
@@ -306,8 +312,8 @@ def test_forbidden_first_batches_do_not_stop_later_batches(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     ids = [str(number) for number in range(60)]
-    owners(shop, *ids)
-    batches(*ids[:refused], size=size).status = status
+    set_owners(shop, *ids)
+    request_in_batches(*ids[:refused], size=size).status = status
     output = run("owners", "pets", max_concurrency=workers, **OPTIONS)
     assert sorted(output.ids()["pets"]) == sorted(f"p{owner}" for owner in ids[refused:])
     assert output.messages_of("ACTIVATE_VERSION", "pets") == []
@@ -319,7 +325,7 @@ def test_forbidden_first_batches_do_not_stop_later_batches(
 def test_stream_is_skipped_if_only_batches_were_requested_and_forbidden(
     run: Callable[..., Output],
     shop: Any,
-    batches: Callable[..., Batched],
+    request_in_batches: Callable[..., Batched],
     *,
     parents: int,
     size: int,
@@ -327,8 +333,8 @@ def test_stream_is_skipped_if_only_batches_were_requested_and_forbidden(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     ids = [str(number) for number in range(parents)]
-    owners(shop, *ids)
-    response = batches(*ids, size=size)
+    set_owners(shop, *ids)
+    response = request_in_batches(*ids, size=size)
     response.status = 403
     run("owners", "pets", max_concurrency=workers, **OPTIONS)
     assert "pets: the credential cannot read it; it needs pets:read (the vendor refused access to all of" in caplog.text
@@ -340,7 +346,7 @@ def test_first_parents_that_are_not_found_do_not_stop_later_parents(
     run: Callable[..., Output], shop: Any, workers: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     ids = [str(number) for number in range(1000, 1140)]
-    owners(shop, *ids)
+    set_owners(shop, *ids)
     shop.data |= {f"/owners/{owner}/pets": [{"id": f"p{owner}"}] for owner in ids[120:]}
     output = run("owners", "pets", max_concurrency=workers, **OPTIONS)
     assert set(output.ids()["pets"]) == {f"p{owner}" for owner in ids[120:]}
@@ -414,7 +420,7 @@ def test_children_of_parents_changed_since_a_later_start_date_are_partial(
 def test_stream_is_skipped_if_many_parents_and_no_others_are_forbidden(
     run: Callable[..., Output], vendor: Host, shop: Any, workers: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    owners(shop, *(str(number) for number in range(2000)))
+    set_owners(shop, *(str(number) for number in range(2000)))
     shop.before = lambda request: Response({}, 403) if request.path.endswith("/pets") else None
     run("owners", "pets", max_concurrency=workers, **OPTIONS)
     assert (

@@ -20,10 +20,10 @@ STATE = {"bookmarks": {"owners": {"replication_key": "updated_at", "replication_
 
 
 @pytest.fixture
-def planned(make_tap: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
+def plan_run(make_tap: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
     """Returns the estimate of a full run, or of an incremental one with a state, as number and accuracy by stream."""
 
-    def planned(*streams: str, state: dict[str, Any] | None = None, offline: bool = False, **config: Any) -> Any:
+    def plan_run(*streams: str, state: dict[str, Any] | None = None, offline: bool = False, **config: Any) -> Any:
         report = estimate_runs(make_tap(*streams, **config), state or {}, offline=offline)
         run = report["incremental"] if state else report["full"]
         lines = {
@@ -32,34 +32,34 @@ def planned(make_tap: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
         }
         return {**run, "report": report, "lines": lines}
 
-    return planned
+    return plan_run
 
 
-def test_list_with_one_page_is_counted_exactly(planned: Callable[..., Any], shop: Any, vendor: Host) -> None:
+def test_list_with_one_page_is_counted_exactly(plan_run: Callable[..., Any], shop: Any, vendor: Host) -> None:
     shop.data["/kinds"] = [{"id": "cat"}, {"id": "dog"}]
-    found = planned("kinds")
+    found = plan_run("kinds")
     assert found["lines"] == {"kinds": (1, "exact")}
     assert found["streams"][0]["rows"] == 2
     assert len(vendor.requests) == found["report"]["requests_sent"] == 1
 
 
-def test_long_list_without_a_total_has_a_lower_bound(planned: Callable[..., Any]) -> None:
-    found = planned("kinds")
+def test_long_list_without_a_total_has_a_lower_bound(plan_run: Callable[..., Any]) -> None:
+    found = plan_run("kinds")
     assert found["lines"] == {"kinds": (2, "at_least")}
     assert found["streams"][0]["rows"] is None
     assert found["streams"][0]["note"] == "the vendor reports no total"
 
 
-def test_total_gives_the_number_of_pages(planned: Callable[..., Any], shop: Any) -> None:
+def test_total_gives_the_number_of_pages(plan_run: Callable[..., Any], shop: Any) -> None:
     shop.refusals["/kinds"] = Response({"data": [{"id": "1"}, {"id": "2"}], "next": "2", "total": 7})
-    found = planned("kinds")
+    found = plan_run("kinds")
     assert found["lines"] == {"kinds": (4, "exact")}
     assert found["streams"][0]["rows"] == 7
 
 
 @pytest.mark.parametrize("rows", [3, 4, 5, 8])
 def test_list_with_offsets_is_planned_to_end_as_in_a_run(
-    planned: Callable[..., Any], run: Callable[..., Any], shop: Any, kinds: Any, rows: int
+    plan_run: Callable[..., Any], run: Callable[..., Any], shop: Any, set_kinds_attribute: Any, rows: int
 ) -> None:
     asked: list[ReceivedRequest] = []
 
@@ -71,17 +71,17 @@ def test_list_with_offsets_is_planned_to_end_as_in_a_run(
         return Response({"data": [{"id": str(row)} for row in range(rows)][start : start + 2], "meta": {"total": rows}})
 
     shop.before = respond
-    kinds("pagination", Offset("offset", size=2))
-    kinds("total_path", "meta.total")
-    found = planned("kinds")
+    set_kinds_attribute("pagination", Offset("offset", size=2))
+    set_kinds_attribute("total_path", "meta.total")
+    found = plan_run("kinds")
     asked.clear()
     run("kinds")
     assert found["lines"] == {"kinds": (len(asked), "exact")}
 
 
 @pytest.fixture
-def kinds(make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Any], None]:
-    """Sets an attribute of the stream's class, whose requests and records are those of the base class then."""
+def set_kinds_attribute(make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Any], None]:
+    """Sets an attribute of the stream's class, which then requests and parses like its base class."""
     from singer_rest import RestStream  # noqa: PLC0415
 
     stream_type = next(stream for stream in make_tap().stream_types if stream.name == "kinds")
@@ -90,28 +90,28 @@ def kinds(make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Call
     return lambda name, value: monkeypatch.setattr(stream_type, name, value)
 
 
-def test_children_are_counted_by_their_parents(planned: Callable[..., Any], shop: Any, vendor: Host) -> None:
+def test_children_are_counted_by_their_parents(plan_run: Callable[..., Any], shop: Any, vendor: Host) -> None:
     shop.data["/owners"].pop()
-    found = planned("owners", "pets", start_date=None)
+    found = plan_run("owners", "pets", start_date=None)
     assert found["lines"] == {"owners": (1, "exact"), "pets": (2, "about")}
     assert len(vendor.requests) == 2
 
 
-def test_start_date_does_not_exclude_parents(planned: Callable[..., Any], shop: Any) -> None:
+def test_start_date_does_not_exclude_parents(plan_run: Callable[..., Any], shop: Any) -> None:
     shop.data["/owners"][0]["updated_at"] = "2020-01-01T00:00:00Z"
     shop.data["/owners"].pop()
-    lines = planned("owners", "pets", start_date="2025-01-01")["lines"]
+    lines = plan_run("owners", "pets", start_date="2025-01-01")["lines"]
     assert lines == {"owners": (1, "exact"), "pets": (2, "about"), "owners (ids for pets)": (1, "exact")}
 
 
-def test_number_of_parents_is_known_from_their_total(planned: Callable[..., Any], shop: Any) -> None:
+def test_number_of_parents_is_known_from_their_total(plan_run: Callable[..., Any], shop: Any) -> None:
     rows = shop.data["/owners"][:2]
     shop.refusals["/owners"] = Response({"data": rows, "next": "2", "total": 50})
-    assert planned("pets")["lines"] == {"pets": (50, "about"), "owners (ids for pets)": (25, "exact")}
+    assert plan_run("pets")["lines"] == {"pets": (50, "about"), "owners (ids for pets)": (25, "exact")}
 
 
-def test_windows_are_counted_without_requests(planned: Callable[..., Any], vendor: Host) -> None:
-    found = planned("sales", "walks", "pets", optional_streams=["walks"], offline=True)
+def test_windows_are_counted_without_requests(plan_run: Callable[..., Any], vendor: Host) -> None:
+    found = plan_run("sales", "walks", "pets", optional_streams=["walks"], offline=True)
     assert found["lines"] == {
         "pets": (0, "at_least"),
         "sales": (3, "at_least"),
@@ -122,7 +122,7 @@ def test_windows_are_counted_without_requests(planned: Callable[..., Any], vendo
     assert vendor.requests == []
 
 
-def test_windows_before_the_first_record_have_one_page_each(planned: Callable[..., Any], shop: Any) -> None:
+def test_windows_before_the_first_record_have_one_page_each(plan_run: Callable[..., Any], shop: Any) -> None:
     def respond(asked: ReceivedRequest) -> Response | None:
         if asked.path != "/sales":
             return None
@@ -131,11 +131,11 @@ def test_windows_before_the_first_record_have_one_page_each(planned: Callable[..
 
     shop.before = respond
     # Of 27 months the last five have three pages each.
-    assert planned("sales", start_date="2024-01-01")["lines"] == {"sales": (22 + 5 * 3, "about")}
+    assert plan_run("sales", start_date="2024-01-01")["lines"] == {"sales": (22 + 5 * 3, "about")}
 
 
 def test_each_value_of_a_parameter_is_counted(
-    planned: Callable[..., Any], shop: Any, make_tap: Any, monkeypatch: Any
+    plan_run: Callable[..., Any], shop: Any, make_tap: Any, monkeypatch: Any
 ) -> None:
     stream_type = next(stream for stream in make_tap().stream_types if stream.name == "kinds")
     monkeypatch.setattr(stream_type, "slices", ParamValues("size", "small", "large"))
@@ -145,35 +145,35 @@ def test_each_value_of_a_parameter_is_counted(
         if asked.query["size"] == "small"
         else {"data": [{"id": "3"}]}
     )
-    found = planned("kinds")
+    found = plan_run("kinds")
     assert found["lines"] == {"kinds": (4, "exact")}
     assert found["streams"][0]["rows"] == 7
 
 
-def test_incremental_run_counts_changes_and_reads_ids_separately(planned: Callable[..., Any], shop: Any) -> None:
+def test_incremental_run_counts_changes_and_reads_ids_separately(plan_run: Callable[..., Any], shop: Any) -> None:
     shop.data["/owners"].pop(0)
-    found = planned("owners", "pets", state=STATE)
+    found = plan_run("owners", "pets", state=STATE)
     assert found["lines"] == {"owners": (1, "exact"), "pets": (2, "about"), "owners (ids for pets)": (1, "exact")}
     assert found["streams"][0]["rows"] == 1
     assert found["report"]["full"]["streams"][0]["rows"] == 2
 
 
 def test_run_sends_the_planned_requests(
-    planned: Callable[..., Any], run: Callable[..., Any], shop: Any, vendor: Host
+    plan_run: Callable[..., Any], run: Callable[..., Any], shop: Any, vendor: Host
 ) -> None:
     for path in ("/owners", "/kinds"):
         shop.data[path] = shop.data[path][:2]
     streams = ("owners", "pets", "sales", "kinds")
     for state in (None, run(*streams).state):
-        expected = planned(*streams, state=state)
+        expected = plan_run(*streams, state=state)
         vendor.requests.clear()
         run(*streams, state=state)
         assert len(vendor.requests) == expected["requests"]
 
 
-def test_streams_that_cannot_be_read_cost_one_request(planned: Callable[..., Any], shop: Any) -> None:
+def test_streams_that_cannot_be_read_cost_one_request(plan_run: Callable[..., Any], shop: Any) -> None:
     shop.refusals["/owners"] = Response({}, 403)
-    found = planned("owners", "pets", start_date=None)
+    found = plan_run("owners", "pets", start_date=None)
     assert found["lines"] == {"owners": (1, "about"), "pets": (0, "exact")}
     assert found["streams"][0]["note"] == "it cannot be read; --doctor says why"
 

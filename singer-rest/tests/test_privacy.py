@@ -26,7 +26,7 @@ NUMBER = {"type": ["integer", "null"]}
 FREE = {"type": ["object", "null"]}
 
 
-def compiled(profile: str, schema: dict[str, Any], classes: dict[str, Any], **kwargs: Any) -> StreamPrivacy:
+def compile_privacy(profile: str, schema: dict[str, Any], classes: dict[str, Any], **kwargs: Any) -> StreamPrivacy:
     shipped = {
         "s": {path: found if isinstance(found, Protection) else Protection(found) for path, found in classes.items()}
     }
@@ -34,18 +34,18 @@ def compiled(profile: str, schema: dict[str, Any], classes: dict[str, Any], **kw
     return compiler.compile("s", {"type": "object", "properties": schema}, **kwargs)
 
 
-def applied(privacy: StreamPrivacy, record: dict[str, Any]) -> dict[str, Any]:
+def apply_to(privacy: StreamPrivacy, record: dict[str, Any]) -> dict[str, Any]:
     privacy.apply([record])
     return record
 
 
-def pseudonym(value: str, space: str = "vendor//person") -> Any:
+def pseudonym_of(value: str, space: str = "vendor//person") -> Any:
     name = space.rpartition("/")[2]
     return Pseudonyms(KEY, "vendor/").space(name).of(value)
 
 
 def test_dropped_columns_leave_the_schema_and_the_records() -> None:
-    privacy = compiled(
+    privacy = compile_privacy(
         "minimal", {"id": NUMBER, "salary": NUMBER, "_extra": FREE}, {"id": "technical", "salary": "pay"}
     )
     assert list(privacy.schema["properties"]) == ["id"]
@@ -60,48 +60,48 @@ def test_ids_become_pseudonyms_of_type_text() -> None:
         "id": {**NUMBER, "description": "Id."},
         "managers": {"type": ["array", "null"], "items": {"type": "integer"}},
     }
-    privacy = compiled("minimal", columns, {"id": person, "managers": person})
+    privacy = compile_privacy("minimal", columns, {"id": person, "managers": person})
     assert privacy.schema["properties"]["id"] == {"type": ["string", "null"], "description": "Id."}
     assert privacy.schema["properties"]["managers"]["items"] == {"type": ["string"]}
-    one, two = pseudonym("1"), pseudonym("2")
-    assert applied(privacy, {"id": 1, "managers": [2, 1, None]}) == {"id": one, "managers": [two, one, None]}
-    assert applied(privacy, {"id": None, "managers": None}) == {"id": None, "managers": None}
+    one, two = pseudonym_of("1"), pseudonym_of("2")
+    assert apply_to(privacy, {"id": 1, "managers": [2, 1, None]}) == {"id": one, "managers": [two, one, None]}
+    assert apply_to(privacy, {"id": None, "managers": None}) == {"id": None, "managers": None}
 
 
 def test_nested_fields_are_kept_only_if_they_are_known() -> None:
     classes = {"who": "unclassified", "who.id": Protection("direct_id.id", "person"), "who.name": "direct_id.name"}
-    privacy = compiled("minimal", {"who": FREE}, classes)
-    assert applied(privacy, {"who": {"id": "7", "name": "Ada", "phone": "1"}}) == {"who": {"id": pseudonym("7")}}
-    assert applied(privacy, {"who": {"id": {"deep": "Ada"}}})["who"]["id"] != {"deep": "Ada"}
+    privacy = compile_privacy("minimal", {"who": FREE}, classes)
+    assert apply_to(privacy, {"who": {"id": "7", "name": "Ada", "phone": "1"}}) == {"who": {"id": pseudonym_of("7")}}
+    assert apply_to(privacy, {"who": {"id": {"deep": "Ada"}}})["who"]["id"] != {"deep": "Ada"}
 
 
 def test_unlisted_fields_of_a_listed_object_are_dropped() -> None:
     schema = {"team": {"type": "object", "properties": {"id": TEXT, "lead": TEXT}}}
-    privacy = compiled("minimal", schema, {"team.id": "organisational", "team.lead": "direct_id.name"})
-    assert applied(privacy, {"team": {"id": "1", "lead": "Ada", "new": "Ada"}}) == {"team": {"id": "1"}}
+    privacy = compile_privacy("minimal", schema, {"team.id": "organisational", "team.lead": "direct_id.name"})
+    assert apply_to(privacy, {"team": {"id": "1", "lead": "Ada", "new": "Ada"}}) == {"team": {"id": "1"}}
 
 
 def test_objects_without_known_fields_are_dropped() -> None:
     assert (
         "map"
-        not in compiled("no-pay", {"id": TEXT, "map": FREE}, {"id": "technical", "map": "organisational"}).schema[
-            "properties"
-        ]
+        not in compile_privacy(
+            "no-pay", {"id": TEXT, "map": FREE}, {"id": "technical", "map": "organisational"}
+        ).schema["properties"]
     )
 
 
 def test_map_by_date_keeps_its_scalars() -> None:
-    privacy = compiled("minimal", {"days": FREE}, {"days": "unclassified", "days.*": "personal"})
-    assert applied(privacy, {"days": {"2026-01-01": Decimal("0.5"), "2026-01-02": {"a": 1}}}) == {
+    privacy = compile_privacy("minimal", {"days": FREE}, {"days": "unclassified", "days.*": "personal"})
+    assert apply_to(privacy, {"days": {"2026-01-01": Decimal("0.5"), "2026-01-02": {"a": 1}}}) == {
         "days": {"2026-01-01": Decimal("0.5"), "2026-01-02": None}
     }
 
 
 def test_ids_of_other_things_differ_from_those_of_people() -> None:
     person = Protection("direct_id.id", "employee", ("type", "Employee"))
-    privacy = compiled("minimal", {"of": NUMBER, "type": TEXT}, {"of": person, "type": "technical"})
-    employee, team = (applied(privacy, {"of": 5, "type": kind})["of"] for kind in ("Employee", "Team"))
-    assert employee == pseudonym("5", "vendor//employee")
+    privacy = compile_privacy("minimal", {"of": NUMBER, "type": TEXT}, {"of": person, "type": "technical"})
+    employee, team = (apply_to(privacy, {"of": 5, "type": kind})["of"] for kind in ("Employee", "Team"))
+    assert employee == pseudonym_of("5", "vendor//employee")
     assert team != employee
 
 
@@ -113,7 +113,7 @@ def test_intervals_are_rebased_wherever_they_are() -> None:
     shift = {"shifts": {"type": "array", "items": {"type": "object", "properties": {"from": TEXT, "to": TEXT}}}}
     start, end = "conduct.clock.start", "conduct.clock.end"
     classes = {"start.at": start, "end.at": end, "shifts[].from": start, "shifts[].to": end, "alone": start}
-    privacy = compiled("minimal", {**clock, **shift, "alone": TEXT}, classes)
+    privacy = compile_privacy("minimal", {**clock, **shift, "alone": TEXT}, classes)
     assert "alone" not in privacy.schema["properties"]
     record = {
         "start": {"at": "2026-11-22T08:30:00"},
@@ -121,7 +121,7 @@ def test_intervals_are_rebased_wherever_they_are() -> None:
         "shifts": [{"from": "22:00", "to": "06:30"}],
         "alone": "08:00",
     }
-    assert applied(privacy, record) == {
+    assert apply_to(privacy, record) == {
         "start": {"at": "2026-11-22T00:00:00"},
         "end": {"at": "2026-11-22T08:30:00"},
         "shifts": [{"from": "00:00", "to": "08:30"}],

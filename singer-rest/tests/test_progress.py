@@ -31,21 +31,21 @@ def clock() -> Clock:
     return Clock()
 
 
-def line(clock: Clock, seconds: float, share: float | None) -> str:
+def progress_line(clock: Clock, seconds: float, share: float | None) -> str:
     progress = Progress(31, Activity(clock), clock)
     clock.seconds += seconds
     return progress.line(19, 120_000, {"attendance_periods": share})
 
 
 def test_line_has_percentage_and_time_left_if_the_total_is_known(clock: Clock) -> None:
-    assert line(clock, 60, 0.35) == (
+    assert progress_line(clock, 60, 0.35) == (
         "12 of 31 streams done, 120000 rows in 0 requests, 2000 rows/s; "
         "reading attendance_periods (35 %, about 2 min left)"
     )
 
 
 def test_line_has_neither_if_the_total_is_unknown(clock: Clock) -> None:
-    assert line(clock, 60, None).endswith("2000 rows/s; reading attendance_periods")
+    assert progress_line(clock, 60, None).endswith("2000 rows/s; reading attendance_periods")
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_line_has_neither_if_the_total_is_unknown(clock: Clock) -> None:
     ],
 )
 def test_time_left_is_rounded(clock: Clock, seconds: float, share: float, left: str) -> None:
-    assert line(clock, seconds, share).endswith(f"rows/s; reading attendance_periods {left}")
+    assert progress_line(clock, seconds, share).endswith(f"rows/s; reading attendance_periods {left}")
 
 
 def test_line_names_the_streams_with_most_left(clock: Clock) -> None:
@@ -126,14 +126,14 @@ def test_long_wait_before_a_retry_is_logged(clock: Clock, caplog: pytest.LogCapt
 
 
 @pytest.fixture
-def lines(
+def progress_lines(
     run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> Callable[..., list[str]]:
     """Runs the tap with a line after each page. Returns what each says after the rate, without the time left."""
     monkeypatch.setattr("singer_rest.singer.progress.PROGRESS_SECONDS", 0.0)
     caplog.set_level(logging.INFO)
 
-    def lines(stream: str, *others: str, **options: Any) -> list[str]:
+    def progress_lines(stream: str, *others: str, **options: Any) -> list[str]:
         caplog.clear()
         run(stream, *others, **options)
         said = [record.getMessage() for record in caplog.records]
@@ -143,11 +143,11 @@ def lines(
             if (found := re.search(rf"; reading .*\b{stream}(?: \((\d+ %))?", message))
         ]
 
-    return lines
+    return progress_lines
 
 
-def test_fraction_of_slices_is_known_from_the_first_on(lines: Callable[..., list[str]]) -> None:
-    assert lines("sales", start_date="2021-01-01", end_date="2021-04-30") == [
+def test_fraction_of_slices_is_known_from_the_first_on(progress_lines: Callable[..., list[str]]) -> None:
+    assert progress_lines("sales", start_date="2021-01-01", end_date="2021-04-30") == [
         "25 %",
         "50 %",
         "75 %",
@@ -155,7 +155,7 @@ def test_fraction_of_slices_is_known_from_the_first_on(lines: Callable[..., list
     ]
 
 
-def test_fraction_of_a_resumed_read_is_that_of_the_rest(lines: Callable[..., list[str]], shop: Any) -> None:
+def test_fraction_of_a_resumed_read_is_that_of_the_rest(progress_lines: Callable[..., list[str]], shop: Any) -> None:
     config_fingerprint = {
         "start_date": "2021-01-01T00:00:00Z",
         "end_date": "2021-04-30T00:00:00Z",
@@ -171,10 +171,12 @@ def test_fraction_of_a_resumed_read_is_that_of_the_rest(lines: Callable[..., lis
         "latest": None,
     }
     state = {"bookmarks": {"sales": {"finished_slices": [begun, "2021-01-01/2021-01-31", "2021-02-01/2021-02-28"]}}}
-    assert lines("sales", state=state, start_date="2021-01-01", end_date="2021-04-30") == ["50 %", "100 %"]
+    assert progress_lines("sales", state=state, start_date="2021-01-01", end_date="2021-04-30") == ["50 %", "100 %"]
 
 
-def test_fraction_is_one_if_no_slice_is_left(lines: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fraction_is_one_if_no_slice_is_left(
+    progress_lines: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     plan, planned = Months.plan, list[bool]()
 
     def left(self: Months, *args: Any) -> Iterator[Slice | None]:
@@ -182,44 +184,46 @@ def test_fraction_is_one_if_no_slice_is_left(lines: Callable[..., list[str]], mo
         return plan(self, *args) if len(planned) == 1 else iter(())
 
     monkeypatch.setattr(Months, "plan", left)
-    assert lines("sales", start_date="2021-03-01", end_date="2021-04-30") == ["100 %", "100 %"]
+    assert progress_lines("sales", start_date="2021-03-01", end_date="2021-04-30") == ["100 %", "100 %"]
 
 
-def test_fraction_of_children_is_that_of_their_parents(lines: Callable[..., list[str]], shop: Any) -> None:
+def test_fraction_of_children_is_that_of_their_parents(progress_lines: Callable[..., list[str]], shop: Any) -> None:
     shop.data["/owners"].append({"id": "4", "updated_at": "2026-01-04T00:00:00Z"})
     shop.data["/owners/4/pets"] = []
     shares = ["25 %", "50 %", "75 %", "100 %"]
-    for found in (lines("pets"), lines("pets", "owners", start_date=None)):
+    for found in (progress_lines("pets"), progress_lines("pets", "owners", start_date=None)):
         known = list(dict.fromkeys(share for share in found if share))  # not before all parents are known
         assert len(found) >= len(shares)  # a line after a page of the parents names the children, too
         assert known == shares[-len(known) :]
 
 
 def test_fraction_of_children_is_unknown_if_the_list_of_parents_failed(
-    lines: Callable[..., list[str]], shop: Any
+    progress_lines: Callable[..., list[str]], shop: Any
 ) -> None:
     shop.before = lambda request: Response({}, 418) if request.path == "/owners" and "cursor" in request.query else None
-    assert lines("pets", fails=[]) == ["", ""]
+    assert progress_lines("pets", fails=[]) == ["", ""]
 
 
-def test_fraction_of_one_slice_is_known_if_its_pages_are_counted(lines: Callable[..., list[str]], shop: Any) -> None:
+def test_fraction_of_one_slice_is_known_if_its_pages_are_counted(
+    progress_lines: Callable[..., list[str]], shop: Any
+) -> None:
     def counted(request: Any) -> Response:
         rows = [{"id": request.query.get("cursor", "0")}]
         return Response({"data": rows, "all": ["1", "2", "3"]} if "cursor" not in request.query else {"data": rows})
 
     shop.before = counted
-    assert lines("kinds") == ["25 %", "50 %", "75 %", "100 %"]
+    assert progress_lines("kinds") == ["25 %", "50 %", "75 %", "100 %"]
 
 
-def test_fraction_of_one_slice_is_unknown_if_pages_are_linked(lines: Callable[..., list[str]]) -> None:
-    assert lines("kinds") == ["", "100 %"]
+def test_fraction_of_one_slice_is_unknown_if_pages_are_linked(progress_lines: Callable[..., list[str]]) -> None:
+    assert progress_lines("kinds") == ["", "100 %"]
 
 
 def test_line_contains_nothing_of_the_records(
-    lines: Callable[..., list[str]], shop: Any, caplog: pytest.LogCaptureFixture
+    progress_lines: Callable[..., list[str]], shop: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.data["/kinds"] = [{"id": "Jane", "name": "Doe"}]
-    assert lines("kinds") == ["100 %"]
+    assert progress_lines("kinds") == ["100 %"]
     assert "1 rows in 1 requests" in caplog.text
     assert "Jane" not in caplog.text
     assert "Doe" not in caplog.text

@@ -38,7 +38,7 @@ class Pets:
     }
 
 
-def shapes(api_url: str = "https://api.pets.example") -> Shapes:
+def make_shapes(api_url: str = "https://api.pets.example") -> Shapes:
     return Shapes(Pseudonyms(b"key"), read_known_names("none", [Pets]), api_url)
 
 
@@ -95,7 +95,7 @@ def test_a_number_avoids_those_of_the_response() -> None:
 
 
 def test_references_links_and_cursors_still_join() -> None:
-    made = shapes()
+    made = make_shapes()
     path = made.replace_path("/owners/9604/pets", "/owners/{owner_id}/pets")
     body = made.replace_json(
         {
@@ -112,7 +112,7 @@ def test_references_links_and_cursors_still_join() -> None:
 
 
 def test_numbers_of_people_are_no_numbers_of_paging() -> None:
-    body = shapes().replace_json({"data": [{"id": 9604, "total": 65432, "limit": 4321}], "meta": {"total": 65432}})
+    body = make_shapes().replace_json({"data": [{"id": 9604, "total": 65432, "limit": 4321}], "meta": {"total": 65432}})
     row = body["data"][0]
     assert (row["total"], row["limit"]) != (65432, 4321)
     assert len(str(row["total"])) == 5
@@ -120,7 +120,7 @@ def test_numbers_of_people_are_no_numbers_of_paging() -> None:
 
 
 def test_names_that_a_company_defines_are_replaced() -> None:
-    body = shapes().replace_json(
+    body = make_shapes().replace_json(
         {"data": [{"id": "1", "name": "Ada", "dynamic_12": 1, "anna@acme.example": 2, "2024-05-06": 3}]}
     )
     names = [*body["data"][0]]
@@ -150,7 +150,7 @@ def test_documented_values_are_shown_and_others_are_not() -> None:
     assert "ACTIVE" not in body[2].values()
 
 
-def leak(original: Any, written: Any, path: str = "/owners", query: Any = ()) -> str | None:
+def write_leak(original: Any, written: Any, path: str = "/owners", query: Any = ()) -> str | None:
     file = {"endpoint": "/owners", "path": path, "query": query, "members": [], "body": written}
     raw = Raw(path, "/owners", query, [], original if isinstance(original, bytes) else json.dumps(original).encode())
     return find_leak(raw, json.dumps(file).encode(), NAMES, {"status": ["ACTIVE"]})
@@ -180,17 +180,19 @@ def leak(original: Any, written: Any, path: str = "/owners", query: Any = ()) ->
     ],
 )
 def test_what_is_left_of_the_original_is_found(original: Any, written: Any, found: str | None) -> None:
-    assert leak(original, written) == found
+    assert write_leak(original, written) == found
 
 
 def test_what_is_left_of_the_request_is_found() -> None:
-    assert leak({}, {}, path="/owners/98765") == "a number"
-    assert leak({}, {}, query=[["since", "2024-05-06"]]) == "a date"
-    assert leak({}, {}, query=[["limit", "1000"]]) is None
+    assert write_leak({}, {}, path="/owners/98765") == "a number"
+    assert write_leak({}, {}, query=[["since", "2024-05-06"]]) == "a date"
+    assert write_leak({}, {}, query=[["limit", "1000"]]) is None
 
 
 @pytest.fixture
-def record(shop: Any, cli: Callable[..., tuple[int, str, str]], tmp_path: Path) -> Callable[..., tuple[int, str, str]]:
+def record_run(
+    shop: Any, cli: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> Callable[..., tuple[int, str, str]]:
     """Runs the command with --record on `tmp_path / "shapes"`."""
     shop.data["/owners"] = PETS
     shop.refusals["/kinds"] = Response(
@@ -201,9 +203,9 @@ def record(shop: Any, cli: Callable[..., tuple[int, str, str]], tmp_path: Path) 
 
 @pytest.mark.parametrize("options", [(), ("--test",)])
 def test_a_run_writes_shapes_for_this_user_only(
-    record: Callable[..., Any], make_tap: Callable[..., Any], tmp_path: Path, options: tuple[str, ...]
+    record_run: Callable[..., Any], make_tap: Callable[..., Any], tmp_path: Path, options: tuple[str, ...]
 ) -> None:
-    record(*options)
+    record_run(*options)
     folder = tmp_path / "shapes"
     assert type(make_tap()).recorder is None
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -221,47 +223,49 @@ def test_a_run_writes_shapes_for_this_user_only(
 
 
 def test_a_throttled_response_is_recorded_without_its_body(
-    record: Callable[..., Any], shop: Any, tmp_path: Path
+    record_run: Callable[..., Any], shop: Any, tmp_path: Path
 ) -> None:
     refusals = [Response({"error": "Mieze"}, status=429, headers={"Retry-After": "0"})]
     shop.before = lambda request: refusals.pop() if request.path == "/owners" and refusals else None
-    record()
+    record_run()
     shapes = [json.loads(file.read_text()) for file in (tmp_path / "shapes").glob("0*.json")]
     throttled = [shape for shape in shapes if shape["status"] == 429]
     assert [(shape["headers"]["retry-after"], "body" in shape) for shape in throttled] == [("0", False)]
 
 
 def test_a_response_that_fails_the_check_is_not_written(
-    record: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    record_run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(Pseudonyms, "replace_text", lambda _self, original: original)
-    _, _, log = record()
+    _, _, log = record_run()
     assert not [file for file in (tmp_path / "shapes").glob("0*.json") if "Rex" in file.read_text()]
     assert "were left out of the recording: a " in log
     assert not any(word in log for word in ("Rex", "Mieze", "9604"))
 
 
-def test_a_failure_to_record_does_not_stop_the_run(record: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_to_record_does_not_stop_the_run(
+    record_run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: object) -> None:
         raise KeyError("Rex")
 
     monkeypatch.setattr(recording, "find_leak", fail)
-    _, out, log = record()
+    _, out, log = record_run()
     assert '"Mieze"' in out
     assert "KeyError while it was recorded" in log
     assert "Rex" not in log
 
 
-def test_a_folder_with_files_is_not_used(record: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_folder_with_files_is_not_used(record_run: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "shapes").mkdir()
     (tmp_path / "shapes" / "mine.txt").touch()
-    code, out, log = record()
+    code, out, log = record_run()
     assert (code, out) == (1, "")
     assert "The folder given with --record is not empty." in log
 
 
-def test_a_recording_can_be_reviewed(record: Callable[..., Any], tmp_path: Path) -> None:
-    record()
+def test_a_recording_can_be_reviewed(record_run: Callable[..., Any], tmp_path: Path) -> None:
+    record_run()
     folder = tmp_path / "shapes"
     good = CliRunner().invoke(main, ["check", str(folder)])
     assert good.exit_code == 0, good.output

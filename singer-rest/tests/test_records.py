@@ -33,14 +33,14 @@ SCHEMA = {
 
 
 @pytest.fixture
-def shape() -> RecordConformer:
+def conformer() -> RecordConformer:
     return RecordConformer(SCHEMA, ("id",))
 
 
-def test_unlisted_fields_are_kept_in_extra_and_named(shape: RecordConformer) -> None:
-    record = shape.conform({"id": "1", "shoe_size": 44, "nested": {"a": [1]}})
+def test_unlisted_fields_are_kept_in_extra_and_named(conformer: RecordConformer) -> None:
+    record = conformer.conform({"id": "1", "shoe_size": 44, "nested": {"a": [1]}})
     assert record == {"id": "1", "_extra": {"nested": {"a": [1]}, "shoe_size": 44}}
-    assert shape.unlisted == {"shoe_size", "nested"}
+    assert conformer.unlisted == {"shoe_size", "nested"}
 
 
 @pytest.mark.parametrize(
@@ -64,26 +64,26 @@ def test_unlisted_fields_are_kept_in_extra_and_named(shape: RecordConformer) -> 
         (None, None),
     ],
 )
-def test_timestamps_are_utc_with_z(shape: RecordConformer, sent: object, emitted: object) -> None:
-    assert shape.conform({"id": "1", "updated_at": sent}) == {"id": "1", "updated_at": emitted}
-    assert not shape.misfits
+def test_timestamps_are_utc_with_z(conformer: RecordConformer, sent: object, emitted: object) -> None:
+    assert conformer.conform({"id": "1", "updated_at": sent}) == {"id": "1", "updated_at": emitted}
+    assert not conformer.misfits
 
 
 @pytest.mark.parametrize(
     "sent", ["last Tuesday", 5, True, ["2026-11-22"], "2023-02-29T05:00:00Z", "0001-01-01T00:00:00+05:00"]
 )
-def test_invalid_timestamps_are_kept_in_extra_and_named(shape: RecordConformer, sent: object) -> None:
-    assert shape.conform({"id": "1", "updated_at": sent}) == {
+def test_invalid_timestamps_are_kept_in_extra_and_named(conformer: RecordConformer, sent: object) -> None:
+    assert conformer.conform({"id": "1", "updated_at": sent}) == {
         "id": "1",
         "updated_at": None,
         "_extra": {"updated_at": sent},
     }
-    assert shape.misfits == {"updated_at"}
+    assert conformer.misfits == {"updated_at"}
 
 
-def test_misfit_is_kept_in_extra_and_its_column_is_null(shape: RecordConformer) -> None:
+def test_misfit_is_kept_in_extra_and_its_column_is_null(conformer: RecordConformer) -> None:
     nested = {"a": {"b": 2**64}}
-    record = shape.conform({"id": {"n": 1}, "count": 2**64, "tags": [nested], "price": "NaN", "new": 1})
+    record = conformer.conform({"id": {"n": 1}, "count": 2**64, "tags": [nested], "price": "NaN", "new": 1})
     assert record == {
         "id": None,
         "count": None,
@@ -97,12 +97,12 @@ def test_misfit_is_kept_in_extra_and_its_column_is_null(shape: RecordConformer) 
             "new": 1,
         },
     }
-    assert shape.misfits == {"id", "count", "tags", "price"}
-    assert shape.keyless == 1
+    assert conformer.misfits == {"id", "count", "tags", "price"}
+    assert conformer.keyless == 1
 
 
-def test_vendor_field_named_extra_is_kept_in_extra(shape: RecordConformer) -> None:
-    record = shape.conform({"id": "1", "_extra": {"mine": 1}, "_sdc_deleted_at": "never", "new": 2})
+def test_vendor_field_named_extra_is_kept_in_extra(conformer: RecordConformer) -> None:
+    record = conformer.conform({"id": "1", "_extra": {"mine": 1}, "_sdc_deleted_at": "never", "new": 2})
     assert record == {"id": "1", "_extra": {"_extra": {"mine": 1}, "_sdc_deleted_at": "never", "new": 2}}
 
 
@@ -114,46 +114,46 @@ def test_deselected_fields_are_not_kept() -> None:
     assert shape.misfits == {"tags"}
 
 
-def test_keys_beyond_the_limit_are_not_tracked(shape: RecordConformer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_beyond_the_limit_are_not_tracked(conformer: RecordConformer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("singer_rest.singer.records.MAX_TRACKED_KEYS", 2)
     for identity in ("1", "2", "3", "3", "1"):
-        shape.conform({"id": identity})
-    assert (shape.repeated, shape.tracks_all_keys) == (1, False)
+        conformer.conform({"id": identity})
+    assert (conformer.repeated, conformer.tracks_all_keys) == (1, False)
 
 
-def test_local_time_stays_local(shape: RecordConformer) -> None:
-    assert shape.conform({"id": "1", "local": "2026-11-22T05:00:00"})["local"] == "2026-11-22T05:00:00"
+def test_local_time_stays_local(conformer: RecordConformer) -> None:
+    assert conformer.conform({"id": "1", "local": "2026-11-22T05:00:00"})["local"] == "2026-11-22T05:00:00"
 
 
-def test_repeated_keys_are_counted_within_a_slice_only(shape: RecordConformer) -> None:
+def test_repeated_keys_are_counted_within_a_slice_only(conformer: RecordConformer) -> None:
     one: dict[str, Any] = {}
     other: dict[str, Any] = {}
-    shape.start_page(one)
+    conformer.start_page(one)
     for identity in ("1", "2", "1", 1, None, None):
-        shape.conform({"id": identity})
-    assert shape.repeated == 2
-    assert shape.keyless == 2
-    shape.start_page(other)
-    shape.conform({"id": "1"})
-    assert shape.repeated == 2
-    shape.start_page(one)
-    shape.conform({"id": "1"})
-    assert shape.repeated == 3
+        conformer.conform({"id": identity})
+    assert conformer.repeated == 2
+    assert conformer.keyless == 2
+    conformer.start_page(other)
+    conformer.conform({"id": "1"})
+    assert conformer.repeated == 2
+    conformer.start_page(one)
+    conformer.conform({"id": "1"})
+    assert conformer.repeated == 3
 
 
-def test_keys_of_all_slices_under_way_are_limited(shape: RecordConformer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_of_all_slices_under_way_are_limited(conformer: RecordConformer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("singer_rest.singer.records.MAX_TRACKED_KEYS", 3)
     slices: list[dict[str, Any]] = [{}, {}]
     for memory in slices:
-        shape.start_page(memory)
+        conformer.start_page(memory)
         for identity in ("1", "2"):
-            shape.conform({"id": identity})
-    assert not shape.tracks_all_keys
-    shape.end_slice(slices[1])
-    shape.start_page({})
-    shape.conform({"id": "3"})
-    shape.conform({"id": "3"})
-    assert shape.repeated == 1
+            conformer.conform({"id": identity})
+    assert not conformer.tracks_all_keys
+    conformer.end_slice(slices[1])
+    conformer.start_page({})
+    conformer.conform({"id": "3"})
+    conformer.conform({"id": "3"})
+    assert conformer.repeated == 1
 
 
 def test_without_keys_no_record_repeats() -> None:
@@ -188,25 +188,25 @@ def test_non_numbers_in_a_body_stay_text() -> None:
     assert Reply(200, {}, body, NOW).json() == {"a": "NaN", "b": ["-Infinity", Decimal("1e999"), 2**70]}
 
 
-def nested(depth: int, inner: str) -> str:
+def nested_json(depth: int, inner: str) -> str:
     return '{"a":[' * depth + inner + "]}" * depth
 
 
 def test_too_deeply_nested_body_keeps_its_depth_as_text() -> None:
-    inner = nested(1000, '"}]\\u00fc\\ud800"')
+    inner = nested_json(1000, '"}]\\u00fc\\ud800"')
     found = Reply(200, {}, f'[{{"id":1,"deep":{inner},"name":"n"}}]'.encode(), NOW).json()
     assert (found[0]["id"], found[0]["name"]) == (1, "n")
     text = json.loads(encode(found), parse_float=Decimal)[0]["deep"]
     for _ in range(49):
         text = text["a"][0]
-    assert text == nested(951, '"}]\\u00fc\\ud800"')
+    assert text == nested_json(951, '"}]\\u00fc\\ud800"')
 
 
-def test_too_deeply_nested_record_keeps_its_depth_as_text(shape: RecordConformer) -> None:
+def test_too_deeply_nested_record_keeps_its_depth_as_text(conformer: RecordConformer) -> None:
     value: Any = "\ud800"
     for _ in range(2000):
         value = {"a": [value, {"password": "s"}]}
-    record = shape.conform({"id": "1", "deep": value})
+    record = conformer.conform({"id": "1", "deep": value})
     line = record_lines("persons", [record], None, NOW)
     assert b"password" not in line
     assert json.loads(line)["record"]["_extra"]["deep"]["a"][1] == {}

@@ -34,11 +34,11 @@ def policy(clock: Clock) -> RetryPolicy:
     return RetryPolicy(0.5, 900, clock)
 
 
-def asking(seconds: float) -> RetryableError:
+def throttled_error(seconds: float) -> RetryableError:
     return RetryableError("too many requests", after=seconds, throttled=True)
 
 
-def waited(
+def exhaust_retries(
     policy: RetryPolicy, clock: Clock, retry: RetryableError, took: float = 0.0
 ) -> tuple[float, RetriesExhaustedError]:
     """Fails until no attempt is left. Returns the seconds waited and the error."""
@@ -58,18 +58,28 @@ def test_wait_beyond_max_wait_is_not_started(policy: RetryPolicy, seconds: float
         RetriesExhaustedError,
         match=rf"asks to wait {format_duration(seconds)}, longer than `max_wait` allows \(15 minutes\)",
     ):
-        policy.next_delay(Attempts(), asking(seconds), 0.1, 8)
+        policy.next_delay(Attempts(), throttled_error(seconds), 0.1, 8)
 
 
 def test_wait_within_max_wait_is_kept_exactly(policy: RetryPolicy) -> None:
-    assert policy.next_delay(Attempts(), asking(899.5), 0.1, 8) == 899.5
+    assert policy.next_delay(Attempts(), throttled_error(899.5), 0.1, 8) == 899.5
 
 
-@pytest.mark.parametrize("retry", [TOO_MANY, asking(0), asking(0.01), asking(1), asking(100), asking(600)])
+@pytest.mark.parametrize(
+    "retry",
+    [
+        TOO_MANY,
+        throttled_error(0),
+        throttled_error(0.01),
+        throttled_error(1),
+        throttled_error(100),
+        throttled_error(600),
+    ],
+)
 def test_persistent_limit_delays_a_request_for_max_wait_at_most(
     policy: RetryPolicy, clock: Clock, retry: RetryableError
 ) -> None:
-    seconds, end = waited(policy, clock, retry, took=0.05)
+    seconds, end = exhaust_retries(policy, clock, retry, took=0.05)
     assert 900 - (retry.after or 0) - 1 <= seconds <= 901
     assert end.limited
     assert "rate-limited for 15 minutes" in str(end) or "more, and `max_wait` allows 15 minutes in total" in str(end)
@@ -80,21 +90,21 @@ def test_limit_that_asks_for_no_wait_does_not_cause_a_thousand_requests(policy: 
     attempts = Attempts()
     with pytest.raises(RetriesExhaustedError):
         while True:
-            clock.now += policy.next_delay(attempts, asking(0), 0.0, 8) + 0.001
+            clock.now += policy.next_delay(attempts, throttled_error(0), 0.0, 8) + 0.001
     assert attempts.sent < 100
 
 
 def test_wait_of_a_limit_is_counted_from_its_start_and_ends_with_it(policy: RetryPolicy, clock: Clock) -> None:
     attempts = Attempts()
     for _ in range(3):
-        clock.now += policy.next_delay(attempts, asking(600), 0.1, 8)
+        clock.now += policy.next_delay(attempts, throttled_error(600), 0.1, 8)
         policy.next_delay(attempts, BROKE, 0.1, 8)  # a request succeeded
 
 
 def test_limit_does_not_use_up_the_attempts(policy: RetryPolicy) -> None:
     attempts = Attempts()
     for _ in range(50):
-        policy.next_delay(attempts, asking(1), 0.1, 2)
+        policy.next_delay(attempts, throttled_error(1), 0.1, 2)
     policy.next_delay(attempts, BROKE, 0.1, 2)
     with pytest.raises(RetriesExhaustedError, match=r"gave no answer in 52 tries \(the connection broke\)"):
         policy.next_delay(attempts, BROKE, 0.1, 2)
@@ -109,7 +119,7 @@ def test_host_that_is_down_and_asks_to_wait_has_its_attempts(policy: RetryPolicy
 
 @pytest.mark.parametrize("took", [1, 60, 300, 1500, 3600])
 def test_request_without_a_response_fails_after_half_an_hour(policy: RetryPolicy, clock: Clock, took: float) -> None:
-    seconds, end = waited(policy, clock, RetryableError("no answer in time", slow=True), took)
+    seconds, end = exhaust_retries(policy, clock, RetryableError("no answer in time", slow=True), took)
     assert seconds < MAX_UNANSWERED_SECONDS + took
     assert "gave no answer in 30 minutes, the maximum for one request" in str(end)
     assert end.advice == "Run again later"

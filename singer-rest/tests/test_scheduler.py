@@ -29,11 +29,11 @@ SLICES = 12
 PAGES = 3
 
 
-def request(number: int, page: int) -> Request:
+def page_request(number: int, page: int) -> Request:
     return Request(f"/{number}", (("page", str(page)),), "/list")
 
 
-def position(asked: Request) -> tuple[int, int]:
+def position_of(asked: Request) -> tuple[int, int]:
     return int(asked.path[1:]), int(asked.params[0][1])
 
 
@@ -51,20 +51,20 @@ class Vendor:
         return (Slice(columns={"number": number}) for number in range(count))
 
     def fetch(self, asked: Request, part: Slice) -> Page:
-        number, page = position(asked)
+        number, page = position_of(asked)
         self.requested.append((number, page))
         self.act(number, page)
-        following = [replace(request(number, page + 1), expected_rows=self.rows)] if page + 1 < self.pages else []
+        following = [replace(page_request(number, page + 1), expected_rows=self.rows)] if page + 1 < self.pages else []
         return Page([{"id": f"{number}-{page}"}], following, part, self.size, NOW)
 
     def reading(self, slices: Iterator[Slice | None] | None = None, name: str = "list") -> StreamFetch:
         return StreamFetch(
-            name, slices or self.slices(), lambda part: request(part.columns["number"], 0), self.fetch, "/list"
+            name, slices or self.slices(), lambda part: page_request(part.columns["number"], 0), self.fetch, "/list"
         )
 
 
 @pytest.fixture
-def run() -> Iterator[Callable[..., Scheduler]]:
+def start_scheduler() -> Iterator[Callable[..., Scheduler]]:
     started: list[Scheduler] = []
 
     def start(workers: int = 4, rate_limiter: RateLimiter | None = None) -> Scheduler:
@@ -76,7 +76,7 @@ def run() -> Iterator[Callable[..., Scheduler]]:
         scheduler.close()
 
 
-def ids(scheduler: Scheduler, reading: StreamFetch) -> list[str]:
+def read_ids(scheduler: Scheduler, reading: StreamFetch) -> list[str]:
     """Returns the records by slice, in the order of their pages."""
     return by_slice(
         record["id"] for page in scheduler.read_blocking(scheduler.pages(reading)) for record in page.records
@@ -94,36 +94,36 @@ IN_ORDER = [f"{number}-{page}" for number in range(SLICES) for page in range(PAG
 
 @pytest.mark.parametrize("workers", [1, 2, 8, 32])
 def test_pages_of_a_slice_are_yielded_in_order_for_any_number_of_workers(
-    run: Callable[..., Scheduler], workers: int
+    start_scheduler: Callable[..., Scheduler], workers: int
 ) -> None:
-    scheduler = run(workers)
+    scheduler = start_scheduler(workers)
     noise = random.Random(workers)
     vendors = [Vendor(lambda number, page: time.sleep(noise.random() / 200)) for _ in range(3)]
     readings = [vendor.reading() for vendor in vendors]
     for reading in readings:
         scheduler.add(reading)
-    assert [ids(scheduler, reading) for reading in readings] == [IN_ORDER] * 3
+    assert [read_ids(scheduler, reading) for reading in readings] == [IN_ORDER] * 3
     assert [sorted(vendor.requested) for vendor in vendors] == [sorted(set(vendor.requested)) for vendor in vendors]
 
 
-def test_slices_and_streams_are_fetched_concurrently(run: Callable[..., Scheduler]) -> None:
+def test_slices_and_streams_are_fetched_concurrently(start_scheduler: Callable[..., Scheduler]) -> None:
     together = threading.Barrier(6, timeout=10)  # breaks, and fails the stream, unless six requests meet
     first, second = Vendor(lambda *_: together.wait(), pages=1), Vendor(lambda *_: together.wait(), pages=1)
-    scheduler = run(6)
+    scheduler = start_scheduler(6)
     readings = [first.reading(first.slices(3)), second.reading(second.slices(3))]
     for reading in readings:
         scheduler.add(reading)
-    assert [len(ids(scheduler, reading)) for reading in readings] == [3, 3]
+    assert [len(read_ids(scheduler, reading)) for reading in readings] == [3, 3]
 
 
-def test_slow_first_slice_does_not_hold_back_the_others(run: Callable[..., Scheduler]) -> None:
+def test_slow_first_slice_does_not_hold_back_the_others(start_scheduler: Callable[..., Scheduler]) -> None:
     others_are_here = threading.Event()
 
     def act(number: int, page: int) -> None:
         if (number, page) == (0, 0):
             assert others_are_here.wait(timeout=10)
 
-    scheduler = run(2)
+    scheduler = start_scheduler(2)
     reading = Vendor(act).reading()
     scheduler.add(reading)
     came = []
@@ -135,10 +135,10 @@ def test_slow_first_slice_does_not_hold_back_the_others(run: Callable[..., Sched
     assert by_slice(came) == IN_ORDER
 
 
-def test_slow_first_stream_does_not_hold_back_the_others(run: Callable[..., Scheduler]) -> None:
+def test_slow_first_stream_does_not_hold_back_the_others(start_scheduler: Callable[..., Scheduler]) -> None:
     may_come = threading.Event()
     slow, fast = Vendor(lambda *_: may_come.wait(10), pages=1), Vendor()
-    scheduler = run(2)
+    scheduler = start_scheduler(2)
     readings = [slow.reading(slow.slices(1), name="slow"), fast.reading(name="fast")]
     for reading in readings:
         scheduler.add(reading)
@@ -156,7 +156,7 @@ def test_slow_first_stream_does_not_hold_back_the_others(run: Callable[..., Sche
 
 
 def test_missing_page_of_a_slice_does_not_fill_the_budget_with_later_ones(
-    run: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch
+    start_scheduler: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MAX_BUFFERED_PAGES", 50)
     other_is_read = threading.Event()
@@ -164,9 +164,9 @@ def test_missing_page_of_a_slice_does_not_fill_the_budget_with_later_ones(
     class Counted(Vendor):
         def fetch(self, asked: Request, part: Slice) -> Page:
             page = super().fetch(asked, part)
-            if position(asked) == (0, 0):
-                page.next_requests = [request(0, number) for number in range(1, 200)]
-            elif position(asked)[0] == 0:
+            if position_of(asked) == (0, 0):
+                page.next_requests = [page_request(0, number) for number in range(1, 200)]
+            elif position_of(asked)[0] == 0:
                 page.next_requests = []
             return page
 
@@ -174,7 +174,7 @@ def test_missing_page_of_a_slice_does_not_fill_the_budget_with_later_ones(
         if (number, page) == (0, 1):
             assert other_is_read.wait(timeout=10)
 
-    vendor, scheduler = Counted(act, pages=100), run(4)
+    vendor, scheduler = Counted(act, pages=100), start_scheduler(4)
     reading = vendor.reading(vendor.slices(2))
     scheduler.add(reading)
     came = []
@@ -185,8 +185,8 @@ def test_missing_page_of_a_slice_does_not_fill_the_budget_with_later_ones(
     assert by_slice(came) == [*(f"0-{page}" for page in range(200)), *(f"1-{page}" for page in range(100))]
 
 
-def test_slices_under_way_are_limited(run: Callable[..., Scheduler]) -> None:
-    vendor, scheduler = Vendor(), run(1)
+def test_slices_under_way_are_limited(start_scheduler: Callable[..., Scheduler]) -> None:
+    vendor, scheduler = Vendor(), start_scheduler(1)
     reading = vendor.reading()
     scheduler.add(reading)
     for _ in scheduler.read_blocking(scheduler.pages(reading)):
@@ -198,7 +198,7 @@ def test_slices_under_way_are_limited(run: Callable[..., Scheduler]) -> None:
 
 @pytest.mark.parametrize("workers", [1, 2, 8])
 def test_pages_of_known_number_are_fetched_concurrently_and_yielded_in_order(
-    run: Callable[..., Scheduler], workers: int
+    start_scheduler: Callable[..., Scheduler], workers: int
 ) -> None:
     noise = random.Random(workers)
     vendor = Vendor(lambda number, page: time.sleep(noise.random() / 300), pages=1)
@@ -206,21 +206,21 @@ def test_pages_of_known_number_are_fetched_concurrently_and_yielded_in_order(
 
     def counted(asked: Request, part: Slice) -> Page:
         page = fetch(asked, part)
-        if position(asked)[1] == 0:
-            page.next_requests = [request(position(asked)[0], number) for number in range(1, 20)]
+        if position_of(asked)[1] == 0:
+            page.next_requests = [page_request(position_of(asked)[0], number) for number in range(1, 20)]
         return page
 
     vendor.fetch = counted  # type: ignore[method-assign]
-    scheduler = run(workers)
+    scheduler = start_scheduler(workers)
     reading = vendor.reading(vendor.slices(3))
     scheduler.add(reading)
-    assert ids(scheduler, reading) == [f"{number}-{page}" for number in range(3) for page in range(20)]
+    assert read_ids(scheduler, reading) == [f"{number}-{page}" for number in range(3) for page in range(20)]
     assert reading.requests == 60
 
 
 @pytest.mark.parametrize("counted", [False, True])
 def test_last_page_of_a_slice_is_marked_unless_a_page_is_missing(
-    run: Callable[..., Scheduler],
+    start_scheduler: Callable[..., Scheduler],
     counted: bool,  # noqa: FBT001
 ) -> None:
     def act(number: int, page: int) -> None:
@@ -232,12 +232,12 @@ def test_last_page_of_a_slice_is_marked_unless_a_page_is_missing(
 
     def fetched(asked: Request, part: Slice) -> Page:
         page = fetch(asked, part)
-        if counted and position(asked)[1] == 0:
-            page.next_requests = [request(position(asked)[0], number) for number in range(1, PAGES)]
+        if counted and position_of(asked)[1] == 0:
+            page.next_requests = [page_request(position_of(asked)[0], number) for number in range(1, PAGES)]
         return page
 
     vendor.fetch = fetched  # type: ignore[method-assign]
-    scheduler = run(4)
+    scheduler = start_scheduler(4)
     reading = vendor.reading()
     scheduler.add(reading)
     told = {}
@@ -251,13 +251,13 @@ def test_last_page_of_a_slice_is_marked_unless_a_page_is_missing(
 
 @pytest.mark.parametrize(("pages_held", "bytes_held"), [(1, 10**9), (10**9, 1)])
 def test_full_budget_admits_only_one_awaited_page_at_a_time(
-    run: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch, pages_held: int, bytes_held: int
+    start_scheduler: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch, pages_held: int, bytes_held: int
 ) -> None:
     monkeypatch.setattr(module, "MAX_BUFFERED_PAGES", pages_held)
     monkeypatch.setattr(module, "MAX_BUFFERED_BYTES", bytes_held)
     ahead = Vendor()
     wanted = Vendor()
-    scheduler = run(4)
+    scheduler = start_scheduler(4)
     readings = [wanted.reading(), ahead.reading()]
     for reading in readings:
         scheduler.add(reading)
@@ -268,17 +268,17 @@ def test_full_budget_admits_only_one_awaited_page_at_a_time(
     assert len(wanted.requested) + len(ahead.requested) <= 1 + 1 + 4
     came += [record["id"] for page in pages for record in page.records]
     assert by_slice(came) == IN_ORDER
-    assert ids(scheduler, readings[1]) == IN_ORDER
+    assert read_ids(scheduler, readings[1]) == IN_ORDER
 
 
 @pytest.mark.parametrize("workers", [1, 8])
 def test_no_more_than_the_budget_is_held_and_it_never_blocks(
-    run: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch, workers: int
+    start_scheduler: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
     monkeypatch.setattr(module, "MAX_BUFFERED_PAGES", 5)
     held: list[int] = []
     vendors = [Vendor() for _ in range(3)]
-    scheduler = run(workers)
+    scheduler = start_scheduler(workers)
     readings = [vendor.reading(name=f"list {number}") for number, vendor in enumerate(vendors)]
     for reading in readings:
         scheduler.add(reading)
@@ -301,7 +301,7 @@ def test_no_more_than_the_budget_is_held_and_it_never_blocks(
     assert (scheduler._budget.pages, scheduler._budget.size) == (0, 0)
 
 
-def test_large_page_in_flight_uses_budget_before_it_arrives(run: Callable[..., Scheduler]) -> None:
+def test_large_page_in_flight_uses_budget_before_it_arrives(start_scheduler: Callable[..., Scheduler]) -> None:
     under_way, may_come = threading.Event(), threading.Event()
 
     def act(_: int, page: int) -> None:
@@ -311,7 +311,7 @@ def test_large_page_in_flight_uses_budget_before_it_arrives(run: Callable[..., S
 
     large, ahead = Vendor(act), Vendor()
     large.rows = module.MAX_BUFFERED_BYTES // large.size
-    scheduler = run(4)
+    scheduler = start_scheduler(4)
     readings = [large.reading(large.slices(1)), ahead.reading()]
     scheduler.add(readings[0])
     pages = scheduler.read_blocking(scheduler.pages(readings[0]))
@@ -322,12 +322,12 @@ def test_large_page_in_flight_uses_budget_before_it_arrives(run: Callable[..., S
     assert ahead.requested == []
     may_come.set()
     assert [record["id"] for page in pages for record in page.records] == IN_ORDER[1:PAGES]
-    assert ids(scheduler, readings[1]) == IN_ORDER
+    assert read_ids(scheduler, readings[1]) == IN_ORDER
 
 
 @pytest.mark.parametrize("workers", [1, 8])
 def test_pages_before_an_error_are_yielded_and_open_slices_are_read(
-    run: Callable[..., Scheduler], workers: int
+    start_scheduler: Callable[..., Scheduler], workers: int
 ) -> None:
     asked: list[int] = []
 
@@ -337,7 +337,7 @@ def test_pages_before_an_error_are_yielded_and_open_slices_are_read(
             raise TapError("broken")
 
     vendor = Vendor(act)
-    scheduler = run(workers)
+    scheduler = start_scheduler(workers)
     broken, sound = vendor.reading(), Vendor().reading()
     scheduler.add(broken)
     scheduler.add(sound)
@@ -347,13 +347,15 @@ def test_pages_before_an_error_are_yielded_and_open_slices_are_read(
             seen += [record["id"] for record in page.records]
     assert by_slice(seen) == [id_ for id_ in IN_ORDER if int(id_.partition("-")[0]) in asked and id_ not in LOST]
     assert workers > 1 or len(set(asked)) < SLICES
-    assert ids(scheduler, sound) == IN_ORDER
+    assert read_ids(scheduler, sound) == IN_ORDER
 
 
 LOST = {"5-1", "5-2"}
 
 
-def test_without_a_fallback_only_the_first_error_is_raised_at_the_end(run: Callable[..., Scheduler]) -> None:
+def test_without_a_fallback_only_the_first_error_is_raised_at_the_end(
+    start_scheduler: Callable[..., Scheduler],
+) -> None:
     first_failed = threading.Event()
 
     def act(number: int, page: int) -> None:
@@ -364,42 +366,42 @@ def test_without_a_fallback_only_the_first_error_is_raised_at_the_end(run: Calla
             first_failed.wait(10)
             raise TapError("broken too")
 
-    vendor, scheduler = Vendor(act), run(2)
+    vendor, scheduler = Vendor(act), start_scheduler(2)
     reading = vendor.reading(vendor.slices(3))
     scheduler.add(reading)
     with pytest.raises(TapError, match="broken"):
-        ids(scheduler, reading)
+        read_ids(scheduler, reading)
 
 
-def test_failed_page_is_requested_again(run: Callable[..., Scheduler]) -> None:
+def test_failed_page_is_requested_again(start_scheduler: Callable[..., Scheduler]) -> None:
     noise = random.Random(1)
 
     def act(number: int, page: int) -> None:
         if noise.random() < 0.3:
             raise RetryableError("status 503")
 
-    scheduler = run(8)
+    scheduler = start_scheduler(8)
     reading = Vendor(act).reading()
     scheduler.add(reading)
-    assert ids(scheduler, reading) == IN_ORDER
+    assert read_ids(scheduler, reading) == IN_ORDER
     assert reading.requests > len(IN_ORDER)
 
 
-def test_attempts_are_limited_and_the_error_describes_the_last_one(run: Callable[..., Scheduler]) -> None:
+def test_attempts_are_limited_and_the_error_describes_the_last_one(start_scheduler: Callable[..., Scheduler]) -> None:
     def act(number: int, page: int) -> None:
         raise RetryableError("status 503")
 
     vendor = Vendor(act)
-    scheduler = run(1)
+    scheduler = start_scheduler(1)
     reading = vendor.reading(vendor.slices(1), name="persons")
     scheduler.add(reading)
     with pytest.raises(TapError, match=r"persons: /list gave no answer in 8 tries \(status 503\)"):
-        ids(scheduler, reading)
+        read_ids(scheduler, reading)
     assert len(vendor.requested) == module.MAX_ATTEMPTS
 
 
-def failing(*places: tuple[int, int]) -> Callable[[int, int], None]:
-    """Returns a vendor that never responds at these positions."""
+def fail_at(*places: tuple[int, int]) -> Callable[[int, int], None]:
+    """Returns a function that fails at these positions."""
 
     def act(number: int, page: int) -> None:
         if (number, page) in places:
@@ -419,10 +421,10 @@ def until_unanswered(scheduler: Scheduler, reading: StreamFetch) -> tuple[list[s
 
 @pytest.mark.parametrize("workers", [1, 2, 32])
 def test_slice_without_a_response_does_not_stop_others_and_fails_the_stream_at_its_end(
-    run: Callable[..., Scheduler], workers: int
+    start_scheduler: Callable[..., Scheduler], workers: int
 ) -> None:
-    vendor = Vendor(failing((0, 0), (4, 1), (5, 2)))
-    scheduler = run(workers)
+    vendor = Vendor(fail_at((0, 0), (4, 1), (5, 2)))
+    scheduler = start_scheduler(workers)
     reading = vendor.reading()
     scheduler.add(reading)
     came, said = until_unanswered(scheduler, reading)
@@ -433,10 +435,12 @@ def test_slice_without_a_response_does_not_stop_others_and_fails_the_stream_at_i
 
 
 @pytest.mark.parametrize("workers", [1, 32])
-def test_stream_fails_after_several_failed_slices_in_a_row(run: Callable[..., Scheduler], workers: int) -> None:
+def test_stream_fails_after_several_failed_slices_in_a_row(
+    start_scheduler: Callable[..., Scheduler], workers: int
+) -> None:
     slices = 60
-    vendor = Vendor(failing(*((number, 0) for number in range(2, slices))))
-    scheduler = run(workers)
+    vendor = Vendor(fail_at(*((number, 0) for number in range(2, slices))))
+    scheduler = start_scheduler(workers)
     reading = vendor.reading(vendor.slices(slices))
     scheduler.add(reading)
     came, said = until_unanswered(scheduler, reading)
@@ -445,9 +449,9 @@ def test_stream_fails_after_several_failed_slices_in_a_row(run: Callable[..., Sc
     assert len({number for number, _ in vendor.requested}) < slices or workers > 1
 
 
-def test_stream_fails_after_many_scattered_slices_without_a_response(run: Callable[..., Scheduler]) -> None:
-    vendor = Vendor(failing(*((number, 0) for number in range(0, 60, 2))), pages=1)
-    scheduler = run(8)
+def test_stream_fails_after_many_scattered_slices_without_a_response(start_scheduler: Callable[..., Scheduler]) -> None:
+    vendor = Vendor(fail_at(*((number, 0) for number in range(0, 60, 2))), pages=1)
+    scheduler = start_scheduler(8)
     reading = vendor.reading(vendor.slices(60))
     scheduler.add(reading)
     came, said = until_unanswered(scheduler, reading)
@@ -456,17 +460,17 @@ def test_stream_fails_after_many_scattered_slices_without_a_response(run: Callab
 
 
 def test_pages_in_flight_of_a_skipped_slice_are_discarded(
-    run: Callable[..., Scheduler],
+    start_scheduler: Callable[..., Scheduler],
 ) -> None:
     class Counted(Vendor):
         def fetch(self, asked: Request, part: Slice) -> Page:
             page = super().fetch(asked, part)
-            number, at = position(asked)
-            page.next_requests = [request(number, other) for other in range(1, 6)] if at == 0 else []
+            number, at = position_of(asked)
+            page.next_requests = [page_request(number, other) for other in range(1, 6)] if at == 0 else []
             return page
 
-    vendor = Counted(failing((0, 2)), pages=1)
-    scheduler = run(8)
+    vendor = Counted(fail_at((0, 2)), pages=1)
+    scheduler = start_scheduler(8)
     reading = vendor.reading(vendor.slices(2))
     scheduler.add(reading)
     came, _ = until_unanswered(scheduler, reading)
@@ -480,11 +484,11 @@ def test_host_that_never_responded_gets_fewer_attempts() -> None:
     reading = vendor.reading(vendor.slices(1))
     scheduler.add(reading)
     with pytest.raises(TapError, match="3 tries"):
-        ids(scheduler, reading)
+        read_ids(scheduler, reading)
     scheduler.close()
 
 
-def test_too_many_requests_pauses_every_worker_of_that_endpoint(run: Callable[..., Scheduler]) -> None:
+def test_too_many_requests_pauses_every_worker_of_that_endpoint(start_scheduler: Callable[..., Scheduler]) -> None:
     throttled_at: list[float] = []
     times: list[float] = []
     lock = threading.Lock()
@@ -499,16 +503,16 @@ def test_too_many_requests_pauses_every_worker_of_that_endpoint(run: Callable[..
             raise RetryableError("too many requests", after=0.3, throttled=True)
         time.sleep(0.05)
 
-    scheduler = run(4)
+    scheduler = start_scheduler(4)
     reading = Vendor(act).reading()
     scheduler.add(reading)
-    assert ids(scheduler, reading) == IN_ORDER
+    assert read_ids(scheduler, reading) == IN_ORDER
     # The other three may have been in flight; after that nothing until the pause ends.
     assert sum(throttled_at[0] < at < throttled_at[0] + 0.25 for at in times) <= 3
 
 
 def test_total_time_without_a_response_is_limited_over_all_attempts(
-    run: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch
+    start_scheduler: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for where in (
         "singer_rest.fetch.scheduler.MAX_UNANSWERED_SECONDS",
@@ -523,12 +527,12 @@ def test_total_time_without_a_response_is_limited_over_all_attempts(
         raise RetryableError("no answer in time", slow=True)
 
     vendor = Vendor(act)
-    scheduler = run(1)
+    scheduler = start_scheduler(1)
     reading = vendor.reading(vendor.slices(1), name="persons")
     scheduler.add(reading)
     said = r"persons: /list gave no answer in 0 seconds, the maximum for one request \(2 tries"
     with pytest.raises(TimedOutError, match=said):
-        run_with_timeout(lambda: ids(scheduler, reading))
+        run_with_timeout(lambda: read_ids(scheduler, reading))
     assert left[0] == 0.3
     assert left[1] <= 0.1
 
@@ -545,20 +549,20 @@ def test_endless_pauses_delay_a_request_for_max_wait_at_most() -> None:
     reading = vendor.reading(name="persons")
     scheduler.add(reading)
     with pytest.raises(TapError, match=r"persons: /list (is|was) rate-limited"):
-        run_with_timeout(lambda: ids(scheduler, reading))
+        run_with_timeout(lambda: read_ids(scheduler, reading))
     assert vendor.requested == []
     scheduler.close()
 
 
-def test_limit_that_lasts_too_long_ends_all_slices_at_once(run: Callable[..., Scheduler]) -> None:
+def test_limit_that_lasts_too_long_ends_all_slices_at_once(start_scheduler: Callable[..., Scheduler]) -> None:
     def throttle(number: int, page: int) -> None:
         raise RetryableError("status 429", throttled=True, after=10_000)
 
-    vendor, scheduler = Vendor(throttle), run(1)
+    vendor, scheduler = Vendor(throttle), start_scheduler(1)
     reading = vendor.reading()
     scheduler.add(reading)
     with pytest.raises(RateLimitError, match="asks to wait 3 hours, longer than `max_wait` allows"):
-        run_with_timeout(lambda: ids(scheduler, reading))
+        run_with_timeout(lambda: read_ids(scheduler, reading))
     assert vendor.requested == [(0, 0)]
 
 
@@ -590,18 +594,18 @@ def test_streams_that_wait_for_their_turn_are_not_failed_by_the_limit(monkeypatc
     scheduler.close()
 
 
-def test_circular_link_fails_the_stream_after_its_pages(run: Callable[..., Scheduler]) -> None:
+def test_circular_link_fails_the_stream_after_its_pages(start_scheduler: Callable[..., Scheduler]) -> None:
     vendor = Vendor(pages=10**6)
     fetch = vendor.fetch
 
     def looping(asked: Request, part: Slice) -> Page:
         page = fetch(asked, part)
-        if [position(following)[1] for following in page.next_requests] == [3]:
-            page.next_requests = [request(position(asked)[0], 1)]
+        if [position_of(following)[1] for following in page.next_requests] == [3]:
+            page.next_requests = [page_request(position_of(asked)[0], 1)]
         return page
 
     vendor.fetch = looping  # type: ignore[method-assign]
-    scheduler = run(4)
+    scheduler = start_scheduler(4)
     reading = vendor.reading()
     scheduler.add(reading)
     seen: list[str] = []
@@ -612,7 +616,7 @@ def test_circular_link_fails_the_stream_after_its_pages(run: Callable[..., Sched
     assert {id_.partition("-")[2] for id_ in seen} == {"0", "1", "2"}
 
 
-def test_unknown_slices_are_requested_later(run: Callable[..., Scheduler]) -> None:
+def test_unknown_slices_are_requested_later(start_scheduler: Callable[..., Scheduler]) -> None:
     known: list[int] = []
     complete = False
 
@@ -626,7 +630,7 @@ def test_unknown_slices_are_requested_later(run: Callable[..., Scheduler]) -> No
             yield Slice(columns={"number": given - 1})
 
     vendor = Vendor(pages=1)
-    scheduler = run(2)
+    scheduler = start_scheduler(2)
     reading = vendor.reading(slices())
     scheduler.add(reading)
     time.sleep(0.02)
@@ -635,26 +639,28 @@ def test_unknown_slices_are_requested_later(run: Callable[..., Scheduler]) -> No
         known.append(number)
         scheduler.wake()
     complete = True
-    assert ids(scheduler, reading) == [f"{number}-0" for number in range(5)]
+    assert read_ids(scheduler, reading) == [f"{number}-0" for number in range(5)]
 
 
-def test_no_slices_yield_no_pages(run: Callable[..., Scheduler]) -> None:
-    scheduler = run(2)
+def test_no_slices_yield_no_pages(start_scheduler: Callable[..., Scheduler]) -> None:
+    scheduler = start_scheduler(2)
     reading = Vendor().reading(iter(()))
     scheduler.add(reading)
-    assert ids(scheduler, reading) == []
+    assert read_ids(scheduler, reading) == []
 
 
-def test_abandoned_stream_does_not_block_others(run: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_abandoned_stream_does_not_block_others(
+    start_scheduler: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "MAX_BUFFERED_PAGES", 2)
-    scheduler = run(4)
+    scheduler = start_scheduler(4)
     left, other = Vendor().reading(), Vendor().reading()
     scheduler.add(left)
     scheduler.add(other)
     pages = scheduler.read_blocking(scheduler.pages(left))
     next(pages)
     pages.close()  # type: ignore[attr-defined]
-    assert ids(scheduler, other) == IN_ORDER
+    assert read_ids(scheduler, other) == IN_ORDER
 
 
 def test_closing_ends_the_workers() -> None:
@@ -665,7 +671,7 @@ def test_closing_ends_the_workers() -> None:
 
 
 def test_prefetched_streams_do_not_slow_down_the_current_one(
-    run: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch
+    start_scheduler: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MAX_BUFFERED_PAGES", 8)
     go = threading.Event()
@@ -676,7 +682,7 @@ def test_prefetched_streams_do_not_slow_down_the_current_one(
         together.wait()
 
     current, ahead = Vendor(act, pages=1), Vendor(pages=1)
-    scheduler = run(3)
+    scheduler = start_scheduler(3)
     readings = [ahead.reading(ahead.slices(100)), current.reading(current.slices(6))]
     scheduler.add(readings[0])
     end = time.monotonic() + 10
@@ -686,13 +692,13 @@ def test_prefetched_streams_do_not_slow_down_the_current_one(
     assert 4 <= len(ahead.requested) < 8
     scheduler.add(readings[1])
     go.set()
-    assert len(ids(scheduler, readings[1])) == 6
-    assert len(ids(scheduler, readings[0])) == 100
+    assert len(read_ids(scheduler, readings[1])) == 6
+    assert len(read_ids(scheduler, readings[0])) == 100
 
 
 @pytest.mark.parametrize("workers", [1, 4])
 def test_retry_of_the_awaited_page_wakes_the_workers_of_a_full_budget(
-    run: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch, workers: int
+    start_scheduler: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
     monkeypatch.setattr(module, "MAX_BUFFERED_PAGES", 3)
     failed = threading.Event()
@@ -703,20 +709,20 @@ def test_retry_of_the_awaited_page_wakes_the_workers_of_a_full_budget(
             failed.set()
             raise RetryableError("status 503", after=0.05)
 
-    scheduler = run(workers)
+    scheduler = start_scheduler(workers)
     reading = Vendor(act).reading()
     scheduler.add(reading)
-    assert ids(scheduler, reading) == IN_ORDER
+    assert read_ids(scheduler, reading) == IN_ORDER
 
 
-def test_error_while_building_a_request_fails_its_stream(run: Callable[..., Scheduler]) -> None:
+def test_error_while_building_a_request_fails_its_stream(start_scheduler: Callable[..., Scheduler]) -> None:
     def first(part: Slice) -> Request:
         if part.columns["number"] == 2:
             raise OverflowError
-        return request(part.columns["number"], 0)
+        return page_request(part.columns["number"], 0)
 
     vendor = Vendor(pages=1)
-    scheduler = run(4)
+    scheduler = start_scheduler(4)
     reading = StreamFetch("list", vendor.slices(), first, vendor.fetch, "/list")
     scheduler.add(reading)
     seen = []
@@ -727,7 +733,7 @@ def test_error_while_building_a_request_fails_its_stream(run: Callable[..., Sche
 
 
 def test_throttled_attempts_do_not_use_up_the_others(
-    run: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch
+    start_scheduler: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left = [module.MAX_ATTEMPTS + 4]
 
@@ -737,10 +743,10 @@ def test_throttled_attempts_do_not_use_up_the_others(
             raise RetryableError("too many requests", after=0.0, throttled=True)
 
     vendor = Vendor(act)
-    scheduler = run(1)
+    scheduler = start_scheduler(1)
     reading = vendor.reading(vendor.slices(1))
     scheduler.add(reading)
-    assert ids(scheduler, reading) == IN_ORDER[:PAGES]
+    assert read_ids(scheduler, reading) == IN_ORDER[:PAGES]
 
 
 class Stuck:
@@ -767,7 +773,7 @@ def test_closing_waits_once_for_all_requests_in_flight(monkeypatch: pytest.Monke
 
 
 def test_stream_without_prefetching_sends_one_request_at_a_time(
-    run: Callable[..., Scheduler],
+    start_scheduler: Callable[..., Scheduler],
 ) -> None:
     under_way: list[int] = []
     most: list[int] = []
@@ -779,21 +785,26 @@ def test_stream_without_prefetching_sends_one_request_at_a_time(
         under_way.remove(number)
 
     slow, fast = Vendor(act), Vendor()
-    scheduler = run(8)
+    scheduler = start_scheduler(8)
     shy = StreamFetch(
-        "shy", slow.slices(), lambda part: request(part.columns["number"], 0), slow.fetch, "/list", prefetches=False
+        "shy",
+        slow.slices(),
+        lambda part: page_request(part.columns["number"], 0),
+        slow.fetch,
+        "/list",
+        prefetches=False,
     )
     eager = fast.reading(name="eager")
     scheduler.add(shy)
     scheduler.add(eager)
-    assert ids(scheduler, eager) == IN_ORDER
+    assert read_ids(scheduler, eager) == IN_ORDER
     assert slow.requested == []
-    assert ids(scheduler, shy) == IN_ORDER
+    assert read_ids(scheduler, shy) == IN_ORDER
     assert set(most) == {1}
     assert slow.requested == [(number, page) for number in range(SLICES) for page in range(PAGES)]
 
 
-def test_stream_without_prefetching_has_its_turn_first(run: Callable[..., Scheduler]) -> None:
+def test_stream_without_prefetching_has_its_turn_first(start_scheduler: Callable[..., Scheduler]) -> None:
     go, has_begun, turns = threading.Event(), threading.Event(), []
 
     def reading_of(name: str) -> StreamFetch:
@@ -804,7 +815,7 @@ def test_stream_without_prefetching_has_its_turn_first(run: Callable[..., Schedu
 
         return Vendor(act, pages=1).reading(Vendor().slices(1), name=name)
 
-    scheduler = run(1)
+    scheduler = start_scheduler(1)
     names = ["first", "second", "third", "shy"]
     readings = [reading_of(name) for name in names]
     readings[-1].prefetches = False
@@ -819,7 +830,7 @@ def test_stream_without_prefetching_has_its_turn_first(run: Callable[..., Schedu
     assert turns.index("shy") <= 1  # one request may have been under way before
 
 
-def test_stream_without_prefetching_retries(run: Callable[..., Scheduler]) -> None:
+def test_stream_without_prefetching_retries(start_scheduler: Callable[..., Scheduler]) -> None:
     failed: list[int] = []
 
     def act(number: int, page: int) -> None:
@@ -830,6 +841,6 @@ def test_stream_without_prefetching_retries(run: Callable[..., Scheduler]) -> No
     vendor = Vendor(act)
     reading = vendor.reading()
     reading.prefetches = False
-    scheduler = run(2)
+    scheduler = start_scheduler(2)
     scheduler.add(reading)
-    assert ids(scheduler, reading) == IN_ORDER
+    assert read_ids(scheduler, reading) == IN_ORDER

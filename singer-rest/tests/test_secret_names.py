@@ -47,14 +47,14 @@ SCHEMA: dict[str, Any] = {
 }
 
 
-def shape() -> RecordConformer:
+def make_conformer() -> RecordConformer:
     return RecordConformer(
         complete_schema(SCHEMA, ["challenge"], ["cells"]), ("id",), look_alikes=["challenge"], free_names=["cells"]
     )
 
 
 def test_no_secret_is_emitted_at_any_depth_listed_or_not() -> None:
-    fitter = shape()
+    fitter = make_conformer()
     record = fitter.conform(
         {
             "id": "1",
@@ -76,13 +76,13 @@ def test_no_secret_is_emitted_at_any_depth_listed_or_not() -> None:
 
 
 def test_no_secret_is_emitted_in_misfits() -> None:
-    record = shape().conform({"id": "1", "list": {"token": "s", "x": 1}, "challenge": {"password": "s"}})
+    record = make_conformer().conform({"id": "1", "list": {"token": "s", "x": 1}, "challenge": {"password": "s"}})
     assert record == {"id": "1", "list": None, "challenge": None, "_extra": {"list": {"x": 1}, "challenge": {}}}
 
 
 def test_look_alikes_and_free_names_are_kept() -> None:
     record = {"id": "1", "challenge": "to grow", "cells": {"Token": "t", "inner": {"password": "p"}}}
-    assert shape().conform(dict(record)) == record
+    assert make_conformer().conform(dict(record)) == record
 
 
 def test_schema_lists_no_secret_and_ends_with_extra() -> None:

@@ -1,4 +1,4 @@
-"""A tap that is stopped, or whose loader has ended: whole lines on stdout, a message, the right exit code."""
+"""A tap that is stopped, or that has lost its loader, writes complete lines, a message and the right exit code."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PIPE_BYTES = 60_000
 
 
 @pytest.fixture
-def tap(shop: Any, vendor: Host, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+def tap_process(shop: Any, vendor: Host, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     """Starts the tap as a separate process that reads one long page."""
     shop.refusals["/kinds"] = Response({"data": [{"id": str(row), "name": "x" * 50} for row in range(ROWS)]})
     config = tmp_path / "config.json"
@@ -46,22 +46,22 @@ def tap(shop: Any, vendor: Host, tmp_path: Path) -> Iterator[Callable[..., subpr
         )
 
 
-def waiting(pipe: IO[bytes]) -> int:
+def bytes_in(pipe: IO[bytes]) -> int:
     """Returns the number of bytes in a pipe."""
     return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 @pytest.mark.parametrize(("number", "unbuffered"), [(signal.SIGINT, "1"), (signal.SIGTERM, "")])
 def test_signal_during_a_write_leaves_whole_lines(
-    tap: Callable[..., subprocess.Popen[bytes]],
+    tap_process: Callable[..., subprocess.Popen[bytes]],
     number: signal.Signals,
     unbuffered: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
-    process = tap()
+    process = tap_process()
     assert process.stdout is not None
-    while waiting(process.stdout) < PIPE_BYTES:  # then it is within a write
+    while bytes_in(process.stdout) < PIPE_BYTES:  # then it is within a write
         time.sleep(0.01)
     process.send_signal(number)
     out, log = process.communicate(timeout=60)
@@ -74,8 +74,8 @@ def test_signal_during_a_write_leaves_whole_lines(
 
 
 @pytest.mark.parametrize("args", [(), ("--discover",)])
-def test_closed_pipe_is_reported(tap: Callable[..., subprocess.Popen[bytes]], args: tuple[str, ...]) -> None:
-    process = tap(*args)
+def test_closed_pipe_is_reported(tap_process: Callable[..., subprocess.Popen[bytes]], args: tuple[str, ...]) -> None:
+    process = tap_process(*args)
     assert process.stdout is not None
     process.stdout.close()
     assert process.stderr is not None

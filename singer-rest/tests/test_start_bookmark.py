@@ -47,14 +47,14 @@ def bowl(vendor: Host, monkeypatch: pytest.MonkeyPatch) -> Bowl:
 
 
 @pytest.fixture
-def treats(run: Callable[..., Output], bowl: Bowl, vendor: Host) -> Callable[..., Output]:
+def read_treats(run: Callable[..., Output], bowl: Bowl, vendor: Host) -> Callable[..., Output]:
     """Runs the tap over treats."""
 
-    def treats(started: datetime, state: dict[str, Any] | None = None, **options: Any) -> Output:
+    def read_treats(started: datetime, state: dict[str, Any] | None = None, **options: Any) -> Output:
         vendor.requests.clear()
         return run("treats", state=state, started=started, **OPTIONS, **options)
 
-    return treats
+    return read_treats
 
 
 @pytest.mark.parametrize(("minutes", "is_ahead"), [(90, True), (0.5, False), (-90, False)])
@@ -77,72 +77,74 @@ def test_bookmark_is_by_the_vendors_clock_if_the_own_one_is_ahead(
         assert abs(bookmark - (now - behind if is_ahead else now)) < timedelta(minutes=1)
 
 
-def place(output: Output) -> dict[str, Any]:
+def bookmark_of(output: Output) -> dict[str, Any]:
     place: dict[str, Any] = output.state["bookmarks"]["treats"]
     return place
 
 
 def test_first_run_reads_everything_and_the_next_one_changes_since_its_start(
-    treats: Callable[..., Output], bowl: Bowl, vendor: Host, caplog: pytest.LogCaptureFixture
+    read_treats: Callable[..., Output], bowl: Bowl, vendor: Host, caplog: pytest.LogCaptureFixture
 ) -> None:
-    first = treats(FIRST)
+    first = read_treats(FIRST)
     version = int(FIRST.timestamp() * 1000)
     assert first.ids()["treats"] == ["1", "2"]
     assert {message["version"] for message in first.messages_of("RECORD") + first.messages_of("ACTIVATE_VERSION")} == {
         version
     }
     assert "changed_after" not in vendor.queries("/treats")[0]
-    assert place(first)["replication_key_value"] == "2026-02-10T08:00:00Z"
+    assert bookmark_of(first)["replication_key_value"] == "2026-02-10T08:00:00Z"
 
     bowl.changed["1"] = "2026-02-11T00:00:00Z"
-    second = treats(SECOND, first.state)
+    second = read_treats(SECOND, first.state)
     assert vendor.queries("/treats") == [{"limit": "2", "changed_after": "2026-02-10T07:55:00Z"}]
     assert second.ids()["treats"] == ["1"]
     assert second.messages_of("RECORD")[0]["version"] == version
     assert second.messages_of("ACTIVATE_VERSION") == []
-    assert place(second) == place(first) | {"replication_key_value": "2026-02-12T08:00:00Z"}
+    assert bookmark_of(second) == bookmark_of(first) | {"replication_key_value": "2026-02-12T08:00:00Z"}
     assert "have no" not in caplog.text
 
 
-def test_run_without_records_leaves_the_bookmark(treats: Callable[..., Output], bowl: Bowl) -> None:
+def test_run_without_records_leaves_the_bookmark(read_treats: Callable[..., Output], bowl: Bowl) -> None:
     rows, bowl.changed = bowl.changed, {}
-    empty = treats(FIRST)
-    assert "replication_key_value" not in place(empty)
+    empty = read_treats(FIRST)
+    assert "replication_key_value" not in bookmark_of(empty)
     bowl.changed = rows
-    first = treats(SECOND, empty.state)
+    first = read_treats(SECOND, empty.state)
     assert first.ids()["treats"] == ["1", "2"]
-    assert place(treats(THIRD, first.state))["replication_key_value"] == "2026-02-12T08:00:00Z"
+    assert bookmark_of(read_treats(THIRD, first.state))["replication_key_value"] == "2026-02-12T08:00:00Z"
 
 
-def test_failed_run_leaves_the_bookmark(treats: Callable[..., Output], bowl: Bowl) -> None:
-    first = treats(FIRST)
+def test_failed_run_leaves_the_bookmark(read_treats: Callable[..., Output], bowl: Bowl) -> None:
+    first = read_treats(FIRST)
     bowl.broken = "2026-02-10T07:55:00Z"
-    assert [message["value"] for message in treats(SECOND, first.state, fails=[]).messages_of("STATE")] == [first.state]
+    assert [message["value"] for message in read_treats(SECOND, first.state, fails=[]).messages_of("STATE")] == [
+        first.state
+    ]
     bowl.broken = None
     bowl.changed["2"] = "2026-02-11T00:00:00Z"
-    assert treats(THIRD, first.state).ids()["treats"] == ["2"]
+    assert read_treats(THIRD, first.state).ids()["treats"] == ["2"]
 
 
 def test_resumed_read_ends_with_the_start_of_its_first_run(
-    treats: Callable[..., Output], bowl: Bowl, vendor: Host
+    read_treats: Callable[..., Output], bowl: Bowl, vendor: Host
 ) -> None:
     bowl.broken = "2026-02-01T00:00:00"
-    first = treats(FIRST, fails=[])
-    assert "replication_key_value" not in place(first)
+    first = read_treats(FIRST, fails=[])
+    assert "replication_key_value" not in bookmark_of(first)
     bowl.broken = None
-    second = treats(SECOND, first.state)
+    second = read_treats(SECOND, first.state)
     assert {query["after"] for query in vendor.queries("/treats")} == {"2026-02-01T00:00:00", "2026-03-01T00:00:00"}
-    assert place(second)["replication_key_value"] == "2026-02-10T08:00:00Z"
+    assert bookmark_of(second)["replication_key_value"] == "2026-02-10T08:00:00Z"
     assert second.messages_of("ACTIVATE_VERSION")[0]["version"] == int(FIRST.timestamp() * 1000)
 
 
 def test_catalog_says_incremental_and_no_message_names_a_key(
-    make_tap: Callable[..., Any], treats: Callable[..., Output], bowl: Bowl
+    make_tap: Callable[..., Any], read_treats: Callable[..., Output], bowl: Bowl
 ) -> None:
     (entry,) = [stream for stream in make_tap(**OPTIONS).catalog_dict["streams"] if stream["tap_stream_id"] == "treats"]
     assert entry["replication_method"] == "INCREMENTAL"
     assert "replication_key" not in entry
-    assert not treats(FIRST).messages_of("SCHEMA")[0].get("bookmark_properties")
+    assert not read_treats(FIRST).messages_of("SCHEMA")[0].get("bookmark_properties")
 
 
 @pytest.mark.parametrize("stream", ["treats", "owners"])

@@ -23,7 +23,7 @@ WALKS: dict[str, Any] = {"optional_streams": ["walks"], "start_date": "2026-01-0
 
 
 def until_march(received_request: ReceivedRequest) -> Response:
-    """One row per window, but none from March on."""
+    """Responds with one row per window, and rejects windows from March on."""
     return Response(
         {"data": [{"id": received_request.query["from"]}]}, 422 if received_request.query["to"] > "2026-02-28" else 200
     )
@@ -114,53 +114,53 @@ def days_of_winter() -> list[str]:
 
 
 @pytest.fixture
-def walk(make_tap: Callable[..., Any], vendor: Host, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Output]:
-    """Runs the tap over walks whose next pages keep the window."""
+def read_walks(make_tap: Callable[..., Any], vendor: Host, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Output]:
+    """Runs the tap over walks. Requests of later pages keep the window."""
 
     def following(stream: Any, body: Any, request: Any) -> Any:
         params = [(name, value) for name, value in request.params if name != "cursor"]
         cursor = body.get("next")
         return ParsedBody(body["data"], [replace(request, params=(*params, ("cursor", cursor)))] if cursor else [])
 
-    def walk(meadow: Meadow, *, fails: list[Exception] | None = None, **options: Any) -> Output:
+    def read_walks(meadow: Meadow, *, fails: list[Exception] | None = None, **options: Any) -> Output:
         vendor.respond = meadow.respond
         tap = make_tap("walks", **{**WALKS, **options})
         monkeypatch.setattr(type(tap.streams["walks"]), "parse", following)
         tap.transport = Transport(vendor.url, {}, 0.3, tap.rate_limiter)
         return capture_output(tap.sync_all, fails)
 
-    return walk
+    return read_walks
 
 
 @pytest.mark.parametrize("workers", [1, 8])
 @pytest.mark.parametrize("slow", [Response({}, 504), Response({}, delay=0.6), Response({}, stall=0.6)], ids=str)
 @pytest.mark.slow
 def test_windows_that_time_out_are_halved_and_nothing_is_lost(
-    walk: Callable[..., Output], slow: Response, workers: int, caplog: pytest.LogCaptureFixture
+    read_walks: Callable[..., Output], slow: Response, workers: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     meadow = Meadow(4, slow)
-    output = walk(meadow, max_concurrency=workers)
+    output = read_walks(meadow, max_concurrency=workers)
     assert sorted(output.ids()["walks"]) == days_of_winter()
     assert len(output.messages_of("ACTIVATE_VERSION")) == 1
     assert "walks: a date window takes too long; reading windows of 4 days" in caplog.text
     assert not any("2026" in record.getMessage() for record in caplog.records if "too long" in record.getMessage())
 
 
-def test_later_windows_are_split_before_they_are_requested(walk: Callable[..., Output]) -> None:
+def test_later_windows_are_split_before_they_are_requested(read_walks: Callable[..., Output]) -> None:
     meadow = Meadow(8, Response({}, 504))
-    walk(meadow, max_concurrency=1)
+    read_walks(meadow, max_concurrency=1)
     # Two windows are under way at a time.
     assert meadow.widths.count(30) <= 2
     assert len([width for width in meadow.widths if width > 8]) <= 4
     meadow = Meadow(1, Response({}, 504))
-    assert sorted(walk(meadow, max_concurrency=1, window_days=3).ids()["walks"]) == days_of_winter()
+    assert sorted(read_walks(meadow, max_concurrency=1, window_days=3).ids()["walks"]) == days_of_winter()
     assert len([width for width in meadow.widths if width > 1]) <= 4
 
 
-def test_finished_windows_keep_their_names_however_they_were_read(walk: Callable[..., Output]) -> None:
+def test_finished_windows_keep_their_names_however_they_were_read(read_walks: Callable[..., Output]) -> None:
     meadow = Meadow(4, Response({}, 504))
-    _, *states = walk(meadow).messages_of("STATE")
+    _, *states = read_walks(meadow).messages_of("STATE")
     names = [state["value"]["bookmarks"]["walks"][KEY][1:] for state in states[:-1]]
     assert len(names[0]) == 1
     assert names[-1] == ["2026-01-01/2026-03-31"]
@@ -168,17 +168,17 @@ def test_finished_windows_keep_their_names_however_they_were_read(walk: Callable
 
 
 def test_day_that_times_out_is_retried_and_fails_in_the_end(
-    walk: Callable[..., Output], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    read_walks: Callable[..., Output], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("singer_rest.fetch.scheduler.MAX_ATTEMPTS", 3)
     meadow = Meadow(0, Response({}, 504))
     fails: list[Exception] = []
-    walk(meadow, fails=fails, start_date="2026-01-04", end_date="2026-02-02")
+    read_walks(meadow, fails=fails, start_date="2026-01-04", end_date="2026-02-02")
     assert meadow.widths == [30, 15, 8, 4, 2, 1, 1, 1]
     assert "walks: /walks gave no answer in 3 tries (status 504)" in caplog.text
 
 
-def test_page_within_a_window_is_not_halved(walk: Callable[..., Output]) -> None:
+def test_page_within_a_window_is_not_halved(read_walks: Callable[..., Output]) -> None:
     meadow = Meadow(100, Response({}, 504))
     real, seen = meadow.respond, set()
 
@@ -189,17 +189,17 @@ def test_page_within_a_window_is_not_halved(walk: Callable[..., Output]) -> None
         return real(received_request)
 
     meadow.respond = respond  # type: ignore[method-assign]
-    assert sorted(walk(meadow).ids()["walks"]) == days_of_winter()
+    assert sorted(read_walks(meadow).ids()["walks"]) == days_of_winter()
     assert set(meadow.widths) == {3, 30, 27}  # the first window and the last one are clipped
 
 
 def test_windows_within_other_slices_are_halved_too(
-    walk: Callable[..., Output], make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    read_walks: Callable[..., Output], make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stream = make_tap("walks", **WALKS).streams["walks"]
     monkeypatch.setattr(type(stream), "slices", Product(ParamSets({"with": "dog"}, {"with": "cat"}), stream.slices))
     meadow = Meadow(4, Response({}, 504))
-    assert sorted(walk(meadow).ids()["walks"]) == sorted(2 * days_of_winter())
+    assert sorted(read_walks(meadow).ids()["walks"]) == sorted(2 * days_of_winter())
 
 
 def test_list_without_windows_that_times_out_is_only_retried(

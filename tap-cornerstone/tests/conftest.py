@@ -1,4 +1,4 @@
-"""The tap against the sandbox, or against a host that answers as a test says."""
+"""The tap against the sandbox, or against a host whose responses a test defines."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def url(sandbox: Sandbox) -> str:
 
 @pytest.fixture
 def portal() -> Iterator[Callable[[Callable[[ReceivedRequest], Response]], Host]]:
-    """Start a host that gives tokens, and for all else answers as the given function does."""
+    """Start a host that issues tokens. The given function returns its other responses."""
     with hosts() as start:
         yield lambda respond: start(lambda request: TOKEN if request.method == "POST" else respond(request))
 

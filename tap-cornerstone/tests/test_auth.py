@@ -1,4 +1,4 @@
-"""Tokens, as their answers tell of them."""
+"""Tokens, as described by the responses to token requests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from singer_rest.testing import Response, host
 from tap_cornerstone.auth import make_authenticator
 
 
-def token(body: dict[str, Any]) -> Token:
+def request_token(body: dict[str, Any]) -> Token:
     config = {"client_id": "id", "client_secret": "secret", "scope": "all"}
     with host(lambda request: Response(body)) as vendor:
         return make_authenticator(config, Transport(vendor.url, {}, 5, RateLimiter({})), 0.001).token()
@@ -29,11 +29,11 @@ def token(body: dict[str, Any]) -> Token:
     ids=str,
 )
 def test_token_is_used_whatever_its_stated_lifetime(fields: dict[str, Any], seconds: float) -> None:
-    found = token({"access_token": "edge:1", **fields})
+    found = request_token({"access_token": "edge:1", **fields})
     assert (found.value, found.lifetime) == ("edge:1", seconds)
 
 
 @pytest.mark.parametrize("odd", ["two\nlines", "k\u0142ucz", " "])
 def test_token_that_is_invalid_in_a_header_is_reported(odd: str) -> None:
     with pytest.raises(RunError, match="The access token cannot be sent in a header"):
-        token({"access_token": odd})
+        request_token({"access_token": odd})

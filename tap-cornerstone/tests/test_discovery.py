@@ -1,4 +1,4 @@
-"""What a portal offers: asked for, kept, and shipped."""
+"""The streams that a portal offers: discovered, cached, and included in the package."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CREDENTIALS = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
 
 
-def discovered(url: str, **config: Any) -> dict[str, set[str]]:
+def discover_columns(url: str, **config: Any) -> dict[str, set[str]]:
     """Columns by stream."""
     tap = TapCornerstone(config={"api_url": url, **CREDENTIALS, **config})
     return {stream["tap_stream_id"]: set(stream["schema"]["properties"]) for stream in tap.catalog_dict["streams"]}
@@ -47,13 +47,13 @@ def test_shipped_catalogue_is_used_without_credentials() -> None:
 
 def test_portals_own_columns_are_discovered_and_cached_for_a_day(sandbox: Sandbox, url: str, cache: Path) -> None:
     names = {"objects": ["users_core", "users_cf_core"], "views": ["vw_rpt_user_cf"]}
-    first = discovered(url, **names)
+    first = discover_columns(url, **names)
     assert {"users_core", "users_cf_core", "vw_rpt_user_cf"} <= set(first)
     assert len(requests_for(sandbox)) == 2
     sandbox.control("cornerstone/custom-field", kind="user", label="Shoe size")
-    assert discovered(url, **names) == first
+    assert discover_columns(url, **names) == first
     assert len(requests_for(sandbox)) == 2
-    later = discovered(url, metadata_cache_hours=0, **names)
+    later = discover_columns(url, metadata_cache_hours=0, **names)
     assert len(requests_for(sandbox)) == 4
     assert len(later["users_cf_core"]) == len(first["users_cf_core"]) + 1
     files = list(cache.iterdir())
@@ -64,20 +64,20 @@ def test_portals_own_columns_are_discovered_and_cached_for_a_day(sandbox: Sandbo
 def test_pattern_or_key_without_a_match_logs_a_warning(
     sandbox: Sandbox, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    discovered(url, objects=["nosuch_core"], views=[], replication_keys={"vw_typo": "x"})
+    discover_columns(url, objects=["nosuch_core"], views=[], replication_keys={"vw_typo": "x"})
     assert "`objects`: the portal has none that match `nosuch_core`." in caplog.text
     assert "`replication_keys` names vw_typo" in caplog.text
 
 
 def test_null_setting_has_its_default(sandbox: Sandbox, url: str) -> None:
-    assert discovered(url, objects=None, views=None) == discovered(url)
+    assert discover_columns(url, objects=None, views=None) == discover_columns(url)
 
 
 def test_another_token_discovers_its_own_catalogue(sandbox: Sandbox, url: str) -> None:
     for token in ("one", "two"):
         with pytest.raises(TapError, match="cannot read which objects"):
             TapCornerstone(config={"api_url": url, "access_token": token}).catalog_dict  # noqa: B018
-    discovered(url, views=[])
+    discover_columns(url, views=[])
     with pytest.raises(TapError, match="or set another `access_token`"):
         TapCornerstone(config={"api_url": url, "access_token": "one", "views": []}).catalog_dict  # noqa: B018
 
@@ -91,7 +91,7 @@ def test_unwritable_cache_is_not_used(
     else:
         monkeypatch.setattr(Path, "replace", Mock(side_effect=OSError))
     for _ in range(2):
-        assert discovered(url, objects=["users_core"], views=[])
+        assert discover_columns(url, objects=["users_core"], views=[])
     assert len(requests_for(sandbox)) == 2
     assert homeless or list(cache.iterdir()) == []
 
@@ -99,22 +99,22 @@ def test_unwritable_cache_is_not_used(
 def test_matching_etag_avoids_a_download(sandbox: Sandbox, url: str) -> None:
     sandbox.control("cornerstone/etag", on=True)
     config: dict[str, Any] = {"objects": ["users_core"], "views": [], "metadata_cache_hours": 0}
-    first = discovered(url, **config)
-    assert discovered(url, **config) == first
+    first = discover_columns(url, **config)
+    assert discover_columns(url, **config) == first
     assert [status for _, status in requests_for(sandbox)] == [200, 304]
     sandbox.control("cornerstone/custom-field", kind="user", label="Shoe size")
-    discovered(url, **config)
+    discover_columns(url, **config)
     assert [status for _, status in requests_for(sandbox)] == [200, 304, 200]
 
 
 def test_unchanged_document_is_not_parsed_again(sandbox: Sandbox, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     config: dict[str, Any] = {"objects": ["users_core"], "views": [], "metadata_cache_hours": 0}
-    first = discovered(url, **config)
+    first = discover_columns(url, **config)
     with monkeypatch.context() as context:
         context.setattr(metadata, "parse", lambda _: pytest.fail("it is the same document"))
-        assert discovered(url, **config) == first
+        assert discover_columns(url, **config) == first
     sandbox.control("cornerstone/custom-field", kind="user", label="Shoe size")
-    assert discovered(url, **{**config, "objects": ["users_cf_core"]})
+    assert discover_columns(url, **{**config, "objects": ["users_cf_core"]})
     assert [status for _, status in requests_for(sandbox)] == [200, 200, 200]
 
 
@@ -160,12 +160,12 @@ def test_failed_discovery_is_reported_without_a_silent_fallback(
 ) -> None:
     vendor = portal(lambda _: response)
     with pytest.raises(TapError) as error:
-        discovered(vendor.url, views=[])
+        discover_columns(vendor.url, views=[])
     assert sentence in str(error.value)
 
 
 def test_service_without_patterns_is_not_requested(sandbox: Sandbox, url: str) -> None:
-    streams = discovered(url, objects=[], views=[])
+    streams = discover_columns(url, objects=[], views=[])
     assert requests_for(sandbox) == []
     assert not {name for name in streams if name.startswith("vw_") or name.endswith("_core")}
 
@@ -211,8 +211,8 @@ EDMX = """<edmx:Edmx Version="4.0" xmlns:edmx="http://docs.oasis-open.org/odata/
 BOTH: dict[str, Any] = {"objects": ["*"], "views": ["*"], "metadata_cache_hours": 0}
 
 
-def describing(odd: Response, *, views_too: bool = False) -> Callable[[ReceivedRequest], Response]:
-    """A portal whose objects are described, and whose views are answered for so."""
+def described_portal(odd: Response, *, views_too: bool = False) -> Callable[[ReceivedRequest], Response]:
+    """Returns a portal that describes its objects. The given response is that for its views."""
 
     def respond(received_request: ReceivedRequest) -> Response:
         if received_request.path.endswith("$metadata"):
@@ -227,32 +227,32 @@ def describing(odd: Response, *, views_too: bool = False) -> Callable[[ReceivedR
 def test_forbidden_service_is_skipped_by_name_and_others_are_read(
     run: Callable[..., Any], portal: Start, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    output = run(portal(describing(Response({}, status))).url, "things_core", "ou_types", **BOTH)
+    output = run(portal(described_portal(Response({}, status))).url, "things_core", "ou_types", **BOTH)
     assert output.counts() == {"things_core": 1, "ou_types": 1}
     assert f"needs the scope reportingmetadata:view (status {status}). Skipping them" in caplog.text
     with pytest.raises(TapError, match="reportingmetadata:view"):
-        run(portal(describing(Response({}, status))).url, on_missing_access="fail", **BOTH)
+        run(portal(described_portal(Response({}, status))).url, on_missing_access="fail", **BOTH)
 
 
 def test_cached_streams_of_a_forbidden_service_stay_available(
     run: Callable[..., Any], portal: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
-    vendor = portal(describing(Response(EDMX.format("vw_rpt_x").encode())))
-    assert "vw_rpt_x" in discovered(vendor.url, **BOTH)
-    vendor.respond = portal(describing(Response({}, 403))).respond
-    assert "vw_rpt_x" in discovered(vendor.url, **BOTH)
+    vendor = portal(described_portal(Response(EDMX.format("vw_rpt_x").encode())))
+    assert "vw_rpt_x" in discover_columns(vendor.url, **BOTH)
+    vendor.respond = portal(described_portal(Response({}, 403))).respond
+    assert "vw_rpt_x" in discover_columns(vendor.url, **BOTH)
     assert "Using those of the last run that could read it." in caplog.text
 
 
 def test_service_is_not_discovered_if_the_catalog_selects_nothing_of_it(run: Callable[..., Any], portal: Start) -> None:
-    vendor = portal(describing(Response({}, 500), views_too=True))
+    vendor = portal(described_portal(Response({}, 500), views_too=True))
     schema = {"type": "object", "properties": {"id": {"type": ["integer", "null"]}}}
     root = {"breadcrumb": [], "metadata": {"selected": True}}
     entry = {"tap_stream_id": "ou_types", "stream": "ou_types", "schema": schema, "metadata": [root]}
     assert run(vendor.url, catalog={"streams": [entry]}, **BOTH).counts() == {"ou_types": 1}
     assert not [path for path in vendor.paths() if path.endswith("$metadata")]
     entry = {**entry, "tap_stream_id": "things_core", "stream": "things_core"}
-    vendor.respond = portal(describing(Response({}, 500))).respond
+    vendor.respond = portal(described_portal(Response({}, 500))).respond
     assert run(vendor.url, catalog={"streams": [entry]}, **BOTH).counts() == {"things_core": 1}
     assert [path for path in vendor.paths() if path.endswith("$metadata")] == [
         "/services/api/x/dataexporter/api/objects/$metadata"
@@ -262,4 +262,4 @@ def test_service_is_not_discovered_if_the_catalog_selects_nothing_of_it(run: Cal
 def test_temporary_html_page_in_place_of_metadata_is_requested_again(portal: Start) -> None:
     bodies = [b"<html><body>Maintenance<br></html>", b"<edmx:Edmx", EDMX.format("things_core").encode()]
     vendor = portal(lambda _: Response(bodies.pop(0)))
-    assert "things_core" in discovered(vendor.url, objects=["*"], views=[])
+    assert "things_core" in discover_columns(vendor.url, objects=["*"], views=[])

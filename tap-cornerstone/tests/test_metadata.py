@@ -37,17 +37,17 @@ OBJECT = """
 TRACKED = '<Annotation Term="ExtendedMetadata.ObjectSupportsChangeTracking" {}>{}</Annotation>'
 
 
-def described(text: str) -> list[EntitySet]:
+def parse_metadata(text: str) -> list[EntitySet]:
     return parse((EDMX % text).encode())
 
 
-def thing(inside: str = "", beside: str = "", apart: str = "") -> EntitySet:
-    (found,) = described(OBJECT.format(inside=inside, beside=beside, apart=apart))
+def parse_thing(inside: str = "", beside: str = "", apart: str = "") -> EntitySet:
+    (found,) = parse_metadata(OBJECT.format(inside=inside, beside=beside, apart=apart))
     return found
 
 
 def test_type_has_its_own_and_its_inherited_columns() -> None:
-    assert thing() == EntitySet(
+    assert parse_thing() == EntitySet(
         "thing_core",
         {
             "id": Column("Edm.Int32"),
@@ -63,18 +63,18 @@ def test_type_has_its_own_and_its_inherited_columns() -> None:
 @pytest.mark.parametrize(("attribute", "text"), [('Bool="true"', ""), ('String="True"', ""), ("", "<Bool>true</Bool>")])
 def test_change_tracking_can_be_declared_in_three_places(attribute: str, text: str) -> None:
     said = TRACKED.format(attribute, text)
-    assert thing(inside=said).tracks_changes
-    assert thing(beside=said).tracks_changes
-    assert thing(apart=f'<Annotations Target="Csod.All/thing_core">{said}</Annotations>').tracks_changes
-    assert thing(apart=f'<Annotations Target="Csod.thing">{said}</Annotations>').tracks_changes
+    assert parse_thing(inside=said).tracks_changes
+    assert parse_thing(beside=said).tracks_changes
+    assert parse_thing(apart=f'<Annotations Target="Csod.All/thing_core">{said}</Annotations>').tracks_changes
+    assert parse_thing(apart=f'<Annotations Target="Csod.thing">{said}</Annotations>').tracks_changes
     for no in ('Bool="false"', 'String="No"', 'Int="0"'):
-        assert not thing(inside=TRACKED.format(no, "")).tracks_changes
+        assert not parse_thing(inside=TRACKED.format(no, "")).tracks_changes
     value = '<Record><PropertyValue Property="{}" Bool="{}"/></Record>'
     record = f'<Annotation Term="Csod.ExtendedMetadata">{value}</Annotation>'
-    assert thing(inside=record.format("ObjectSupportsChangeTracking", "true")).tracks_changes
-    assert not thing(inside=record.format("ObjectSupportsChangeTracking", "false")).tracks_changes
+    assert parse_thing(inside=record.format("ObjectSupportsChangeTracking", "true")).tracks_changes
+    assert not parse_thing(inside=record.format("ObjectSupportsChangeTracking", "false")).tracks_changes
     apart = '<Annotations Target="Csod.thing/price">{}</Annotations>'
-    found = thing(apart=apart.format(record.format("FieldIsFilteringAllowed", "false")))
+    found = parse_thing(apart=apart.format(record.format("FieldIsFilteringAllowed", "false")))
     assert not found.columns["price"].filterable
     assert found.columns["id"].filterable
 
@@ -87,7 +87,7 @@ def test_type_definitions_are_resolved_by_namespace() -> None:
 <EntityContainer Name="All"><EntitySet Name="x_core" EntityType="Csod.t"/><EntitySet Name="y_core" EntityType="B.t"/>
 </EntityContainer></Schema><Schema Namespace="B" xmlns="http://docs.oasis-open.org/odata/ns/edm">
 <EntityType Name="t"><Property Name="other" Type="Edm.String"/></EntityType>"""
-    one, two = described(text)
+    one, two = parse_metadata(text)
     assert one == EntitySet(
         "x_core", {"k": Column("Edm.Int64"), "s": Column("Edm.String"), "p": Column("object")}, ("k",)
     )
@@ -95,12 +95,12 @@ def test_type_definitions_are_resolved_by_namespace() -> None:
 
 
 def test_entity_types_become_streams_if_there_is_no_entity_container() -> None:
-    (found,) = described('<EntityType Name="vw_rpt_x"><Property Name="a" Type="Edm.String"/></EntityType>')
+    (found,) = parse_metadata('<EntityType Name="vw_rpt_x"><Property Name="a" Type="Edm.String"/></EntityType>')
     assert (found.name, found.key) == ("vw_rpt_x", ())
 
 
 def test_keys_match_regardless_of_case_and_unnamed_columns_are_ignored() -> None:
-    (found,) = described("""
+    (found,) = parse_metadata("""
 <EntityType Name="user.core"><Key><PropertyRef Name="USER_ID"/><PropertyRef Name="gone"/></Key>
 <Property Type="Edm.Int32"/><Property Name="user_id" Type="Edm.Int32"/><Property Name="Code" Type="Edm.String"/>
 <Property Name="CODE" Type="Edm.Int64"/></EntityType>
@@ -113,7 +113,7 @@ def test_keys_match_regardless_of_case_and_unnamed_columns_are_ignored() -> None
 def test_column_label_is_one_line_and_keeps_its_case() -> None:
     label = '<Annotations Target="Csod.thing/{}"><Annotation Term="ExtendedMetadata.FieldHeading"{}/></Annotations>'
     apart = label.format("code", ' String="Cost&#10;  Code "') + label.format("price", "")
-    columns = thing(apart=apart).columns
+    columns = parse_thing(apart=apart).columns
     assert (columns["code"].label, columns["price"].label, columns["id"].label) == ("Cost Code", "", "")
 
 
@@ -131,7 +131,7 @@ ODD_LABELS = [
 @pytest.mark.parametrize("label", ODD_LABELS)
 def test_label_with_invalid_xml_does_not_lose_the_column(label: bytes) -> None:
     text = (EDMX % OBJECT.format(inside=LABEL.format("@@"), beside="", apart="")).encode().replace(b"@@", label)
-    assert parse(text) == [thing()]
+    assert parse(text) == [parse_thing()]
 
 
 @pytest.mark.parametrize(

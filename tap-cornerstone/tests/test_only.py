@@ -17,7 +17,7 @@ VIEWS = {"views": ["vw_rpt_user", "vw_rpt_transcript"]}
 OPTIONAL = {**VIEWS, "optional_streams": ["employee_groups", "training_details"]}
 
 
-def paths(sandbox: Sandbox) -> list[str]:
+def requested_paths(sandbox: Sandbox) -> list[str]:
     ended = [request["path"] for request in sandbox.requests()]
     return [path for path in ended if not path.endswith(("metadata", "token"))]
 
@@ -39,7 +39,7 @@ def test_rows_of_a_view_are_selected_by_their_key(
     assert {message["version"] for message in output.messages_of("RECORD")} == {
         state["bookmarks"]["vw_rpt_user"]["version"]
     }
-    assert len(paths(sandbox)) == -(-(len(rows) + 1) // 25)
+    assert len(requested_paths(sandbox)) == -(-(len(rows) + 1) // 25)
     assert all("$filter" in request["query"] for request in sandbox.requests() if "vw_rpt_user" in request["path"])
     log = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("tap-"))
     assert f"vw_rpt_user: 1 of {len(rows) + 1} ids given with `only` not found" in log
@@ -54,7 +54,7 @@ def test_an_object_that_tracks_its_changes_is_read_without_its_delta_link(
     sandbox.clear_requests()
     output = run(url, "users_core", objects=["users_core"], state=state, only=f"users_core={given['user_id']}")
     assert [record["user_id"] for record in output.records("users_core")] == [given["user_id"]]
-    assert len(paths(sandbox)) == 1
+    assert len(requested_paths(sandbox)) == 1
 
 
 def test_employees_and_what_belongs_to_them(run: Callable[..., Any], sandbox: Sandbox, url: str) -> None:
@@ -64,7 +64,7 @@ def test_employees_and_what_belongs_to_them(run: Callable[..., Any], sandbox: Sa
     assert {str(record["id"]) for record in output.records("employees")} == {*ids}
     assert {str(record["employee_id"]) for record in output.records("employee_groups")} == {*ids}
     root = "/cornerstone/services/api/x/users/v2/employees"
-    assert sorted(paths(sandbox)) == sorted([root, *(f"{root}/{number}/groups" for number in ids)])
+    assert sorted(requested_paths(sandbox)) == sorted([root, *(f"{root}/{number}/groups" for number in ids)])
 
 
 def test_trainings_are_requested_one_by_one(

@@ -26,8 +26,8 @@ LINES = [f"ref{number},Success" for number in range(6)]
 WHOLE = "\n".join([HEADER, *LINES, ""])
 
 
-def importing(*reports: Any, **counts: Any) -> Callable[[ReceivedRequest], Response]:
-    """A portal with one import of six lines, whose report is answered so, one after the other."""
+def import_portal(*reports: Any, **counts: Any) -> Callable[[ReceivedRequest], Response]:
+    """Returns a portal with one import of six lines. The given responses are those for its report, in order."""
     made = f"{datetime.now(timezone.utc) - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
     known = {"total_records": len(LINES), "successful_records_with_warnings": 0, "error_records": 0, **counts}
     job = {"id": "j", "status": "COMPLETED", "created_date": made, "imports": [{"id": "i", **known}]}
@@ -42,12 +42,12 @@ def importing(*reports: Any, **counts: Any) -> Callable[[ReceivedRequest], Respo
     return respond
 
 
-def downloads(vendor: Host) -> int:
+def count_downloads(vendor: Host) -> int:
     return len([request for request in vendor.requests if "/imports/" in request.path])
 
 
-def noted(output: Output) -> list[str]:
-    """What the state notes of reports, without the day."""
+def noted_reports(output: Output) -> list[str]:
+    """Returns the reports in the state, without their day."""
     return [text.partition(" ")[2] for text in output.state["bookmarks"][REPORTS]["reports"]]
 
 
@@ -56,23 +56,23 @@ SHORT = "\n".join([HEADER, *LINES[:2], ""])
 
 @pytest.mark.parametrize("total", [6, "6"], ids=["number", "text"])
 def test_report_with_fewer_lines_than_its_import_is_downloaded_again(run: Any, portal: Start, total: Any) -> None:
-    vendor = portal(importing(SHORT, WHOLE, total_records=total))
+    vendor = portal(import_portal(SHORT, WHOLE, total_records=total))
     output = run(vendor.url, REPORTS, **ALL)
     assert [record["cells"]["User ID"] for record in output.records(REPORTS)] == [f"ref{n}" for n in range(6)]
-    assert noted(output) == ["i/report"]
+    assert noted_reports(output) == ["i/report"]
 
 
 def test_short_report_is_kept_with_a_warning_and_downloaded_up_to_five_times(
     run: Any, portal: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     shorter = "\n".join([HEADER, LINES[0], ""])
-    vendor = portal(importing(SHORT, shorter, shorter, SHORT, SHORT))
+    vendor = portal(import_portal(SHORT, shorter, shorter, SHORT, SHORT))
     state: dict[str, Any] = {}
     for count in (2, 4, 5):
         output = run(vendor.url, REPORTS, state=state, **ALL)
         assert len(output.records(REPORTS)) == 2  # the most that came
-        assert noted(output) == [f"i/report {count}"]
-        assert downloads(vendor) == count
+        assert noted_reports(output) == [f"i/report {count}"]
+        assert count_downloads(vendor) == count
         state = output.state
     assert "have fewer lines than their import reports, or are truncated: i/report (2 of 6 lines)." in caplog.text
     assert "skipped from now on" not in caplog.text
@@ -81,21 +81,21 @@ def test_short_report_is_kept_with_a_warning_and_downloaded_up_to_five_times(
 
 
 def test_short_report_is_recorded_as_read_once_it_is_complete(run: Any, portal: Start) -> None:
-    vendor = portal(importing(SHORT, Response({}, 500), WHOLE))
+    vendor = portal(import_portal(SHORT, Response({}, 500), WHOLE))
     first = run(vendor.url, REPORTS, **ALL)
     assert len(first.records(REPORTS)) == 2
     second = run(vendor.url, REPORTS, state=first.state, **ALL)
     assert len(second.records(REPORTS)) == 6
-    assert noted(second) == ["i/report"]
+    assert noted_reports(second) == ["i/report"]
 
 
 @pytest.mark.parametrize("response", [Response(b"", 204), Response(b"")], ids=["no content", "nothing"])
 def test_empty_report_is_incomplete_if_its_import_has_lines(run: Any, portal: Start, response: Response) -> None:
-    vendor = portal(importing(response, WHOLE))
+    vendor = portal(import_portal(response, WHOLE))
     assert len(run(vendor.url, REPORTS, **ALL).records(REPORTS)) == 6
-    vendor = portal(importing(response, total_records=None))
+    vendor = portal(import_portal(response, total_records=None))
     assert run(vendor.url, REPORTS, **ALL).records(REPORTS) == []
-    assert downloads(vendor) == 1
+    assert count_downloads(vendor) == 1
 
 
 @pytest.mark.parametrize(
@@ -110,12 +110,12 @@ def test_empty_report_is_read_later_if_other_counts_say_it_has_lines(
 ) -> None:
     before = [WHOLE] if kind == "errors" else []
     empty = Response(b"", headers=FAST)
-    vendor = portal(importing(*before, empty, empty, WHOLE, **counts))
+    vendor = portal(import_portal(*before, empty, empty, WHOLE, **counts))
     first = run(vendor.url, REPORTS, **ALL)
-    assert f"i/{kind} 2" in noted(first)
+    assert f"i/{kind} 2" in noted_reports(first)
     second = run(vendor.url, REPORTS, state=first.state, **ALL)
     assert len(second.records(REPORTS)) == 6
-    assert f"i/{kind}" in noted(second)
+    assert f"i/{kind}" in noted_reports(second)
 
 
 @pytest.mark.parametrize("total", [6, None])
@@ -124,24 +124,24 @@ def test_report_with_an_unterminated_last_line_is_read_twice_unless_unchanged(
     run: Any, portal: Start, total: int | None, end: int
 ) -> None:
     for second in (WHOLE, WHOLE[:end]):
-        vendor = portal(importing(WHOLE[:end], second, total_records=total))
+        vendor = portal(import_portal(WHOLE[:end], second, total_records=total))
         output = run(vendor.url, REPORTS, **ALL)
         last = output.records(REPORTS)[-1]["cells"]
         assert last == dict(zip(HEADER.split(","), second.strip().split("\n")[-1].split(","), strict=False))
-        assert noted(output) == ["i/report"]
-        assert downloads(vendor) == 2
+        assert noted_reports(output) == ["i/report"]
+        assert count_downloads(vendor) == 2
 
 
 def test_stream_fails_after_several_reports_in_a_row_time_out(
     run: Any, portal: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     counts = {"successful_records_with_warnings": 2, "error_records": 2}
-    vendor = portal(importing(*[Response({}, 504, FAST)] * 6, **counts))
+    vendor = portal(import_portal(*[Response({}, 504, FAST)] * 6, **counts))
     fails: list[Exception] = []
     output = run(vendor.url, REPORTS, fails=fails, **ALL)
     assert fails
     assert "3 reports in a row timed out" in caplog.text
-    assert noted(output)[:2] == ["i/report 2", "i/warnings 2"]
+    assert noted_reports(output)[:2] == ["i/report 2", "i/warnings 2"]
 
 
 BYTES = {
@@ -173,7 +173,7 @@ def test_report_with_bytes_that_are_not_utf8_is_named(
     run: Any, portal: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     body = WHOLE.replace("ref1", "Zoë").encode().replace(b"ref2", b"ref\xe4")
-    vendor = portal(importing(Response(body, headers=FAST)))
+    vendor = portal(import_portal(Response(body, headers=FAST)))
     output = run(vendor.url, REPORTS, **ALL)
     users = [record["cells"]["User ID"] for record in output.records(REPORTS)]
     assert users[1:3] == ["Zoë", "ref\\xe4"]
@@ -181,7 +181,7 @@ def test_report_with_bytes_that_are_not_utf8_is_named(
         "1 of the reports hold bytes that are not UTF-8; their cells contain them as \\xe4 and the like: i/report"
     )
     assert sentence in caplog.text
-    assert noted(output) == ["i/report"]
+    assert noted_reports(output) == ["i/report"]
 
 
 @pytest.mark.parametrize(

@@ -33,12 +33,12 @@ def requests_for(sandbox: Sandbox, path: str) -> list[dict[str, Any]]:
 
 
 def expected(sandbox: Sandbox, stream: str) -> list[dict[str, Any]]:
-    """The sandbox's rows as the tap's records should be."""
+    """Returns the sandbox's rows as the records that the tap should emit."""
     return expected_rows(stream, sandbox.records("cornerstone", stream))
 
 
-def compared(output: Output, sandbox: Sandbox, *streams: str) -> int:
-    """Every row and value of some streams; how many rows."""
+def assert_same_rows(output: Output, sandbox: Sandbox, *streams: str) -> int:
+    """Asserts that every row and value of some streams arrived. Returns the number of rows."""
     for stream in streams:
         key = KEYS[stream]
         records = output.records(stream)
@@ -55,7 +55,7 @@ def compared(output: Output, sandbox: Sandbox, *streams: str) -> int:
 
 def test_every_row_and_value_of_every_list_arrives(run: Any, sandbox: Sandbox, url: str) -> None:
     output = run(url, **ALL)
-    assert compared(output, sandbox, *KEYS) > 1000
+    assert assert_same_rows(output, sandbox, *KEYS) > 1000
     assert {message["stream"] for message in output.messages_of("SCHEMA")} == set(KEYS)
     assert {request["status"] for request in sandbox.requests()} == {200}
 
@@ -106,19 +106,19 @@ LATE = ("bulk_imports", *REPORTS)
 
 
 @pytest.fixture
-def lately(sandbox: Sandbox) -> dict[str, Any]:
+def recent_settings(sandbox: Sandbox) -> dict[str, Any]:
     """The settings for reports of two days."""
     return {**ALL, "start_date": sandbox.records("cornerstone", "bulk_jobs")[4]["created_date"][:10]}
 
 
-def downloads(sandbox: Sandbox) -> list[str]:
+def downloaded_reports(sandbox: Sandbox) -> list[str]:
     return [request["path"].removeprefix(REPORT) for request in sandbox.requests() if REPORT in request["path"]]
 
 
 def test_each_report_is_read_once(run: Any, sandbox: Sandbox, url: str) -> None:
     first = run(url, *REPORTS, **ALL)
-    assert compared(first, sandbox, *REPORTS) > 1000
-    assert len(set(downloads(sandbox))) == len(downloads(sandbox))
+    assert assert_same_rows(first, sandbox, *REPORTS) > 1000
+    assert len(set(downloaded_reports(sandbox))) == len(downloaded_reports(sandbox))
     kinds = {(row["kind"], row["cells"]["Status"]) for row in first.records(*REPORTS)}
     assert {pair for pair in kinds if pair[0] != "report"} == {
         ("warnings", "Success with warnings"),
@@ -127,15 +127,15 @@ def test_each_report_is_read_once(run: Any, sandbox: Sandbox, url: str) -> None:
     sandbox.clear_requests()
     second = run(url, *REPORTS, state=first.state, **ALL)
     assert second.counts() == {}
-    assert downloads(sandbox) == []
+    assert downloaded_reports(sandbox) == []
     assert requests_for(sandbox, "x/bulk-api/v1/jobs")  # a new import would have been seen
     assert not second.messages_of("ACTIVATE_VERSION")
 
 
 def test_interrupted_run_loses_no_report_and_reads_none_twice(
-    run: Any, sandbox: Sandbox, url: str, lately: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    run: Any, sandbox: Sandbox, url: str, recent_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    every = run(url, *LATE, **lately).records(*REPORTS)
+    every = run(url, *LATE, **recent_settings).records(*REPORTS)
     sandbox.control("cornerstone/reset-downloads")
     sandbox.clear_requests()
     remember, remembered = BulkImportReports.remember, 0
@@ -149,76 +149,78 @@ def test_interrupted_run_loses_no_report_and_reads_none_twice(
 
     with monkeypatch.context() as context:
         context.setattr(BulkImportReports, "remember", ending)
-        first = run(url, *LATE, fails=[], **lately)
+        first = run(url, *LATE, fails=[], **recent_settings)
     assert len(first.messages_of("STATE")) == 1 + 3  # one of the imports, one per report that was handed on
-    second = run(url, *LATE, state=first.state, **lately)
+    second = run(url, *LATE, state=first.state, **recent_settings)
     records = [*first.records(*REPORTS), *second.records(*REPORTS)]
     assert {key_of(KEYS[REPORTS[0]], record) for record in records} == {
         key_of(KEYS[REPORTS[0]], record) for record in every
     }
-    assert len(downloads(sandbox)) - len(set(downloads(sandbox))) <= 2  # what was handed on, or under way, at the end
+    assert (
+        len(downloaded_reports(sandbox)) - len(set(downloaded_reports(sandbox))) <= 2
+    )  # what was handed on, or under way, at the end
 
 
 @pytest.mark.parametrize("status", [400, 403])
 def test_forbidden_report_does_not_stop_the_others(
-    run: Any, sandbox: Sandbox, url: str, lately: dict[str, Any], status: int
+    run: Any, sandbox: Sandbox, url: str, recent_settings: dict[str, Any], status: int
 ) -> None:
-    every = run(url, *LATE, **lately).records(*REPORTS)
+    every = run(url, *LATE, **recent_settings).records(*REPORTS)
     sandbox.control("cornerstone/reset-downloads")
     victim = sandbox.records("cornerstone", "bulk_imports")[0]["id"]
     sandbox.control("fault", path=f"{REPORT}{victim}/report", kind="status", status=status, times=None)
-    first = run(url, *LATE, fails=[], **lately)
+    first = run(url, *LATE, fails=[], **recent_settings)
     sandbox.control("fault", method="DELETE")
     sandbox.clear_requests()
-    second = run(url, *LATE, state=first.state, **lately)
-    assert downloads(sandbox) == [f"{victim}/report"]
+    second = run(url, *LATE, state=first.state, **recent_settings)
+    assert downloaded_reports(sandbox) == [f"{victim}/report"]
     assert len(first.records(*REPORTS)) + len(second.records(*REPORTS)) == len(every)
 
 
 def test_failing_report_is_requested_twice_a_run_and_at_most_five_times(
-    run: Any, sandbox: Sandbox, url: str, lately: dict[str, Any], caplog: pytest.LogCaptureFixture
+    run: Any, sandbox: Sandbox, url: str, recent_settings: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     victim = sandbox.records("cornerstone", "bulk_imports")[1]["id"]
     sandbox.control("fault", path=f"{REPORT}{victim}/report", kind="status", status=500, times=None)
     state: dict[str, Any] = {}
     for tries in (2, 4, 5):
         fails: list[Exception] = []
-        output = run(url, *LATE, state=state, fails=fails, **lately)
+        output = run(url, *LATE, state=state, fails=fails, **recent_settings)
         assert "1 of 2 streams failed" in str(fails[0])
-        assert downloads(sandbox).count(f"{victim}/report") == tries
+        assert downloaded_reports(sandbox).count(f"{victim}/report") == tries
         state = output.state
     assert "skipped from now on" not in caplog.text
-    assert run(url, *LATE, state=state, **lately).records(*REPORTS) == []
+    assert run(url, *LATE, state=state, **recent_settings).records(*REPORTS) == []
     assert "1 of the reports could not be read completely in the 5 downloads that are possible" in caplog.text
-    assert downloads(sandbox).count(f"{victim}/report") == 5
-    others = [path for path in downloads(sandbox) if path != f"{victim}/report"]
+    assert downloaded_reports(sandbox).count(f"{victim}/report") == 5
+    others = [path for path in downloaded_reports(sandbox) if path != f"{victim}/report"]
     assert len(set(others)) == len(others)
 
 
-def test_maintenance_costs_no_download(run: Any, sandbox: Sandbox, url: str, lately: dict[str, Any]) -> None:
+def test_maintenance_costs_no_download(run: Any, sandbox: Sandbox, url: str, recent_settings: dict[str, Any]) -> None:
     victim = sandbox.records("cornerstone", "bulk_imports")[1]["id"]
     sandbox.control("fault", path=f"{REPORT}{victim}/report", kind="status", status=503, times=None)
     state: dict[str, Any] = {}
     for _ in range(2):
-        state = run(url, *LATE, state=state, fails=[], **lately).state
-    assert downloads(sandbox).count(f"{victim}/report") == 4
+        state = run(url, *LATE, state=state, fails=[], **recent_settings).state
+    assert downloaded_reports(sandbox).count(f"{victim}/report") == 4
     sandbox.control("fault", method="DELETE")
-    output = run(url, *LATE, state=state, **lately)
+    output = run(url, *LATE, state=state, **recent_settings)
     assert {(record["import_id"], record["kind"]) for record in output.records(*REPORTS)} == {(victim, "report")}
 
 
 def test_reports_downloaded_too_often_log_a_warning(
-    run: Any, sandbox: Sandbox, url: str, lately: dict[str, Any], caplog: pytest.LogCaptureFixture
+    run: Any, sandbox: Sandbox, url: str, recent_settings: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(5):
-        run(url, *LATE, **lately)
+        run(url, *LATE, **recent_settings)
     caplog.clear()
-    output = run(url, *LATE, **lately)
+    output = run(url, *LATE, **recent_settings)
     assert output.records(*REPORTS) == []
     assert "of the reports were downloaded too often elsewhere" in caplog.text
     sandbox.clear_requests()
-    run(url, *LATE, state=output.state, **lately)
-    assert downloads(sandbox) == []
+    run(url, *LATE, state=output.state, **recent_settings)
+    assert downloaded_reports(sandbox) == []
 
 
 def test_connection_test_downloads_no_report(sandbox: Sandbox, url: str) -> None:
@@ -226,7 +228,7 @@ def test_connection_test_downloads_no_report(sandbox: Sandbox, url: str) -> None
     tap = TapCornerstone(config={"api_url": url, **credentials, **ALL})
     assert tap.run_connection_test()
     assert requests_for(sandbox, "x/bulk-api/v1/jobs")
-    assert downloads(sandbox) == []
+    assert downloaded_reports(sandbox) == []
 
 
 SCOPES = {
@@ -254,7 +256,7 @@ def test_missing_scopes_skip_their_streams_by_name(
         for name in names if scope != "employee:read" else ():
             assert f"{name}: the credential cannot read it; it needs the scope {scope} (" in caplog.text
     assert not {message["stream"] for message in output.messages_of("SCHEMA")} & set(skipped)
-    assert compared(output, sandbox, "employees", "employee_custom_fields", "bulk_imports")
+    assert assert_same_rows(output, sandbox, "employees", "employee_custom_fields", "bulk_imports")
 
 
 def test_scopes_of_bulk_streams_are_named(
@@ -293,7 +295,7 @@ def test_expired_page_tokens_restart_the_list(
 @pytest.mark.parametrize("mode", ["bare", "camel"])
 def test_employees_are_read_in_every_format(run: Any, sandbox: Sandbox, url: str, mode: str) -> None:
     sandbox.control("mode", vendor="cornerstone", path="employees", mode=mode)
-    assert compared(run(url, "employees", **PART), sandbox, "employees")
+    assert assert_same_rows(run(url, "employees", **PART), sandbox, "employees")
 
 
 def test_transcripts_are_read_with_either_spelling_of_the_training_id(run: Any, sandbox: Sandbox, url: str) -> None:
@@ -314,14 +316,14 @@ def test_truncated_pages_are_requested_again(run: Any, sandbox: Sandbox, url: st
     streams = ("employees", "job_requisitions", "transcripts")
     for stream in streams:
         sandbox.control("cornerstone/failure", stream=stream, form=form, times=2)
-    assert compared(run(url, *streams, **PART), sandbox, *streams)
+    assert assert_same_rows(run(url, *streams, **PART), sandbox, *streams)
 
 
 def test_throttled_run_waits_and_loses_nothing(run: Any, sandbox: Sandbox, url: str) -> None:
     streams = ("employees", "organizational_units", "job_applicants")
     for path in ("x/users/v2/employees", "x/organizations/v1/ous", "Recruiting/JobApplicant"):
         sandbox.control("fault", path=f"{REST}{path}", kind="retry-after", status=429, times=2, seconds=1)
-    assert compared(run(url, *streams, **PART), sandbox, *streams)
+    assert assert_same_rows(run(url, *streams, **PART), sandbox, *streams)
     assert [request["status"] for request in sandbox.requests()].count(429) == 6
 
 
@@ -329,7 +331,7 @@ def test_throttled_run_waits_and_loses_nothing(run: Any, sandbox: Sandbox, url: 
 def test_documented_limits_are_kept(run: Any) -> None:
     with running(employees=20) as limited:
         streams = ("employees", "employee_groups", "organizational_units", "skills", "job_applicants")
-        assert compared(run(f"{limited.url}/cornerstone", *streams, **ALL), limited, *streams)
+        assert assert_same_rows(run(f"{limited.url}/cornerstone", *streams, **ALL), limited, *streams)
         assert {request["status"] for request in limited.requests()} == {200}
 
 

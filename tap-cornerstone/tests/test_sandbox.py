@@ -23,20 +23,20 @@ pytestmark = pytest.mark.slow
 ALL = {"objects": ["*"], "views": ["*"]}
 
 
-def requests(sandbox: Sandbox, name: str) -> list[dict[str, Any]]:
+def requests_of(sandbox: Sandbox, name: str) -> list[dict[str, Any]]:
     return [request for request in sandbox.requests() if request["path"].rpartition("/")[2].partition("(")[0] == name]
 
 
-def odata(output: Output) -> dict[str, tuple[str, ...]]:
+def odata_keys(output: Output) -> dict[str, tuple[str, ...]]:
     """Keys of the views and objects that were read."""
     found = {message["stream"]: tuple(message["key_properties"]) for message in output.messages_of("SCHEMA")}
     return {name: key for name, key in found.items() if name.startswith("vw_") or "_core" in name or "scorm" in name}
 
 
-def compared(output: Output, sandbox: Sandbox) -> int:
-    """Every row and value of every view and object; how many rows."""
+def assert_same_rows(output: Output, sandbox: Sandbox) -> int:
+    """Asserts that every row and value of every view and object arrived. Returns the number of rows."""
     rows = 0
-    for stream, key in odata(output).items():
+    for stream, key in odata_keys(output).items():
         sent = sandbox.records("cornerstone", stream)
         records = output.records(stream)
         assert len(records) == len(sent), stream
@@ -54,8 +54,8 @@ def compared(output: Output, sandbox: Sandbox) -> int:
 
 def test_every_row_and_value_of_every_view_and_object_arrives(run: Any, sandbox: Sandbox, url: str) -> None:
     output = run(url, **ALL)
-    assert len(odata(output)) == 375
-    assert compared(output, sandbox) > 10_000
+    assert len(odata_keys(output)) == 375
+    assert assert_same_rows(output, sandbox) > 10_000
 
 
 def test_people_units_training_and_transcripts_are_available_by_default(url: str) -> None:
@@ -73,10 +73,10 @@ def test_second_run_requests_modified_rows_and_tracked_changes(run: Any, sandbox
     first = run(url, *streams, **config)
     sandbox.clear_requests()
     second = run(url, *streams, state=first.state, **config)
-    assert "$filter" in requests(sandbox, "users_core")[0]["query"]
-    assert "$filter" in requests(sandbox, "vw_rpt_transcript")[0]["query"]
-    assert "deltatoken" in requests(sandbox, "user_ou_core")[0]["query"]
-    assert "$filter" not in requests(sandbox, "vw_rpt_user_cf")[0]["query"]
+    assert "$filter" in requests_of(sandbox, "users_core")[0]["query"]
+    assert "$filter" in requests_of(sandbox, "vw_rpt_transcript")[0]["query"]
+    assert "deltatoken" in requests_of(sandbox, "user_ou_core")[0]["query"]
+    assert "$filter" not in requests_of(sandbox, "vw_rpt_user_cf")[0]["query"]
     assert second.counts().get("user_ou_core", 0) == 0
     assert second.counts()["users_core"] < first.counts()["users_core"]
 
@@ -108,7 +108,7 @@ def test_deletions_are_found_after_an_expired_delta_link_and_tracked_again(
     sandbox.control("cornerstone/expire-links", kind="delta")
     second = run(url, "user_ou_core", state=first.state, **config)
     assert "falling back to a full read, which also detects" in caplog.text
-    assert compared(second, sandbox) == first.counts()["user_ou_core"] - 1
+    assert assert_same_rows(second, sandbox) == first.counts()["user_ou_core"] - 1
     assert len(second.messages_of("ACTIVATE_VERSION")) == 1
     sandbox.control("cornerstone/delete", stream="user_ou_core", id=addresses[1])
     (gone,) = run(url, "user_ou_core", state=second.state, **config).records("user_ou_core")
@@ -123,8 +123,8 @@ FORMS = ["error", "html", "cut", "only-error", "page", "json-500", "xml-500", "h
 def test_large_pages_that_fail_are_read_in_smaller_ones(run: Any, sandbox: Sandbox, url: str, form: str) -> None:
     sandbox.control("cornerstone/failure", stream="transcript_core", form=form, times=None, above=400)
     output = run(url, "transcript_core", objects=["transcript_core"], views=[])
-    assert compared(output, sandbox) > 100
-    sizes = [request["headers"].get("prefer") for request in requests(sandbox, "transcript_core")]
+    assert assert_same_rows(output, sandbox) > 100
+    sizes = [request["headers"].get("prefer") for request in requests_of(sandbox, "transcript_core")]
     assert "odata.maxpagesize=250" in str(sizes)
 
 
@@ -166,14 +166,14 @@ def test_documented_limits_are_kept(run: Any) -> None:
         config: dict[str, Any] = {"objects": ["ou_*core"], "views": ["vw_rpt_transcript_c*"]}
         streams = ("ou_core", "ou_cf_core", "ou_hierarchy_core", "vw_rpt_transcript_curricula", "vw_rpt_transcript_cf")
         output = run(f"{limited.url}/cornerstone", *streams, **config)
-        assert compared(output, limited)
+        assert assert_same_rows(output, limited)
         assert not [request for request in limited.requests() if request["status"] == 429]
 
 
 def test_expired_tokens_are_renewed(run: Any) -> None:
     with running(employees=20, requests_per_minute=600_000, token_ttl=1) as short:
         output = run(f"{short.url}/cornerstone", "users_core", "ou_core", objects=["users_core", "ou_core"], views=[])
-        assert compared(output, short)
+        assert assert_same_rows(output, short)
 
 
 def test_wrong_credentials_are_reported_in_one_sentence(run: Any, url: str) -> None:

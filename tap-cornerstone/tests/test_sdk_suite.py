@@ -30,7 +30,10 @@ CONFIG = {
 
 
 class FewStreams(TapCornerstone):
-    """The tap with these views and objects only, as they are shipped: the suite makes taps before the sandbox runs."""
+    """The tap with these views and objects only.
+
+    It uses the metadata in the package, because the SDK's suite creates taps before the sandbox runs.
+    """
 
     _has_portal = False
 
@@ -48,4 +51,4 @@ def sandbox() -> Iterator[None]:
 class TestTapCornerstone(
     get_tap_test_class(FewStreams, config=CONFIG, suite_config=SuiteConfig(max_records_limit=150))
 ):
-    """What the SDK asks of every tap."""
+    """The SDK's tests for every tap."""

@@ -1,4 +1,4 @@
-"""The tap against the sandbox, or against a host that answers as a test says."""
+"""The tap against the sandbox, or against a host whose responses a test defines."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def url(sandbox: Sandbox) -> str:
 
 @pytest.fixture
 def factorial() -> Iterator[Callable[[Callable[[ReceivedRequest], Response]], Host]]:
-    """Start a host that takes any credential, and for all else answers as the given function does."""
+    """Start a host that accepts any credential. The given function returns its other responses."""
     credentials = Response({"data": [{"id": "access-0", "company_id": "1"}], "meta": {"has_next_page": False}})
     path = "/api_public/credentials"
     with hosts() as start:

@@ -17,13 +17,13 @@ UNKNOWN = "The vendor does not name the company of the credential, so the state 
 META = {"has_next_page": False, "limit": 100}
 
 
-def company(company_id: Any) -> Response:
+def credential_response(company_id: Any) -> Response:
     return Response({"data": [{"id": "access-0", "company_id": company_id}], "meta": META})
 
 
 @pytest.fixture
 def vendor() -> Iterator[Callable[[Response], Host]]:
-    """Starts a host with one team, which answers a request for the credential as given."""
+    """Starts a host with one team. The given response is that to the request for the credential."""
     teams = Response({"data": [{"id": "1"}], "meta": META})
 
     def answers(credentials: Response) -> Callable[[ReceivedRequest], Response]:
@@ -51,15 +51,15 @@ def test_another_company_is_refused_before_anything_is_written(run: Callable[...
 def test_the_same_company_goes_on_with_another_credential_host_and_version(
     run: Callable[..., Any], vendor: Callable[[Response], Host]
 ) -> None:
-    first = run(vendor(company("18446744073709551")).url, "teams_teams")
+    first = run(vendor(credential_response("18446744073709551")).url, "teams_teams")
     assert first.state["bookmarks"]["teams_teams"]["company"] == "18446744073709551"
-    host, config = vendor(company(18446744073709551)), {"access_token": "t", "api_version": "2026-04-01"}
+    host, config = vendor(credential_response(18446744073709551)), {"access_token": "t", "api_version": "2026-04-01"}
     second = run(host.url, "teams_teams", state=first.state, **config)
     assert len(second.messages_of("ACTIVATE_VERSION")) == 1
 
 
 def test_a_state_without_a_company_is_completed(run: Callable[..., Any], vendor: Callable[[Response], Host]) -> None:
-    host = vendor(company("1"))
+    host = vendor(credential_response("1"))
     first = run(host.url, "teams_teams")
     del first.state["bookmarks"]["teams_teams"]["company"]
     second = run(host.url, "teams_teams", state=first.state)
@@ -69,8 +69,8 @@ def test_a_state_without_a_company_is_completed(run: Callable[..., Any], vendor:
 @pytest.mark.parametrize(
     "credentials",
     [
-        company(None),
-        company({"id": 1}),
+        credential_response(None),
+        credential_response({"id": 1}),
         Response({"data": [], "meta": META}),
         Response({"errors": None}),
         Response({"errors": [{"code": "forbidden"}]}, 403),
@@ -80,7 +80,7 @@ def test_a_state_without_a_company_is_completed(run: Callable[..., Any], vendor:
 def test_a_company_that_is_not_known_loads_but_does_not_continue_that_of_a_state(
     run: Callable[..., Any], vendor: Callable[[Response], Host], credentials: Response
 ) -> None:
-    known = run(vendor(company("1")).url, "teams_teams")
+    known = run(vendor(credential_response("1")).url, "teams_teams")
     fails: list[Exception] = []
     assert run(vendor(credentials).url, "teams_teams", state=known.state, fails=fails).messages == []
     assert str(fails[0]).startswith(UNKNOWN)

@@ -1,4 +1,4 @@
-"""What is asked for, and what is made of odd answers."""
+"""Which requests the tap sends, and how it handles unexpected responses."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ LAST = {"has_next_page": False, "has_previous_page": False, "limit": 100}
 EMPTY = Response({"data": [], "meta": {**LAST, "total": 0}})
 
 
-def page(*rows: dict[str, Any], **meta: Any) -> Response:
+def make_page(*rows: dict[str, Any], **meta: Any) -> Response:
     return Response({"data": list(rows), "meta": {**LAST, **meta}})
 
 
-def answers(**by_list: Response) -> Callable[[ReceivedRequest], Response]:
-    """Answers by list; all others are empty."""
+def respond_by_list(**by_list: Response) -> Callable[[ReceivedRequest], Response]:
+    """Responds by list. All other lists are empty."""
     known = {LISTS + name.replace("__", "/"): response for name, response in by_list.items()}
     return lambda request: known.get(request.path, EMPTY)
 
@@ -38,13 +38,13 @@ STARTED = datetime(2026, 3, 12, 8, 30, 15, 250_000, timezone.utc)
 
 
 @pytest.fixture
-def starts(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
+def set_start(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
     """Let the runs that follow begin at a moment."""
     return lambda moment: monkeypatch.setattr(TapFactorial, "started", moment)
 
 
 def test_every_parameter_that_reveals_rows_or_amounts_is_sent(run: Callable[..., Any], factorial: Start) -> None:
-    vendor = factorial(answers())
+    vendor = factorial(respond_by_list())
     run(vendor.url)
     queries = {request.path.removeprefix(LISTS): request.query_text.split("&") for request in vendor.requests}
     assert queries["employees/employees"] == ["limit=100", "only_active=false", "only_managers=false"]
@@ -95,7 +95,7 @@ UNSENT = {
 def test_filters_documented_as_required_are_not_sent(run: Callable[..., Any], factorial: Start) -> None:
     lists = load_table().rows_of_version("2026-10-01")
     assert {path: set(row.unsent) for path, row in lists.items() if row.unsent} == UNSENT
-    vendor = factorial(answers())
+    vendor = factorial(respond_by_list())
     run(vendor.url, *map(stream_name, UNSENT))
     queries = {path: vendor.queries(f"{LISTS}{path}") for path in UNSENT}
     assert [set(query) for query in queries.pop("project_management/subprojects")] == [
@@ -109,7 +109,7 @@ def test_list_that_does_require_its_filters_fails_with_its_children_only(
     run: Callable[..., Any], factorial: Start, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     refused = {path.replace("/", "__"): Response({"errors": ["is missing"]}, status) for path in UNSENT}
-    vendor = factorial(answers(**refused, teams__teams=page({"id": "1"})))
+    vendor = factorial(respond_by_list(**refused, teams__teams=make_page({"id": "1"})))
     fails: list[Exception] = []
     streams = [*map(stream_name, UNSENT), "contracts_contract_version_meta_data", "teams_teams"]
     output = run(vendor.url, *streams, fails=fails)
@@ -134,11 +134,11 @@ WINDOWS = {
 
 
 def test_lists_by_date_are_requested_in_windows_from_five_years_ago_to_next_year(
-    run: Callable[..., Any], factorial: Start, starts: Callable[[datetime], None]
+    run: Callable[..., Any], factorial: Start, set_start: Callable[[datetime], None]
 ) -> None:
-    starts(STARTED)
-    one = page({"id": "1"})
-    vendor = factorial(answers(employees__employees=one, project_management__projects=one))
+    set_start(STARTED)
+    one = make_page({"id": "1"})
+    vendor = factorial(respond_by_list(employees__employees=one, project_management__projects=one))
     run(vendor.url, *map(stream_name, WINDOWS), optional_streams=["*"])
     lists = {path: row.window for path, row in load_table().rows_of_version("2026-10-01").items() if row.window}
     assert lists.keys() == WINDOWS.keys()
@@ -158,8 +158,8 @@ def test_lists_by_date_are_requested_in_windows_from_five_years_ago_to_next_year
 
 
 def test_parents_are_requested_together_in_repeated_parameters(run: Callable[..., Any], factorial: Start) -> None:
-    posts = page(*({"id": str(number)} for number in range(70)))
-    vendor = factorial(answers(posts__posts=posts))
+    posts = make_page(*({"id": str(number)} for number in range(70)))
+    vendor = factorial(respond_by_list(posts__posts=posts))
     run(vendor.url, "posts_comments")
     queries = [request.query_text for request in vendor.requests if request.path == f"{LISTS}posts/comments"]
     assert sorted(query.count("post_ids%5B%5D=") for query in queries) == [20, 50]
@@ -169,8 +169,10 @@ def test_parents_are_requested_together_in_repeated_parameters(run: Callable[...
 def test_requested_values_are_columns(run: Callable[..., Any], factorial: Start) -> None:
     def respond(request: ReceivedRequest) -> Response:
         if request.path.endswith("job_catalog/tree_nodes"):
-            return page({"uuid": "n-1"}) if request.query["node_type"] == "jobcatalog_treeroot" else EMPTY
-        return page({"id": f"{request.path[-5:]}-{request.query.get('archived') or request.query.get('node_uuid')}"})
+            return make_page({"uuid": "n-1"}) if request.query["node_type"] == "jobcatalog_treeroot" else EMPTY
+        return make_page(
+            {"id": f"{request.path[-5:]}-{request.query.get('archived') or request.query.get('node_uuid')}"}
+        )
 
     output = run(
         factorial(respond).url,
@@ -198,8 +200,10 @@ def test_values_declared_as_text_become_text(run: Callable[..., Any], factorial:
     team = {"id": 1, "employee_ids": [1, 2, None]}
     output = run(
         factorial(
-            answers(
-                custom_fields__values=page(row), contracts__contract_versions=page(contract), teams__teams=page(team)
+            respond_by_list(
+                custom_fields__values=make_page(row),
+                contracts__contract_versions=make_page(contract),
+                teams__teams=make_page(team),
             )
         ).url,
         "custom_fields_values",
@@ -216,7 +220,7 @@ def test_values_declared_as_text_become_text(run: Callable[..., Any], factorial:
 def test_ids_become_text_without_a_schema_too(run: Callable[..., Any], factorial: Start) -> None:
     duration = {"id": 1, "leave_ids": [2, None, "3"], "days": 4, "parts": [{"uuid": 5, "half_id": True, "hours": 6}]}
     leave = {"id": 7, "duration_attributes": duration, "new_ids": [8], "new_count": 9}
-    output = run(factorial(answers(timeoff__leaves=page(leave))).url, "timeoff_leaves")
+    output = run(factorial(respond_by_list(timeoff__leaves=make_page(leave))).url, "timeoff_leaves")
     assert output.records("timeoff_leaves") == [
         {
             "id": "7",
@@ -268,7 +272,7 @@ def test_values_of_undescribed_types_fit_or_are_kept_in_extra(
     run: Callable[..., Any], factorial: Start, *, stream: str, field: str, fits: dict[Any, Any], misfits: dict[Any, Any]
 ) -> None:
     sent = [*fits, *misfits]
-    rows = page(*({"id": str(number), field: value} for number, value in enumerate(sent)), total=len(sent))
+    rows = make_page(*({"id": str(number), field: value} for number, value in enumerate(sent)), total=len(sent))
     day = {"start_date": "2026-03-02", "end_date": "2026-03-02"} if stream == "attendance_shifts" else {}
     records = run(factorial(lambda request: rows).url, stream, **day).records(stream)
     assert [record[field] for record in records] == [*fits.values(), *(None for _ in misfits)]
@@ -278,14 +282,14 @@ def test_values_of_undescribed_types_fit_or_are_kept_in_extra(
 
 def test_days_and_hours_without_a_described_type_are_unchanged(run: Callable[..., Any], factorial: Start) -> None:
     by_day = {"used_units_by_day": {"days": {"2026-03-02": 1.0}, "hours": 8}, "workable_units_by_day": None}
-    vendor = factorial(answers(timeoff__leaves=page({"id": "1", "duration_by_day_attributes": by_day})))
+    vendor = factorial(respond_by_list(timeoff__leaves=make_page({"id": "1", "duration_by_day_attributes": by_day})))
     output = run(vendor.url, "timeoff_leaves")
     assert output.records("timeoff_leaves") == [{"id": "1", "duration_by_day_attributes": by_day}]
 
 
 def test_estimated_times_without_an_id_have_employee_and_date_as_key(run: Callable[..., Any], factorial: Start) -> None:
-    rows = page(*({"employee_id": 7, "date": f"2026-03-0{day}", "minutes": 480} for day in (2, 3)))
-    vendor = factorial(answers(employees__employees=page({"id": "7"}), attendance__estimated_times=rows))
+    rows = make_page(*({"employee_id": 7, "date": f"2026-03-0{day}", "minutes": 480} for day in (2, 3)))
+    vendor = factorial(respond_by_list(employees__employees=make_page({"id": "7"}), attendance__estimated_times=rows))
     span = {"start_date": "2026-03-02", "end_date": "2026-03-03", "optional_streams": ["attendance_estimated_times"]}
     output = run(vendor.url, "attendance_estimated_times", **span)
     (schema,) = output.messages_of("SCHEMA", "attendance_estimated_times")
@@ -301,7 +305,7 @@ def test_undescribed_ids_are_found_at_any_depth(run: Callable[..., Any], factori
     deep: Any = {"id": 7}
     for _ in range(90):
         deep = {"part": [deep]}
-    vendor = factorial(answers(timeoff__leaves=page({"id": "1", "duration_attributes": deep})))
+    vendor = factorial(respond_by_list(timeoff__leaves=make_page({"id": "1", "duration_attributes": deep})))
     output = run(vendor.url, "timeoff_leaves")
     found = output.records("timeoff_leaves")[0]["duration_attributes"]
     for _ in range(90):
@@ -312,7 +316,8 @@ def test_undescribed_ids_are_found_at_any_depth(run: Callable[..., Any], factori
 def test_webhook_secret_is_never_emitted(run: Callable[..., Any], factorial: Start) -> None:
     hook = {"id": "1", "challenge": "s3cr3t", "target_url": "https://example.test"}
     output = run(
-        factorial(answers(api_public__webhook_subscriptions=page(hook))).url, "api_public_webhook_subscriptions"
+        factorial(respond_by_list(api_public__webhook_subscriptions=make_page(hook))).url,
+        "api_public_webhook_subscriptions",
     )
     assert output.records("api_public_webhook_subscriptions") == [{"id": "1", "target_url": "https://example.test"}]
     assert b"challenge" not in output.raw
@@ -321,7 +326,7 @@ def test_webhook_secret_is_never_emitted(run: Callable[..., Any], factorial: Sta
 
 def test_expense_token_is_never_emitted(run: Callable[..., Any], factorial: Start) -> None:
     expense = {"id": "1", "access_token": "s3cr3t", "status": "paid"}
-    output = run(factorial(answers(expenses__expenses=page(expense))).url, "expenses_expenses")
+    output = run(factorial(respond_by_list(expenses__expenses=make_page(expense))).url, "expenses_expenses")
     assert output.records("expenses_expenses") == [{"id": "1", "status": "paid"}]
     assert b"access_token" not in output.raw
 
@@ -362,15 +367,15 @@ FILTERS = {
 def test_changes_are_requested_from_a_lookback_before_the_bookmark(
     run: Callable[..., Any],
     factorial: Start,
-    starts: Callable[[datetime], None],
+    set_start: Callable[[datetime], None],
     bookmark: str,
     lower_bounds: tuple[str, str, str],
 ) -> None:
-    starts(STARTED)
+    set_start(STARTED)
     assert {
         path for path, row in load_table().rows_of_version("2026-10-01").items() if row.changed_since
     } == FILTERS.keys()
-    vendor = factorial(answers())
+    vendor = factorial(respond_by_list())
     state = {"bookmarks": {stream_name(path): {"replication_key_value": bookmark} for path in FILTERS}}
     run(vendor.url, *state["bookmarks"], state=state, integration_uuid="u-1")
     since = {path: {query[name] for query in vendor.queries(f"{LISTS}{path}")} for path, name in FILTERS.items()}
@@ -384,14 +389,14 @@ def test_changes_are_requested_from_a_lookback_before_the_bookmark(
 def test_timestamp_filter_may_use_the_date_only(
     run: Callable[..., Any],
     factorial: Start,
-    starts: Callable[[datetime], None],
+    set_start: Callable[[datetime], None],
     caplog: pytest.LogCaptureFixture,
     changed: str,
     *,
     heeded: bool,
 ) -> None:
-    starts(STARTED)
-    vendor = factorial(answers(contracts__contract_versions=page({"id": "1", "updated_at": changed})))
+    set_start(STARTED)
+    vendor = factorial(respond_by_list(contracts__contract_versions=make_page({"id": "1", "updated_at": changed})))
     state = {"bookmarks": {"contracts_contract_versions": {"replication_key_value": "2026-03-10T08:30:15Z"}}}
     output = run(vendor.url, "contracts_contract_versions", state=state)
     assert ("falling back to a full read" not in caplog.text) == heeded
@@ -399,20 +404,20 @@ def test_timestamp_filter_may_use_the_date_only(
 
 
 def test_sync_runs_are_read_from_the_beginning_then_with_a_weeks_lookback(
-    run: Callable[..., Any], factorial: Start, starts: Callable[[datetime], None]
+    run: Callable[..., Any], factorial: Start, set_start: Callable[[datetime], None]
 ) -> None:
     created = {"1": "2026-03-01T00:00:00Z", "2": "2026-03-10T00:00:00Z"}
     ended = {"1": "2026-03-01T01:00:00Z", "2": None}
 
     def respond(request: ReceivedRequest) -> Response:
         runs = [key for key, moment in created.items() if moment >= request.query["created_at_gteq"]]
-        return page(*({"id": key, "finished_at": ended[key]} for key in runs))
+        return make_page(*({"id": key, "finished_at": ended[key]} for key in runs))
 
     vendor = factorial(respond)
     state: dict[str, Any] | None = None
     came = []
     for days in (0, 4, 5):
-        starts(STARTED + timedelta(days=days))
+        set_start(STARTED + timedelta(days=days))
         output = run(vendor.url, "integrations_sync_runs", state=state, integration_uuid="u-1")
         came.append([(row["id"], row["finished_at"]) for row in output.records("integrations_sync_runs")])
         state = output.state
@@ -427,15 +432,15 @@ def test_sync_runs_are_read_from_the_beginning_then_with_a_weeks_lookback(
 
 
 def test_balances_are_requested_without_a_day_and_replace_earlier_days(
-    run: Callable[..., Any], factorial: Start, starts: Callable[[datetime], None]
+    run: Callable[..., Any], factorial: Start, set_start: Callable[[datetime], None]
 ) -> None:
-    vendor = factorial(lambda request: page({"id": f"1/2/{today}"}))
+    vendor = factorial(lambda request: make_page({"id": f"1/2/{today}"}))
     state: dict[str, Any] | None = None
     came = []
     for days in (0, 1):
         moment = STARTED + timedelta(days=days)
         today = moment.date().isoformat()
-        starts(moment)
+        set_start(moment)
         output = run(vendor.url, "timeoff_allowance_stats", state=state)
         (version,) = (message["version"] for message in output.messages_of("ACTIVATE_VERSION"))
         came.append(
@@ -451,8 +456,8 @@ def test_balances_are_requested_without_a_day_and_replace_earlier_days(
 def test_cursors_are_sent_unchanged(run: Callable[..., Any], factorial: Start) -> None:
     def respond(request: ReceivedRequest) -> Response:
         if "after_id" not in request.query:
-            return page({"id": "1"}, has_next_page=True, end_cursor="MTY=/+")
-        return page({"id": "2"})
+            return make_page({"id": "1"}, has_next_page=True, end_cursor="MTY=/+")
+        return make_page({"id": "2"})
 
     vendor = factorial(respond)
     output = run(vendor.url, "teams_teams")
@@ -472,7 +477,7 @@ def test_cursors_are_sent_unchanged(run: Callable[..., Any], factorial: Start) -
 def test_body_without_page_information_is_the_last_page(
     run: Callable[..., Any], factorial: Start, body: dict[str, Any]
 ) -> None:
-    output = run(factorial(answers(teams__teams=Response(body))).url, "teams_teams")
+    output = run(factorial(respond_by_list(teams__teams=Response(body))).url, "teams_teams")
     assert output.counts() == {"teams_teams": len(body["data"])}
 
 
@@ -504,14 +509,14 @@ def test_body_that_could_hide_rows_fails_the_stream(
     run: Callable[..., Any], factorial: Start, body: Any, sentence: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     fails: list[Exception] = []
-    output = run(factorial(answers(teams__teams=Response(body))).url, "teams_teams", fails=fails)
+    output = run(factorial(respond_by_list(teams__teams=Response(body))).url, "teams_teams", fails=fails)
     assert "1 of 1 streams failed: teams_teams" in str(fails[0])
     assert sentence in caplog.text
     assert output.messages_of("ACTIVATE_VERSION") == []
 
 
-def pages(first: Response, *later: Response) -> Callable[[ReceivedRequest], Response]:
-    """A list of teams whose first page is always the same, and whose later ones come in this order."""
+def pages_of_teams(first: Response, *later: Response) -> Callable[[ReceivedRequest], Response]:
+    """Responds with a list of teams. Its first page is always the same; later pages are returned in the given order."""
     left = [*later]
     return lambda request: EMPTY if request.path != f"{LISTS}teams/teams" else _next(request, first, left)
 
@@ -527,7 +532,7 @@ def test_row_that_is_not_an_object_stops_no_other_and_deletes_none(
     run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     rows = Response({"data": [{"id": "1"}, None, {"id": "2"}], "meta": {**LAST, "total": 3}})
-    output = run(factorial(answers(teams__teams=rows)).url, "teams_teams")
+    output = run(factorial(respond_by_list(teams__teams=rows)).url, "teams_teams")
     assert {record["id"] for record in output.records("teams_teams")} == {"1", "2"}
     assert output.messages_of("ACTIVATE_VERSION") == []
     assert "teams_teams: 1 items are missing because the vendor reported an error" in caplog.text
@@ -537,7 +542,7 @@ def test_page_without_rows_does_not_stop_later_pages(
     run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken = Response({"data": ["no row", None], "meta": {**GOES_ON, "end_cursor": "Mg=="}})
-    first, last = page({"id": "1"}, **GOES_ON), page({"id": "2"})
+    first, last = make_page({"id": "1"}, **GOES_ON), make_page({"id": "2"})
 
     def respond(request: ReceivedRequest) -> Response:
         return {"MQ==": broken, "Mg==": last}.get(request.query.get("after_id", ""), first)
@@ -552,7 +557,7 @@ def test_page_without_rows_does_not_stop_later_pages(
 def test_no_content_in_place_of_a_later_page_does_not_end_the_list(
     run: Callable[..., Any], factorial: Start, status: int
 ) -> None:
-    vendor = factorial(pages(page({"id": "1"}, **GOES_ON), Response(b"", status), page({"id": "2"})))
+    vendor = factorial(pages_of_teams(make_page({"id": "1"}, **GOES_ON), Response(b"", status), make_page({"id": "2"})))
     output = run(vendor.url, "teams_teams")
     assert [record["id"] for record in output.records("teams_teams")] == ["1", "2"]
     assert len(output.messages_of("ACTIVATE_VERSION")) == 1
@@ -574,7 +579,7 @@ def test_circular_or_endless_cursors_fail_the_stream(
     def respond(request: ReceivedRequest) -> Response:
         before = request.query.get("after_id", "c")
         following = f"{before}c" if cursors == "new" else {"a": "b"}.get(before, "a")
-        return page(*rows, has_next_page=True, end_cursor=following)
+        return make_page(*rows, has_next_page=True, end_cursor=following)
 
     vendor = factorial(respond)
     fails: list[Exception] = []
@@ -588,8 +593,8 @@ def test_circular_or_endless_cursors_fail_the_stream(
 
 
 def test_page_information_may_have_other_types(run: Callable[..., Any], factorial: Start) -> None:
-    last = page(*({"id": str(number)} for number in range(2, 102)), has_next_page="false", total="101")
-    vendor = factorial(pages(page({"id": "1"}, has_next_page=1, end_cursor=16, total="101"), last))
+    last = make_page(*({"id": str(number)} for number in range(2, 102)), has_next_page="false", total="101")
+    vendor = factorial(pages_of_teams(make_page({"id": "1"}, has_next_page=1, end_cursor=16, total="101"), last))
     output = run(vendor.url, "teams_teams")
     assert output.counts() == {"teams_teams": 101}
     assert len(output.messages_of("ACTIVATE_VERSION")) == 1
@@ -597,7 +602,7 @@ def test_page_information_may_have_other_types(run: Callable[..., Any], factoria
 
 
 def test_total_in_a_string_is_used(run: Callable[..., Any], factorial: Start) -> None:
-    output = run(factorial(answers(teams__teams=page({"id": "1"}, total="3"))).url, "teams_teams")
+    output = run(factorial(respond_by_list(teams__teams=make_page({"id": "1"}, total="3"))).url, "teams_teams")
     assert output.messages_of("ACTIVATE_VERSION") == []
 
 
@@ -605,7 +610,9 @@ def test_repeated_row_does_not_replace_a_missing_one(
     run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     twice = [{"id": "1"}, {"id": "1"}, {"id": "2"}]
-    vendor = factorial(answers(teams__teams=page(*twice, total=3), locations__locations=page(*twice, total=2)))
+    vendor = factorial(
+        respond_by_list(teams__teams=make_page(*twice, total=3), locations__locations=make_page(*twice, total=2))
+    )
     output = run(vendor.url, "teams_teams", "locations_locations")
     assert [message["stream"] for message in output.messages_of("ACTIVATE_VERSION")] == ["locations_locations"]
     assert "teams_teams: 1 lists have fewer records than the vendor reports" in caplog.text
@@ -613,7 +620,7 @@ def test_repeated_row_does_not_replace_a_missing_one(
 
 def test_single_rejection_of_the_credential_does_not_end_the_run(run: Callable[..., Any]) -> None:
     refusals = [Response({"errors": None}, 401)]
-    known = answers(teams__teams=page({"id": "1"}))
+    known = respond_by_list(teams__teams=make_page({"id": "1"}))
     with host(
         lambda request: (
             refusals.pop() if refusals and request.path.endswith("/api_public/credentials") else known(request)
@@ -626,14 +633,14 @@ def test_single_rejection_of_the_credential_does_not_end_the_run(run: Callable[.
 def test_hundred_shifts_are_not_a_full_page(run: Callable[..., Any], factorial: Start) -> None:
     shifts = Response({"data": [{"id": str(number)} for number in range(100)], "meta": None})
     window = {"start_date": "2026-10-05", "end_date": "2026-10-05"}
-    output = run(factorial(answers(attendance__shifts=shifts)).url, "attendance_shifts", **window)
+    output = run(factorial(respond_by_list(attendance__shifts=shifts)).url, "attendance_shifts", **window)
     assert output.counts() == {"attendance_shifts": 100}
 
 
 def test_credential_without_a_company_is_reported_as_nothing_to_request(
     run: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    credentials = page({"id": "access-0", "company_id": None})
+    credentials = make_page({"id": "access-0", "company_id": None})
     with host(lambda request: credentials if request.path.endswith("/credentials") else EMPTY) as vendor:
         run(vendor.url, "contracts_materialized_templates", "teams_teams")
     assert "contracts_materialized_templates: nothing was requested: none of the api_public_credentials" in caplog.text
@@ -641,7 +648,7 @@ def test_credential_without_a_company_is_reported_as_nothing_to_request(
 
 
 def test_empty_list_can_be_sent_as_null_errors(run: Callable[..., Any], factorial: Start) -> None:
-    output = run(factorial(answers(teams__teams=Response({"errors": None}))).url, "teams_teams")
+    output = run(factorial(respond_by_list(teams__teams=Response({"errors": None}))).url, "teams_teams")
     assert output.counts() == {}
     assert output.messages_of("ACTIVATE_VERSION") == []
 
@@ -650,7 +657,7 @@ def test_empty_list_sent_as_null_errors_marks_no_row_as_deleted(
     run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     def respond(request: ReceivedRequest) -> Response:
-        return Response({"errors": None}) if request.query["contact_type"] == "vendor" else page({"id": "1"})
+        return Response({"errors": None}) if request.query["contact_type"] == "vendor" else make_page({"id": "1"})
 
     output = run(factorial(respond).url, "finance_contacts")
     assert output.counts() == {"finance_contacts": 1}
@@ -663,9 +670,11 @@ def test_forbidden_parent_does_not_stop_the_children_of_others(
 ) -> None:
     def respond(request: ReceivedRequest) -> Response:
         if request.path.endswith("tasks/tasks"):
-            return page({"id": "1"}, {"id": "2"})
+            return make_page({"id": "1"}, {"id": "2"})
         return (
-            Response({"message": "no"}, 403) if request.query["task_id"] == "1" else page({"id": "9", "task_id": "2"})
+            Response({"message": "no"}, 403)
+            if request.query["task_id"] == "1"
+            else make_page({"id": "9", "task_id": "2"})
         )
 
     output = run(factorial(respond).url, "tasks_task_files")
@@ -677,7 +686,9 @@ def test_forbidden_parent_does_not_stop_the_children_of_others(
 def test_list_that_is_not_found_is_skipped_by_name(
     run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
-    vendor = factorial(answers(posts__posts=Response({"message": "no"}, 404), teams__teams=page({"id": "1"})))
+    vendor = factorial(
+        respond_by_list(posts__posts=Response({"message": "no"}, 404), teams__teams=make_page({"id": "1"}))
+    )
     output = run(vendor.url, "posts_posts", "posts_comments", "posts_groups", "teams_teams")
     assert output.counts() == {"teams_teams": 1}
     assert {message["stream"] for message in output.messages_of("SCHEMA")} == {"posts_groups", "teams_teams"}
@@ -692,7 +703,7 @@ def test_unlicensed_list_is_skipped_by_name_with_its_children(
     run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
     refusal = Response({"errors": [{"code": "payment_required", "message": "s3cret", "field": None}]}, status)
-    vendor = factorial(answers(posts__posts=refusal, teams__teams=page({"id": "1"})))
+    vendor = factorial(respond_by_list(posts__posts=refusal, teams__teams=make_page({"id": "1"})))
     output = run(vendor.url, "posts_posts", "posts_comments", "teams_teams")
     assert output.counts() == {"teams_teams": 1}
     assert {message["stream"] for message in output.messages_of("SCHEMA")} == {"teams_teams"}
@@ -705,8 +716,8 @@ def test_unlicensed_list_is_skipped_by_name_with_its_children(
 
 
 def test_unlicensed_module_is_not_requested_for_every_parent(run: Callable[..., Any], factorial: Start) -> None:
-    tasks = page(*({"id": str(number)} for number in range(40)))
-    vendor = factorial(answers(tasks__tasks=tasks, tasks__task_files=Response(b"", 402)))
+    tasks = make_page(*({"id": str(number)} for number in range(40)))
+    vendor = factorial(respond_by_list(tasks__tasks=tasks, tasks__task_files=Response(b"", 402)))
     output = run(vendor.url, "tasks_tasks", "tasks_task_files", max_concurrency=1)
     assert output.counts() == {"tasks_tasks": 40}
     assert vendor.paths()[f"{LISTS}tasks/task_files"] <= 2  # two slices are open at a time
@@ -718,8 +729,8 @@ def test_parent_with_unavailable_children_does_not_stop_those_of_others(
 ) -> None:
     def respond(request: ReceivedRequest) -> Response:
         if request.path.endswith("tasks/tasks"):
-            return page({"id": "1"}, {"id": "2"})
-        return Response(b"", status) if request.query["task_id"] == "1" else page({"id": "9", "task_id": "2"})
+            return make_page({"id": "1"}, {"id": "2"})
+        return Response(b"", status) if request.query["task_id"] == "1" else make_page({"id": "9", "task_id": "2"})
 
     output = run(factorial(respond).url, "tasks_task_files")
     assert [record["id"] for record in output.records("tasks_task_files")] == ["9"]
@@ -733,7 +744,7 @@ def test_unconfirmed_empty_list_does_not_move_the_bookmark(run: Callable[..., An
     def respond(request: ReceivedRequest) -> Response:
         if request.query["contact_type"] == "vendor":
             return Response({"errors": None})
-        return page({"id": "1", "updated_at": "2026-03-11T00:00:00Z"})
+        return make_page({"id": "1", "updated_at": "2026-03-11T00:00:00Z"})
 
     vendor = factorial(respond)
     place = {"replication_key": "updated_at", "replication_key_value": "2026-03-01T00:00:00Z", "version": 7}
@@ -748,8 +759,8 @@ def test_null_errors_in_place_of_a_later_page_do_not_end_the_list(run: Callable[
 
     def respond(request: ReceivedRequest) -> Response:
         if "after_id" not in request.query:
-            return page({"id": "1"}, has_next_page=True, end_cursor="MQ==")
-        return odd.pop() if odd else page({"id": "2"})
+            return make_page({"id": "1"}, has_next_page=True, end_cursor="MQ==")
+        return odd.pop() if odd else make_page({"id": "2"})
 
     assert run(factorial(respond).url, "teams_teams").counts() == {"teams_teams": 2}
 
@@ -760,7 +771,10 @@ def test_total_of_balances_counts_employees_at_a_hundred_per_page(
 ) -> None:
     """An employee may have no balance or several, so only a missing page of 100 employees can be detected."""
     rows = [{"id": f"1/{number}/2026-03-12"} for number in range(2)]
-    output = run(factorial(answers(timeoff__allowance_stats=page(*rows, total=total))).url, "timeoff_allowance_stats")
+    output = run(
+        factorial(respond_by_list(timeoff__allowance_stats=make_page(*rows, total=total))).url,
+        "timeoff_allowance_stats",
+    )
     assert bool(output.messages_of("ACTIVATE_VERSION")) == whole
     assert ("fewer records than the vendor reports" not in caplog.text) == whole
 
@@ -772,8 +786,8 @@ def test_list_that_shrinks_during_a_read_is_read_again_and_is_complete(
 
     def respond(request: ReceivedRequest) -> Response:
         if "after_id" not in request.query:
-            return page({"id": "1"}, has_next_page=True, end_cursor="MQ==", total=totals.pop(0))
-        return page({"id": "3"}, total=2)  # the second was deleted
+            return make_page({"id": "1"}, has_next_page=True, end_cursor="MQ==", total=totals.pop(0))
+        return make_page({"id": "3"}, total=2)  # the second was deleted
 
     output = run(factorial(respond).url, "teams_teams")
     assert {record["id"] for record in output.records("teams_teams")} == {"1", "3"}
@@ -784,15 +798,17 @@ def test_list_that_shrinks_during_a_read_is_read_again_and_is_complete(
 def test_full_page_is_the_last_if_the_total_says_so(run: Callable[..., Any], factorial: Start) -> None:
     rows = [{"id": str(number)} for number in range(100)]
     meta = {"has_next_page": None, "total": 100}
-    assert run(factorial(lambda request: page(*rows, **meta)).url, "teams_teams").counts() == {"teams_teams": 100}
+    assert run(factorial(lambda request: make_page(*rows, **meta)).url, "teams_teams").counts() == {"teams_teams": 100}
 
 
 def test_children_of_a_deleted_parent_are_omitted(run: Callable[..., Any], factorial: Start) -> None:
     def respond(request: ReceivedRequest) -> Response:
         if request.path.endswith("tasks/tasks"):
-            return page({"id": "1"}, {"id": "2"})
+            return make_page({"id": "1"}, {"id": "2"})
         return (
-            Response({"message": "no"}, 404) if request.query["task_id"] == "1" else page({"id": "9", "task_id": "2"})
+            Response({"message": "no"}, 404)
+            if request.query["task_id"] == "1"
+            else make_page({"id": "9", "task_id": "2"})
         )
 
     output = run(factorial(respond).url, "tasks_task_files")
@@ -802,9 +818,9 @@ def test_children_of_a_deleted_parent_are_omitted(run: Callable[..., Any], facto
 def test_batch_that_is_not_found_keeps_children_of_existing_parents(run: Callable[..., Any], factorial: Start) -> None:
     def respond(request: ReceivedRequest) -> Response:
         if request.path.endswith("posts/posts"):
-            return page(*({"id": str(number)} for number in range(50)))
+            return make_page(*({"id": str(number)} for number in range(50)))
         ids = [part.partition("=")[2] for part in request.query_text.split("&") if part.startswith("post_ids")]
-        return Response({"message": "no"}, 404) if "7" in ids else page(*({"id": f"c{post}"} for post in ids))
+        return Response({"message": "no"}, 404) if "7" in ids else make_page(*({"id": f"c{post}"} for post in ids))
 
     vendor = factorial(respond)
     output = run(vendor.url, "posts_comments")
@@ -866,7 +882,7 @@ def test_responses_of_another_api_version_are_reported_once(
     *,
     said: bool,
 ) -> None:
-    vendor = factorial(lambda request: page(row))
+    vendor = factorial(lambda request: make_page(row))
     run(vendor.url, "teams_teams", "locations_locations", api_version=version)
     assert caplog.text.count(f"seems to serve a different API version than {version}") == said
 
@@ -875,9 +891,9 @@ def test_responses_of_another_api_version_are_reported_once(
     ("version", "years", "said"), [("2026-10-01", 0, False), ("2026-10-01", 1, True), ("2026-01-01", 0, False)]
 )
 def test_version_older_than_a_year_is_reported(
-    starts: Callable[[datetime], None], caplog: pytest.LogCaptureFixture, version: str, years: int, *, said: bool
+    set_start: Callable[[datetime], None], caplog: pytest.LogCaptureFixture, version: str, years: int, *, said: bool
 ) -> None:
-    starts(STARTED.replace(year=STARTED.year + years, month=11))
+    set_start(STARTED.replace(year=STARTED.year + years, month=11))
     TapFactorial(config={"api_key": "k", "api_version": version}).catalog_dict  # noqa: B018
     assert caplog.text.count(f"{version} is older, so it may serve another one instead") == said
 
@@ -896,24 +912,24 @@ def test_invalid_key_is_reported_in_one_sentence(run: Callable[..., Any]) -> Non
         run(vendor.url)
 
 
-def dated(*days: str) -> Callable[[ReceivedRequest], Response]:
+def dated_lists(*days: str) -> Callable[[ReceivedRequest], Response]:
     """Lists by dates that have a row on each of some days, none of which has changed lately."""
 
     def respond(request: ReceivedRequest) -> Response:
         first, last = request.query.get("start_on", ""), request.query.get("end_on", "")
-        return page(*({"id": day, "updated_at": "2020-01-01T00:00:00Z"} for day in days if first <= day <= last))
+        return make_page(*({"id": day, "updated_at": "2020-01-01T00:00:00Z"} for day in days if first <= day <= last))
 
     return respond
 
 
 def test_removed_end_date_deletes_no_row_after_the_default_end(
-    run: Callable[..., Any], factorial: Start, starts: Callable[[datetime], None], caplog: pytest.LogCaptureFixture
+    run: Callable[..., Any], factorial: Start, set_start: Callable[[datetime], None], caplog: pytest.LogCaptureFixture
 ) -> None:
-    starts(STARTED)
-    vendor = factorial(dated("2026-01-01", "2028-06-01"))
+    set_start(STARTED)
+    vendor = factorial(dated_lists("2026-01-01", "2028-06-01"))
     first = run(vendor.url, "attendance_worked_times", start_date="2026-01-01", end_date="2028-12-31")
     assert len(first.records("attendance_worked_times")) == 2
-    starts(STARTED + timedelta(days=1))
+    set_start(STARTED + timedelta(days=1))
     second = run(vendor.url, "attendance_worked_times", start_date="2026-01-01", state=first.state)
     assert len(second.records("attendance_worked_times")) == 1
     assert second.messages_of("ACTIVATE_VERSION") == []
@@ -921,7 +937,7 @@ def test_removed_end_date_deletes_no_row_after_the_default_end(
     assert second.state["bookmarks"]["attendance_worked_times"]["window_end"] == "2028-12-31T00:00:00Z"
 
     caplog.clear()
-    starts(STARTED + timedelta(days=800))
+    set_start(STARTED + timedelta(days=800))
     third = run(vendor.url, "attendance_worked_times", start_date="2026-01-01", state=second.state)
     assert len(third.messages_of("ACTIVATE_VERSION")) == 1
     assert "was loaded before" not in caplog.text
@@ -941,17 +957,17 @@ def test_removed_end_date_deletes_no_row_after_the_default_end(
 def test_dates_that_a_later_run_does_not_read_are_reported(
     run: Callable[..., Any],
     factorial: Start,
-    starts: Callable[[datetime], None],
+    set_start: Callable[[datetime], None],
     *,
     dates: dict[str, str],
     is_said: bool,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    starts(STARTED)
-    vendor = factorial(dated("2026-01-01"))
+    set_start(STARTED)
+    vendor = factorial(dated_lists("2026-01-01"))
     first = run(vendor.url, "attendance_shifts", start_date="2025-06-01", end_date="2026-12-31")
     assert "includes a time" not in caplog.text
-    starts(STARTED + timedelta(days=1))
+    set_start(STARTED + timedelta(days=1))
     run(vendor.url, "attendance_shifts", state=first.state, **dates)
     assert ("`start_date` or `end_date` includes a time that was not read before" in caplog.text) == is_said
 
@@ -961,27 +977,27 @@ OLD_SHIFT = {"id": "2019", "date": "2019-02-01", "updated_at": "2026-03-12T10:00
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("refused", [Response({}, 500), page({**OLD_SHIFT, "updated_at": "2019-02-02T00:00:00Z"})])
+@pytest.mark.parametrize("refused", [Response({}, 500), make_page({**OLD_SHIFT, "updated_at": "2019-02-02T00:00:00Z"})])
 def test_a_full_read_in_place_of_changes_deletes_no_shift_outside_of_its_dates(
     run: Callable[..., Any],
     factorial: Start,
-    starts: Callable[[datetime], None],
+    set_start: Callable[[datetime], None],
     refused: Response,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    by_dates, changes = dated("2026-02-01"), {"2026-03-12": page(OLD_SHIFT)}
+    by_dates, changes = dated_lists("2026-02-01"), {"2026-03-12": make_page(OLD_SHIFT)}
     vendor = factorial(
         lambda request: changes.get(day, EMPTY) if (day := request.query.get("updated_at")) else by_dates(request)
     )
-    starts(STARTED)
+    set_start(STARTED)
     first = run(vendor.url, "attendance_shifts")
     assert (first.ids(), len(first.messages_of("ACTIVATE_VERSION"))) == ({"attendance_shifts": ["2026-02-01"]}, 1)
-    starts(STARTED + timedelta(days=1))
+    set_start(STARTED + timedelta(days=1))
     second = run(vendor.url, "attendance_shifts", state=first.state)
     assert second.ids() == {"attendance_shifts": ["2019"]}
 
     changes["2026-03-14"] = refused
-    starts(STARTED + timedelta(days=2))
+    set_start(STARTED + timedelta(days=2))
     third = run(vendor.url, "attendance_shifts", state=second.state)
     assert "falling back to a full read" in caplog.text
     assert third.ids()["attendance_shifts"][-1] == "2026-02-01"

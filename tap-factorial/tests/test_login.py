@@ -62,11 +62,11 @@ class Login:
         self.output = ""
 
     def agree(self, url: str) -> None:
-        """Follow where the login leads."""
+        """Opens the login page and follows its redirects."""
         self.pages.append(requests.get(url, timeout=10))
 
     def __call__(self, *args: str) -> int:
-        """Log in; the exit code."""
+        """Logs in. Returns the exit code."""
         threads = []
 
         def open_page(url: str) -> bool:
@@ -76,7 +76,7 @@ class Login:
             return True
 
         def prompt(text: str) -> str:
-            self.typed.append(self.typist(self.shown()))
+            self.typed.append(self.typist(self.shown_text()))
             return self.typed[-1]
 
         self.folder.mkdir(exist_ok=True)
@@ -94,11 +94,11 @@ class Login:
         finally:
             for thread in threads:
                 thread.join()
-            self.shown()
+            self.shown_text()
         raise AssertionError("The command did not end.")
 
-    def shown(self) -> str:
-        """All that was printed or logged so far."""
+    def shown_text(self) -> str:
+        """Returns everything that was printed or logged so far."""
         printed = self.capsys.readouterr()
         self.output += printed.out + printed.err
         return self.output + self.caplog.text
@@ -108,17 +108,17 @@ class Login:
         return TokenFile(self.folder / "secrets" / "tap.json")
 
     @property
-    def chain(self) -> TokenChain:
+    def saved_chain(self) -> TokenChain:
         chain = self.file.read()
         assert chain is not None
         return chain
 
     def requests(self) -> dict[str, str]:
-        """What the address of the login asked for."""
-        return query(self.opened[-1])
+        """Returns the query parameters of the login address."""
+        return query_of(self.opened[-1])
 
     def status(self, config: dict[str, Any] | None = None) -> int:
-        """The status of a list that a run with this login reads."""
+        """Returns the HTTP status of a list request with this login."""
         way = Transport(self.config["api_url"], {}, 5, RateLimiter({}))
         path = f"/api/{VERSION}/resources/teams/teams"
         auth = make_authenticator({**self.config, **(config or {})}, way, VERSION, 0.001)
@@ -130,7 +130,7 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def query(url: str) -> dict[str, str]:
+def query_of(url: str) -> dict[str, str]:
     return dict(parse_qsl(urlsplit(url).query))
 
 
@@ -170,8 +170,8 @@ def login(sandbox: Sandbox, make_login: Callable[[str], Login]) -> Login:
 
 
 @contextmanager
-def vendor(respond: Callable[[dict[str, str]], dict[str, str]], tokens: Response | None = None) -> Iterator[str]:
-    """A host whose login page sends the browser back with what the function makes of its query."""
+def login_host(respond: Callable[[dict[str, str]], dict[str, str]], tokens: Response | None = None) -> Iterator[str]:
+    """Starts a host whose login page redirects the browser with the parameters that the function returns."""
 
     def page(received_request: ReceivedRequest) -> Response:
         if received_request.path == "/oauth/token":
@@ -192,7 +192,7 @@ def test_company_login_is_saved_and_never_expires(sandbox: Sandbox, login: Login
     assert login.requests()["resource_owner_type"] == "company"
     assert set(login.requests()) == {"client_id", "redirect_uri", "response_type", "state", "resource_owner_type"}
     assert (login.pages[0].status_code, login.pages[0].text[:28]) == (200, "You can close this window an")
-    assert (login.chain.refresh_token, login.chain.expires_at) == ("", None)
+    assert (login.saved_chain.refresh_token, login.saved_chain.expires_at) == ("", None)
     assert stat.S_IMODE(login.file.path.stat().st_mode) == 0o600
     assert "A token that never expires is stored in" in login.output
     assert str(login.file.path) in login.output
@@ -222,14 +222,14 @@ def test_unlicensed_module_does_not_end_a_company_login(sandbox: Sandbox, login:
 def test_user_login_is_saved_and_renewed(sandbox: Sandbox, login: Login) -> None:
     assert login("--user") == 0
     assert "resource_owner_type" not in login.requests()
-    first = login.chain
+    first = login.saved_chain
     assert first.refresh_token
     assert first.expires_at
     assert re.search(r"A token that expires at \d{4}-\d\d-\d\d \d\d:\d\d UTC, and a refresh token", login.output)
     assert login.status() == 200
     sandbox.control("expire-tokens")
     assert login.status() == 200
-    assert login.chain.refresh_token != first.refresh_token
+    assert login.saved_chain.refresh_token != first.refresh_token
 
 
 def test_login_replaces_the_configured_token_and_a_newer_token_the_login(sandbox: Sandbox, login: Login) -> None:
@@ -238,17 +238,17 @@ def test_login_replaces_the_configured_token_and_a_newer_token_the_login(sandbox
     sandbox.control("factorial/revoke-tokens")
     assert login() == 0  # without the setting, as from another folder
     assert login.status(old) == 200
-    assert login.chain.expires_at is None
+    assert login.saved_chain.expires_at is None
     new = {"refresh_token": sandbox.control("factorial/login")["refresh_token"]}
     assert login.status(new) == 200
-    assert login.chain.refresh_token
+    assert login.saved_chain.refresh_token
 
 
 def test_login_replaces_a_configured_token_that_never_worked(login: Login) -> None:
     login.config["refresh_token"] = "dead-and-gone"
     assert login() == 0
     assert login.status() == 200
-    assert login.chain.expires_at is None
+    assert login.saved_chain.expires_at is None
 
 
 @pytest.mark.parametrize("args", [(), ("--user",), ("--paste",)])
@@ -256,13 +256,13 @@ def test_tokens_codes_and_secrets_are_not_shown(sandbox: Sandbox, login: Login, 
     login.typist = lambda shown: shown_code(printed_url(shown))
     login.config["refresh_token"] = "c0nfigured"
     assert login(*args) == 0
-    hidden = [SECRET, "c0nfigured", login.chain.access_token, login.chain.refresh_token, *login.typed]
-    hidden += [query(page.url).get("code", "") for page in login.pages]
-    assert not [text for text in hidden if text and text in login.shown()]
+    hidden = [SECRET, "c0nfigured", login.saved_chain.access_token, login.saved_chain.refresh_token, *login.typed]
+    hidden += [query_of(page.url).get("code", "") for page in login.pages]
+    assert not [text for text in hidden if text and text in login.shown_text()]
 
 
 def shown_code(url: str) -> str:
-    """The code that the page for pasting shows."""
+    """Returns the code that the page for pasting shows."""
     found = re.search(r"<code>(.+)</code>", requests.get(url, timeout=10).text)
     assert found
     return found[1]
@@ -272,12 +272,12 @@ def test_pasted_code_is_exchanged(login: Login) -> None:
     login.typist = lambda shown: f"  {shown_code(printed_url(shown))} "
     assert login("--paste", "--no-browser") == 0
     assert login.opened == []
-    assert query(printed_url(login.output))["redirect_uri"] == "urn:ietf:wg:oauth:2.0:oob"
+    assert query_of(printed_url(login.output))["redirect_uri"] == "urn:ietf:wg:oauth:2.0:oob"
     assert login.status() == 200
 
 
-def redirected(url: str) -> str:
-    """The address that a browser ends at, where nothing listens."""
+def redirect_address(url: str) -> str:
+    """Returns the OAuth redirect address of a login page. No server listens there."""
     return requests.get(url, allow_redirects=False, timeout=10).headers["Location"]
 
 
@@ -290,7 +290,7 @@ def redirected(url: str) -> str:
 )
 def test_pasted_address_is_exchanged(login: Login, args: tuple[str, ...], said: bool) -> None:  # noqa: FBT001
     login.browser = lambda url: None
-    login.typist = lambda shown: redirected(printed_url(shown))
+    login.typist = lambda shown: redirect_address(printed_url(shown))
     assert login(*args) == 0
     assert ("does not lead to this machine" in login.output) is said
     assert login.status() == 200
@@ -302,7 +302,7 @@ def test_pasted_address_is_exchanged(login: Login, args: tuple[str, ...], said: 
 def test_pasted_address_of_another_login_is_rejected(login: Login, address: str) -> None:
     login.typist = lambda shown: address
     assert login("--redirect-uri", "https://host.example/back", "--no-browser") == 1
-    assert "belongs to another login" in login.shown()
+    assert "belongs to another login" in login.shown_text()
     assert login.file.read() is None
 
 
@@ -314,11 +314,11 @@ def test_redirect_page_for_pasting_can_have_an_address(login: Login) -> None:
 
 def test_wrong_pasted_code_keeps_the_existing_login(login: Login) -> None:
     assert login() == 0
-    before = login.chain
+    before = login.saved_chain
     login.typist = lambda shown: "wr0ng-code"
     assert login("--paste", "--no-browser") == 1
-    assert "Factorial rejects the code" in login.shown()
-    assert login.chain == before
+    assert "Factorial rejects the code" in login.shown_text()
+    assert login.saved_chain == before
 
 
 def test_scopes_are_requested_once_each_or_together(login: Login) -> None:
@@ -330,7 +330,7 @@ def test_scopes_are_requested_once_each_or_together(login: Login) -> None:
 
 def test_unknown_scope_is_reported(login: Login) -> None:
     assert login("--scope", "everything") == 1
-    assert "Check --scope" in login.shown()
+    assert "Check --scope" in login.shown_text()
     assert login.pages[0].text.startswith("You can close this window")
 
 
@@ -340,11 +340,11 @@ def test_unknown_scope_is_reported(login: Login) -> None:
 )
 def test_denied_login_is_reported(make_login: Callable[[str], Login], error: str, said: str) -> None:
     back = {"error": error, "error_description": "s3cret"}
-    with vendor(lambda received_request: {**back, "state": received_request["state"]}) as url:
+    with login_host(lambda received_request: {**back, "state": received_request["state"]}) as url:
         login = make_login(url)
         assert login() == 1
-    assert said in login.shown()
-    assert "s3cret" not in login.shown()
+    assert said in login.shown_text()
+    assert "s3cret" not in login.shown_text()
     assert login.file.read() is None
 
 
@@ -354,11 +354,11 @@ def test_only_a_redirect_with_the_right_state_is_accepted(login: Login) -> None:
         for stray in (
             target.replace("/callback", "/favicon.ico"),
             target,
-            f"{target}?state={query(url)['state']}",
+            f"{target}?state={query_of(url)['state']}",
             f"{target}?code=stolen",
             f"{target}?code=stolen&state=guessed",
             f"{target}?error=access_denied&state=guess%C3%A9d",
-            f"{target.replace('/callback', '/other')}?code=stolen&state={query(url)['state']}",
+            f"{target.replace('/callback', '/other')}?code=stolen&state={query_of(url)['state']}",
         ):
             assert requests.get(stray, timeout=10).status_code == 404
         login.agree(url)
@@ -391,20 +391,20 @@ def test_idle_browser_connection_does_not_block_the_login() -> None:
 def test_login_times_out_if_nobody_agrees(login: Login) -> None:
     login.browser = lambda url: None
     assert login("--timeout", "1") == 1
-    assert "Nobody agreed in time" in login.shown()
+    assert "Nobody agreed in time" in login.shown_text()
 
 
 def test_busy_port_is_reported(login: Login) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert login("--redirect-uri", f"http://127.0.0.1:{taken.getsockname()[1]}/callback") == 1
-    assert "redirect URI is in use" in login.shown()
+    assert "redirect URI is in use" in login.shown_text()
     assert login.opened == []
 
 
 @pytest.mark.parametrize("uri", ["nonsense", "ftp://host.example/", "http://127.0.0.1:port/", "http://127.0.0.1/#x"])
 def test_invalid_address_is_reported(login: Login, uri: str) -> None:
     assert login("--redirect-uri", uri) == 1
-    assert "Set --redirect-uri to an address such as" in login.shown()
+    assert "Set --redirect-uri to an address such as" in login.shown_text()
 
 
 @pytest.mark.parametrize(
@@ -426,19 +426,19 @@ def test_addresses_of_this_machine_are_recognized(uri: str, served: bool) -> Non
 def test_wrong_application_secret_is_reported(login: Login) -> None:
     login.config["client_secret"] = "0ther"
     assert login() == 1
-    assert "Check `client_id` and `client_secret`" in login.shown()
-    assert "0ther" not in login.shown()
+    assert "Check `client_id` and `client_secret`" in login.shown_text()
+    assert "0ther" not in login.shown_text()
 
 
 def test_response_without_a_token_is_reported_without_its_content(make_login: Callable[[str], Login]) -> None:
     back = {"code": "c0de"}
-    with vendor(
+    with login_host(
         lambda received_request: {**back, "state": received_request["state"]}, Response(b"<html>s3cret", 404)
     ) as url:
         login = make_login(url)
         assert login() == 1
-    assert "status 404 and no usable token" in login.shown()
-    assert not {"c0de", "s3cret"} & set(re.findall(r"\w+", login.shown()))
+    assert "status 404 and no usable token" in login.shown_text()
+    assert not {"c0de", "s3cret"} & set(re.findall(r"\w+", login.shown_text()))
 
 
 def test_authorization_is_requested_at_the_configured_host_only(login: Login) -> None:
@@ -472,28 +472,28 @@ def test_settings_are_read_from_the_environment_as_meltano_sets_them(
 def test_invalid_settings_are_reported(login: Login, change: dict[str, Any], said: str) -> None:
     login.config.update(change)
     assert login() == 1
-    assert said in login.shown()
-    assert "s3cret" not in login.shown()
+    assert said in login.shown_text()
+    assert "s3cret" not in login.shown_text()
     assert login.opened == []
 
 
 def test_unreadable_config_is_reported(login: Login) -> None:
     assert login("--config", "/nowhere/s3cret.json") == 1
-    assert "cannot be read as JSON" in login.shown()
-    assert "s3cret" not in login.shown()
+    assert "cannot be read as JSON" in login.shown_text()
+    assert "s3cret" not in login.shown_text()
 
 
 def test_other_credential_in_the_settings_is_reported(login: Login) -> None:
     login.config["api_key"] = "k3y"
     assert login() == 0
     assert "Remove `api_key` from the settings" in login.output
-    assert "k3y" not in login.shown()
+    assert "k3y" not in login.shown_text()
 
 
 def test_unwritable_token_file_is_reported(login: Login) -> None:
     login.config["token_file"] = str(login.folder / "config.json" / "tap.json")
     assert login() == 1
-    assert "Set `token_file`" in login.shown()
+    assert "Set `token_file`" in login.shown_text()
 
 
 def test_help_says_why_a_company_token_is_better(login: Login) -> None:

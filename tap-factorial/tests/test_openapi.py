@@ -25,8 +25,8 @@ PACKAGE = Path(tap_factorial.__file__).parent
 TEXT = {"type": ["string", "null"]}
 
 
-def description(version: str, **lists: tuple[dict[str, Any], list[dict[str, Any]]]) -> dict[str, Any]:
-    """A document with the given lists: fields and parameters by module and name, joined with two underscores."""
+def make_document(version: str, **lists: tuple[dict[str, Any], list[dict[str, Any]]]) -> dict[str, Any]:
+    """Returns an OpenAPI document with the given lists: fields and parameters by module and name, joined with `__`."""
     paths = {}
     for path, (fields, parameters) in lists.items():
         row = {"type": "object", "properties": {"id": {"type": "string"}, **fields}}
@@ -41,16 +41,16 @@ def description(version: str, **lists: tuple[dict[str, Any], list[dict[str, Any]
     return {"openapi": "3.1.0", "paths": paths}
 
 
-def parameter(name: str, kind: str = "string", *, required: bool = True, **schema: Any) -> dict[str, Any]:
+def make_parameter(name: str, kind: str = "string", *, required: bool = True, **schema: Any) -> dict[str, Any]:
     return {"name": name, "in": "query", "required": required, "schema": {"type": kind, **schema}}
 
 
-def columns(**fields: dict[str, Any]) -> dict[str, Any]:
+def columns_of(**fields: dict[str, Any]) -> dict[str, Any]:
     return {name: field_schema(name, schema, lambda schema: schema) for name, schema in fields.items()}
 
 
 def test_described_field_becomes_a_nullable_column() -> None:
-    found = columns(
+    found = columns_of(
         name={"type": "string", "enum": ["a", "b"], "description": "The vendor's own words."},
         employee_id={"type": "integer"},
         employee_ids={"type": "array", "items": {"type": "integer"}},
@@ -81,15 +81,15 @@ def test_described_field_becomes_a_nullable_column() -> None:
 def test_nested_descriptions_keep_their_parts_and_end_at_recursion() -> None:
     node: dict[str, Any] = {"type": "object", "properties": {"id": {"type": "integer"}}}
     node["properties"]["child"] = node
-    assert columns(node=node)["node"]["properties"] == {"id": TEXT, "child": {"type": ["object", "null"]}}
+    assert columns_of(node=node)["node"]["properties"] == {"id": TEXT, "child": {"type": ["object", "null"]}}
     either = {"oneOf": [{"type": "string"}, {"type": "object", "properties": {"days": {"type": "number"}}}]}
-    assert columns(amount=either)["amount"] == {
+    assert columns_of(amount=either)["amount"] == {
         "type": ["object", "string", "null"],
         "properties": {"days": {"type": ["number", "null"]}},
     }
     loop: dict[str, Any] = {"anyOf": [{"type": "integer"}]}
     loop["anyOf"].append(loop)
-    assert columns(loop=loop)["loop"] == {"type": ["integer", "null"]}
+    assert columns_of(loop=loop)["loop"] == {"type": ["integer", "null"]}
 
 
 def test_field_without_a_declared_type_has_none() -> None:
@@ -99,7 +99,7 @@ def test_field_without_a_declared_type_has_none() -> None:
         "type": ["array", "null"],
         "items": {},
     }
-    found = columns(
+    found = columns_of(
         hours={"type": "object", "properties": {"units": {}, "total": {"description": "Of all days."}}},
         rate={"type": "unknown"},
         created_at={"type": ["unknown", "null"]},
@@ -114,7 +114,7 @@ def test_field_without_a_declared_type_has_none() -> None:
 
 
 def test_synonyms_of_types_are_understood() -> None:
-    found = columns(
+    found = columns_of(
         state={"enum": ["open", "closed", None]},
         level={"enum": [1, 2]},
         done={"enum": [True]},
@@ -174,14 +174,14 @@ def test_invalid_document_is_rejected(tmp_path: Path) -> None:
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    """The tap's package in a folder of its own, to be changed."""
+    """A copy of the tap's package that a test can change."""
     copy = tmp_path / "tap_factorial"
     shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
     return copy
 
 
-def run(package: Path, *documents: str) -> subprocess.CompletedProcess[str]:
-    """What the command does with a package, in this process."""
+def run_command(package: Path, *documents: str) -> subprocess.CompletedProcess[str]:
+    """Runs the command on a package, in this process. Returns its exit code and output."""
     out, error, code = io.StringIO(), io.StringIO(), 0
     with pytest.MonkeyPatch.context() as monkeypatch, redirect_stdout(out), redirect_stderr(error):
         monkeypatch.setattr(openapi, "PACKAGE", package)
@@ -195,41 +195,44 @@ def run(package: Path, *documents: str) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(documents, code, out.getvalue(), error.getvalue())
 
 
-def learn(package: Path, *documents: dict[str, Any]) -> list[str]:
+def learn_documents(package: Path, *documents: dict[str, Any]) -> list[str]:
     files = []
     for number, document in enumerate(documents):
         files.append(str(package.parent / f"{number}.json"))
         Path(files[-1]).write_text(json.dumps(document))
-    result = run(package, *files)
+    result = run_command(package, *files)
     assert result.returncode == 0, result.stderr
     return [line.strip() for line in result.stdout.splitlines()]
 
 
-NEXT = description(
+NEXT = make_document(
     "2027-01-01",
     employees__employees=(
         {"shoe_size": {"type": "integer"}, "active": {"type": "string"}, "created_at": {"type": "string"}},
-        [*(parameter(name, "boolean") for name in ("only_active", "only_managers")), parameter("updated_at_gteq")],
+        [
+            *(make_parameter(name, "boolean") for name in ("only_active", "only_managers")),
+            make_parameter("updated_at_gteq"),
+        ],
     ),
     employees__badges=(
         {"employee_id": {"type": "string"}, "updated_at": {"type": "string"}},
         [
-            parameter("employee_ids[]", "array", items={"type": "string"}),
-            parameter("include_lost", "boolean", required=False),
-            parameter("updated_from", required=False),
+            make_parameter("employee_ids[]", "array", items={"type": "string"}),
+            make_parameter("include_lost", "boolean", required=False),
+            make_parameter("updated_from", required=False),
         ],
     ),
     weather__forecasts=(
         {"rain": {"type": "number"}},
-        [parameter("start_on"), parameter("end_on"), parameter("kind", enum=["long", "short"])],
+        [make_parameter("start_on"), make_parameter("end_on"), make_parameter("kind", enum=["long", "short"])],
     ),
-    weather__stations=({}, [parameter("planet")]),
+    weather__stations=({}, [make_parameter("planet")]),
 )
 
 
 def test_new_version_adds_lists_and_columns_and_reports_changes(package: Path) -> None:
     before = parse_table((package / "lists.toml").read_text())
-    lines = learn(package, NEXT)
+    lines = learn_documents(package, NEXT)
     assert lines[0].startswith("2027-01-01: 4 lists, ")
     assert "added: employees/employees.shoe_size, integer" in lines
     assert "retyped: employees/employees.active, boolean to string" in lines
@@ -261,7 +264,7 @@ def test_descriptions_in_the_schemas_are_kept(package: Path) -> None:
         "rate": {},
         "gone": TEXT,
     }
-    learn(package, description("2027-01-01", zoo__cages=(fields, [])))
+    learn_documents(package, make_document("2027-01-01", zoo__cages=(fields, [])))
     file = package / "schemas" / "zoo_cages.json"
     schema = json.loads(file.read_text())
     described = schema["properties"]
@@ -274,7 +277,9 @@ def test_descriptions_in_the_schemas_are_kept(package: Path) -> None:
     pet["ears"] = {"type": "integer"}
     del fields["gone"]
     types = ({"name": TEXT}, [])
-    lines = learn(package, description("2027-04-01", zoo__cages=(fields, []), contracts__german_contract_types=types))
+    lines = learn_documents(
+        package, make_document("2027-04-01", zoo__cages=(fields, []), contracts__german_contract_types=types)
+    )
     assert "retyped: zoo/cages.age, integer to string" in lines
     found = fields_of(package, "zoo_cages")
     assert {name: part["description"] for name, part in found.items()} == {
@@ -293,15 +298,15 @@ def test_descriptions_in_the_schemas_are_kept(package: Path) -> None:
 
 
 def test_same_document_is_not_learned_twice(package: Path) -> None:
-    learn(package, NEXT)
+    learn_documents(package, NEXT)
     before = {path: path.read_text() for path in package.rglob("*.[jt]*") if path.is_file()}
-    assert learn(package, NEXT) == ["2027-01-01: 4 lists, 0 changes"]
+    assert learn_documents(package, NEXT) == ["2027-01-01: 4 lists, 0 changes"]
     assert {path: path.read_text() for path in before} == before
 
 
 def test_handwritten_lines_are_unchanged(package: Path) -> None:
     before = set((package / "lists.toml").read_text().splitlines())
-    learn(package, NEXT)
+    learn_documents(package, NEXT)
     gone = before - set((package / "lists.toml").read_text().splitlines())
     kept = [line for line in before if line.startswith("#")]
     assert not gone.intersection(kept)
@@ -310,7 +315,7 @@ def test_handwritten_lines_are_unchanged(package: Path) -> None:
 
 def test_secret_field_is_in_no_schema(package: Path) -> None:
     fields = {"challenge": {"type": "string"}, "enabled": {"type": "boolean"}}
-    learn(package, description("2027-01-01", api_public__webhook_subscriptions=(fields, [])))
+    learn_documents(package, make_document("2027-01-01", api_public__webhook_subscriptions=(fields, [])))
     schema = json.loads((package / "schemas" / "api_public_webhook_subscriptions.json").read_text())
     assert "challenge" not in schema["properties"]
 
@@ -318,9 +323,9 @@ def test_secret_field_is_in_no_schema(package: Path) -> None:
 def test_fields_with_secret_names_are_in_no_schema(package: Path) -> None:
     secrets = {"Client_Secret": TEXT, "challenge": TEXT, "pin": TEXT, "token_type": TEXT}
     device = {"device": {"type": "object", "properties": {"password_hash": TEXT, "name": TEXT}}}
-    learn(
+    learn_documents(
         package,
-        description(
+        make_document(
             "2027-01-01", teams__robots=({**secrets, **device}, []), teams__teams=({"api_token": TEXT, **device}, [])
         ),
     )
@@ -330,9 +335,9 @@ def test_fields_with_secret_names_are_in_no_schema(package: Path) -> None:
         assert found["device"]["properties"] == {"name": TEXT}
 
 
-def described(**schemas: Any) -> dict[str, Any]:
-    """A document whose lists answer with these schemas, by module and name."""
-    document = description("2027-01-01", **{path: ({}, []) for path in schemas})
+def described_rows(**schemas: Any) -> dict[str, Any]:
+    """Returns an OpenAPI document with these response schemas, by module and name."""
+    document = make_document("2027-01-01", **{path: ({}, []) for path in schemas})
     for path, schema in schemas.items():
         operation = document["paths"][f"/api/2027-01-01/resources/{path.replace('__', '/')}"]["get"]
         operation["responses"]["200"]["content"]["application/json"]["schema"] = schema
@@ -350,9 +355,9 @@ def fields_of(package: Path, stream: str) -> dict[str, Any]:
 
 def test_rows_described_in_parts_are_merged(package: Path) -> None:
     base = {"properties": {"id": {"type": "string"}, "size": {"type": "integer"}}}
-    learn(
+    learn_documents(
         package,
-        described(
+        described_rows(
             zoo__animals=rows_of({"allOf": [base, {"properties": {"tail": True}}]}),
             zoo__cages={"allOf": [rows_of({"oneOf": [base, {"properties": {"size": {"type": "string"}}}]}), {}]},
         ),
@@ -364,13 +369,13 @@ def test_rows_described_in_parts_are_merged(package: Path) -> None:
 
 def test_undescribed_list_does_not_stop_the_others(package: Path) -> None:
     before = fields_of(package, "teams_teams")
-    document = described(
+    document = described_rows(
         zoo__animals={}, zoo__cages=rows_of({"$ref": "#/components/schemas/nowhere"}), teams__teams=rows_of({})
     )
-    document["paths"]["/api/2027-01-01/resources/zoo/keepers"] = description("2027-01-01", zoo__keepers=({}, []))[
+    document["paths"]["/api/2027-01-01/resources/zoo/keepers"] = make_document("2027-01-01", zoo__keepers=({}, []))[
         "paths"
     ]["/api/2027-01-01/resources/zoo/keepers"]
-    lines = learn(package, document)
+    lines = learn_documents(package, document)
     assert "look at: the document does not say what a row of zoo/animals holds" in lines
     assert "look at: the document does not say what a row of zoo/cages holds" in lines
     assert "look at: the document refers to #/components/schemas/nowhere, which it does not hold" in lines
@@ -380,12 +385,12 @@ def test_undescribed_list_does_not_stop_the_others(package: Path) -> None:
 
 
 def test_path_parameters_count_and_names_may_contain_hyphens(package: Path) -> None:
-    document = description("2027-01-01")
-    path = document["paths"]["/api/2027-01-01/resources/pet-shop/big-dogs"] = description("2027-01-01", a__b=({}, []))[
-        "paths"
-    ]["/api/2027-01-01/resources/a/b"]
-    path["parameters"] = [parameter("include_puppies", "boolean", required=False)]
-    learn(package, document)
+    document = make_document("2027-01-01")
+    path = document["paths"]["/api/2027-01-01/resources/pet-shop/big-dogs"] = make_document(
+        "2027-01-01", a__b=({}, [])
+    )["paths"]["/api/2027-01-01/resources/a/b"]
+    path["parameters"] = [make_parameter("include_puppies", "boolean", required=False)]
+    learn_documents(package, document)
     table = parse_table((package / "lists.toml").read_text())
     assert table.lists["pet-shop"]["big-dogs"].send == {"include_puppies": True}
     assert (package / "schemas" / "pet_shop_big_dogs.json").exists()
@@ -408,10 +413,10 @@ def test_nothing_is_written_if_a_document_or_file_fails(package: Path) -> None:
     before = {path: path.read_text() for path in package.rglob("*.[jt]*") if path.is_file()}
     (package.parent / "good.json").write_text(json.dumps(NEXT))
     (package.parent / "bad.json").write_text("{}")
-    assert run(package, "good.json", "bad.json").returncode == 1
+    assert run_command(package, "good.json", "bad.json").returncode == 1
     assert {path: path.read_text() for path in package.rglob("*.[jt]*") if path.is_file()} == before
     (package / "schemas" / ".weather_stations.json.new").mkdir()
-    result = run(package, "good.json")
+    result = run_command(package, "good.json")
     assert result.stderr.startswith("The schemas and the table in ")
     assert "cannot be written" in result.stderr
     assert "Traceback" not in result.stderr
@@ -427,22 +432,25 @@ def test_yaml_document_is_rejected_with_a_hint_to_use_json(tmp_path: Path) -> No
 def test_changed_parameters_of_a_known_list_are_named(package: Path) -> None:
     fields = {"updated_at": TEXT}
     known = {"teams__teams": (fields, []), "posts__posts": (fields, [])}
-    learn(package, description("2027-01-01", **known))
-    lines = learn(
+    learn_documents(package, make_document("2027-01-01", **known))
+    lines = learn_documents(
         package,
-        description(
+        make_document(
             "2027-04-01",
             teams__teams=(
                 fields,
                 [
-                    parameter("include_archived", "boolean"),
-                    parameter("updated_from", required=False),
-                    parameter("kind"),
-                    parameter("half_day", "boolean"),
-                    parameter("name", required=False),
+                    make_parameter("include_archived", "boolean"),
+                    make_parameter("updated_from", required=False),
+                    make_parameter("kind"),
+                    make_parameter("half_day", "boolean"),
+                    make_parameter("name", required=False),
                 ],
             ),
-            employees__employees=(fields, [parameter("only_active", "boolean"), parameter("updated_at_gteq")]),
+            employees__employees=(
+                fields,
+                [make_parameter("only_active", "boolean"), make_parameter("updated_at_gteq")],
+            ),
         ),
     )
     assert [line for line in lines if line.startswith("look at")] == [
@@ -454,7 +462,7 @@ def test_changed_parameters_of_a_known_list_are_named(package: Path) -> None:
 
 
 def test_line_of_a_new_list_is_printed_as_it_is_written(package: Path) -> None:
-    lines = learn(package, NEXT)
+    lines = learn_documents(package, NEXT)
     written = (package / "lists.toml").read_text().splitlines()
     added = [line.removeprefix("added: ") for line in lines if line.startswith("added: ") and " = " in line]
     assert len(added) == 3
@@ -464,18 +472,18 @@ def test_line_of_a_new_list_is_printed_as_it_is_written(package: Path) -> None:
 
 def test_maximum_of_parameter_values_is_used_for_new_lists_and_else_flagged(package: Path) -> None:
     five = {"description": "Payroll runs to read, at most 5 per request."}
-    few = parameter("payroll_run_ids[]", "array", items={"type": "string"}) | five
-    many = parameter("employee_ids[]", "array", items={"type": "string"}, maxItems=25)
-    lines = learn(
+    few = make_parameter("payroll_run_ids[]", "array", items={"type": "string"}) | five
+    many = make_parameter("employee_ids[]", "array", items={"type": "string"}, maxItems=25)
+    lines = learn_documents(
         package,
-        description(
+        make_document(
             "2027-01-01",
             compensations__payroll_runs=({}, []),
             compensations__payroll_run_participants=({"payroll_run_id": TEXT}, [few]),
             employees__employees=({"updated_at": TEXT}, []),
             compensations__additional_compensations=({}, [many]),
             contracts__contracts=({}, []),
-            contracts__contract_activity_periods=({}, [parameter("contract_id")]),
+            contracts__contract_activity_periods=({}, [make_parameter("contract_id")]),
         ),
     )
     rows = parse_table((package / "lists.toml").read_text()).lists["compensations"]
@@ -490,10 +498,10 @@ def test_maximum_of_parameter_values_is_used_for_new_lists_and_else_flagged(pack
 
 
 def test_list_without_a_key_is_flagged(package: Path) -> None:
-    document = description(
+    document = make_document(
         "2027-01-01",
         project_management__exportable_expenses=({}, []),
-        cost_centers__resource_distributions=({"percentage": {"type": "number"}}, [parameter("resource_type")]),
+        cost_centers__resource_distributions=({"percentage": {"type": "number"}}, [make_parameter("resource_type")]),
         job_catalog__tree_nodes=({}, []),
     )
     (data,) = (
@@ -502,7 +510,7 @@ def test_list_without_a_key_is_flagged(package: Path) -> None:
         if path.endswith("/resource_distributions")
     )
     del data["items"]["properties"]["id"]
-    lines = learn(package, document)
+    lines = learn_documents(package, document)
     added, *flagged = [line for line in lines if "key" in line]
     assert added.startswith('added: cost_centers/resource_distributions = { since = "2027-01-01", key = [], ')
     assert flagged == [
@@ -516,7 +524,9 @@ def test_list_without_a_key_is_flagged(package: Path) -> None:
 def test_new_list_described_without_pages_has_one_response(package: Path) -> None:
     paged = {"properties": {**rows_of({"properties": {"id": TEXT}})["properties"], "meta": {"type": "object"}}}
     bare = {"type": "array", "items": {"properties": {"id": TEXT}}}  # as the oldest descriptions have all of them
-    learn(package, described(zoo__animals=paged, zoo__cages=rows_of({"properties": {"id": TEXT}}), zoo__keepers=bare))
+    learn_documents(
+        package, described_rows(zoo__animals=paged, zoo__cages=rows_of({"properties": {"id": TEXT}}), zoo__keepers=bare)
+    )
     zoo = parse_table((package / "lists.toml").read_text()).lists["zoo"]
     assert {name: row.one_answer for name, row in zoo.items()} == {"animals": False, "cages": True, "keepers": False}
 
@@ -533,16 +543,16 @@ def test_command_changes_its_own_package() -> None:
     assert Path(openapi.__file__).parents[1] == openapi.PACKAGE == PACKAGE
 
 
-def schemas(package: Path) -> dict[str, str]:
+def read_schemas(package: Path) -> dict[str, str]:
     return {path.name: path.read_text() for path in package.glob("schemas/*.json")}
 
 
-def undescribed(schema: dict[str, Any]) -> dict[str, Any]:
+def without_descriptions(schema: dict[str, Any]) -> dict[str, Any]:
     found = {word: value for word, value in schema.items() if word != "description"}
     if "items" in schema:
-        found["items"] = undescribed(schema["items"])
+        found["items"] = without_descriptions(schema["items"])
     if "properties" in schema:
-        found["properties"] = {name: undescribed(part) for name, part in schema["properties"].items()}
+        found["properties"] = {name: without_descriptions(part) for name, part in schema["properties"].items()}
     return found
 
 
@@ -551,15 +561,15 @@ def test_schemas_match_those_of_the_published_documents(package: Path) -> None:
     documents = sorted(Path(samples or "nowhere").parent.glob("specs/factorial/*oas-*.json"))
     if not documents:
         pytest.skip("no folder of the vendor's descriptions stands beside the one that VENDOR_SAMPLES names")
-    result = run(package, *map(str, documents))
+    result = run_command(package, *map(str, documents))
     assert result.returncode == 0, result.stderr
-    assert schemas(package) == schemas(PACKAGE)
+    assert read_schemas(package) == read_schemas(PACKAGE)
     for path in package.glob("schemas/*.json"):
         path.unlink()
-    result = run(package, *map(str, documents))
+    result = run_command(package, *map(str, documents))
     assert result.returncode == 0, result.stderr
     assert "look at" not in result.stdout
     assert (package / "lists.toml").read_text() == (PACKAGE / "lists.toml").read_text()
-    assert {name: json.dumps(json.loads(text)) for name, text in schemas(package).items()} == {
-        name: json.dumps(undescribed(json.loads(text))) for name, text in schemas(PACKAGE).items()
+    assert {name: json.dumps(json.loads(text)) for name, text in read_schemas(package).items()} == {
+        name: json.dumps(without_descriptions(json.loads(text))) for name, text in read_schemas(PACKAGE).items()
     }

@@ -28,8 +28,8 @@ def requests_for(sandbox: Sandbox, name: str) -> list[dict[str, Any]]:
     return [request["query"] for request in sandbox.requests() if request["path"].endswith(f"/resources/{name}")]
 
 
-def compared(output: Any, sandbox: Sandbox) -> None:
-    """Every row and every value of every stream."""
+def assert_same_rows(output: Any, sandbox: Sandbox) -> None:
+    """Asserts that every row and value of every stream arrived."""
     counts = sandbox.counts("factorial")
     assert output.counts() == {stream: count for stream, count in counts.items() if count}
     for stream, count in counts.items():
@@ -46,7 +46,7 @@ def test_every_row_and_value_of_every_list_arrives(run: Callable[..., Any], sand
     output = run(url, **EVERYTHING)
     odd = sandbox.counts("factorial").keys() ^ KEYS.keys()
     assert not odd, f"add to the sandbox or the tap: {sorted(odd)}"
-    compared(output, sandbox)
+    assert_same_rows(output, sandbox)
     assert all("challenge" not in record for record in output.records("api_public_webhook_subscriptions"))
 
 

@@ -20,15 +20,15 @@ ROWS = {f"{module}/{name}": row for module, rows in load_table().lists.items() f
 KINDS = {"string", "integer", "number", "boolean", "array", "object", "null"}
 
 
-def schema(path: str) -> Json:
+def read_schema(path: str) -> Json:
     found: Json = json.loads((PACKAGE / "schemas" / f"{stream_name(path)}.json").read_text())
     return found
 
 
-def parts(schema: Json) -> list[Json]:
-    """A schema and all that are nested in it."""
+def nested_schemas(schema: Json) -> list[Json]:
+    """Returns a schema and all schemas nested in it."""
     inner = [*schema.get("properties", {}).values(), *([schema["items"]] if schema.get("items") else [])]
-    return [schema, *(part for one in inner for part in parts(one))]
+    return [schema, *(part for one in inner for part in nested_schemas(one))]
 
 
 @pytest.mark.parametrize(
@@ -54,14 +54,16 @@ def test_each_list_has_a_schema_and_each_schema_a_list() -> None:
 
 @pytest.mark.parametrize("path", ROWS)
 def test_schema_contains_the_columns_of_its_line_and_rejects_no_value(path: str) -> None:
-    row, properties = ROWS[path], schema(path)["properties"]
+    row, properties = ROWS[path], read_schema(path)["properties"]
     assert set(row.key) <= set(properties)
     assert set(row.added_columns) <= set(properties)
-    assert not [name for part in parts(schema(path)) for name in part.get("properties", {}) if is_secret(name)]
+    assert not [
+        name for part in nested_schemas(read_schema(path)) for name in part.get("properties", {}) if is_secret(name)
+    ]
     assert "updated_at" in properties or row.bookmark or not (row.changed_since or row.changed_on)
     for name, definition in properties.items():
         assert ("null" in definition.get("type", ["null"])) != (name in row.key), name
-        for part in parts(definition):
+        for part in nested_schemas(definition):
             assert not {"enum", "pattern", "oneOf", "anyOf", "allOf"} & part.keys()
             assert set(part.get("type", ())) <= KINDS
             assert isinstance(part.get("type", []), list)
@@ -78,7 +80,7 @@ def test_parent_is_a_list_of_the_same_versions_and_has_a_key(path: str) -> None:
     assert parent.since <= row.since
     assert parent.until >= row.until
     assert len(parent.key) == 1
-    assert row.parent_key is None or row.parent_key in schema(row.parent or "")["properties"]
+    assert row.parent_key is None or row.parent_key in read_schema(row.parent or "")["properties"]
 
 
 def test_line_with_an_unknown_word_is_rejected() -> None:
@@ -98,6 +100,6 @@ def test_corrected_field_belongs_to_a_list_and_is_in_its_schema() -> None:
     assert len(corrected) > 50
     for field, wanted in corrected.items():
         path, name = field.split(".")
-        found = schema(path)["properties"].get(name, {})
+        found = read_schema(path)["properties"].get(name, {})
         beside = {"deprecated", "description"}
         assert {word: said for word, said in found.items() if word not in beside} == wanted, field

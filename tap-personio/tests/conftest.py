@@ -1,4 +1,4 @@
-"""The tap against the sandbox, or against a host that answers as a test says."""
+"""The tap against the sandbox, or against a host whose responses a test defines."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _catalog(config: dict[str, Any], streams: Collection[str]) -> dict[str, Any]:
-    """The streams to read, or all, as discovered without credentials."""
+    """Returns a catalog of the given streams, or of all, as discovered without credentials."""
     discovered = TapPersonio(config=config, validate_config=False).streams.values()
     return Catalog(
         (one.tap_stream_id, one._singer_catalog_entry) for one in discovered if not streams or one.name in streams
@@ -70,7 +70,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def personio() -> Iterator[Callable[[Callable[[ReceivedRequest], Response]], Host]]:
-    """Start a host that gives tokens, and for all else answers as the given function does."""
+    """Start a host that issues tokens. The given function returns its other responses."""
     with hosts() as start:
         yield lambda respond: start(lambda request: TOKENS.get(request.path) or respond(request))
 

@@ -1,4 +1,4 @@
-"""Tokens of both versions of the API, as their answers tell of them."""
+"""Tokens of both versions of the API, as described by the responses to token requests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ V1 = (V1Authenticator, lambda fields: {"success": True, "data": {"token": fields
 V2 = (V2Authenticator, lambda fields: {"access_token": fields.pop("token"), "token_type": "Bearer", **fields})
 
 
-def token(version: tuple[Any, Callable[[Any], Any]], **fields: Any) -> Any:
+def request_token(version: tuple[Any, Callable[[Any], Any]], **fields: Any) -> Any:
     authenticator, body = version
     response = Response(body({"token": "t0ken", **fields}))
     with host(lambda request: response) as vendor:
@@ -40,7 +40,7 @@ def token(version: tuple[Any, Callable[[Any], Any]], **fields: Any) -> Any:
     ids=str,
 )
 def test_token_is_used_whatever_its_stated_lifetime(version: Any, fields: dict[str, Any], seconds: float) -> None:
-    found = token(version, **fields)
+    found = request_token(version, **fields)
     assert (found.value, found.lifetime) == ("t0ken", seconds)
 
 
@@ -48,4 +48,4 @@ def test_token_is_used_whatever_its_stated_lifetime(version: Any, fields: dict[s
 @pytest.mark.parametrize("odd", ["two\nlines", "k\u0142ucz", " "])
 def test_token_that_is_invalid_in_a_header_is_reported(version: Any, error: type[TapError], odd: str) -> None:
     with pytest.raises(error, match="holds a line break or a character beyond ASCII"):
-        token(version, token=odd)
+        request_token(version, token=odd)

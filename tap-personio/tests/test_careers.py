@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def unasked(request: ReceivedRequest) -> Response:
-    """A vendor that is not needed."""
+def fail_on_request(request: ReceivedRequest) -> Response:
+    """Fails the test: no request is expected."""
     raise AssertionError(request.path)
 
 
@@ -31,20 +31,20 @@ XML = {"Content-Type": "application/xml"}
 EMPTY = Response(b'<?xml version="1.0"?><workzag-jobs/>', headers=XML)
 
 
-def feed(position: str) -> bytes:
-    """A feed of one position."""
+def make_feed(position: str) -> bytes:
+    """Returns a feed of one position."""
     text = f'<?xml version="1.0" encoding="UTF-8"?>\n<workzag-jobs><position>{position}</position></workzag-jobs>'
     return text.encode("utf-8", "surrogatepass")
 
 
 @pytest.fixture
-def position(run: Callable[..., Any], personio: Any) -> Callable[[str | bytes], dict[str, Any]]:
+def read_position(run: Callable[..., Any], personio: Any) -> Callable[[str | bytes], dict[str, Any]]:
     """The record of the one position in a feed, given as its inner XML, or whole."""
 
     def read_position(body: str | bytes) -> dict[str, Any]:
-        response = Response(body if isinstance(body, bytes) else feed(body), headers=XML)
+        response = Response(body if isinstance(body, bytes) else make_feed(body), headers=XML)
         site = personio(lambda request: response)
-        output = run(personio(unasked).url, "open_positions", careers_url=site.url, careers_languages=["de"])
+        output = run(personio(fail_on_request).url, "open_positions", careers_url=site.url, careers_languages=["de"])
         (record,) = output.records("open_positions")
         return dict(record)
 
@@ -56,7 +56,7 @@ def test_open_positions_are_read_in_each_language_without_a_token(run: Callable[
     moved = personio(
         lambda request: Response(b"", 307, {"Location": f"{site.url}/xml?language={request.query['language']}"})
     )
-    vendor = personio(unasked)
+    vendor = personio(fail_on_request)
     output = run(vendor.url, "open_positions", careers_url=f"{moved.url}/xml")
     records = output.records("open_positions")
     assert sorted(record["language"] for record in records) == sorted(LANGUAGES)
@@ -79,7 +79,7 @@ def test_open_positions_are_read_in_each_language_without_a_token(run: Callable[
 def test_languages_and_address_come_from_the_settings(run: Callable[..., Any], personio: Any, ending: str) -> None:
     site = personio(lambda request: EMPTY)
     languages = ["cs", " DE ", "de"]
-    run(personio(unasked).url, "open_positions", careers_url=f"{site.url}{ending}", careers_languages=languages)
+    run(personio(fail_on_request).url, "open_positions", careers_url=f"{site.url}{ending}", careers_languages=languages)
     assert sorted(query["language"] for query in site.queries("/xml")) == ["cs", "de"]
     assert set(site.paths()) == {"/xml"}
 
@@ -87,10 +87,13 @@ def test_languages_and_address_come_from_the_settings(run: Callable[..., Any], p
 @pytest.mark.parametrize("join", [list, ", ".join])
 def test_several_career_sites_are_read(run: Callable[..., Any], personio: Any, join: Callable[..., Any]) -> None:
     sites = [
-        personio(lambda request, number=number: Response(feed(f"<id>{number}</id>"), headers=XML)) for number in (1, 2)
+        personio(lambda request, number=number: Response(make_feed(f"<id>{number}</id>"), headers=XML))
+        for number in (1, 2)
     ]
     urls = [site.url for site in sites]
-    output = run(personio(unasked).url, "open_positions", careers_url=join(urls), careers_languages=["de", "en"])
+    output = run(
+        personio(fail_on_request).url, "open_positions", careers_url=join(urls), careers_languages=["de", "en"]
+    )
     found = {(record["site"], record["id"], record["language"]) for record in output.records("open_positions")}
     assert found == {(url, number, language) for number, url in enumerate(urls, 1) for language in ("de", "en")}
 
@@ -113,28 +116,30 @@ def test_open_positions_are_available_only_if_the_site_is_configured() -> None:
         ("half \ud83d, whole \ud83d\ude00", "half \ufffd, whole 😀"),
     ],
 )
-def test_invalid_xml_loses_nothing_but_itself(position: Callable[[str], dict[str, Any]], text: str, name: str) -> None:
-    record = position(f"<id>1</id><name>{text}</name><office>Köln</office>")
+def test_invalid_xml_loses_nothing_but_itself(
+    read_position: Callable[[str], dict[str, Any]], text: str, name: str
+) -> None:
+    record = read_position(f"<id>1</id><name>{text}</name><office>Köln</office>")
     assert (record["name"], record["office"]) == (name, "Köln")
 
 
 @pytest.mark.parametrize(
     "body",
     [
-        feed("<id>1</id><name>Caf\xe9</name>").decode().encode("latin-1"),
-        feed("<id>1</id><name>Caf\xe9</name>").replace(b"UTF-8", b"ISO-8859-1").decode().encode("latin-1"),
-        b"\n\n" + feed("<id>1</id><name>Caf\xe9</name>"),
-        b"\xef\xbb\xbf" + feed("<id>1</id><name>Caf\xe9</name>"),
-        feed("<id>1</id><name>Caf\xe9</name>").decode().replace("UTF-8", "UTF-16").encode("utf-16"),
+        make_feed("<id>1</id><name>Caf\xe9</name>").decode().encode("latin-1"),
+        make_feed("<id>1</id><name>Caf\xe9</name>").replace(b"UTF-8", b"ISO-8859-1").decode().encode("latin-1"),
+        b"\n\n" + make_feed("<id>1</id><name>Caf\xe9</name>"),
+        b"\xef\xbb\xbf" + make_feed("<id>1</id><name>Caf\xe9</name>"),
+        make_feed("<id>1</id><name>Caf\xe9</name>").decode().replace("UTF-8", "UTF-16").encode("utf-16"),
     ],
     ids=["another encoding", "it says so", "blank lines", "a mark", "two bytes each"],
 )
-def test_feed_in_any_encoding_is_read(position: Callable[[bytes], dict[str, Any]], body: bytes) -> None:
-    assert position(body)["name"] == "Café"
+def test_feed_in_any_encoding_is_read(read_position: Callable[[bytes], dict[str, Any]], body: bytes) -> None:
+    assert read_position(body)["name"] == "Café"
 
 
-def test_elements_keep_their_names_except_in_known_lists(position: Callable[[str], dict[str, Any]]) -> None:
-    record = position(
+def test_elements_keep_their_names_except_in_known_lists(read_position: Callable[[str], dict[str, Any]]) -> None:
+    record = read_position(
         "<id>1</id><workplaceType>hybrid</workplaceType><additionalOffices><office>A</office><office>B</office>"
         "</additionalOffices><jobDescriptions><jobDescription><name>A</name><value><p>x &amp; y</p><ul/></value>"
         "</jobDescription></jobDescriptions><salaryInformation><min>3000</min><max>4000.50</max><type>monthly</type>"
@@ -152,13 +157,13 @@ def test_elements_keep_their_names_except_in_known_lists(position: Callable[[str
         "tag": "x",
         "tag@lang": "de",
     }
-    alone = position("<id>1</id><salaryInformation><currencyCode>EUR</currencyCode></salaryInformation>")
+    alone = read_position("<id>1</id><salaryInformation><currencyCode>EUR</currencyCode></salaryInformation>")
     assert alone["salaryInformation"] == {"currencyCode": "EUR"}
 
 
-def test_two_thousand_levels_are_kept(position: Callable[[str], dict[str, Any]]) -> None:
+def test_two_thousand_levels_are_kept(read_position: Callable[[str], dict[str, Any]]) -> None:
     levels = 2000
-    record = position(f"<id>1</id><deep>{'<x>' * levels}end{'</x>' * levels}</deep>")
+    record = read_position(f"<id>1</id><deep>{'<x>' * levels}end{'</x>' * levels}</deep>")
     found, depth = record["_extra"]["deep"], 0
     while isinstance(found, dict):
         found, depth = found["x"], depth + 1
@@ -182,7 +187,7 @@ def test_response_that_is_no_feed_is_not_retried_and_names_the_setting(
 ) -> None:
     site = personio(lambda request: Response(body, headers=XML))
     fails: list[Exception] = []
-    output = run(personio(unasked).url, "open_positions", careers_url=site.url, fails=fails)
+    output = run(personio(fail_on_request).url, "open_positions", careers_url=site.url, fails=fails)
     assert output.records("open_positions") == []
     assert "open_positions" in str(fails[0])
     assert "`careers_url`" in caplog.text
@@ -208,9 +213,9 @@ def test_language_without_a_feed_is_named_and_keeps_its_rows(
 
     def respond(request: ReceivedRequest) -> Response:
         language = request.query["language"]
-        return Response(feed(f"<id>1</id><name>{language}</name>"), headers=XML) if language in there else missing
+        return Response(make_feed(f"<id>1</id><name>{language}</name>"), headers=XML) if language in there else missing
 
-    site, vendor = personio(respond), personio(unasked)
+    site, vendor = personio(respond), personio(fail_on_request)
     settings: dict[str, Any] = {"careers_url": site.url, "careers_languages": ["de", "it"]}
     first = run(vendor.url, "open_positions", **settings)
     assert len(first.messages_of("ACTIVATE_VERSION")) == 1
@@ -224,25 +229,25 @@ def test_language_without_a_feed_is_named_and_keeps_its_rows(
 
 
 def test_language_without_positions_is_not_missing(run: Callable[..., Any], personio: Any) -> None:
-    answers = {"de": Response(feed("<id>1</id>"), headers=XML), "it": EMPTY, "fr": Response(b"", 204)}
+    answers = {"de": Response(make_feed("<id>1</id>"), headers=XML), "it": EMPTY, "fr": Response(b"", 204)}
     site = personio(lambda request: answers[request.query["language"]])
-    output = run(personio(unasked).url, "open_positions", careers_url=site.url, careers_languages=list(answers))
+    output = run(personio(fail_on_request).url, "open_positions", careers_url=site.url, careers_languages=list(answers))
     assert len(output.messages_of("ACTIVATE_VERSION")) == 1
 
 
 def test_truncated_feed_is_requested_again(
     run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    whole = feed("<id>1</id><name>Cook</name>")
+    whole = make_feed("<id>1</id><name>Cook</name>")
     bodies = [whole[: len(whole) // 2], b"", whole]
     site = personio(lambda request: Response(bodies.pop(0), headers=XML))
-    output = run(personio(unasked).url, "open_positions", careers_url=site.url, careers_languages=["de"])
+    output = run(personio(fail_on_request).url, "open_positions", careers_url=site.url, careers_languages=["de"])
     assert [record["name"] for record in output.records("open_positions")] == ["Cook"]
 
 
 def test_wrong_site_address_is_named(run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture) -> None:
     site = personio(lambda request: Response(b"nothing here", 404))
-    run(personio(unasked).url, "open_positions", careers_url=site.url, fails=[])
+    run(personio(fail_on_request).url, "open_positions", careers_url=site.url, fails=[])
     assert "Check `careers_url`" in caplog.text
 
 

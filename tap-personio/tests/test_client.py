@@ -1,4 +1,4 @@
-"""What is asked for, and what is made of odd answers."""
+"""Which requests the tap sends, and how it handles unexpected responses."""
 
 from __future__ import annotations
 
@@ -275,8 +275,8 @@ def test_404_for_an_endpoint_means_a_missing_permission(run: Callable[..., Any],
 NOT_FOUND = {"errors": [{"title": "Not found", "type": "https://example.test/errors#common.resource_not_found"}]}
 
 
-def people(*gone: str) -> Callable[[ReceivedRequest], Response]:
-    """Three persons with an employment each, but for those who are gone by then."""
+def respond_with_people(*gone: str) -> Callable[[ReceivedRequest], Response]:
+    """Responds with three persons who have an employment each, except for the deleted ones."""
 
     def respond(request: ReceivedRequest) -> Response:
         if request.path == "/v2/persons":
@@ -290,7 +290,7 @@ def people(*gone: str) -> Callable[[ReceivedRequest], Response]:
 def test_deleted_person_has_no_employments_and_is_logged(
     run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    output = run(personio(people("2")).url, "employments")
+    output = run(personio(respond_with_people("2")).url, "employments")
     assert sorted(record["id"] for record in output.records("employments")) == ["e1", "e3"]
     assert (
         "1 of the persons were not found, even on a second request, although the vendor still lists them" in caplog.text
@@ -302,7 +302,9 @@ def test_permission_is_missing_if_no_person_is_found(
     run: Callable[..., Any], personio: Any, mode: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     fails: list[Exception] = []
-    output = run(personio(people("1", "2", "3")).url, "persons", "employments", on_missing_access=mode, fails=fails)
+    output = run(
+        personio(respond_with_people("1", "2", "3")).url, "persons", "employments", on_missing_access=mode, fails=fails
+    )
     assert "none of the 3 persons was found" in caplog.text
     assert "personio:persons:read" in caplog.text
     assert output.messages_of("SCHEMA", "employments") == []

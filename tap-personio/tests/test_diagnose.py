@@ -24,12 +24,12 @@ WITHHELD = {
 }
 
 
-def tap(sandbox: Sandbox, **config: Any) -> TapPersonio:
+def make_tap(sandbox: Sandbox, **config: Any) -> TapPersonio:
     return TapPersonio(config={"api_url": f"{sandbox.url}/personio", **CREDENTIALS, **config}, setup_mapper=False)
 
 
 def test_doctor_reads_every_stream_with_one_request(sandbox: Sandbox) -> None:
-    report = tap(sandbox, optional_streams=["*"], legacy_v1_streams=True).make_report("doctor", {})
+    report = make_tap(sandbox, optional_streams=["*"], legacy_v1_streams=True).make_report("doctor", {})
     verdicts = {finding["stream"]: finding["verdict"] for finding in report.content["streams"]}
     assert set(verdicts.values()) == {"readable"}, verdicts
     assert report.content["advice"] == []
@@ -38,7 +38,7 @@ def test_doctor_reads_every_stream_with_one_request(sandbox: Sandbox) -> None:
 
 
 def test_discovery_reads_custom_attributes_with_the_credentials(sandbox: Sandbox) -> None:
-    employees = tap(sandbox).streams["employees"]
+    employees = make_tap(sandbox).streams["employees"]
     assert "dynamic_10001" in employees.schema["properties"]
 
 
@@ -48,7 +48,7 @@ def test_doctor_names_three_withheld_permissions_and_hidden_attributes(sandbox: 
     sandbox.control("revoke", vendor="personio", endpoint="/v2/legal-entities", status=412)
     for attribute in ("persons.updated_at", "employees.fix_salary", "employees.dynamic_10001"):
         sandbox.control("allow-list", vendor="personio", attribute=attribute, allowed=False)
-    report = tap(sandbox).make_report("doctor", {})
+    report = make_tap(sandbox).make_report("doctor", {})
     assert report.succeeded
     permissions, modules, columns = report.content["advice"]
     assert permissions["for"] == WITHHELD
@@ -65,7 +65,7 @@ def test_doctor_names_three_withheld_permissions_and_hidden_attributes(sandbox: 
 
 
 def test_doctor_with_wrong_credentials_checks_no_stream(sandbox: Sandbox) -> None:
-    report = tap(sandbox, client_secret="wr0ng").make_report("doctor", {})
+    report = make_tap(sandbox, client_secret="wr0ng").make_report("doctor", {})
     assert not report.succeeded
     assert report.content["connection"]["host"]["status"] == "ok"
     assert report.content["connection"]["credentials"]["status"] == "failed"
@@ -77,10 +77,10 @@ def test_doctor_with_wrong_credentials_checks_no_stream(sandbox: Sandbox) -> Non
 def test_run_sends_as_many_requests_as_planned(run: Callable[..., Any], sandbox: Sandbox) -> None:
     state: dict[str, Any] = {}
     for name in ("full", "incremental"):
-        report = tap(sandbox).make_report("plan", state).content
+        report = make_tap(sandbox).make_report("plan", state).content
         sandbox.clear_requests()
         state = run(f"{sandbox.url}/personio", state=state or None).state
-        sent = requests_by_stream(tap(sandbox), sandbox.requests(), "/personio")
+        sent = requests_by_stream(make_tap(sandbox), sandbox.requests(), "/personio")
         below, planned, expected = compare_with_plan(report[name]["streams"], sent)
         assert below == set()
         assert abs(planned - expected) <= expected / 10

@@ -19,7 +19,7 @@ BY_ID = [stream.name for stream in STREAMS if stream.by_id]
 SOME = ("persons", "employments", "absence_periods")
 
 
-def url(sandbox: Sandbox) -> str:
+def personio_url(sandbox: Sandbox) -> str:
     return f"{sandbox.url}/personio"
 
 
@@ -27,7 +27,7 @@ def ids_of(sandbox: Sandbox, stream: str, count: int = 2) -> list[str]:
     return [str(row["id"]) for row in by_key(stream, sandbox.records("personio", stream)).values()][:count]
 
 
-def paths(sandbox: Sandbox) -> list[str]:
+def requested_paths(sandbox: Sandbox) -> list[str]:
     return [request["path"] for request in sandbox.requests() if "auth" not in request["path"]]
 
 
@@ -35,7 +35,7 @@ def paths(sandbox: Sandbox) -> list[str]:
 def test_records_of_every_stream_that_can_be_read_by_id(run: Callable[..., Any], sandbox: Sandbox) -> None:
     given = {stream: ids_of(sandbox, stream) for stream in BY_ID}
     only = " ".join(f"{stream}={','.join(ids)}" for stream, ids in given.items())
-    output = run(url(sandbox), *BY_ID, only=only)
+    output = run(personio_url(sandbox), *BY_ID, only=only)
     assert {"persons", "absence_periods", "attendance_periods", "employees"} < set(BY_ID)
     for stream, ids in given.items():
         assert sorted(str(record["id"]) for record in output.records(stream)) == sorted(ids), stream
@@ -46,19 +46,19 @@ def test_records_of_every_stream_that_can_be_read_by_id(run: Callable[..., Any],
 
 def test_children_are_those_of_the_given_records(run: Callable[..., Any], sandbox: Sandbox) -> None:
     ids = ids_of(sandbox, "persons", 3)
-    output = run(url(sandbox), *SOME, only=f"persons={','.join(ids)}")
+    output = run(personio_url(sandbox), *SOME, only=f"persons={','.join(ids)}")
     assert {record["person_id"] for record in output.records("employments")} == set(ids)
     assert output.counts().keys() == {"persons", "employments"}
-    assert sorted(paths(sandbox)) == sorted(
+    assert sorted(requested_paths(sandbox)) == sorted(
         ["/personio/v2/persons", *(f"/personio/v2/persons/{number}/employments" for number in ids)]
     )
 
 
 def test_the_state_stays_and_records_have_its_version(run: Callable[..., Any], sandbox: Sandbox) -> None:
-    state = run(url(sandbox), *SOME).state
+    state = run(personio_url(sandbox), *SOME).state
     before = str(state)
     (given,) = ids_of(sandbox, "persons", 1)
-    output = run(url(sandbox), *SOME, state=state, only=f"persons={given}")
+    output = run(personio_url(sandbox), *SOME, state=state, only=f"persons={given}")
     assert str(state) == before
     assert {message["type"] for message in output.messages} == {"SCHEMA", "RECORD"}
     for stream in ("persons", "employments"):  # also those that did not change since the bookmark
@@ -73,7 +73,7 @@ def test_ids_that_are_not_found_are_counted_and_not_logged(
     streams = ("persons", "recruiting_candidates")
     persons, candidates = (ids_of(sandbox, stream, 1) for stream in streams)
     output = run(
-        url(sandbox),
+        personio_url(sandbox),
         *streams,
         only=f"persons={persons[0]},987654321 recruiting_candidates={candidates[0]},gone-1,gone-2",
     )
@@ -106,8 +106,8 @@ def test_streams_that_cannot_be_read_by_id_are_reported(
     fails: list[Exception] = []
     selected = (*SOME, "employees", "compensations", "absence_balances")
     try:
-        run(url(sandbox), *selected, only=only, fails=fails)
+        run(personio_url(sandbox), *selected, only=only, fails=fails)
     except RunError as error:  # before the run
         fails.append(error)
     assert sentence in str(fails[0])
-    assert not paths(sandbox)
+    assert not requested_paths(sandbox)

@@ -37,4 +37,4 @@ class TestTapPersonio(
         catalog=TapPersonio(validate_config=False).catalog_dict,  # the suite makes taps before the sandbox runs
     )
 ):
-    """What the SDK asks of every tap."""
+    """The SDK's tests for every tap."""

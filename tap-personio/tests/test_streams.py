@@ -1,4 +1,4 @@
-"""The odd streams, each by what makes it odd, over bodies in the documented shapes."""
+"""Streams that differ from the others, with bodies in the documented format."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def lists(**bodies: Any) -> Callable[[ReceivedRequest], Response]:
+def respond_by_path(**bodies: Any) -> Callable[[ReceivedRequest], Response]:
     """Responds to paths (with - for /) by their records; anything else is empty."""
     by_path = {f"/v2/{path.replace('__', '/').replace('_', '-')}": records for path, records in bodies.items()}
     return lambda request: Response({"_data": by_path.get(request.path, []), "data": []})
 
 
-def long(request: ReceivedRequest) -> Response | None:
-    """The first of many pages, where a list is asked for without a window or a bookmark."""
+def long_list(request: ReceivedRequest) -> Response | None:
+    """Responds with the first of many pages if a list is requested without a window or a bookmark."""
     is_narrowed = any("." in name or name.endswith("_date") for name in request.query)
     return None if is_narrowed else Response({"_data": [{"id": "x"}], "_meta": {"links": {"next": "?cursor=2"}}})
 
 
-def state(stream: str, key: str, value: str) -> dict[str, Any]:
+def make_state(stream: str, key: str, value: str) -> dict[str, Any]:
     return {"bookmarks": {stream: {"replication_key": key, "replication_key_value": value, "version": 1}}}
 
 
@@ -38,9 +38,9 @@ def test_custom_attribute_details_have_their_own_column(run: Callable[..., Any],
         {"id": None, "value": 1},
         "odd",
     ]
-    (record,) = run(personio(lists(persons=[{"id": "1", "custom_attributes": attributes}])).url, "persons").records(
-        "persons"
-    )
+    (record,) = run(
+        personio(respond_by_path(persons=[{"id": "1", "custom_attributes": attributes}])).url, "persons"
+    ).records("persons")
     assert record["custom_attributes"] == {"dynamic_1": "DE98"}
     assert record["custom_attribute_details"] == {"dynamic_1": {"type": "string", "global_id": "IBAN"}}
     assert record["_extra"] == {"custom_attributes_without_id": attributes[1:]}
@@ -56,14 +56,14 @@ def test_unreadable_next_link_fails_its_stream(
 
 
 def test_attendances_are_requested_without_a_time_zone(run: Callable[..., Any], personio: Any) -> None:
-    vendor = personio(lists())
-    run(vendor.url, "attendance_periods", state=state("attendance_periods", "updated_at", "2026-03-01T12:00:00Z"))
+    vendor = personio(respond_by_path())
+    run(vendor.url, "attendance_periods", state=make_state("attendance_periods", "updated_at", "2026-03-01T12:00:00Z"))
     assert vendor.queries("/v2/attendance-periods")[0]["updated_at.gte"] == "2026-02-28T12:00:00"
 
 
 def test_attendances_keep_local_times_and_open_ends(run: Callable[..., Any], personio: Any) -> None:
     running = {"id": "a", "type": "WORK", "start": {"date_time": "2026-03-01T09:00:00"}, "end": None}
-    vendor = personio(lists(attendance_periods=[running]))
+    vendor = personio(respond_by_path(attendance_periods=[running]))
     assert run(vendor.url, "attendance_periods").records("attendance_periods") == [running]
     assert len(vendor.queries("/v2/attendance-periods")) == 1
 
@@ -73,7 +73,7 @@ def test_attendances_are_first_read_by_month_and_later_in_one_slice(
 ) -> None:
     monkeypatch.setattr("singer_rest.fetch.tasks.MAX_PAGES_WHOLE", 1)
     vendor = personio(
-        lambda request: long(request) or Response({"_data": [{"id": "a", "updated_at": "2026-03-01T00:00:00Z"}]})
+        lambda request: long_list(request) or Response({"_data": [{"id": "a", "updated_at": "2026-03-01T00:00:00Z"}]})
     )
     first = run(vendor.url, "attendance_periods")
     all_at_once, *queries = vendor.queries("/v2/attendance-periods")
@@ -107,7 +107,7 @@ def test_interrupted_first_read_resumes_with_the_missing_months(
         if first in broken:
             return Response({}, 422)
         covers_a_year = first[5:10] == "01-01" and "-01-01" in request.query.get("start.date_time.lte", "")
-        return long(ReceivedRequest("GET", "", {}, {}, b"") if covers_a_year else request) or Response(
+        return long_list(ReceivedRequest("GET", "", {}, {}, b"") if covers_a_year else request) or Response(
             {"_data": [{"id": first}]}
         )
 
@@ -139,7 +139,7 @@ def test_project_members_are_read_for_projects_that_list_them(run: Callable[...,
         {"id": "3", "assigned_to_all": "1", "parent_project": {"id": "1"}},
         {"id": "4", "assigned_to_all": "true"},
     ]
-    vendor = personio(lists(projects=projects, projects__1__members=[{"person": {"id": "77"}}]))
+    vendor = personio(respond_by_path(projects=projects, projects__1__members=[{"person": {"id": "77"}}]))
     output = run(vendor.url, "projects", "project_members")
     assert output.records("project_members") == [{"project_id": "1", "person_id": "77", "person": {"id": "77"}}]
     assert vendor.paths() == {"/v2/auth/token": 1, "/v2/projects": 1, "/v2/projects/1/members": 1}
@@ -148,7 +148,9 @@ def test_project_members_are_read_for_projects_that_list_them(run: Callable[...,
 
 @pytest.mark.parametrize("parent", ["1", ["1"], 7, {"id": None}, {}])
 def test_project_parent_of_any_shape_stops_nothing(run: Callable[..., Any], personio: Any, parent: Any) -> None:
-    vendor = personio(lists(projects=[{"id": "1", "parent_project": parent}], projects__1__members=[{"person": None}]))
+    vendor = personio(
+        respond_by_path(projects=[{"id": "1", "parent_project": parent}], projects__1__members=[{"person": None}])
+    )
     (record,) = run(vendor.url, "project_members").records("project_members")
     assert (record["project_id"], record["person_id"]) == ("1", None)
 
@@ -178,7 +180,7 @@ def test_rows_of_one_day_of_an_absence_are_numbered_across_pages(run: Callable[.
 
 
 def test_breakdowns_are_off_unless_named(run: Callable[..., Any], personio: Any) -> None:
-    vendor = personio(lists(absence_periods=[{"id": "1"}]))
+    vendor = personio(respond_by_path(absence_periods=[{"id": "1"}]))
     run(vendor.url)
     assert "/v2/absence-periods/1/breakdowns" not in vendor.paths()
 
@@ -186,7 +188,7 @@ def test_breakdowns_are_off_unless_named(run: Callable[..., Any], personio: Any)
 def test_breakdowns_are_read_for_changed_absences(run: Callable[..., Any], personio: Any) -> None:
     absences = [{"id": str(day), "updated_at": f"2026-03-0{day}T00:00:00Z"} for day in (1, 2, 3)]
     bodies = {f"absence_periods__{day}__breakdowns": [{"date": f"2026-04-0{day}"}] for day in (1, 2, 3)}
-    vendor = personio(lists(absence_periods=absences, **bodies))
+    vendor = personio(respond_by_path(absence_periods=absences, **bodies))
     options = {"optional_streams": ["*_breakdowns"]}
     first = run(vendor.url, "absence_period_breakdowns", **options)
     assert sorted(record["date"] for record in first.records("absence_period_breakdowns")) == [
@@ -212,7 +214,9 @@ def test_absences_read_incrementally_serve_breakdowns_with_the_same_bookmark(
     run: Callable[..., Any], personio: Any
 ) -> None:
     absences = [{"id": "1", "updated_at": "2026-03-01T00:00:00Z"}]
-    vendor = personio(lists(absence_periods=absences, absence_periods__1__breakdowns=[{"date": "2026-04-01"}]))
+    vendor = personio(
+        respond_by_path(absence_periods=absences, absence_periods__1__breakdowns=[{"date": "2026-04-01"}])
+    )
     streams = ("absence_periods", "absence_period_breakdowns")
     first = run(vendor.url, *streams, optional_streams=["*"])
     vendor.requests.clear()
@@ -228,29 +232,29 @@ def test_absences_read_incrementally_serve_breakdowns_with_the_same_bookmark(
 MOMENT = {"date-time": "2026-03-01T10:00:00Z", "timezone": "Europe/Berlin"}
 
 
-def local(text: str, zone: Any) -> dict[str, Any]:
+def local_time(text: str, zone: Any) -> dict[str, Any]:
     return {"date-time": text, "timezone": zone}
 
 
 @pytest.mark.parametrize(
     ("said", "timestamp"),
     [
-        (local("2026-07-01T10:00:00", "Europe/Berlin"), "2026-07-01T08:00:00Z"),
+        (local_time("2026-07-01T10:00:00", "Europe/Berlin"), "2026-07-01T08:00:00Z"),
         ({"date_time": "2026-07-01T10:00:00", "timezone": "Europe/Berlin"}, "2026-07-01T08:00:00Z"),
         ({"dateTime": "2026-07-01 10:00", "timeZone": "America/New_York"}, "2026-07-01T14:00:00Z"),
-        (local("2026-07-01T10:00:00Z", "Europe/Berlin"), "2026-07-01T10:00:00Z"),
-        (local("2026-07-01T10:00:00+0530", "Europe/Berlin"), "2026-07-01T04:30:00Z"),
-        (local("2026-07-01T10:00:00", "+02:00"), "2026-07-01T08:00:00Z"),
+        (local_time("2026-07-01T10:00:00Z", "Europe/Berlin"), "2026-07-01T10:00:00Z"),
+        (local_time("2026-07-01T10:00:00+0530", "Europe/Berlin"), "2026-07-01T04:30:00Z"),
+        (local_time("2026-07-01T10:00:00", "+02:00"), "2026-07-01T08:00:00Z"),
         ("2026-07-01T10:00:00+02:00[Europe/Berlin]", "2026-07-01T08:00:00Z"),
         # An hour that comes twice is the first of the two, one that never comes is an hour later.
-        (local("2026-10-25T02:30:00", "Europe/Berlin"), "2026-10-25T00:30:00Z"),
-        (local("2026-03-29T02:30:00", "Europe/Berlin"), "2026-03-29T01:30:00Z"),
+        (local_time("2026-10-25T02:30:00", "Europe/Berlin"), "2026-10-25T00:30:00Z"),
+        (local_time("2026-03-29T02:30:00", "Europe/Berlin"), "2026-03-29T01:30:00Z"),
     ],
 )
 def test_recruiting_timestamp_is_in_its_zone_unless_it_has_an_offset(
     run: Callable[..., Any], personio: Any, said: Any, timestamp: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    vendor = personio(lists(recruiting__applications=[{"id": "1", "created_at": said}]))
+    vendor = personio(respond_by_path(recruiting__applications=[{"id": "1", "created_at": said}]))
     (record,) = run(vendor.url, "recruiting_applications").records("recruiting_applications")
     assert record["created_at"] == timestamp
     assert "taken as UTC" not in caplog.text
@@ -260,8 +264,8 @@ def test_recruiting_timestamp_is_in_its_zone_unless_it_has_an_offset(
     "said",
     [
         "2026-07-01T10:00:00",
-        local("2026-07-01T10:00:00", "Mars/Olympus_Mons"),
-        local("2026-07-01T10:00:00", None),
+        local_time("2026-07-01T10:00:00", "Mars/Olympus_Mons"),
+        local_time("2026-07-01T10:00:00", None),
         {"date-time": "2026-07-01T10:00:00"},
     ],
 )
@@ -269,14 +273,14 @@ def test_local_time_in_an_unknown_zone_is_utc_and_logged_once(
     run: Callable[..., Any], personio: Any, said: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     rows = [{"id": str(number), "updated_at": said} for number in range(3)]
-    output = run(personio(lists(recruiting__candidates=rows)).url, "recruiting_candidates")
+    output = run(personio(respond_by_path(recruiting__candidates=rows)).url, "recruiting_candidates")
     assert {record["updated_at"] for record in output.records("recruiting_candidates")} == {"2026-07-01T10:00:00Z"}
     assert caplog.text.count("taken as UTC") == 1
 
 
 def test_other_properties_of_a_timestamp_object_are_kept(run: Callable[..., Any], personio: Any) -> None:
     said = {"date-time": "2026-07-01T10:00:00Z", "timezone": "UTC", "precision": 3}
-    vendor = personio(lists(recruiting__jobs=[{"id": "1", "created_at": said, "updated_at": {"seconds": 7}}]))
+    vendor = personio(respond_by_path(recruiting__jobs=[{"id": "1", "created_at": said, "updated_at": {"seconds": 7}}]))
     (record,) = run(vendor.url, "recruiting_jobs").records("recruiting_jobs")
     assert record["created_at"] == "2026-07-01T10:00:00Z"
     assert record["_extra"]["created_at_details"] == {"precision": 3}
@@ -288,7 +292,7 @@ def test_recruiting_timestamps_are_flattened_and_used_as_replication_key(
     run: Callable[..., Any], personio: Any, stream: str
 ) -> None:
     row = {"id": "1", "created_at": "2026-01-01T00:00:00Z", "updated_at": MOMENT}
-    vendor = personio(lists(**{f"recruiting__{stream}": [row]}))
+    vendor = personio(respond_by_path(**{f"recruiting__{stream}": [row]}))
     first = run(vendor.url, f"recruiting_{stream}")
     assert first.records(f"recruiting_{stream}") == [
         {
@@ -307,7 +311,7 @@ def test_recruiting_timestamps_are_flattened_and_used_as_replication_key(
 def test_transitions_are_read_for_changed_applications(run: Callable[..., Any], personio: Any) -> None:
     applications = [{"id": "old", "updated_at": "2026-01-01T00:00:00Z"}, {"id": "new", "updated_at": MOMENT}]
     transitions = {"recruiting__applications__new__stage_transitions": [{"entered_at": MOMENT, "stage": {"id": None}}]}
-    vendor = personio(lists(recruiting__applications=applications, **transitions))
+    vendor = personio(respond_by_path(recruiting__applications=applications, **transitions))
     first = run(vendor.url, "recruiting_stage_transitions")
     assert first.records("recruiting_stage_transitions") == [
         {
@@ -326,7 +330,7 @@ def test_transitions_are_read_for_changed_applications(run: Callable[..., Any], 
 
 def test_documents_are_requested_by_owner_and_later_by_day(run: Callable[..., Any], personio: Any) -> None:
     documents = [{"id": "d", "created_at": "2026-03-01T10:00:00Z", "owner": {"id": "1"}}]
-    vendor = personio(lists(persons=[{"id": "1"}], document_management__documents=documents))
+    vendor = personio(respond_by_path(persons=[{"id": "1"}], document_management__documents=documents))
     first = run(vendor.url, "documents")
     assert first.records("documents") == [{**documents[0], "owner_id": "1"}]
     run(vendor.url, "documents", state=first.state)
@@ -336,13 +340,13 @@ def test_documents_are_requested_by_owner_and_later_by_day(run: Callable[..., An
     ]
 
 
-def report(rows: list[Any], cursor: str | None = None) -> dict[str, Any]:
+def report_page(rows: list[Any], cursor: str | None = None) -> dict[str, Any]:
     columns = [{"name": name, "type": "x"} for name in ("Name", "Days", "Tags")]
     links = {"next": {"href": f"?cursor={cursor}&locale=en"}} if cursor else None
     return {"report_config": {}, "_meta": {"columns": columns, "links": links}, "_data": rows}
 
 
-def cells(name: str, days: float) -> list[dict[str, Any]]:
+def make_cells(name: str, days: float) -> list[dict[str, Any]]:
     return [
         {"attribute_id": "a", "string_value": {"value": name}},
         {"attribute_id": "b", "numeric_value": {"number": days}},
@@ -358,8 +362,10 @@ def test_report_rows_are_numbered_and_keyed_by_column_name(run: Callable[..., An
         if request.path == "/v2/reports/grouped":
             return Response({"errors": [{"detail": "Unsupported nested type: null"}]}, 400)
         if "cursor" in request.query:
-            return Response(report([cells("Ünï", 3)]))
-        return Response(report([cells("Ada", 1.5), cells("Bob", 2)], "2" if request.path.endswith("r") else None))
+            return Response(report_page([make_cells("Ünï", 3)]))
+        return Response(
+            report_page([make_cells("Ada", 1.5), make_cells("Bob", 2)], "2" if request.path.endswith("r") else None)
+        )
 
     vendor = personio(respond)
     rows = sorted(run(vendor.url, "report_rows").records("report_rows"), key=lambda row: row["report_id"])
@@ -446,7 +452,7 @@ def test_unreadable_report_is_named_keeps_its_rows_and_stops_no_other(
         if request.path == "/v2/reports":
             return Response({"_data": [{"id": name} for name in ("r1", "r2", "r3")]})
         is_readable = request.path.rpartition("/")[2] in readable
-        return Response(report([cells("Ada", 1)])) if is_readable else refused
+        return Response(report_page([make_cells("Ada", 1)])) if is_readable else refused
 
     vendor = personio(respond)
     first = run(vendor.url, "report_rows")
@@ -461,7 +467,10 @@ def test_unreadable_report_is_named_keeps_its_rows_and_stops_no_other(
 
 
 def test_report_temporarily_not_found_is_read_in_the_end(run: Callable[..., Any], personio: Any) -> None:
-    answers = [Response({"errors": [{"title": "Resource not found"}]}, 404), Response(report([cells("Ada", 1)]))]
+    answers = [
+        Response({"errors": [{"title": "Resource not found"}]}, 404),
+        Response(report_page([make_cells("Ada", 1)])),
+    ]
     vendor = personio(
         lambda request: Response({"_data": [{"id": "r1"}]}) if request.path == "/v2/reports" else answers.pop(0)
     )
@@ -497,7 +506,7 @@ def test_status_400_means_a_missing_permission_for_reports(run: Callable[..., An
 @pytest.mark.parametrize(("stream", "key"), [("events", "occurred_at"), ("activity", "completed_at")])
 def test_rows_that_the_api_drops_are_not_deleted(run: Callable[..., Any], personio: Any, stream: str, key: str) -> None:
     rows = [{"id": "e", key: "2026-03-01T10:00:00Z"}]
-    vendor = personio(lists(webhooks=[{"id": "w"}], **{f"webhooks__w__{stream}": rows}))
+    vendor = personio(respond_by_path(webhooks=[{"id": "w"}], **{f"webhooks__w__{stream}": rows}))
     name = f"webhook_{stream}"
     first = run(vendor.url, name)
     assert first.records(name) == [{**rows[0], "webhook_id": "w"}]
@@ -508,7 +517,7 @@ def test_rows_that_the_api_drops_are_not_deleted(run: Callable[..., Any], person
 
 
 def test_attribute_without_an_id_is_identified_by_its_name(run: Callable[..., Any], personio: Any) -> None:
-    vendor = personio(lists(reports__attributes=[{"name": "first_name"}, {"id": "7", "name": "x"}]))
+    vendor = personio(respond_by_path(reports__attributes=[{"name": "first_name"}, {"id": "7", "name": "x"}]))
     assert [row["id"] for row in run(vendor.url, "report_attributes").records("report_attributes")] == [
         "first_name",
         "7",
@@ -518,7 +527,7 @@ def test_attribute_without_an_id_is_identified_by_its_name(run: Callable[..., An
 def test_company_defined_names_are_not_treated_as_secrets(run: Callable[..., Any], personio: Any) -> None:
     person = {"id": "1", "custom_attributes": [{"id": "token", "value": "blue", "label": "Key fob token"}]}
     report = {"_data": [["yes"]], "_meta": {"columns": [{"name": "Access token"}]}}
-    others = lists(persons=[person], reports=[{"id": "r"}])
+    others = respond_by_path(persons=[person], reports=[{"id": "r"}])
     vendor = personio(lambda request: Response(report) if request.path == "/v2/reports/r" else others(request))
     output = run(vendor.url, "persons", "report_rows")
     assert [row["values"] for row in output.records("report_rows")] == [{"Access token": "yes"}]
@@ -532,7 +541,7 @@ def test_webhook_secrets_are_never_emitted(
 ) -> None:
     secrets = {"token": "Bearer geheim", "custom_headers": {"X-Key": "geheim"}, "auth": {"token": "geheim"}}
     shown = {"id": "w", "description": "Payroll", "auth_type": "BEARER", "url": "https://x.example/hook"}
-    output = run(personio(lists(webhooks=[{**shown, **secrets}])).url, "webhooks")
+    output = run(personio(respond_by_path(webhooks=[{**shown, **secrets}])).url, "webhooks")
     (record,) = output.records("webhooks")
     assert {name: record[name] for name in shown} == shown
     assert "geheim" not in json.dumps(record) + caplog.text
@@ -541,7 +550,7 @@ def test_webhook_secrets_are_never_emitted(
 @pytest.mark.parametrize("word", ["false", "0", "", 0, None], ids=repr)
 def test_flag_of_any_form_hides_no_project_members(run: Callable[..., Any], personio: Any, word: Any) -> None:
     members = [{"person": {"id": "77"}}]
-    vendor = personio(lists(projects=[{"id": "1", "assigned_to_all": word}], projects__1__members=members))
+    vendor = personio(respond_by_path(projects=[{"id": "1", "assigned_to_all": word}], projects__1__members=members))
     assert run(vendor.url, "project_members").counts() == {"project_members": 1}
 
 

@@ -1,4 +1,4 @@
-"""The lists of v1, each by what makes it odd, over bodies in the documented shapes."""
+"""The lists of v1 and their peculiarities, with bodies in the documented format."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ if TYPE_CHECKING:
 EMPLOYEES, DICTIONARY = "/v1/company/employees", "/v1/company/employees/attributes"
 
 
-def attribute(value: Any, kind: str = "standard", **more: Any) -> dict[str, Any]:
+def make_attribute(value: Any, kind: str = "standard", **more: Any) -> dict[str, Any]:
     return {"label": "Bezeichnung", "value": value, "type": kind, "universal_id": None, **more}
 
 
-def employee(number: int, **attributes: Any) -> dict[str, Any]:
-    return {"type": "Employee", "attributes": {"id": attribute(number, "integer"), **attributes}}
+def make_employee(number: int, **attributes: Any) -> dict[str, Any]:
+    return {"type": "Employee", "attributes": {"id": make_attribute(number, "integer"), **attributes}}
 
 
-def v1(data: Any, **more: Any) -> Response:
+def v1_response(data: Any, **more: Any) -> Response:
     metadata = {"metadata": {"total_elements": len(data)}} if isinstance(data, list) else {}
     return Response({"success": True, "data": data, **metadata, **more})
 
 
-def lists(**bodies: Any) -> Callable[[ReceivedRequest], Response]:
+def respond_by_path(**bodies: Any) -> Callable[[ReceivedRequest], Response]:
     """Responds to paths below /v1/company/ (with _ for - and __ for /) by their data; anything else is empty."""
     by_path = {f"/v1/company/{path.replace('__', '/').replace('_', '-')}": data for path, data in bodies.items()}
-    return lambda request: v1(by_path.get(request.path, []), _data=[])
+    return lambda request: v1_response(by_path.get(request.path, []), _data=[])
 
 
-def state(stream: str, key: str, value: str) -> dict[str, Any]:
+def make_state(stream: str, key: str, value: str) -> dict[str, Any]:
     return {"bookmarks": {stream: {"replication_key": key, "replication_key_value": value, "version": 1}}}
 
 
 def test_v1_calls_use_a_v1_token_and_v2_calls_a_v2_token(run: Callable[..., Any], personio: Any) -> None:
-    vendor = personio(lists())
+    vendor = personio(respond_by_path())
     run(vendor.url)
     tokens = {
         (request.path[:3], request.headers["Authorization"])
@@ -59,14 +59,14 @@ def test_v1_calls_use_a_v1_token_and_v2_calls_a_v2_token(run: Callable[..., Any]
 
 
 def refusing_v1(response: Response) -> Callable[[ReceivedRequest], Response]:
-    """A vendor that gives a token of v2 only."""
+    """Returns a vendor that issues a token for v2 only."""
 
-    def answered(request: ReceivedRequest) -> Response:
+    def respond(request: ReceivedRequest) -> Response:
         if request.path == "/v2/auth/token":
             return Response({"access_token": "papi-secret", "expires_in": 86400})
-        return response if request.path == "/v1/auth" else v1([], _data=[{"id": "1"}])
+        return response if request.path == "/v1/auth" else v1_response([], _data=[{"id": "1"}])
 
-    return answered
+    return respond
 
 
 @pytest.mark.parametrize("status", [403, 404, 410, 200])
@@ -96,7 +96,7 @@ def test_v1_token_is_renewed_if_a_list_that_worked_returns_403(run: Callable[...
         asked_for.append(request.query.get("offset"))
         if asked_for == ["0", "100"]:
             return Response({"success": False, "error": {"code": 403, "message": "-"}}, 403)
-        return paged(150, METADATA["complete"])(request)  # type: ignore[no-any-return]
+        return numbered_list(150, METADATA["complete"])(request)  # type: ignore[no-any-return]
 
     vendor = personio(respond)
     assert len(run(vendor.url, "employees", max_concurrency=1).records("employees")) == 150
@@ -104,7 +104,9 @@ def test_v1_token_is_renewed_if_a_list_that_worked_returns_403(run: Callable[...
 
 
 def test_attribute_dictionary_is_not_requested_if_a_catalog_is_given(personio: Any) -> None:
-    vendor = personio(lists(employees=[employee(1, first_name=attribute("Ada"), last_name=attribute("L"))]))
+    vendor = personio(
+        respond_by_path(employees=[make_employee(1, first_name=make_attribute("Ada"), last_name=make_attribute("L"))])
+    )
     catalog = TapPersonio(config={"api_url": vendor.url}, validate_config=False).catalog_dict
     entry = next(entry for entry in catalog["streams"] if entry["tap_stream_id"] == "employees")
     for item in entry["metadata"]:
@@ -118,7 +120,7 @@ def test_attribute_dictionary_is_not_requested_if_a_catalog_is_given(personio: A
 
 @pytest.mark.parametrize("attributes", [[], "text", None])
 def test_employee_of_another_shape_is_kept_unchanged(run: Callable[..., Any], personio: Any, attributes: Any) -> None:
-    vendor = personio(lists(employees=[{"id": 7, "attributes": attributes}]))
+    vendor = personio(respond_by_path(employees=[{"id": 7, "attributes": attributes}]))
     (record,) = run(vendor.url, "employees").records("employees")
     assert record == {"id": 7, "_extra": {"attributes": attributes}}
 
@@ -134,20 +136,20 @@ DEFINITIONS = [
 ]
 
 
-def company(*employees: dict[str, Any]) -> Callable[[ReceivedRequest], Response]:
-    return lambda request: v1(DEFINITIONS if request.path == DICTIONARY else list(employees))
+def respond_with_employees(*employees: dict[str, Any]) -> Callable[[ReceivedRequest], Response]:
+    return lambda request: v1_response(DEFINITIONS if request.path == DICTIONARY else list(employees))
 
 
 def test_each_custom_attribute_is_a_typed_column_named_by_its_key(run: Callable[..., Any], personio: Any) -> None:
     attributes = {
-        "dynamic_1": attribute("DE98"),
-        "dynamic_2": attribute("3", "integer"),
-        "dynamic_3": attribute("0.25", "decimal"),
-        "dynamic_4": attribute("2021-01-01 00:00:00+01:00", "date"),
-        "dynamic_5": attribute('["a, b", "c"]', "tags"),
-        "dynamic_6": attribute("x", "hologram"),
+        "dynamic_1": make_attribute("DE98"),
+        "dynamic_2": make_attribute("3", "integer"),
+        "dynamic_3": make_attribute("0.25", "decimal"),
+        "dynamic_4": make_attribute("2021-01-01 00:00:00+01:00", "date"),
+        "dynamic_5": make_attribute('["a, b", "c"]', "tags"),
+        "dynamic_6": make_attribute("x", "hologram"),
     }
-    output = run(personio(company(employee(1, **attributes))).url, "employees", discover=True)
+    output = run(personio(respond_with_employees(make_employee(1, **attributes))).url, "employees", discover=True)
     properties = output.messages_of("SCHEMA", "employees")[0]["schema"]["properties"]
     own = {name: (definition["type"][0], definition.get("format")) for name, definition in properties.items()}
     assert {name: own[name] for name in own if name.startswith("dynamic_")} == {
@@ -174,14 +176,18 @@ def test_each_custom_attribute_is_a_typed_column_named_by_its_key(run: Callable[
 def test_catalog_without_credentials_has_no_custom_attributes(
     personio: Any,
 ) -> None:
-    vendor = personio(company())
+    vendor = personio(respond_with_employees())
     tap = TapPersonio(config={"api_url": vendor.url}, validate_config=False)
     assert not any(name.startswith("dynamic_") for name in tap.streams["employees"].schema["properties"])
     assert vendor.requests == []
 
 
 def test_attributes_missing_from_the_catalog_are_kept_typed_in_extra(run: Callable[..., Any], personio: Any) -> None:
-    vendor = personio(company(employee(1, dynamic_5=attribute("a,b", "tags"), dynamic_2=attribute("3", "integer"))))
+    vendor = personio(
+        respond_with_employees(
+            make_employee(1, dynamic_5=make_attribute("a,b", "tags"), dynamic_2=make_attribute("3", "integer"))
+        )
+    )
     (record,) = run(vendor.url, "employees").records("employees")
     assert record == {"id": 1, "_extra": {"dynamic_5": ["a", "b"], "dynamic_2": 3}}
     assert DICTIONARY not in vendor.paths()
@@ -191,7 +197,11 @@ def test_attributes_are_kept_in_extra_without_permission_for_the_dictionary(
     run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     def respond(request: ReceivedRequest) -> Response:
-        return Response({}, 403) if request.path == DICTIONARY else v1([employee(1, dynamic_1=attribute("x"))])
+        return (
+            Response({}, 403)
+            if request.path == DICTIONARY
+            else v1_response([make_employee(1, dynamic_1=make_attribute("x"))])
+        )
 
     records = run(personio(respond).url, "employees", discover=True).records("employees")
     assert records == [{"id": 1, "_extra": {"dynamic_1": "x"}}]
@@ -202,7 +212,7 @@ def test_unreadable_dictionary_raises_an_error_instead_of_losing_columns(
     run: Callable[..., Any], personio: Any
 ) -> None:
     with pytest.raises(TapError, match="contains no list of records"):
-        run(personio(lambda request: v1("no list")).url, "employees", discover=True)
+        run(personio(lambda request: v1_response("no list")).url, "employees", discover=True)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +239,10 @@ def test_unreadable_dictionary_raises_an_error_instead_of_losing_columns(
         (7, "position", "7"),
         ({"type": "Team", "attributes": {"id": 5, "name": "T"}}, "team", {"id": 5, "name": "T"}),
         (
-            {"type": "Employee", "attributes": {"id": attribute(2), "fix_salary": attribute(5, currency="EUR")}},
+            {
+                "type": "Employee",
+                "attributes": {"id": make_attribute(2), "fix_salary": make_attribute(5, currency="EUR")},
+            },
             "supervisor",
             {"id": 2, "fix_salary": {"value": 5, "currency": "EUR"}},
         ),
@@ -238,7 +251,7 @@ def test_unreadable_dictionary_raises_an_error_instead_of_losing_columns(
 def test_untidy_values_are_normalized(
     run: Callable[..., Any], personio: Any, sent: Any, column: str, emitted: Any
 ) -> None:
-    vendor = personio(lists(employees=[employee(1, **{column: attribute(sent)})]))
+    vendor = personio(respond_by_path(employees=[make_employee(1, **{column: make_attribute(sent)})]))
     (record,) = run(vendor.url, "employees").records("employees")
     assert record == {"id": 1, column: emitted}
 
@@ -257,29 +270,34 @@ def test_untidy_values_are_normalized(
 def test_value_that_its_column_cannot_hold_is_kept_in_extra(
     run: Callable[..., Any], personio: Any, sent: Any, column: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    vendor = personio(lists(employees=[employee(1, **{column: attribute(sent)})]))
+    vendor = personio(respond_by_path(employees=[make_employee(1, **{column: make_attribute(sent)})]))
     (record,) = run(vendor.url, "employees").records("employees")
     assert record == {"id": 1, column: None, "_extra": {column: sent}}
     assert f"are kept in `_extra`, and the columns are null: {column}" in caplog.text
 
 
 def test_currencies_are_keyed_by_attribute(run: Callable[..., Any], personio: Any) -> None:
-    salaries = {"fix_salary": attribute(3000, "decimal", currency="EUR"), "hourly_salary": attribute(0, "decimal")}
-    (record,) = run(personio(lists(employees=[employee(1, **salaries)])).url, "employees").records("employees")
+    salaries = {
+        "fix_salary": make_attribute(3000, "decimal", currency="EUR"),
+        "hourly_salary": make_attribute(0, "decimal"),
+    }
+    (record,) = run(personio(respond_by_path(employees=[make_employee(1, **salaries)])).url, "employees").records(
+        "employees"
+    )
     assert record == {"id": 1, "fix_salary": 3000, "hourly_salary": 0, "currencies": {"fix_salary": "EUR"}}
 
 
-def paged(total: int, metadata: Callable[[int], Any], cap: int = 200, *, by_page: bool = False) -> Any:
-    """A list of numbers, by record or by page, whose metadata is odd."""
+def numbered_list(total: int, metadata: Callable[[int], Any], cap: int = 200, *, by_page: bool = False) -> Any:
+    """Responds with a list of numbers, by record or by page, with unusual metadata."""
 
     def respond(request: ReceivedRequest) -> Response:
         if "offset" not in request.query:
-            return v1([])
+            return v1_response([])
         size, offset = min(int(request.query["limit"]), cap), int(request.query["offset"])
         start = (max(offset, 1) - 1) * size if by_page else offset
         rows = [{"type": "X", "attributes": {"id": number}} for number in range(total)[start : start + size]]
         told = metadata(total)
-        return v1(rows, metadata=told)
+        return v1_response(rows, metadata=told)
 
     return respond
 
@@ -300,8 +318,8 @@ METADATA = {
 def test_paging_by_record_or_by_number_reads_every_record_once(
     run: Callable[..., Any], personio: Any, metadata: Any, stream: str, total: int
 ) -> None:
-    vendor = personio(paged(total, metadata, by_page=stream == "time_offs"))
-    bookmark = state(stream, "updated_at", "2026-01-01T00:00:00Z")  # one slice of attendances
+    vendor = personio(numbered_list(total, metadata, by_page=stream == "time_offs"))
+    bookmark = make_state(stream, "updated_at", "2026-01-01T00:00:00Z")  # one slice of attendances
     records = run(vendor.url, stream, legacy_v1_streams=True, state=bookmark).records(stream)
     assert sorted(record["id"] for record in records) == list(range(total))
 
@@ -312,7 +330,7 @@ def test_offsets_count_records_for_employees_and_pages_for_time_offs(run: Callab
         ("time_offs", "/v1/company/time-offs", {"1", "2", "3"}),
     ):
         by_page = stream == "time_offs"
-        vendor = personio(paged(500 if by_page else 250, METADATA["complete"], by_page=by_page))
+        vendor = personio(numbered_list(500 if by_page else 250, METADATA["complete"], by_page=by_page))
         run(vendor.url, stream, legacy_v1_streams=True)
         assert {query["offset"] for query in vendor.queries(path)} == offsets
 
@@ -322,7 +340,7 @@ def test_offsets_count_records_for_employees_and_pages_for_time_offs(run: Callab
 def test_page_size_capped_by_the_vendor_leaves_no_gap(
     run: Callable[..., Any], personio: Any, metadata: str, stream: str
 ) -> None:
-    vendor = personio(paged(230, METADATA[metadata], cap=50, by_page=stream == "time_offs"))
+    vendor = personio(numbered_list(230, METADATA[metadata], cap=50, by_page=stream == "time_offs"))
     records = run(vendor.url, stream, legacy_v1_streams=True).records(stream)
     assert [record["id"] for record in records] == list(range(230))
 
@@ -332,7 +350,7 @@ def test_list_is_read_once_if_vendor_ignores_page_number(
     run: Callable[..., Any], personio: Any, total: int | None
 ) -> None:
     rows = [{"type": "X", "attributes": {"id": number}} for number in range(100)]
-    vendor = personio(lambda request: v1(rows, metadata={"total_elements": total}))
+    vendor = personio(lambda request: v1_response(rows, metadata={"total_elements": total}))
     assert len(run(vendor.url, "employees").records("employees")) == 100
 
 
@@ -341,14 +359,18 @@ def test_list_that_grows_during_a_read_is_read_to_its_new_end(run: Callable[...,
         totals = iter([150] + [250] * 20)
 
         def respond(request: ReceivedRequest, totals: Any = totals, cap: int = cap) -> Response:
-            return paged(next(totals), METADATA["complete"], cap=cap)(request)  # type: ignore[no-any-return]
+            return numbered_list(next(totals), METADATA["complete"], cap=cap)(request)  # type: ignore[no-any-return]
 
         records = run(personio(respond).url, "employees", max_concurrency=1).records("employees")
         assert [record["id"] for record in records] == list(range(250))
 
 
 def test_changed_employees_are_requested_with_a_lookback(run: Callable[..., Any], personio: Any) -> None:
-    vendor = personio(lists(employees=[employee(1, last_modified_at=attribute("2026-03-01T13:00:00+01:00", "date"))]))
+    vendor = personio(
+        respond_by_path(
+            employees=[make_employee(1, last_modified_at=make_attribute("2026-03-01T13:00:00+01:00", "date"))]
+        )
+    )
     first = run(vendor.url, "employees")
     assert first.state["bookmarks"]["employees"]["replication_key_value"] == "2026-03-01T12:00:00Z"
     run(vendor.url, "employees", state=first.state)
@@ -361,7 +383,7 @@ def test_changed_employees_are_requested_with_a_lookback(run: Callable[..., Any]
 def test_disallowed_last_modified_at_causes_a_full_table_and_one_warning(
     run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    vendor = personio(lists(employees=[employee(1), employee(2)]))
+    vendor = personio(respond_by_path(employees=[make_employee(1), make_employee(2)]))
     first = run(vendor.url, "employees")
     assert caplog.text.count("2 of 2 records have no last_modified_at") == 1
     assert "full read again. Allow the credential to read this attribute to read only what changed." in caplog.text
@@ -372,9 +394,9 @@ def test_disallowed_last_modified_at_causes_a_full_table_and_one_warning(
 def test_balances_have_the_employee_id_and_deleted_employees_have_none(run: Callable[..., Any], personio: Any) -> None:
     def respond(request: ReceivedRequest) -> Response:
         if request.path == EMPLOYEES:
-            return v1([employee(1), employee(2)])
+            return v1_response([make_employee(1), make_employee(2)])
         if request.path == f"{EMPLOYEES}/1/absences/balance":
-            return v1([{"id": 7, "name": "Urlaub", "balance": 10.5}])
+            return v1_response([{"id": 7, "name": "Urlaub", "balance": 10.5}])
         return Response({"success": False, "error": {"code": 404, "message": "Es ist ein Problem aufgetreten"}}, 404)
 
     records = run(personio(respond).url, "absence_balances").records("absence_balances")
@@ -407,7 +429,9 @@ def test_pictures_are_off_unless_named_and_only_existing_ones_are_read(run: Call
 
 def test_document_categories_are_unwrapped(run: Callable[..., Any], personio: Any) -> None:
     data = [{"id": 5, "type": "DocumentCategory", "attributes": {"name": "Zeugnisse"}}]
-    records = run(personio(lists(document_categories=data)).url, "document_categories").records("document_categories")
+    records = run(personio(respond_by_path(document_categories=data)).url, "document_categories").records(
+        "document_categories"
+    )
     assert records == [{"id": 5, "name": "Zeugnisse"}]
 
 
@@ -434,7 +458,7 @@ def test_forbidden_or_disabled_v1_list_is_skipped(
     run: Callable[..., Any], personio: Any, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     def respond(request: ReceivedRequest) -> Response:
-        return Response({}, status) if request.path == "/v1/company/time-offs" else v1([])
+        return Response({}, status) if request.path == "/v1/company/time-offs" else v1_response([])
 
     output = run(personio(respond).url, "time_offs", "time_off_types", legacy_v1_streams=True)
     said = "the company's plan does not include it" if status == 410 else "the credential cannot read it"
@@ -464,7 +488,7 @@ def test_attendances_are_read_by_whole_days_since_1970_each_day_once(run: Callab
     def respond(request: ReceivedRequest) -> Response:
         is_all = request.query.get("start_date") == "1970-01-01" and not request.query["end_date"].endswith("-12-31")
         total = {"metadata": {"total_elements": rows}} if is_all else {}
-        return v1([attendance(number) for number in range(200 if is_all else 0)], **total)
+        return v1_response([attendance(number) for number in range(200 if is_all else 0)], **total)
 
     def attendance(number: int) -> dict[str, Any]:
         return {"id": number, "type": "AttendancePeriod", "attributes": {"updated_at": "2026-03-01T10:00:00Z"}}
@@ -487,12 +511,12 @@ def test_attendances_are_read_by_whole_days_since_1970_each_day_once(run: Callab
         last_day, next_day = date.fromisoformat(earlier["end_date"]), date.fromisoformat(later["start_date"])
         assert next_day.toordinal() - last_day.toordinal() == 1
     assert all(query["includePending"] == "true" for query in [first, *queries])
-    vendor = personio(lists())
+    vendor = personio(respond_by_path())
     run(
         vendor.url,
         "attendances",
         legacy_v1_streams=True,
-        state=state("attendances", "updated_at", "2026-03-01T12:00:00Z"),
+        state=make_state("attendances", "updated_at", "2026-03-01T12:00:00Z"),
     )
     (query,) = vendor.queries("/v1/company/attendances")
     assert query["start_date"] == "1970-01-01"
@@ -509,8 +533,8 @@ def test_attendances_are_read_by_whole_days_since_1970_each_day_once(run: Callab
 def test_changed_legacy_absences_are_requested_by_day_or_timestamp(
     run: Callable[..., Any], personio: Any, stream: str, path: str, since: str
 ) -> None:
-    vendor = personio(lists())
-    run(vendor.url, stream, legacy_v1_streams=True, state=state(stream, "updated_at", "2026-03-01T12:00:00Z"))
+    vendor = personio(respond_by_path())
+    run(vendor.url, stream, legacy_v1_streams=True, state=make_state(stream, "updated_at", "2026-03-01T12:00:00Z"))
     assert vendor.queries(f"/v1/company/{path}") == [{"limit": "200", "offset": "1", "updated_from": since}]
 
 
@@ -525,7 +549,7 @@ def test_legacy_values_are_unwrapped_and_boolean_strings_are_converted(run: Call
             "project": {"id": 5, "type": "Project", "attributes": {"name": "P", "active": True}},
         },
     }
-    vendor = personio(lambda request: v1([row] if request.query.get("start_date") == "1970-01-01" else []))
+    vendor = personio(lambda request: v1_response([row] if request.query.get("start_date") == "1970-01-01" else []))
     (record,) = run(vendor.url, "attendances", legacy_v1_streams=True).records("attendances")
     assert record == {
         "id": 9,
@@ -547,11 +571,11 @@ def test_custom_report_rows_are_read_wherever_page_numbers_start(
 
     def respond(request: ReceivedRequest) -> Response:
         if not request.path.endswith("/r1"):
-            return v1([{"type": "Report", "attributes": {"id": "r1"}}])
+            return v1_response([{"type": "Report", "attributes": {"id": "r1"}}])
         place = int(request.query.get("page", first)) - first
         metadata = {} if told is None else {"metadata": {"current_page": place + told, "total_elements": 1}}
         report = {"id": "r1", "type": "point_in_time", "items": pages[place]}
-        return v1([{"type": "Report", "attributes": report}], limit=1, **metadata)
+        return v1_response([{"type": "Report", "attributes": report}], limit=1, **metadata)
 
     output = run(personio(respond).url, "custom_report_rows", legacy_v1_streams=True)
     found = [
@@ -566,9 +590,11 @@ def test_custom_report_with_fewer_employees_than_its_total_deletes_nothing(
 ) -> None:
     def respond(request: ReceivedRequest) -> Response:
         if not request.path.endswith("/r1"):
-            return v1([{"type": "Report", "attributes": {"id": "r1"}}])
+            return v1_response([{"type": "Report", "attributes": {"id": "r1"}}])
         report = {"id": "r1", "items": [{"employee_id": 1, "attributes": []}]}
-        return v1([{"type": "Report", "attributes": report}], metadata={"current_page": 0, "total_elements": total})
+        return v1_response(
+            [{"type": "Report", "attributes": report}], metadata={"current_page": 0, "total_elements": total}
+        )
 
     total = 2
     output = run(personio(respond).url, "custom_report_rows", legacy_v1_streams=True)
@@ -583,12 +609,12 @@ def test_custom_report_page_with_an_employee_without_rows_is_not_the_last(
 ) -> None:
     def respond(request: ReceivedRequest) -> Response:
         if not request.path.endswith("/r1"):
-            return v1([{"type": "Report", "attributes": {"id": "r1"}}])
+            return v1_response([{"type": "Report", "attributes": {"id": "r1"}}])
         page = int(request.query.get("page", 0))
         employees = [number for number in range(page * 2, page * 2 + 2) if number < 6 and number != 1]
         report = {"id": "r1", "items": [{"employee_id": number, "attributes": []} for number in employees]}
         metadata = {"current_page": page, "total_elements": 6}
-        return v1([{"type": "Report", "attributes": report}], limit=2, metadata=metadata)
+        return v1_response([{"type": "Report", "attributes": report}], limit=2, metadata=metadata)
 
     output = run(personio(respond).url, "custom_report_rows", legacy_v1_streams=True)
     assert {row["employee_id"] for row in output.records("custom_report_rows")} == {0, 2, 3, 4, 5}
@@ -598,8 +624,8 @@ def test_custom_report_page_with_an_employee_without_rows_is_not_the_last(
 def test_null_in_a_custom_report_is_not_an_empty_list(run: Callable[..., Any], personio: Any, odd: Any) -> None:
     def respond(request: ReceivedRequest) -> Response:
         if request.path.endswith("/reports"):
-            return v1([{"attributes": {"id": name}} for name in "ab"])
-        return v1([odd if request.path.endswith("/a") else {"attributes": {"items": [{"employee_id": 2}]}}])
+            return v1_response([{"attributes": {"id": name}} for name in "ab"])
+        return v1_response([odd if request.path.endswith("/a") else {"attributes": {"items": [{"employee_id": 2}]}}])
 
     output = run(personio(respond).url, "custom_report_rows", legacy_v1_streams=True)
     assert {row["employee_id"] for row in output.records("custom_report_rows")} == ({1, 2} if odd else {2})
@@ -608,7 +634,9 @@ def test_null_in_a_custom_report_is_not_an_empty_list(run: Callable[..., Any], p
 
 def test_custom_report_columns_can_be_in_an_object(run: Callable[..., Any], personio: Any) -> None:
     data = {"type": "Column", "attributes": [{"attribute_id": "first_name", "human_readable": "Vorname"}]}
-    output = run(personio(lists(custom_reports__columns=data)).url, "custom_report_columns", legacy_v1_streams=True)
+    output = run(
+        personio(respond_by_path(custom_reports__columns=data)).url, "custom_report_columns", legacy_v1_streams=True
+    )
     assert output.records("custom_report_columns") == data["attributes"]
 
 
@@ -628,7 +656,7 @@ def test_v1_is_paced_as_documented() -> None:
 )
 def test_half_days_in_any_form_are_booleans(run: Callable[..., Any], personio: Any, sent: Any, value: Any) -> None:
     row = {"type": "TimeOffPeriod", "attributes": {"id": 1, "half_day_start": sent, "half_day_end": 0}}
-    output = run(personio(lists(time_offs=[row])).url, "time_offs", legacy_v1_streams=True)
+    output = run(personio(respond_by_path(time_offs=[row])).url, "time_offs", legacy_v1_streams=True)
     (record,) = output.records("time_offs")
     assert record["half_day_start"] is value
     assert record["half_day_end"] is False
@@ -678,8 +706,8 @@ def test_custom_report_of_an_invalid_shape_stops_no_other_and_is_not_empty(
 
     def respond(request: ReceivedRequest) -> Response:
         if request.path == reports:
-            return v1([{"attributes": {"id": name}} for name in "ab"])
-        return v1([odd if request.path.endswith("/a") else good])
+            return v1_response([{"attributes": {"id": name}} for name in "ab"])
+        return v1_response([odd if request.path.endswith("/a") else good])
 
     fails: list[Exception] = []
     output = run(personio(respond).url, "custom_report_rows", legacy_v1_streams=True, fails=fails)
@@ -696,9 +724,9 @@ def test_list_written_as_an_object_is_read_as_a_list(
 ) -> None:
     def respond(request: ReceivedRequest) -> Response:
         return (
-            v1([employee(1), employee(2)])
+            v1_response([make_employee(1), make_employee(2)])
             if request.path == EMPLOYEES
-            else v1(data if "/1/" in request.path else [{"id": 9}])
+            else v1_response(data if "/1/" in request.path else [{"id": 9}])
         )
 
     assert run(personio(respond).url, "absence_balances").counts() == {"absence_balances": count + 1}
@@ -709,8 +737,8 @@ def test_response_that_reports_a_failure_is_not_an_empty_list(
 ) -> None:
     def respond(request: ReceivedRequest) -> Response:
         if request.path == EMPLOYEES:
-            return v1([employee(1), employee(2)])
-        return Response({"success": False, "data": []}) if "/1/" in request.path else v1([{"id": 9}])
+            return v1_response([make_employee(1), make_employee(2)])
+        return Response({"success": False, "data": []}) if "/1/" in request.path else v1_response([{"id": 9}])
 
     fails: list[Exception] = []
     output = run(personio(respond).url, "absence_balances", fails=fails)
@@ -722,14 +750,14 @@ def test_response_that_reports_a_failure_is_not_an_empty_list(
 def test_attribute_is_described_with_or_without_its_label(run: Callable[..., Any], personio: Any) -> None:
     def respond(request: ReceivedRequest) -> Response:
         if request.path == DICTIONARY:
-            return v1(
+            return v1_response(
                 [
                     {"key": "dynamic_1", "type": "standard"},
                     {"key": "dynamic_2", "type": "integer", "label": "Kinder"},
                     {"key": "dynamic_3", "type": "integer", "label": 5},
                 ]
             )
-        return v1([employee(1, dynamic_1=attribute("x"))])
+        return v1_response([make_employee(1, dynamic_1=make_attribute("x"))])
 
     (schema,) = run(personio(respond).url, "employees", discover=True).messages_of("SCHEMA")
     properties = schema["schema"]["properties"]

@@ -1,4 +1,4 @@
-"""A key column whose type changes keeps one text per key, so that records still replace their rows."""
+"""A key column keeps one text per key after its type has changed, so that records still replace their rows."""
 
 from __future__ import annotations
 

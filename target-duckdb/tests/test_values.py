@@ -157,7 +157,7 @@ def test_every_value_is_loaded(*, duck: Any, schema: Any, record: Any, count: in
 
 
 def _messages_of(schema: Any, stream: str, property_: dict[str, Any], texts: Iterable[str]) -> list[Any]:
-    """JSON texts as a property of rows 0, 1, ..."""
+    """Returns RECORD messages with the ids 0, 1, ..., and the JSON texts as a property."""
     raw = [
         f'{{"type": "RECORD", "stream": "{stream}", "record": {{"id": {n}, "v": {text}}}}}'
         for n, text in enumerate(texts)
@@ -166,7 +166,7 @@ def _messages_of(schema: Any, stream: str, property_: dict[str, Any], texts: Ite
 
 
 def _loaded(duck: Any, stream: str) -> tuple[str, list[Any]]:
-    """The column's type and values."""
+    """Returns the column's type and values."""
     return duck.types(stream)["v"], [value for (value,) in duck.query(f"SELECT v FROM {stream} ORDER BY id")]
 
 
