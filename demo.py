@@ -206,7 +206,7 @@ def run_meltano(url: str) -> list[Progress]:
             pass
     if process.returncode:
         print("".join(LOG.read_text().splitlines(keepends=True)[-LINES_SHOWN:]))
-        sys.exit(f"meltano run failed with exit code {process.returncode}; its whole log is {LOG.relative_to(ROOT)}.")
+        sys.exit(f"meltano run failed with exit code {process.returncode}; its full log is {LOG.relative_to(ROOT)}.")
     return taps
 
 

@@ -56,7 +56,8 @@ def explain_in_flight(cases: Sequence[Case], summaries: Summaries) -> str:
     requests = serial.server_median("requests")
     waiting = requests * bend.latency_ms / 1_000
     return wrap_paragraph(
-        f"""One request at a time waits {waiting:.0f} s for {requests:,.0f} answers of {bend.latency_ms:g} ms; twice as
+        f"""One request at a time waits {waiting:.0f} s for {requests:,.0f} responses of {
+            bend.latency_ms:g} ms; twice as
         many in flight halve that. The line bends at {bend.in_flight}: there the waiting is down to {
             waiting / bend.in_flight:.1f} s, and what remains is CPU time ({bent.median("cpu"):.1f} s, shared by the two
         processes of tap and loader). More requests in flight do not help. The default of `max_concurrency` is
@@ -72,7 +73,7 @@ def explain_latency(cases: Sequence[Case], summaries: Summaries) -> str:
     (_, first), (slow, last) = found[0], found[-1]
     waiting = last.server_median("requests") * slow.latency_ms / 1_000 / slow.in_flight
     return wrap_paragraph(
-        f"""With {slow.in_flight} requests in flight, {last.server_median("requests"):,.0f} answers of {
+        f"""With {slow.in_flight} requests in flight, {last.server_median("requests"):,.0f} responses of {
             slow.latency_ms:g} ms can arrive within {
             waiting:.1f} s. As long as that is less than the CPU time of the tap, latency costs
         little, since it works on one page while others are on their way; beyond, the line rises with the
@@ -82,8 +83,8 @@ def explain_latency(cases: Sequence[Case], summaries: Summaries) -> str:
 
 
 LIMITS = """The server accepts a number of requests per second, and as many at once (a token bucket), states that in
-headers as Personio does, and answers the others with 429. The ideal is (requests - burst) / limit, from the
-first request for a page to the last. The tap asks for more pages than the pipeline, which is told the months
+headers as Personio does, and rejects the others with 429. The ideal is (requests - burst) / limit, from the
+first request for a page to the last. The tap requests more pages than the pipeline, which is told the months
 that hold rows."""
 
 

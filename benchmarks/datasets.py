@@ -257,7 +257,7 @@ DATASETS = {
         Dataset(
             "attendance_shifts",
             "tap-factorial",
-            f"Factorial shifts, {len(_SHIFTS)} fields, one answer per week",
+            f"Factorial shifts, {len(_SHIFTS)} fields, one response per week",
             _make_record_formatter(_SHIFTS, _make_own_shift_values),
             _SHIFTS,
         ),

@@ -18,24 +18,24 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-HEAD = """Written by `make bench`, which measures all of it anew. This is a run on {cores} cores with Python {python}
-and DuckDB {duckdb}. Seconds differ from machine to machine; take the ratios.
+HEAD = """Written by `make bench`, which repeats all measurements. This is a run on {cores} cores with Python {python}
+and DuckDB {duckdb}. Seconds differ from machine to machine; compare the ratios.
 
-A server on the loopback interface answers with bodies that were built before, in the shapes of the vendors'
-APIs. Its share of one core stands in the tables: where it is small, the server is not what is measured. The
+A server on the loopback interface returns response bodies that were built beforehand, in the formats of the
+vendors' APIs. The tables show its share of one core: where it is small, the server does not limit the result. The
 peers run in turn, each in an environment of its own, and every run includes the start of its processes.
 Seconds, CPU seconds (of all processes) and peak memory (added up over the processes of a pipe) are medians; a
-ratio is the peer's figure by ours. After each run the rows in the file are compared with those of the server,
+ratio is the peer's figure divided by ours. After each run the rows in the file are compared with those of the server,
 value by value."""
 ABOUT = {
-    OURS: """this project's, with their defaults but for what a table says. Personio's documented limit for v1 is
-        lifted, since the server does not have it and the peers do not keep to it.""",
+    OURS: """this project's, with their defaults unless a table says otherwise. Personio's documented limit for v1 is
+        lifted, since the server does not have it and the peers do not respect it.""",
     TUNED: """the fastest pipeline that we could write with dlt 1.31.0 and DuckDB 2.0.1: pages fetched ahead with
         `dlt.defer` or parallel resources, urllib3, orjson, Arrow tables, uncompressed Parquet files. It is told
         what a tap has to find out: the months that hold rows, and the columns with their types.""",
     REST_API: """the declarative source as dlt's users write it, with Parquet files.""",
     DEFAULT: """the same with the file format that dlt chooses for DuckDB.""",
-    PUBLISHED: """the Singer SDK's template with what the stream needs and no more, and the published loader with
+    PUBLISHED: """the Singer SDK's template with only what the stream needs, and the published loader with
         DuckDB 1.0.0, since it loses rows with later ones.""",
 }
 

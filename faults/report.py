@@ -143,7 +143,7 @@ def _summarize_by_vendor(outcomes: Iterable[Outcome]) -> str:
 def _make_legend() -> list[str]:
     return [
         "- **exact**: the live rows are exactly the expected ones, with every value.",
-        "- **failed aloud**: something is missing, and the exit code or a warning that names the stream reported it;",
+        "- **failed and reported**: something is missing, as the exit code or a warning that names the stream says;",
         "  the next run loaded it.",
         "- **silently wrong**, **hang**, **not recovered by the next run**, **other violation** (an exit code, an",
         "  incomplete line, a traceback, a leaked value) are failures. `make faults` then fails, too.",

@@ -29,8 +29,8 @@ class Verdict(Enum):
 
     EXACT = "exact"
     IN_EXTRA = "in `_extra`"
-    REJECTED = "rejected with a sentence"
-    REPORTED_FAILURE = "failed aloud"
+    REJECTED = "rejected with a message"
+    REPORTED_FAILURE = "failed and reported"
     LOGIN_NEEDED = "new login needed, reported"
     SILENTLY_WRONG = "silently wrong"
     HANG = "hang"

@@ -41,7 +41,7 @@ def find_problem(database: Path, *, names_schema: bool = False) -> str | None:
             tables = connection.execute("SELECT schema_name, table_name FROM duckdb_tables()").fetchall()
     except duckdb.Error as error:
         if "lock" in str(error):
-            return f"The file {database} is in use by another process. Run this again when that has ended."
+            return f"The file {database} is in use by another process. Run this again when that process has ended."
         return (
             f"The file {database} cannot be opened as a DuckDB file. Name the file that `target-duckdb` loads into"
             " in HR_DATABASE (for Meltano, in DBT_DUCKDB_DATABASE)."
@@ -62,7 +62,7 @@ def find_missing(database: Path, tables: set[tuple[str, str]], *, names_schema: 
     if not names_schema and not {f"tap_{vendor}" for vendor in VENDORS} & {schema for schema, _ in tables}:
         return (
             f"The file {database} has loaded data, but no schema {', '.join(f'tap_{name}' for name in VENDORS)}."
-            f" Say which vendor's data it is, such as --vars '{{personio_schema: {loaded[0]}}}'."
+            f" State which vendor's data it is, for example with --vars '{{personio_schema: {loaded[0]}}}'."
         )
     return None
 

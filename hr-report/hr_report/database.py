@@ -45,7 +45,7 @@ def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         # The message of another failure may hold contents of the file.
         if "lock" in str(error):
             raise ReportError(
-                f"The file {path} is in use by another process: run this again when that has ended."
+                f"The file {path} is in use by another process: run this again when that process has ended."
             ) from None
         raise ReportError(
             f"The file {path} cannot be read as a DuckDB file: name the file that `target-duckdb` loads into."
@@ -67,7 +67,7 @@ def check(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     if ("hr", "employee") in tables and len(missing) < len(METRICS):
         if missing:
             raise ReportError(
-                f"The models in {path} are of another version, without hr_metrics.{missing[0]}: build them again"
+                f"The models in {path} were built by another version and lack hr_metrics.{missing[0]}: build them again"
                 f" with {BUILD}."
             )
         return

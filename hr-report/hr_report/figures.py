@@ -170,7 +170,7 @@ def figure(
         definitions={table: known.get(table, "") for table in tables},
         sql=sql,
         rows=rows,
-        empty="" if rows else why_empty if filters == Filters() else "Nothing is left with these filters.",
+        empty="" if rows else why_empty if filters == Filters() else "No data matches these filters.",
         draw=draw,
         note=note(rows) if rows else "",
         colors=colors,
@@ -376,7 +376,7 @@ FROM {table}
 WHERE {filters.where(table, 36)}
 ORDER BY source, month""",
         lead=lambda rows: f"Share of the people who left in the twelve months to {month_name(rows)}",
-        part=lambda rows: f"{rows[-1]['attrition']:.1%}, of that {rows[-1]['voluntary_attrition']:.1%} voluntary",
+        part=lambda rows: f"{rows[-1]['attrition']:.1%}, of which {rows[-1]['voluntary_attrition']:.1%} voluntary",
         draw=draw,
         why_empty="No source has the thirteen month ends that attrition needs.",
     )
@@ -475,7 +475,7 @@ FROM {table}
 WHERE {filters.where(table, 24)}
 ORDER BY source, month""",
         lead=lambda rows: f"Absent on the working days of {month_name(rows)}",
-        part=lambda rows: f"{rows[-1]['absence_rate']:.1%}, of that {rows[-1]['sick_rate']:.1%} sick",
+        part=lambda rows: f"{rows[-1]['absence_rate']:.1%}, of which {rows[-1]['sick_rate']:.1%} sick",
         draw=draw,
         why_empty="No absences were loaded: read absences from Personio or Factorial (Cornerstone has none).",
     )
@@ -615,7 +615,7 @@ ORDER BY source""",
         part=lambda rows: f"{rows[0]['hired']:,} of {rows[0]['applications']:,}",
         draw=draw,
         why_empty="No applications were loaded for these months, or too few in each month to be shown.",
-        note=lambda _: "The percentage is the share of those who reached the stage before.",
+        note=lambda _: "The percentage is the share of those who reached the previous stage.",
     )
 
 
@@ -726,7 +726,7 @@ ORDER BY source, currency, month""",
         lead=lambda rows: f"Women's pay per hour in {month_name(rows)}, compared with men's (median)",
         part=describe,
         draw=draw,
-        why_empty="Pay was not loaded, or of too few women or men to be compared.",
+        why_empty="No pay was loaded, or it covers too few women or men to compare.",
         note=lambda _: "Above zero, men earn more. Currencies are not compared with each other.",
     )
 
@@ -762,7 +762,7 @@ ORDER BY source, currency, quartile""",
         lead=lambda _: "Women in the best-paid quarter of the people",
         part=lambda rows: f"{rows[-1]['share_women']:.0%} ({rows[-1]['currency']})",
         draw=draw,
-        why_empty="Pay was not loaded, or of too few women or men to be compared.",
+        why_empty="No pay was loaded, or it covers too few women or men to compare.",
     )
 
 

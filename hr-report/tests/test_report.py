@@ -80,9 +80,9 @@ def test_figures_are_those_of_the_models(page: Path) -> None:
     for expected in (
         "79, +12 in a year",
         "36 joined, 24 left",
-        "12.9%, of that 5.0% voluntary",
+        "12.9%, of which 5.0% voluntary",
         "60% vacation",
-        "5.0%, of that 2.0% sick",
+        "5.0%, of which 2.0% sick",
         "+4.0 hours",
         "24 of 240",
         "72 of 240 registrations",
@@ -117,8 +117,8 @@ def test_filters_choose_source_months_and_group(database: Path) -> None:
             {"source": "factorial", "month": f"2026-0{month}", "headcount": 30 + 23 + month} for month in (1, 2, 3)
         ]
         figure = FIGURES["headcount"](connection, Filters(member="nobody"))
-    assert figure.empty == "Nothing is left with these filters."
-    with pytest.raises(ValueError, match="Nothing is left"):
+    assert figure.empty == "No data matches these filters."
+    with pytest.raises(ValueError, match="No data matches"):
         figure.chart()
 
 
@@ -134,7 +134,7 @@ def test_a_file_without_figures_gives_the_reason(built: Callable[..., Path], tmp
         "No source says that a position is open",
         "No applications were loaded",
         "No mandatory training",
-        "Pay was not loaded",
+        "No pay was loaded",
         "The file does not say when data was loaded",
         "No two sources disagree",
     ):
@@ -183,7 +183,7 @@ def make_older(path: Path) -> None:
         (make_text, "cannot be read as a DuckDB file: name the file that `target-duckdb` loads into."),
         (make_other, "has no data of the taps: load it with"),
         (make_raw, "yet: run `meltano run dbt-duckdb:build` first."),
-        (make_older, "are of another version, without hr_metrics.absence_rate: build them again"),
+        (make_older, "were built by another version and lack hr_metrics.absence_rate: build them again"),
     ],
 )
 def test_invalid_files_are_reported_in_one_sentence(
@@ -224,7 +224,7 @@ def test_a_file_in_use_is_reported_in_one_sentence(
         assert main(["--database", str(path), "--out", str(tmp_path / "page.html")]) == 1
         user.stdin.write("\n")
         user.stdin.close()
-    assert "is in use by another process: run this again when that has ended." in capsys.readouterr().err
+    assert "is in use by another process: run this again when that process has ended." in capsys.readouterr().err
 
 
 def test_a_page_that_cannot_be_written_is_reported_in_one_sentence(

@@ -84,7 +84,7 @@ def unknown_parent(stream: str, parent: str | None, names: Collection[str]) -> s
     """Returns an error message if a stream's parent is no stream of the tap."""
     if parent is None or parent in names:
         return None
-    return f"{stream}: `slices` name the parent {parent}, which is none of the tap's `stream_types`."
+    return f"{stream}: `slices` name the parent {parent}, which is not among the tap's `stream_types`."
 
 
 def _check_attributes(declared: type[Any], base: type[Any], attributes: dict[str, str]) -> None:

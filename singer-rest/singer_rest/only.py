@@ -70,7 +70,7 @@ class RequestedRecords:
         try:
             attributes: dict[str, Any] = {"slices": RecordIds(self._ids[name], by_id)}
         except ValueError as error:
-            raise RunError(f"`only`: {name} has no such id: {error}") from None
+            raise RunError(f"`only`: {name} has no record with such an id: {error}") from None
         bases: tuple[type[RestStream], ...] = (stream_type,)
         if isinstance(by_id, RecordPath):
             bases = (SingleRecordStream, stream_type)

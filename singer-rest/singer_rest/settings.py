@@ -56,7 +56,7 @@ def common_settings(api_url: str | None, request_timeout: int = 60) -> list[th.P
             "max_concurrency",
             th.IntegerType,
             default=8,
-            title="Requests at a time",
+            title="Concurrent requests",
             description="Maximum number of concurrent requests (1 to 64).",
         ),
         th.Property(

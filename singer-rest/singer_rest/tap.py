@@ -152,7 +152,7 @@ class RestTap(SdkTap):
         lost = [stream.name for stream in streams if compiler.lost_keys(stream.name, stream.primary_keys)]
         if lost:
             self.logger.info(
-                "The privacy profile %s drops a part of their keys, so these streams are not offered: %s.",
+                "The privacy profile %s drops a part of the keys of these streams, so they are not available: %s.",
                 self.privacy.profile.name,
                 ", ".join(lost),
             )

@@ -168,7 +168,7 @@ def test_token_request_fails_after_max_wait(monkeypatch: pytest.MonkeyPatch, cap
         raise waits.pop(0)
 
     with pytest.raises(
-        RunError, match=r"did not issue a token \(it asks to wait 15 minutes, longer than `max_wait` allows"
+        RunError, match=r"did not issue a token \(it is rate-limited for 15 minutes, longer than `max_wait` allows"
     ):
         request_token_with_retries(send, 0.5)
     assert slept == [30, 5]

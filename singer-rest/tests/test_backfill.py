@@ -262,7 +262,7 @@ def test_other_start_or_end_date_starts_over_under_a_higher_version(
     assert visit_ids(second) == {row["id"] for row in calendar.visits}
     assert message_versions(second) == message_versions(second, "ACTIVATE_VERSION") == {int(SECOND.timestamp() * 1000)}
     assert bookmark_of(second)[KEY] is None
-    assert "visits: the finished slices in the state were read with other settings" in caplog.text
+    assert "visits: what an interrupted run had finished was read with other settings" in caplog.text
 
 
 def test_run_that_starts_over_clears_the_list_at_once(

@@ -161,7 +161,9 @@ def test_missing_config_file_is_reported(cli: Callable[..., Any]) -> None:
 def test_unreachable_host_is_reported_without_its_address(cli: Callable[..., Any]) -> None:
     code, _, log = cli(config={"api_url": "http://127.0.0.1:9"})
     assert code == 1
-    assert "gave no answer in 3 tries (the host cannot be reached; check the addresses in the settings)" in log
+    assert (
+        "gave no usable response in 3 attempts (the host cannot be reached; check the addresses in the settings)" in log
+    )
     assert "127.0.0.1" not in log
 
 

@@ -268,7 +268,7 @@ def test_unlicensed_or_disabled_endpoint_is_skipped_by_name(
     output = run("kinds", "owners", start_date=None)
     assert output.ids() == {"owners": ["1", "2", "3"]}
     assert (
-        f"kinds: the company's plan does not include it, or the vendor has switched it off (status {status}"
+        f"kinds: the company's plan does not include this stream, or the vendor has switched it off (status {status}"
         in caplog.text
     )
     assert "Skipping it; the run continues." in caplog.text

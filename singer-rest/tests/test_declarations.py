@@ -114,7 +114,7 @@ def test_tap_without_a_required_attribute_is_rejected(attribute: str, meaning: s
 
 def test_parent_that_is_not_a_stream_of_the_tap_is_rejected() -> None:
     colours = make_stream_type(slices=PerParent("paints", "paint_id"), path="/paints/{paint_id}/colours")
-    with pytest.raises(TypeError, match=r"^colours: `slices` name the parent paints, which is none of the tap's"):
+    with pytest.raises(TypeError, match=r"^colours: `slices` name the parent paints, which is not among the tap's"):
         type("TapPaint", (PaintTap,), {"stream_types": (colours,)})
     paints = make_stream_type(name="paints", path="/paints")
     type("TapPaint", (PaintTap,), {"stream_types": (colours, paints)})

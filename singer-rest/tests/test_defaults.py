@@ -195,4 +195,4 @@ def test_pagination_error_names_the_stream(read_plants: Callable[..., Output], c
         pagination=PageToken("t", "next", "more"),
     )
     assert fails
-    assert "plants: a page says that another follows, but not where." in caplog.text
+    assert "plants: a page says that another page follows, but has no token for it." in caplog.text

@@ -166,7 +166,7 @@ def test_clock_is_compared_with_the_clock_of_the_host(header: str, status: str, 
 def test_unreachable_host_fails_alone(report_on: Callable[..., Any]) -> None:
     report = report_on("kinds", api_url="http://127.0.0.1:9")
     assert report["connection"]["host"]["status"] == "failed"
-    assert report["connection"]["host"]["detail"].startswith("127.0.0.1:9 does not answer")
+    assert report["connection"]["host"]["detail"].startswith("127.0.0.1:9 does not respond")
     assert report["by_name"]["kinds"]["verdict"] == "failed"
 
 
@@ -202,9 +202,12 @@ def test_state_of_another_tap_raises_an_error(cli: Callable[..., Any]) -> None:
 
 def test_failed_discovery_is_part_of_the_report(report_on: Callable[..., Any], make_tap: Any, monkeypatch: Any) -> None:
     def refuse(self: object) -> None:
-        raise TapError("The portal does not describe its views.")
+        raise TapError("The metadata of the portal's views cannot be read.")
 
     monkeypatch.setattr(type(make_tap()), "selected_streams", refuse)
     report = report_on("kinds")
-    assert report["connection"]["catalog"] == {"status": "failed", "detail": "The portal does not describe its views."}
+    assert report["connection"]["catalog"] == {
+        "status": "failed",
+        "detail": "The metadata of the portal's views cannot be read.",
+    }
     assert not report["is_usable"]

@@ -180,7 +180,7 @@ def test_rate_limit_that_never_ends_fails_its_stream_only(
     assert output.state["bookmarks"]["owners"]["replication_key_value"] == "2026-01-01T00:00:00Z"
     said = [record.getMessage() for record in caplog.records if "owners: /owners" in record.getMessage()]
     assert len(said) == 1
-    assert said[0].endswith(": what was read before is kept.")
+    assert said[0].endswith(". Records already read are kept.")
     if status == 429 or headers == LIMITS["a day in seconds"]:
         assert "`max_wait`" in said[0]
 
@@ -190,8 +190,8 @@ def test_long_wait_is_reported_in_hours(run: Callable[..., Any], shop: Any, capl
     fails: list[Exception] = []
     run_with_timeout(lambda: run("kinds", fails=fails))
     assert (
-        "kinds: /kinds asks to wait 24 hours, longer than `max_wait` allows (15 minutes). Run again later, or raise "
-        "`max_wait`: what was read before is kept."
+        "kinds: /kinds is rate-limited for 24 hours, longer than `max_wait` allows (15 minutes). Run again later, or "
+        "raise `max_wait`. Records already read are kept."
     ) in caplog.text
 
 
@@ -229,6 +229,6 @@ def test_endlessly_nested_values_fail_their_stream(
     shop.refusals["/kinds"] = Response(b"[" * 100_000)
     fails: list[Exception] = []
     output = run_with_timeout(lambda: run("kinds", "owners", fails=fails))
-    assert "kinds: /kinds answered with values that are nested too deeply" in caplog.text
+    assert "kinds: /kinds sent values that are nested too deeply" in caplog.text
     assert "Traceback" not in caplog.text
     assert output.counts() == {"owners": 3}

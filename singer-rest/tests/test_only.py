@@ -146,7 +146,7 @@ def test_single_records_are_requested_without_paging(
     output = read_again("cats=a,gone;  dogs=1", "cats", "dogs")
     assert output.ids() == {"cats": ["a"], "dogs": ["1"]}
     assert kennel.queries("/cats/a") == [{}]
-    assert "cats: 1 of 2 ids given with `only` not found" in caplog.text
+    assert "cats: 1 of 2 ids given with `only` were not found" in caplog.text
 
 
 @pytest.mark.parametrize(

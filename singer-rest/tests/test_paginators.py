@@ -145,7 +145,7 @@ def test_cursor_is_ignored_if_the_page_says_it_is_the_last(more: object) -> None
 @pytest.mark.parametrize("cursor", [None, "", {"id": 1}])
 def test_missing_cursor_raises_an_error_if_another_page_is_announced(cursor: object) -> None:
     pages = CursorParam("after", "cursor", has_more="more")
-    with pytest.raises(TapError, match="says that another follows, but not where"):
+    with pytest.raises(TapError, match="says that another page follows, but has no token for it"):
         next_requests(pages, first_request(pages), body={"cursor": cursor, "more": True})
 
 

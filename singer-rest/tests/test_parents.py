@@ -177,7 +177,7 @@ def test_permission_is_missing_if_every_parent_is_forbidden(
     output = run("owners", "pets", on_missing_access=mode, fails=fails, **OPTIONS)
     assert output.messages_of("SCHEMA", "pets") == []
     assert (
-        "pets: the credential cannot read it; it needs pets:read (the vendor refused access to all of the 3"
+        "pets: the credential cannot read this stream; it needs pets:read (the vendor refused access to all of the 3"
         in caplog.text
     )
     assert bool(fails) == (mode == "fail")
@@ -198,7 +198,7 @@ def test_several_forbidden_parents_or_no_credential_mean_a_missing_permission(
     request_in_batches(size=1 if status == 401 else 3)
     shop.before = lambda request: Response({}, status) if request.path == "/pets" else None
     run("owners", "pets", **OPTIONS)
-    assert f"pets: the credential cannot read it; it needs pets:read ({why}" in caplog.text
+    assert f"pets: the credential cannot read this stream; it needs pets:read ({why}" in caplog.text
 
 
 @pytest.mark.parametrize("workers", [1, 8])
@@ -337,7 +337,8 @@ def test_stream_is_skipped_if_only_batches_were_requested_and_forbidden(
     response = request_in_batches(*ids, size=size)
     response.status = 403
     run("owners", "pets", max_concurrency=workers, **OPTIONS)
-    assert "pets: the credential cannot read it; it needs pets:read (the vendor refused access to all of" in caplog.text
+    said = "pets: the credential cannot read this stream; it needs pets:read (the vendor refused access to all of"
+    assert said in caplog.text
     assert len(response.requests) < 2 * size + 15
 
 
@@ -424,7 +425,7 @@ def test_stream_is_skipped_if_many_parents_and_no_others_are_forbidden(
     shop.before = lambda request: Response({}, 403) if request.path.endswith("/pets") else None
     run("owners", "pets", max_concurrency=workers, **OPTIONS)
     assert (
-        "pets: the credential cannot read it; it needs pets:read (the vendor refused access to all of the 15"
+        "pets: the credential cannot read this stream; it needs pets:read (the vendor refused access to all of the 15"
         in caplog.text
     )
     assert sum(request.path.endswith("/pets") for request in vendor.requests) == 15

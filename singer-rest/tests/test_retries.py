@@ -56,7 +56,7 @@ def exhaust_retries(
 def test_wait_beyond_max_wait_is_not_started(policy: RetryPolicy, seconds: float) -> None:
     with pytest.raises(
         RetriesExhaustedError,
-        match=rf"asks to wait {format_duration(seconds)}, longer than `max_wait` allows \(15 minutes\)",
+        match=rf"is rate-limited for {format_duration(seconds)}, longer than `max_wait` allows \(15 minutes\)",
     ):
         policy.next_delay(Attempts(), throttled_error(seconds), 0.1, 8)
 
@@ -82,7 +82,7 @@ def test_persistent_limit_delays_a_request_for_max_wait_at_most(
     seconds, end = exhaust_retries(policy, clock, retry, took=0.05)
     assert 900 - (retry.after or 0) - 1 <= seconds <= 901
     assert end.limited
-    assert "rate-limited for 15 minutes" in str(end) or "more, and `max_wait` allows 15 minutes in total" in str(end)
+    assert "rate-limited for 15 minutes" in str(end) or ", and `max_wait` allows 15 minutes in total" in str(end)
     assert end.advice == "Run again later, or raise `max_wait`"
 
 
@@ -106,22 +106,22 @@ def test_limit_does_not_use_up_the_attempts(policy: RetryPolicy) -> None:
     for _ in range(50):
         policy.next_delay(attempts, throttled_error(1), 0.1, 2)
     policy.next_delay(attempts, BROKE, 0.1, 2)
-    with pytest.raises(RetriesExhaustedError, match=r"gave no answer in 52 tries \(the connection broke\)"):
+    with pytest.raises(RetriesExhaustedError, match=r"gave no usable response in 52 attempts \(the connection broke\)"):
         policy.next_delay(attempts, BROKE, 0.1, 2)
 
 
 def test_host_that_is_down_and_asks_to_wait_has_its_attempts(policy: RetryPolicy) -> None:
     attempts, down = Attempts(), RetryableError("status 503", after=1)
     assert policy.next_delay(attempts, down, 0.1, 2) == 1
-    with pytest.raises(RetriesExhaustedError, match="2 tries"):
+    with pytest.raises(RetriesExhaustedError, match="2 attempts"):
         policy.next_delay(attempts, down, 0.1, 2)
 
 
 @pytest.mark.parametrize("took", [1, 60, 300, 1500, 3600])
 def test_request_without_a_response_fails_after_half_an_hour(policy: RetryPolicy, clock: Clock, took: float) -> None:
-    seconds, end = exhaust_retries(policy, clock, RetryableError("no answer in time", slow=True), took)
+    seconds, end = exhaust_retries(policy, clock, RetryableError("no response in time", slow=True), took)
     assert seconds < MAX_UNANSWERED_SECONDS + took
-    assert "gave no answer in 30 minutes, the maximum for one request" in str(end)
+    assert "gave no usable response in 30 minutes, the maximum for one request" in str(end)
     assert end.advice == "Run again later"
 
 
@@ -129,9 +129,7 @@ def test_pause_before_a_request_counts_as_rate_limited(policy: RetryPolicy, cloc
     attempts = Attempts()
     policy.record_limit_delay(attempts, 600)
     clock.now += 600
-    with pytest.raises(
-        RetriesExhaustedError, match="is rate-limited: after 10 minutes it asks to wait 10 minutes more"
-    ):
+    with pytest.raises(RetriesExhaustedError, match="is rate-limited for another 10 minutes after 10 minutes"):
         policy.record_limit_delay(attempts, 600)
 
 

@@ -151,7 +151,7 @@ def test_filter_that_times_out_causes_a_full_read(
     assert message_versions(output) == [("1", VERSION), ("2", VERSION), ("3", VERSION)]
     assert message_versions(output, "ACTIVATE_VERSION") == [(None, VERSION)]
     assert len(warnings_in(caplog)) == 1
-    assert "owners: the vendor gave no answer in time to the incremental filter; falling back" in caplog.text
+    assert "owners: the vendor did not respond in time to the incremental filter; falling back" in caplog.text
     assert "owners: 3 rows in 4 requests" in caplog.text
 
 
@@ -225,7 +225,7 @@ def test_unusable_response_to_a_filter_causes_a_full_read(
     assert message_versions(output, "ACTIVATE_VERSION", stream) == [(None, VERSION)]
     assert set(output.ids()[stream]) == ({"1", "2", "3"} if stream == "owners" else {"1"})
     (warning,) = warnings_in(caplog)
-    assert warning.startswith(f"{stream}: the vendor gave no usable answer to the incremental filter; falling back")
+    assert warning.startswith(f"{stream}: the vendor gave no usable response to the incremental filter; falling back")
     filtered = sum("changed_after" in request.query for request in vendor.requests)
     assert filtered == (4 if response.cut else 3)
 
@@ -270,7 +270,7 @@ def test_full_read_that_times_out_fails(
         output = run("owners", "kinds", state=before, fails=[], **OPTIONS)
         bookmark = before.get("bookmarks", {}).get("owners", {})
         assert output.state["bookmarks"]["owners"] == (bookmark or {"full_read_due": True})
-        assert "owners: /owners gave no answer in 2 tries (status 504)" in caplog.text
+        assert "owners: /owners gave no usable response in 2 attempts (status 504)" in caplog.text
         assert "2026-01" not in caplog.text.replace("changes since 2026-01", "")
 
 
@@ -384,7 +384,7 @@ def test_rejected_filter_causes_a_full_read(
     output = run("owners", state=make_state(owners=BOOKMARK), **OPTIONS)
     assert message_versions(output) == [("1", VERSION), ("2", VERSION), ("3", VERSION)]
     (warning,) = warnings_in(caplog)
-    assert warning.startswith("owners: the vendor refused the incremental filter; falling back to a full read")
+    assert warning.startswith("owners: the vendor rejected the incremental filter; falling back to a full read")
 
 
 def test_rejection_without_the_filter_or_with_another_status_fails(

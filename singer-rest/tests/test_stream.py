@@ -20,7 +20,10 @@ def test_message_for_a_public_stream_names_no_permission(
     tap = make_tap("kinds", "owners")
     monkeypatch.setattr(type(tap.streams["kinds"]), "permission", None)
     tap.sync_all()
-    assert "kinds: the vendor refuses access although it needs no permission (status 403 from /kinds)." in caplog.text
+    assert (
+        "kinds: the vendor refuses access although this stream needs no permission (status 403 from /kinds)."
+        in caplog.text
+    )
 
 
 def test_message_for_a_disabled_public_endpoint_names_no_permission() -> None:

@@ -273,8 +273,8 @@ def test_children_of_a_forbidden_parent_name_themselves(
     shop.refusals["/owners"] = Response({}, 403)
     run("pets", "kinds")
     assert (
-        "pets: its parent stream owners could not be read: owners: the credential cannot read it; it needs owners:read"
-        in caplog.text
+        "pets: its parent stream owners could not be read: owners: the credential cannot read this stream; it needs "
+        "owners:read" in caplog.text
     )
 
 

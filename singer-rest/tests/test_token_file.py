@@ -319,7 +319,7 @@ def test_another_run_may_renew_while_one_waits_for_a_retry(token_path: Path, mon
 
 def test_persistent_limit_keeps_the_token_and_reports_the_wait(token_path: Path) -> None:
     with pytest.raises(
-        RunError, match=r"did not issue a token \(it asks to wait 24 hours, longer than `max_wait` allows"
+        RunError, match=r"did not issue a token \(it is rate-limited for 24 hours, longer than `max_wait` allows"
     ):
         run_with_timeout(lambda: Tap(token_path, Throttling(86_400)).token())
     assert Tap(token_path, Vendor()).token().value == "access-1"

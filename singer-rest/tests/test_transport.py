@@ -130,9 +130,9 @@ def test_cookies_are_sent_back() -> None:
         (Response({}, 500), "status 500", None, False),
         (Response({}, 503, {"Retry-After": "3"}), "status 503", 3.0, False),
         (Response({"a": 1}, cut=True), "the connection broke", None, False),
-        (Response({}, delay=1.0), "no answer in time", None, False),
-        (Response({"a": 1}, stall=1.0), "no answer in time", None, False),
-        (Response({"a": "x" * 100}, drip=0.1), "no answer in time", None, False),
+        (Response({}, delay=1.0), "no response in time", None, False),
+        (Response({"a": 1}, stall=1.0), "no response in time", None, False),
+        (Response({"a": "x" * 100}, drip=0.1), "no response in time", None, False),
         (
             Response(b"not gzip at all", headers={"Content-Encoding": "gzip"}),
             "the body could not be decompressed",
@@ -148,7 +148,7 @@ def test_retryable_errors_have_reason_delay_and_throttling(
     after: float | None,
     throttled: bool,  # noqa: FBT001
 ) -> None:
-    timeout = 0.3 if reason == "no answer in time" else 30
+    timeout = 0.3 if reason == "no response in time" else 30
     with host(lambda received_request: response) as vendor, pytest.raises(RetryableError) as raised:
         make_transport(vendor.url, timeout).send(REQUEST, Fixed())
     assert (raised.value.reason, raised.value.after, raised.value.throttled) == (reason, after, throttled)
@@ -213,7 +213,7 @@ def test_connection_timeout_does_not_split_requests(
         raise requests.ConnectTimeout
 
     monkeypatch.setattr("requests.adapters.HTTPAdapter.send", late)
-    with pytest.raises(RetryableError, match="no answer in time") as raised:
+    with pytest.raises(RetryableError, match="no response in time") as raised:
         make_transport("http://127.0.0.1:9").send(REQUEST, None)
     assert not raised.value.slow
 
@@ -324,7 +324,7 @@ def test_error_status_is_used_even_if_its_body_is_broken(status: int) -> None:
 
 def test_unrequested_encoding_has_an_error_of_its_own() -> None:
     response = Response(b"\x8b\x00\x80{}\x03", headers={"Content-Encoding": "br"})
-    said = r"/a answered in an encoding that was not requested \(requested: gzip, deflate\)"
+    said = r"/a used an encoding that was not requested \(requested: gzip, deflate\)"
     with host(lambda received_request: response) as vendor, pytest.raises(TapError, match=said):
         make_transport(vendor.url).send(REQUEST, None)
 
@@ -366,7 +366,7 @@ def test_endlessly_slow_headers_time_out(head: bytes) -> None:
 
     with (
         host(lambda received_request: response) as vendor,
-        pytest.raises(RetryableError, match="no answer in time") as raised,
+        pytest.raises(RetryableError, match="no response in time") as raised,
     ):
         run_with_timeout(ask)
     assert raised.value.slow
@@ -375,7 +375,7 @@ def test_endlessly_slow_headers_time_out(head: bytes) -> None:
 def test_request_without_remaining_time_is_not_sent_and_others_stop_in_time() -> None:
     with host(lambda received_request: Response({"a": "x" * 400}, drip=0.01)) as vendor:
         for seconds, requests_sent in ((0.0, 0), (1.0, 1)):
-            with time_budget(seconds), pytest.raises(RetryableError, match="no answer in time") as raised:
+            with time_budget(seconds), pytest.raises(RetryableError, match="no response in time") as raised:
                 make_transport(vendor.url, timeout=60).send(REQUEST, None)
             assert raised.value.slow
             assert len(vendor.requests) == requests_sent

@@ -175,7 +175,7 @@ def test_day_that_times_out_is_retried_and_fails_in_the_end(
     fails: list[Exception] = []
     read_walks(meadow, fails=fails, start_date="2026-01-04", end_date="2026-02-02")
     assert meadow.widths == [30, 15, 8, 4, 2, 1, 1, 1]
-    assert "walks: /walks gave no answer in 3 tries (status 504)" in caplog.text
+    assert "walks: /walks gave no usable response in 3 attempts (status 504)" in caplog.text
 
 
 def test_page_within_a_window_is_not_halved(read_walks: Callable[..., Output]) -> None:

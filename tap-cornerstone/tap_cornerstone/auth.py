@@ -63,8 +63,7 @@ class ClientAuthenticator(Authenticator):
             value, seconds = None, None
         if not value or not isinstance(value, str):
             raise RunError(
-                f"The token request was answered with status {reply.status} and no token. Check `corpname` or "
-                "`api_url`."
+                f"The token request returned status {reply.status} and no token. Check `corpname` or `api_url`."
             )
         return Token(value, parse_lifetime(seconds))
 

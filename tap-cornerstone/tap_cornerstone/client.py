@@ -44,5 +44,5 @@ class CornerstoneStream(RestStream):
     @override
     def advice_for_status(self, status: int) -> str:
         if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-            return "Check `corpname` or `api_url`: it leads to a page for people."
-        return "If it stays so, report it with this tap's version."
+            return "Check `corpname` or `api_url`: it leads to a web page, not to the API."
+        return "If it happens again, report it with this tap's version."

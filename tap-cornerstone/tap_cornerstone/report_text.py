@@ -47,7 +47,7 @@ def parse_report(reply: Reply) -> Report:
         ValueError: If it is a web page or an error instead, or ends within a cell.
     """
     if reply.body.lstrip()[:1] == b"<" or _is_json(reply):
-        raise ValueError("a page instead of a report")
+        raise ValueError("a web page instead of a report")
     text, has_undecodable_bytes = decode_report(reply.body, reply.headers.get("Content-Type") or "")
     lines = _parse_lines(text)
     return Report(lines, has_undecodable_bytes, bool(lines) and not text.endswith(("\n", "\r")))

@@ -66,7 +66,7 @@ class RestList(CornerstoneStream):
     def decode(self, reply: Reply) -> Any:
         if reply.body.removeprefix(BOM).lstrip()[:1] == b"<" and b"<html" not in reply.body[:1000].lower():
             raise TapError(
-                f"{self.name}: {self.path} answered XML, though JSON was requested. Check that no proxy changes the "
+                f"{self.name}: {self.path} returned XML although JSON was requested. Check that no proxy changes the "
                 "header Accept."
             )
         return reply.json()
@@ -81,7 +81,7 @@ class RestList(CornerstoneStream):
         if self.pagination.is_repeated(request, found):
             if self._is_full(found) and find_total(body) != len(found):
                 raise TapError(
-                    f"{self.name}: {self.path} answers the same full page whatever its number, so the others cannot "
+                    f"{self.name}: {self.path} returns the same full page for every page number, so the others cannot "
                     "be read. Report it with this tap's version."
                 )
             return ParsedBody([])  # the number is ignored, so the same page would come for ever
@@ -141,7 +141,7 @@ class RestList(CornerstoneStream):
         names = {name.lower() for name in body}
         inner = next((name for name in self.members if name in names), None)
         if inner is None and (find_property(body, "error") or (names & MESSAGES and names <= FRAME | MESSAGES)):
-            raise RetryableError("the portal answered with an error")
+            raise RetryableError("the portal returned an error")
         if inner is None and not names <= FRAME:
             return body if alone else None
         status = str(find_property(body, "status") or "")  # of the response, or of the employee in it

@@ -121,7 +121,7 @@ class TapCornerstone(RestTap):
             "corpname",
             th.StringType,
             title="Corporation name",
-            description="The portal's name: `acme` for https://acme.csod.com, `acme-stg` for its stage.",
+            description="The portal's name: `acme` for https://acme.csod.com, `acme-stg` for its staging portal.",
         ),
         th.Property(
             "client_id",
@@ -280,7 +280,7 @@ class TapCornerstone(RestTap):
         for pattern in patterns:
             is_custom = self._has_portal and pattern not in defaults
             if is_custom and not any(fnmatchcase(one.name, pattern) for one in sets):
-                self.logger.warning("`%s`: the portal has none that match `%s`.", service.name, pattern)
+                self.logger.warning("`%s`: nothing in the portal matches `%s`.", service.name, pattern)
         return [found for found in sets if any(fnmatchcase(found.name, pattern) for pattern in patterns)]
 
     @property

@@ -65,7 +65,7 @@ def test_pattern_or_key_without_a_match_logs_a_warning(
     sandbox: Sandbox, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     discover_columns(url, objects=["nosuch_core"], views=[], replication_keys={"vw_typo": "x"})
-    assert "`objects`: the portal has none that match `nosuch_core`." in caplog.text
+    assert "`objects`: nothing in the portal matches `nosuch_core`." in caplog.text
     assert "`replication_keys` names vw_typo" in caplog.text
 
 
@@ -75,7 +75,7 @@ def test_null_setting_has_its_default(sandbox: Sandbox, url: str) -> None:
 
 def test_another_token_discovers_its_own_catalogue(sandbox: Sandbox, url: str) -> None:
     for token in ("one", "two"):
-        with pytest.raises(TapError, match="cannot read which objects"):
+        with pytest.raises(TapError, match="cannot list the portal's objects"):
             TapCornerstone(config={"api_url": url, "access_token": token}).catalog_dict  # noqa: B018
     discover_columns(url, views=[])
     with pytest.raises(TapError, match="or set another `access_token`"):
@@ -138,7 +138,7 @@ def test_failed_discovery_raises_an_error_unless_the_cache_is_recent(
     path = "/cornerstone/services/api/x/dataexporter/api/objects/$metadata"
     sandbox.control("fault", path=path, kind="status", status=503, times=None)
     assert run(url, "ou_core", **config).counts()
-    with pytest.raises(TapError, match="does not describe its objects"):
+    with pytest.raises(TapError, match="metadata of the portal's objects cannot be read"):
         run(url, "ou_core", metadata_cache_hours=0, **config)
 
 
@@ -150,7 +150,7 @@ def test_failed_discovery_raises_an_error_unless_the_cache_is_recent(
         (Response({}, 404), "status 404"),
         (Response(b"", 304), "status 304"),
         (Response(b"<html>", 302, {"Location": "/login"}), "status 302"),
-        (Response(b"<html><body>Sign in<br></html>"), "does not describe its objects (it is not XML)"),
+        (Response(b"<html><body>Sign in<br></html>"), "objects cannot be read (it is not XML)"),
         (Response(b"<edmx:Edmx"), "(it is truncated). Run again later"),
         (Response(b"<!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>"), "it declares a document type"),
     ],

@@ -169,7 +169,7 @@ def test_pages_that_time_out_shrink_faster_within_the_same_total_time(url: str) 
     users = tap.streams["users_core"]
     assert isinstance(users, stream.ODataStream)
     request = replace(users.page_request(Slice(), None), expected_rows=10_000)
-    late = RetryableError("no answer in time", slow=True)
+    late = RetryableError("no response in time", slow=True)
     late.took = 300.0
     waited = []
     while others := users.split_request(request, late):
@@ -200,14 +200,14 @@ def test_page_truncated_at_every_size_fails_the_stream_and_keeps_the_bookmark(re
     assert "1 of 1 streams failed" in str(fails[0])
     assert prefer_headers(vendor)[-1] == "odata.maxpagesize=250"
     assert output.state == {"bookmarks": {"things_core": {"full_read_due": True, "portal": vendor.url}}}
-    assert "gave no answer in" in caplog.text
+    assert "gave no usable response in" in caplog.text
 
 
 def test_redirect_to_a_login_page_is_not_followed(read_things: Any, caplog: Any) -> None:
     fails: list[Exception] = []
     login = Response(b"<html>", 302, {"Location": "/phnx/login.aspx"})
     _, vendor = read_things(lambda _: login, fails=fails)
-    assert "it leads to a page for people" in caplog.text
+    assert "it leads to a web page, not to the API" in caplog.text
     assert "/phnx/login.aspx" not in vendor.paths()
 
 
@@ -222,7 +222,7 @@ def test_missing_scope_skips_the_view_by_name(
     )
     output = run(vendor.url, "things_core", "vw_rpt_untouched", objects=["*_core"], views=["vw_*"])
     assert set(output.counts()) == {"vw_rpt_untouched"}
-    assert "things_core: the credential cannot read it; it needs the scope obj_things_core:read" in caplog.text
+    assert "things_core: the credential cannot read this stream; it needs the scope obj_things_core:read" in caplog.text
 
 
 def test_values_keep_trailing_spaces_and_get_their_types(read_things: Any) -> None:
@@ -711,7 +711,7 @@ def test_changed_rows_without_all_columns_do_not_clear_columns(read_things: Any,
     second, _ = read_things(respond, tracked=True, state=first.state)
     assert [(record["user_id"], record["seats"]) for record in second.records("things_core")] == [(1, 1), (2, 3)]
     assert len(second.messages_of("ACTIVATE_VERSION")) == 1
-    assert "things_core: the changes since the last run hold rows without all columns. Falling back" in caplog.text
+    assert "things_core: the changes since the last run contain rows that lack columns. Falling back" in caplog.text
 
 
 def test_changed_rows_may_omit_columns_that_a_full_read_omits(read_things: Any) -> None:
@@ -1127,7 +1127,9 @@ def test_unlicensed_or_disabled_view_is_skipped_by_name(run: Any, portal: Start,
     )
     output = run(vendor.url, "things_core", "vw_rpt_untouched", objects=["*"], views=["*"])
     assert set(output.counts()) == {"vw_rpt_untouched"}
-    sentence = f"the company's plan does not include it, or the vendor has switched it off (status {status} from"
+    sentence = (
+        f"the company's plan does not include this stream, or the vendor has switched it off (status {status} from"
+    )
     assert f"things_core: {sentence}" in caplog.text
     assert "It needs the scope obj_things_core:read. Skipping it; the run continues." in caplog.text
 

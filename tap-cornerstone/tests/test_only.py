@@ -42,7 +42,7 @@ def test_rows_of_a_view_are_selected_by_their_key(
     assert len(requested_paths(sandbox)) == -(-(len(rows) + 1) // 25)
     assert all("$filter" in request["query"] for request in sandbox.requests() if "vw_rpt_user" in request["path"])
     log = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("tap-"))
-    assert f"vw_rpt_user: 1 of {len(rows) + 1} ids given with `only` not found" in log
+    assert f"vw_rpt_user: 1 of {len(rows) + 1} ids given with `only` were not found" in log
     assert "87654321" not in log
 
 
@@ -74,7 +74,7 @@ def test_trainings_are_requested_one_by_one(
     missing = "00000000-0000-4000-8000-000000000000"
     output = run(url, "training_details", only=f"training_details={given},{missing}", **OPTIONAL)
     assert [record["ObjectId"] for record in output.records("training_details")] == [given]
-    assert "training_details: 1 of 2 ids given with `only` not found" in caplog.text
+    assert "training_details: 1 of 2 ids given with `only` were not found" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_trainings_are_requested_one_by_one(
         ("vw_rpt_transcript=1", "vw_rpt_transcript cannot be read by id"),
         ("transcripts=1", "transcripts cannot be read by id. Run without `only`"),
         ("employee_groups=1", "employee_groups cannot be read by id. Give the ids of employees"),
-        ("vw_rpt_user=Ada", "vw_rpt_user has no such id: user_id is of type Edm.Int32"),
+        ("vw_rpt_user=Ada", "vw_rpt_user has no record with such an id: user_id is of type Edm.Int32"),
     ],
 )
 def test_streams_that_cannot_be_read_by_id_are_reported(

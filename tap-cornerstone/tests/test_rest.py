@@ -187,7 +187,7 @@ def test_invalid_response_for_an_employee_fails_the_stream_after_the_others(
     assert sorted(found) == [(1,), (2,), (4,), (6,), (7,), (8,)]
     assert "1 of 1 streams failed" in str(fails[0])
     assert output.messages_of("ACTIVATE_VERSION") == []
-    assert "The same happened for 1 more slices." in caplog.text
+    assert "Other parts of the stream that failed: 1." in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,9 @@ def test_unlicensed_or_disabled_list_is_skipped_by_name(
     )
     output = run(vendor.url, "ou_types", "termination_reasons", **ALL)
     assert output.counts() == {"termination_reasons": 1}
-    sentence = f"the company's plan does not include it, or the vendor has switched it off (status {status} from "
+    sentence = (
+        f"the company's plan does not include this stream, or the vendor has switched it off (status {status} from "
+    )
     assert f"ou_types: {sentence}" in caplog.text
     assert "It needs the scope outype:read. Skipping it; the run continues." in caplog.text
 
@@ -476,7 +478,7 @@ def test_ignored_page_number_fails_the_stream_if_the_page_is_full(
     fails: list[Exception] = []
     run(portal(lambda request: new_envelope([{"id": n} for n in range(50)])).url, "skills", fails=fails, **ALL)
     assert fails
-    assert "answers the same full page whatever its number" in caplog.text
+    assert "returns the same full page for every page number" in caplog.text
     assert run(portal(lambda request: new_envelope([{"id": n} for n in range(49)])).url, "skills", **ALL).messages_of(
         "ACTIVATE_VERSION"
     )
@@ -682,7 +684,7 @@ def test_xml_is_reported_as_such(run: Any, portal: Start, body: bytes, caplog: p
     vendor = portal(lambda request: ok_response(body))
     fails: list[Exception] = []
     run(vendor.url, "job_requisitions", fails=fails, **ALL)
-    assert "answered XML, though JSON was requested" in caplog.text
+    assert "returned XML although JSON was requested" in caplog.text
     assert "Secret" not in caplog.text
     assert len(queries_for(vendor, "Recruiting")) == 1
 

@@ -254,7 +254,7 @@ def test_missing_scopes_skip_their_streams_by_name(
     skipped = [name for scope, names in SCOPES.items() if scope != "employee:read" for name in names]
     for scope, names in SCOPES.items():
         for name in names if scope != "employee:read" else ():
-            assert f"{name}: the credential cannot read it; it needs the scope {scope} (" in caplog.text
+            assert f"{name}: the credential cannot read this stream; it needs the scope {scope} (" in caplog.text
     assert not {message["stream"] for message in output.messages_of("SCHEMA")} & set(skipped)
     assert assert_same_rows(output, sandbox, "employees", "employee_custom_fields", "bulk_imports")
 
@@ -264,7 +264,10 @@ def test_scopes_of_bulk_streams_are_named(
 ) -> None:
     sandbox.control("revoke", vendor="cornerstone", permission="bulkapi:read")
     run(url, "bulk_jobs", "bulk_imports", "bulk_import_reports", "ou_types", **ALL)
-    assert "bulk_jobs: the credential cannot read it; it needs the scope of the Bulk API (status 401" in caplog.text
+    assert (
+        "bulk_jobs: the credential cannot read this stream; it needs the scope of the Bulk API (status 401"
+        in caplog.text
+    )
     assert "bulk_import_reports: its parent stream bulk_imports" in caplog.text
 
 

@@ -157,7 +157,7 @@ def test_missing_scope_skips_only_its_view(
     sandbox.control("revoke", vendor="cornerstone", permission="obj_users_core:read")
     output = run(url, "users_core", "ou_core", objects=["users_core", "ou_core"], views=[])
     assert set(output.counts()) == {"ou_core"}
-    assert "users_core: the credential cannot read it; it needs the scope obj_users_core:read" in caplog.text
+    assert "users_core: the credential cannot read this stream; it needs the scope obj_users_core:read" in caplog.text
 
 
 @pytest.mark.usefixtures("documented_limits")

@@ -105,7 +105,7 @@ class CredentialCheck:
             if self.transport.rate_limiter.answered:  # the host is up, and the lists may work
                 return False
             raise RunError(
-                f"The vendor's host does not answer ({retry.reason}). Check `api_url` and the network, or run again "
+                f"The vendor's host does not respond ({retry.reason}). Check `api_url` and the network, or run again "
                 "later."
             ) from None
         return reply.status == HTTPStatus.UNAUTHORIZED
@@ -288,7 +288,7 @@ def read_grant(reply: Reply, refused: str) -> TokenGrant:
         raise RunError(REJECTED_CLIENT)
     if problem == "invalid_grant":
         raise RunError(refused)
-    raise RunError(f"The token request was answered with status {reply.status} and no usable token. Check `api_url`.")
+    raise RunError(f"The token request returned status {reply.status} and no usable token. Check `api_url`.")
 
 
 def _parse_lifetime(seconds: Any) -> float | None:  # noqa: ANN401 - a number, a text, or nothing

@@ -74,9 +74,11 @@ ELSEWHERE = "The code belongs to another login. Run the login again, and use the
 @click.option("--config", "configs", multiple=True, metavar="FILE", help="Config file, as for the tap; or ENV.")
 @click.option("--user", is_flag=True, help="Ask for a token of the person who agrees, instead of the company's.")
 @click.option("--scope", "scopes", multiple=True, help="A scope to ask for, or several with spaces; all by default.")
-@click.option("--redirect-uri", help=f"One that is registered with the application.  [default: {REDIRECT_URI}]")
+@click.option(
+    "--redirect-uri", help=f"A redirect URI that is registered with the application.  [default: {REDIRECT_URI}]"
+)
 @click.option("--paste", is_flag=True, help="Paste the code instead of receiving it from the browser.")
-@click.option("--no-browser", is_flag=True, help="Print the address, and open nothing.")
+@click.option("--no-browser", is_flag=True, help="Print the address instead of opening a browser.")
 @click.option(
     "--timeout", type=click.IntRange(1), default=300, show_default=True, help="Seconds to wait for the browser."
 )
@@ -207,7 +209,7 @@ def _ask_for_code(url: str, target: str, state: str, *, asked_for: bool, browser
     if not asked_for and target != OUT_OF_BAND:
         click.echo("The redirect URI does not lead to this machine, so the code has to be pasted.")
     _show_address(url, browser=browser)
-    text = click.prompt("The code, or the whole address that the browser ends at").strip()
+    text = click.prompt("The code, or the whole address that the browser shows at the end").strip()
     if "://" not in text:
         return str(text)
     given = dict(parse_qsl(urlsplit(text).query))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 VERSION = re.compile(r"20\d\d-(01|04|07|10)-01")
 API_VERSION = "2026-10-01"
 CREDENTIALS = "api_public_credentials"
-NEWER_VERSION = "Set `api_version` to one that Factorial supports; that may take a newer release of this tap."
+NEWER_VERSION = "Set `api_version` to one that Factorial supports; that may require a newer release of this tap."
 
 
 class TapFactorial(FactorialTap):
@@ -42,14 +42,14 @@ class TapFactorial(FactorialTap):
             th.StringType,
             secret=True,
             title="API key",
-            description="A company's API key (Factorial: Settings, API keys); it reads everything and never ends.",
+            description="A company's API key (Factorial: Settings, API keys); it reads everything and never expires.",
         ),
         th.Property(
             "access_token",
             th.StringType,
             secret=True,
             title="Access token",
-            description="An OAuth access token, as it is; one of a company never ends.",
+            description="An OAuth access token, used as it is; that of a company never expires.",
         ),
         th.Property(
             "client_id",

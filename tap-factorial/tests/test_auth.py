@@ -177,7 +177,7 @@ def test_inconclusive_responses_do_not_reject_a_credential(status: int) -> None:
 def test_unreachable_host_is_reported() -> None:
     with host(lambda received_request: Response({})) as vendor:
         way = make_transport(vendor.url)
-    with pytest.raises(RunError, match="does not answer") as error:
+    with pytest.raises(RunError, match="does not respond") as error:
         list_status(KeyAuthenticator("k3y", CredentialCheck(way, VERSION, 0.001)), way)
     assert "k3y" not in str(error.value)
 

@@ -491,7 +491,7 @@ def test_body_without_page_information_is_the_last_page(
         ),
         (
             {"data": [{"id": "1"}], "meta": {"has_next_page": True, "end_cursor": None}},
-            "that another follows, but not where",
+            "that another page follows, but has no token for it",
         ),
         ({"data": {"id": "1"}}, "contains no list of records"),
         ({"data": [{"id": "1"}], "meta": "none"}, "contains no list of records"),
@@ -692,7 +692,7 @@ def test_list_that_is_not_found_is_skipped_by_name(
     output = run(vendor.url, "posts_posts", "posts_comments", "posts_groups", "teams_teams")
     assert output.counts() == {"teams_teams": 1}
     assert {message["stream"] for message in output.messages_of("SCHEMA")} == {"posts_groups", "teams_teams"}
-    assert "posts_posts: the credential cannot read it; it needs the scope posts" in caplog.text
+    assert "posts_posts: the credential cannot read this stream; it needs the scope posts" in caplog.text
     assert f"(status 404 from {LISTS}posts/posts)" in caplog.text
     assert "posts_comments: its parent stream posts_posts" in caplog.text
     assert vendor.paths()[f"{LISTS}posts/posts"] == 1
@@ -707,7 +707,9 @@ def test_unlicensed_list_is_skipped_by_name_with_its_children(
     output = run(vendor.url, "posts_posts", "posts_comments", "teams_teams")
     assert output.counts() == {"teams_teams": 1}
     assert {message["stream"] for message in output.messages_of("SCHEMA")} == {"teams_teams"}
-    assert "posts_posts: the company's plan does not include it, or the vendor has switched it off" in caplog.text
+    assert (
+        "posts_posts: the company's plan does not include this stream, or the vendor has switched it off" in caplog.text
+    )
     assert "It needs the scope posts, and a plan that includes the module posts" in caplog.text
     assert "posts_comments: its parent stream posts_posts" in caplog.text
     assert "api_url" not in caplog.text
@@ -966,10 +968,10 @@ def test_dates_that_a_later_run_does_not_read_are_reported(
     set_start(STARTED)
     vendor = factorial(dated_lists("2026-01-01"))
     first = run(vendor.url, "attendance_shifts", start_date="2025-06-01", end_date="2026-12-31")
-    assert "includes a time" not in caplog.text
+    assert "now includes dates" not in caplog.text
     set_start(STARTED + timedelta(days=1))
     run(vendor.url, "attendance_shifts", state=first.state, **dates)
-    assert ("`start_date` or `end_date` includes a time that was not read before" in caplog.text) == is_said
+    assert ("`start_date` or `end_date` now includes dates that were not read before" in caplog.text) == is_said
 
 
 OLD_SHIFT = {"id": "2019", "date": "2019-02-01", "updated_at": "2026-03-12T10:00:00Z"}

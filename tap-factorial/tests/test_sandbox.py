@@ -126,7 +126,9 @@ def test_shift_filter_without_a_usable_response_causes_reads_by_window(
     second = run(url, "attendance_shifts", state=first.state, **span)
     assert second.counts() == first.counts()
     assert second.messages_of("ACTIVATE_VERSION") == []  # rows of other dates may have been loaded as changes
-    assert "attendance_shifts: the vendor gave no usable answer to the incremental filter; falling back" in caplog.text
+    assert (
+        "attendance_shifts: the vendor gave no usable response to the incremental filter; falling back" in caplog.text
+    )
     filtered = sum("updated_at" in query for query in requests_for(sandbox, "attendance/shifts"))
     assert filtered == (8 if fault["kind"] == "truncated" else 3)
 
@@ -142,7 +144,7 @@ def test_shift_window_without_a_response_stops_no_other_and_is_read_later(
     fails: list[Exception] = []
     first = run(url, "attendance_shifts", "teams_teams", fails=fails, **span)
     assert "1 of 2 streams failed: attendance_shifts" in str(fails[0])
-    assert f"gave no answer in 8 tries (status 500) for {days[1]}/" in caplog.text
+    assert f"gave no usable response in 8 attempts (status 500) for {days[1]}/" in caplog.text
     lacking = ids - {record["id"] for record in first.records("attendance_shifts")}
     assert 0 < len(lacking) < len(ids) / 2
     assert first.messages_of("ACTIVATE_VERSION", "attendance_shifts") == []
@@ -205,7 +207,9 @@ def test_unlicensed_modules_are_skipped_by_name(
     assert set(output.counts()) == {"teams_teams"}
     assert {message["stream"] for message in output.messages_of("SCHEMA")} == {"teams_teams"}
     for stream in ("posts_posts", "posts_comments", "posts_groups"):
-        said = "company's plan does not include it" if form == "payment" else "credential cannot read it"
+        said = (
+            "company's plan does not include this stream" if form == "payment" else "credential cannot read this stream"
+        )
         assert f"{stream}: the {said}" in caplog.text or f"{stream}: its parent stream posts_posts" in caplog.text
     fails: list[Exception] = []
     run(url, "posts_posts", fails=fails)

@@ -55,9 +55,7 @@ class PersonioAuthenticator(Authenticator):
         except (ValueError, LookupError, TypeError, AttributeError):
             value, seconds = None, None
         if not value or not isinstance(value, str):
-            raise self.token_error(
-                f"The token request was answered with status {reply.status} and no token. Check `api_url`."
-            )
+            raise self.token_error(f"The token request returned status {reply.status} and no token. Check `api_url`.")
         if not is_sendable(value):
             raise self.token_error(
                 "Personio's token cannot be sent in a header: it holds a line break or a character beyond ASCII. "

@@ -36,7 +36,7 @@ class V1Stream(PersonioStream):
     @override
     def find_items(self, body: Any) -> Any:
         if isinstance(body, dict) and body.get("success") is False:
-            raise TapError(f"{self.name}: {self.path} answered that it failed. Run again later.")
+            raise TapError(f"{self.name}: {self.path} reported a failure. Run again later.")
         return as_list(self.find_rows(body.get("data"))) if isinstance(body, dict) else None
 
     @override

@@ -363,7 +363,7 @@ def test_unlicensed_list_is_skipped_by_name(
     )
     output = run(vendor.url, "legal_entities", "cost_centers")
     assert output.counts() == {"cost_centers": 1}
-    assert "legal_entities: the company's plan does not include it" in caplog.text
+    assert "legal_entities: the company's plan does not include this stream" in caplog.text
     assert "geheim" not in caplog.text
 
 

@@ -79,8 +79,8 @@ def test_ids_that_are_not_found_are_counted_and_not_logged(
     )
     assert output.counts() == {"persons": 1, "recruiting_candidates": 1}
     log = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("tap-personio"))
-    assert "persons: 1 of 2 ids given with `only` not found" in log
-    assert "recruiting_candidates: 2 of 3 ids given with `only` not found" in log
+    assert "persons: 1 of 2 ids given with `only` were not found" in log
+    assert "recruiting_candidates: 2 of 3 ids given with `only` were not found" in log
     assert "987654321" not in log
     assert "gone-" not in log
 

@@ -61,7 +61,7 @@ def _check_host(tap: DiagnosableTap, reason: str) -> Check:
     host = urlsplit(tap.api_url).netloc
     if tap.transport.server_time:
         return Check("ok", f"{host} answers")
-    return Check("failed", f"{host} does not answer. {reason}")
+    return Check("failed", f"{host} does not respond. {reason}")
 
 
 def _check_encryption(tap: DiagnosableTap) -> Check:

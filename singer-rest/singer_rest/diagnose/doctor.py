@@ -68,7 +68,9 @@ def check_tap(tap: DiagnosableTap, state: dict[str, Any]) -> dict[str, Any]:
         stream.reset_read()  # any records will do, not only those that changed
     sampled = _probe_samples(tap, streams)
     if sampled and all(_is_unauthorized(found) for found in sampled.values()):
-        credential = Check("failed", "every stream refuses them: they are wrong or expired, or have no permission")
+        credential = Check(
+            "failed", "the vendor rejects them for every stream: they are wrong or expired, or have no permission"
+        )
     findings = [{**_make_finding(stream, sampled[stream.name]), **bookmarks[stream.name]} for stream in streams]
     verdicts = Counter(finding["verdict"] for finding in findings)
     return {

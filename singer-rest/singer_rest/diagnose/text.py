@@ -136,5 +136,5 @@ def _format_minutes(line: dict[str, Any], accuracy: str) -> str:
 def _describe_limit(limited_by: str | None) -> str:
     if limited_by is None:
         return "the vendor documents no limit"
-    names = {"": "`requests_per_minute`", "answers": "how fast the vendor answers"}
+    names = {"": "`requests_per_minute`", "answers": "the vendor's response times"}
     return f"limited by {names.get(limited_by, limited_by)}"

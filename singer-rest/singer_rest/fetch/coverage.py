@@ -317,7 +317,7 @@ class Coverage:
             )
         if self._unreadable:
             yield (
-                f"the vendor could not return {len(self._unreadable)} of the {self._parent or 'slices'}{not_deleted}: "
+                f"the vendor could not return {len(self._unreadable)} of the {self._parent or 'parts'}{not_deleted}: "
                 f"{_join_names(self._unreadable)}. {self._unreadable_advice}"
             ).rstrip()
         if self._failed:

@@ -98,19 +98,22 @@ def no_access_reason(meaning: Meaning, permission: str | None, status: int, endp
     source = f"(status {status} from {endpoint})."
     if meaning is Meaning.NOT_LICENSED:
         permission_note = f" It needs {permission}." if permission else ""
-        return f"the company's plan does not include it, or the vendor has switched it off {source}{permission_note}"
+        return (
+            f"the company's plan does not include this stream, or the vendor has switched it off {source}"
+            f"{permission_note}"
+        )
     return f"{forbidden_reason(permission)} {source}"
 
 
 def forbidden_reason(permission: str | None) -> str:
     """Says that an endpoint is forbidden and which permission it needs. None: it is public."""
     if permission is None:
-        return "the vendor refuses access although it needs no permission"
-    return f"the credential cannot read it; it needs {permission}"
+        return "the vendor refuses access although this stream needs no permission"
+    return f"the credential cannot read this stream; it needs {permission}"
 
 
 def filter_failure(error: UnansweredError | FilterRejectedError) -> str:
     """Returns what the vendor did with the incremental filter, as the verb of a sentence."""
     if isinstance(error, FilterRejectedError):
-        return "refused"
-    return "gave no answer in time to" if isinstance(error, TimedOutError) else "gave no usable answer to"
+        return "rejected"
+    return "did not respond in time to" if isinstance(error, TimedOutError) else "gave no usable response to"

@@ -255,7 +255,7 @@ class Scheduler:
             result = error
         except RecursionError:
             result = TapError(
-                f"{stream_fetch.name}: {task.request.endpoint} answered with values that are nested too deeply. "
+                f"{stream_fetch.name}: {task.request.endpoint} sent values that are nested too deeply. "
                 "Report it to the vendor."
             )
         except Exception as raised:  # noqa: BLE001 - raised when this stream ends
@@ -363,7 +363,7 @@ def _exhausted_error(
     part = f" for {task.slice.name}" if task.slice.name else ""
     return error_class(
         f"{stream_fetch.name}: {task.request.endpoint} {exhausted}{part}. "
-        f"{exhausted.advice}: what was read before is kept."
+        f"{exhausted.advice}. Records already read are kept."
     )
 
 

@@ -192,7 +192,7 @@ class StreamFetch:
             self._on_result(result)
         opened = task.open_slice
         if isinstance(result, TimedOutError) and opened.is_held:
-            logger.info("%s: the list takes too long as a whole; reading it in parts.", self.name)
+            logger.info("%s: requesting the whole list takes too long; reading it in parts.", self.name)
             self._read_parts(opened)
             return
         if isinstance(result, Exception):
@@ -356,4 +356,4 @@ class StreamFetch:
             raise self._error
         if self._failures:
             first, *others = self._failures
-            raise type(first)(f"{first} The same happened for {len(others)} more slices.") if others else first
+            raise type(first)(f"{first} Other parts of the stream that failed: {len(others)}.") if others else first

@@ -195,7 +195,7 @@ class CursorParam(Paginator):
         if not (cursor or self.has_more):
             return []
         if type(cursor) is not int and not (isinstance(cursor, str) and cursor):
-            raise TapError("a page says that another follows, but not where. Run again later.")
+            raise TapError("a page says that another page follows, but has no token for it. Run again later.")
         return [with_params(request, {self.param: cursor}, self.location)]
 
     def is_announced(self, request: Request) -> bool:
@@ -260,7 +260,8 @@ class NextLink(Paginator):
             raise TapError("the link to the next page cannot be read. Run again later.") from None
         if host and host != own_host and not f".{host}".endswith(self.domains):
             raise TapError(
-                "the link to the next page leads to another host, and the token must not go there. Check `api_url`."
+                "the link to the next page leads to another host, and the token must not be sent there. "
+                "Check `api_url`."
             )
         params = parse_qsl(link.query, keep_blank_values=True)
         names = {name for name, _ in params}

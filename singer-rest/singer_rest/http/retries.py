@@ -32,7 +32,7 @@ class RetriesExhaustedError(Exception):
     """A request is not retried any more. The text continues a sentence that begins with the name of the endpoint.
 
     Args:
-        text: The text, such as "gave no answer in 8 tries".
+        text: The text, such as "gave no usable response in 8 attempts".
         limited: Whether a rate limit of the vendor delayed it for too long.
     """
 
@@ -102,7 +102,7 @@ class RetryPolicy:
         if not retry.throttled:
             attempts.failed += 1
             if attempts.failed >= max_attempts:
-                raise RetriesExhaustedError(f"gave no answer in {attempts.sent} tries ({retry.reason})")
+                raise RetriesExhaustedError(f"gave no usable response in {attempts.sent} attempts ({retry.reason})")
         if retry.throttled or retry.after is not None:
             return self._delay_of_limit(attempts, retry)
         attempts.limited_since = None
@@ -110,8 +110,8 @@ class RetryPolicy:
         attempts.unanswered_seconds += delay
         if attempts.unanswered_seconds >= MAX_UNANSWERED_SECONDS:
             raise RetriesExhaustedError(
-                f"gave no answer in {format_duration(MAX_UNANSWERED_SECONDS)}, the maximum for one request "
-                f"({attempts.sent} tries; {retry.reason})"
+                f"gave no usable response in {format_duration(MAX_UNANSWERED_SECONDS)}, the maximum for one request "
+                f"({attempts.sent} attempts; {retry.reason})"
             )
         return delay
 
@@ -151,10 +151,10 @@ class RetryPolicy:
     def _limit_exceeded(self, seconds: float, seconds_left: float) -> RetriesExhaustedError:
         allowed, waited = format_duration(self._max_wait), self._max_wait - seconds_left
         if seconds > self._max_wait:
-            text = f"asks to wait {format_duration(seconds)}, longer than `max_wait` allows ({allowed})"
+            text = f"is rate-limited for {format_duration(seconds)}, longer than `max_wait` allows ({allowed})"
         elif seconds > seconds_left > 0:
             text = (
-                f"is rate-limited: after {format_duration(waited)} it asks to wait {format_duration(seconds)} more, "
+                f"is rate-limited for another {format_duration(seconds)} after {format_duration(waited)}, "
                 f"and `max_wait` allows {allowed} in total"
             )
         else:

@@ -104,10 +104,10 @@ class TokenFile:
             try:
                 lock.acquire(timeout=min(LONG_WAIT, LOCK_SECONDS))
             except Timeout:
-                logger.info("Waiting for another run that holds the token file.")
+                logger.info("Waiting for another run that uses the token file.")
                 lock.acquire(timeout=max(0.0, LOCK_SECONDS - LONG_WAIT))
         except Timeout:
-            raise RunError("Another run holds the token file. Run again once it has ended.") from None
+            raise RunError("Another run uses the token file. Run again once it has ended.") from None
         except OSError:
             raise RunError("The token file cannot be written. Set `token_file` to a writable path.") from None
         try:

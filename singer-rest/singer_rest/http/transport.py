@@ -42,7 +42,7 @@ CONNECT_SECONDS = 60.0
 """Maximum number of seconds to wait for a connection. A host may have several addresses."""
 BASIC_REQUEST_ARGS = {"params", "data", "headers"}
 """The arguments that most requests have."""
-TIMEOUT_REASON = "no answer in time"
+TIMEOUT_REASON = "no response in time"
 UNREACHABLE = "the host cannot be reached; check the addresses in the settings"
 INVALID_RESPONSES = (
     (requests.TooManyRedirects, "too many redirects"),
@@ -179,7 +179,7 @@ class Transport:
             raise RetryableError(str(error), broken=True) from None
         except UnknownEncodingError:
             raise TapError(
-                f"{endpoint} answered in an encoding that was not requested (requested: {', '.join(ENCODINGS)}). Check "
+                f"{endpoint} used an encoding that was not requested (requested: {', '.join(ENCODINGS)}). Check "
                 "for a proxy between this machine and the vendor."
             ) from None
         return Reply(response.status, response.headers, body, datetime.now(timezone.utc))

@@ -8,7 +8,7 @@ from __future__ import annotations
 UNCLASSIFIED = "unclassified"
 
 CLASSES = {
-    "secret": "Opens a door: a token, a challenge, the address of a webhook.",
+    "secret": "Grants access: a token, a challenge, the address of a webhook.",
     "special": "Special categories of personal data (article 9 of the GDPR), or values that reveal them.",
     "special.absence": "The kind of an absence, which may reveal an illness.",
     "special.health": "Health: a disability, a certificate, a health insurer.",
@@ -34,7 +34,7 @@ CLASSES = {
     "direct_id.email": "A work e-mail address.",
     "direct_id.number": "A personnel number.",
     "direct_id.name": "A name.",
-    "contact": "Reaches a person privately: an address, a phone number, an emergency contact.",
+    "contact": "Private contact data: an address, a phone number, an emergency contact.",
     "contact.postcode": "A postcode.",
     "contact.country": "A country.",
     "conduct": "What somebody did, when and where.",

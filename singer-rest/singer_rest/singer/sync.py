@@ -343,7 +343,7 @@ class SyncedStream(CompletedStream):
             self.logger.warning("%s: %s", self.name, warning)
         dropped = field_names(self.conformer.secrets)
         if dropped and not self.privacy:
-            self.logger.info("%s: dropped fields that are secrets by their names: %s", self.name, dropped)
+            self.logger.info("%s: dropped fields whose names say that they hold secrets: %s", self.name, dropped)
 
     def _finish_replication(self, *, write_messages: bool) -> None:
         replication = self.replication

@@ -135,8 +135,8 @@ def _bookmark_warnings(stream: ReadStream) -> Iterator[str]:
     replication = stream.replication
     if replication.bookmark_is_ahead:
         yield (
-            "the bookmark lies in the future, so everything was read again. This machine's clock is wrong, or was; "
-            "check it."
+            "the bookmark lies in the future, so everything was read again. Check this machine's clock: it is "
+            "wrong now, or was in an earlier run."
         )
     if replication.other_key:
         yield (
@@ -149,20 +149,20 @@ def _missing_records(stream: ReadStream) -> Iterator[str]:
     """Yields the warning about requested records that were not found."""
     if isinstance(stream.slices, RecordIds) and (missing := stream.slices.count - stream.rows_written) > 0:
         yield (
-            f"{missing} of {stream.slices.count} ids given with `only` not found: deleted, or the credential may not "
-            "read them. Their rows stay as they are until a full refresh."
+            f"{missing} of {stream.slices.count} ids given with `only` were not found: they were deleted, or the "
+            "credential may not read them. Their rows stay as they are until a full refresh."
         )
 
 
 def _window_warnings(stream: ReadStream) -> Iterator[str]:
     if stream.lacks_settings_window:
         yield (
-            "`start_date` or `end_date` includes a time that was not read before. Only changes were read; run a full "
-            "refresh to load what has not changed since."
+            "`start_date` or `end_date` now includes dates that were not read before. Only changes were read; run a "
+            "full refresh to load the unchanged records, too."
         )
     if stream.replication.covers_less and stream.replication.may_hold_other_dates:
         yield (
-            "changes of other dates than those of a full read may have been loaded before, so no row is marked as "
+            "rows with dates that a full read leaves out may have been loaded before, so no row is marked as "
             "deleted. A full refresh limits the table to the dates that it reads."
         )
     elif stream.replication.covers_less:

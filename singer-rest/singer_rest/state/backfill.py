@@ -65,7 +65,8 @@ class Backfill:
         elif self._state.get(KEY) is not None:
             self._state[KEY] = None
             logger.info(
-                "%s: the finished slices in the state were read with other settings or cannot be read; starting over.",
+                "%s: what an interrupted run had finished was read with other settings, or is unreadable in the state; "
+                "starting over.",
                 self._stream,
             )
 

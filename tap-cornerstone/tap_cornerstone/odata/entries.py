@@ -97,7 +97,7 @@ class Entries:
         changed = [row for row in rows if not row.get(DELETED_AT)]
         if any(not omitted <= optional for omitted in self.omitted_columns(changed)):
             raise PartialRowError(
-                f"{self._entity_set.name}: the changes since the last run hold rows without all columns."
+                f"{self._entity_set.name}: the changes since the last run contain rows that lack columns."
             )
 
     def omitted_columns(self, rows: list[Record]) -> set[frozenset[str]]:

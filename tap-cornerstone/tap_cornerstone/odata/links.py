@@ -39,7 +39,7 @@ def path_of(link: Any, api_url: str, path: str) -> str:  # noqa: ANN401 - what t
         # Behind a proxy a portal may write http; requests always go to its configured address.
         path = str(target.path).removeprefix(own.path)
     elif not target.query:
-        raise TapError("a link leads to another host, and the token must not go there. Check `api_url`.")
+        raise TapError("a link leads to another host, and the token must not be sent there. Check `api_url`.")
     return f"{path}?{target.query}" if target.query else path
 
 

@@ -138,7 +138,7 @@ class MetadataCache:
         reply, sets = self._request_metadata(service, cached)
         if reply.status in NO_METADATA:
             sentence = (
-                f"The credential cannot read which {service.name} the portal has; it needs the scope "
+                f"The credential cannot list the portal's {service.name}; it needs the scope "
                 f"{service.metadata_scope} (status {reply.status})."
             )
             if not cached or cached.token != self._token:
@@ -173,13 +173,13 @@ class MetadataCache:
             reply = send_with_retries(send_request, self._first_delay, self._transport.max_wait, service.metadata_path)
         except RetryableError as retry:
             raise TapError(
-                f"The portal does not describe its {service.name} ({retry.reason}). Run again later; if it happens "
-                "again, check `corpname` or `api_url`."
+                f"The metadata of the portal's {service.name} cannot be read ({retry.reason}). Run again later; if it "
+                "happens again, check `corpname` or `api_url`."
             ) from None
         if reply.status not in {HTTPStatus.OK, *NO_METADATA, *([HTTPStatus.NOT_MODIFIED] if cached else [])}:
             raise TapError(
-                f"The portal does not describe its {service.name}: status {reply.status}. Check `corpname` or "
-                f"`api_url`, or set `{service.name}` to [] to leave them out."
+                f"The metadata of the portal's {service.name} cannot be read: status {reply.status}. Check `corpname` "
+                f"or `api_url`, or set `{service.name}` to [] to leave them out."
             )
         return reply, sets
 

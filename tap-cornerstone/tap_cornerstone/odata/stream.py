@@ -191,7 +191,9 @@ class ODataStream(CornerstoneStream):
             raise RetryableError("the portal truncated the page")
         records = as_entry_list(body.get("value"))
         if records is None and body.get("value", "") is not None:
-            raise TapError(f"{self.name}: the answer of {self.path} holds no rows. Check `corpname` or `api_url`.")
+            raise TapError(
+                f"{self.name}: the response of {self.path} contains no list of records. Check `corpname` or `api_url`."
+            )
         is_inconclusive, records = records is None, records or []
         entries = [record for record in records if isinstance(record, dict)]
         if entries and self._entries.is_error(entries[-1]):
@@ -202,7 +204,7 @@ class ODataStream(CornerstoneStream):
         delta, next_link = (find_property(body, f"@odata.{name}link") for name in ("delta", "next"))
         if request.path == self._saved_position and not (rows or next_link):
             raise ExpiredLinkError(
-                f"{self.name}: the link at which the last run stopped leads to no rows. Run again later."
+                f"{self.name}: the response to the link saved by the last run contains no records. Run again later."
             )
         if len(records) == request.expected_rows and not (delta or next_link):
             return self._retry_in_other_size(request)

@@ -239,8 +239,8 @@ class BulkImportReports(RestList):
             self.downloads.record_outcome(page.slice, page.note, state)
         if self.downloads.timeouts_in_a_row == MAX_TIMEOUTS_IN_A_ROW:
             raise TapError(
-                f"{self.name}: {MAX_TIMEOUTS_IN_A_ROW} reports in a row timed out, so the others were not requested. "
-                "Run again later: what was read before is kept."
+                f"{self.name}: {MAX_TIMEOUTS_IN_A_ROW} reports in a row timed out, so the rest were not requested. "
+                "Run again later. Records already read are kept."
             )
         return True
 

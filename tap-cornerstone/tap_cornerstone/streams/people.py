@@ -32,7 +32,7 @@ class Employees(RestList):
     hidden_columns = "null"
     hidden_columns_advice = (
         "Cornerstone hides what the permissions and constraints of the application's service account do not include. "
-        "If employees have values there, extend them."
+        "If employees have values there, extend these permissions and constraints."
     )
 
 

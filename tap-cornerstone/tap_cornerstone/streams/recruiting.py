@@ -32,7 +32,9 @@ STATUSES = [
 
 STATUS = "CurrentStatus"
 REQUESTED_STATUS = "_asked"
-STATUS_ADVICE = "Set `applicant_statuses` to your portal's; vw_rpt_job_requisition_applicant_status_local has them."
+STATUS_ADVICE = (
+    "Set `applicant_statuses` to your portal's statuses; vw_rpt_job_requisition_applicant_status_local lists them."
+)
 
 
 class JobRequisitions(RestList):

@@ -62,8 +62,8 @@ class OpenPositions(V1Stream):
     setting = "careers_url"
     unreadable_advice = "If the site does not have these languages, leave them out of `careers_languages`."
     all_unreadable = (
-        "the career site answers with an error or a page instead of its feed in each language. Check `careers_url`; "
-        "if it is right, the site takes the tap for a robot: run again later."
+        "the career site returns an error or a web page instead of its feed in every language. Check `careers_url`; "
+        "if it is right, the site blocks the tap as a robot: run again later."
     )
 
     @property

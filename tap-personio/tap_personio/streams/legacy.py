@@ -58,7 +58,7 @@ class Attendances(LegacyStream):
     @override
     def advice_for_status(self, status: int) -> str:
         if status == HTTPStatus.UNPROCESSABLE_ENTITY:
-            return "It cannot serve attendances over midnight: use attendance_periods."
+            return "It cannot return attendances that cross midnight: use attendance_periods."
         return super().advice_for_status(status)
 
 
@@ -150,7 +150,9 @@ class CustomReportRows(LegacyStream):
         if items is None:
             return {"items": []}
         if not isinstance(items, list) or (items and not any(isinstance(item, dict) for item in items)):
-            raise TapError(f"{self.name}: the answer of {self.path} holds no rows. Report it to Personio.")
+            raise TapError(
+                f"{self.name}: the response of {self.path} contains no list of records. Report it to Personio."
+            )
         return {"items": items}
 
     @override

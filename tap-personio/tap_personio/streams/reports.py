@@ -59,7 +59,7 @@ class ReportRows(PersonioStream):
         rows = body.get("_data") if isinstance(body, dict) else None
         meta = body.get("_meta") if isinstance(body, dict) else None
         if not isinstance(rows, list):
-            raise TapError(f"{self.name}: the answer of {self.path} holds no rows. Check `api_url`.")
+            raise TapError(f"{self.name}: the response of {self.path} contains no list of records. Check `api_url`.")
         raw_columns = meta.get("columns") if isinstance(meta, dict) else None
         columns = raw_columns if isinstance(raw_columns, list) else None
         next_requests = self.next_requests(request, body, rows)
