@@ -28,7 +28,7 @@ ROWS = 731
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def benchmark_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(runner, "DATA", tmp_path / "data")
     monkeypatch.setattr(commands, "HOME", tmp_path)
     return tmp_path
@@ -36,9 +36,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_tap_and_loader_load_all_rows_of_the_server(dataset: str, home: Path) -> None:
+def test_tap_and_loader_load_all_rows_of_the_server(dataset: str, benchmark_home: Path) -> None:
     case = Case(dataset, ROWS)
-    folder = home / "run"
+    folder = benchmark_home / "run"
     folder.mkdir()
     with runner.run_server(case) as url:
         result = runner.run_one(case, OURS, commands.Commands(case, url, folder))
@@ -52,8 +52,8 @@ def test_tap_and_loader_load_all_rows_of_the_server(dataset: str, home: Path) ->
 
 
 @pytest.mark.slow
-def test_tap_alone_is_measured(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tap_cpu, "HOME", home)
+def test_tap_alone_is_measured(benchmark_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tap_cpu, "HOME", benchmark_home)
     usage = tap_cpu.run_tap("attendance_shifts", ROWS, profiler="")
     assert usage.succeeded
     assert usage.cpu > 0
@@ -118,8 +118,8 @@ def test_usage_counts_all_processes_of_a_pipe(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_limit_is_kept_and_counted(home: Path) -> None:
-    assert home
+def test_a_limit_is_kept_and_counted(benchmark_home: Path) -> None:
+    assert benchmark_home
     with runner.run_server(Case("attendances", ROWS, limit=2)) as url:
         target = f"{url}/v1/company/attendances?start_date=1970-01-01&end_date=2035-01-01&limit=200&offset=0"
         with pytest.raises(HTTPError, match="429") as error:
@@ -132,7 +132,7 @@ def test_a_limit_is_kept_and_counted(home: Path) -> None:
     assert counted["pages"] == counted["requests"] >= 3
 
 
-def result(case: Case, peer: str, seconds: float) -> dict[str, Any]:
+def make_result(case: Case, peer: str, seconds: float) -> dict[str, Any]:
     served = {"requests": 75, "pages": 74, "rejected": 0, "cpu": 0.1, "first_page": 0.0, "last_page": 7.0}
     compared = {"rows": [case.rows] * 2, "only": [0, 0], "columns": 1, "missing": []}
     run = {"seconds": seconds, "cpu": 1.0, "peak_memory_mb": 100.0, "server": served, "comparison": compared}
@@ -145,11 +145,11 @@ def test_the_page_is_written_from_what_there_is(tmp_path: Path) -> None:
     Report(chosen, [], {}, page).write_page()
     assert "## Into DuckDB" in page.read_text()
     results = [
-        result(case, peer, seconds)
+        make_result(case, peer, seconds)
         for case in chosen.cases
         for peer, seconds in ((OURS, 2.0), (OURS, 4.0), (OURS, 3.0), (TUNED, 6.0))
     ]
-    results.append({**result(chosen.table[3], "published", 9.0), "error": "it broke"})
+    results.append({**make_result(chosen.table[3], "published", 9.0), "error": "it broke"})
     begin = {
         "discovery": {
             start.SDK: {"seconds": 1.0, "cpu": 0.5, "least_cpu": 0.4},

@@ -29,7 +29,7 @@ TOKEN = re.compile(r"token=[^&\"]*")
 """Part of links in the state that differs in every response."""
 
 
-def fault(sandbox: Sandbox, path: str, status: int, **more: Any) -> None:
+def add_fault(sandbox: Sandbox, path: str, status: int, **more: Any) -> None:
     """Makes a path always respond with a status."""
     sandbox.control("fault", path=path, kind="status", status=status, times=None, **more)
 
@@ -38,7 +38,7 @@ def break_personio(sandbox: Sandbox) -> None:
     """Parents that return 404 or 500, a duplicate record, a missing permission."""
     persons = [row["id"] for row in sandbox.records("personio", "persons")]
     for person, status in zip(persons, (404, 500), strict=False):
-        fault(sandbox, f"/personio/v2/persons/{person}/employments", status)
+        add_fault(sandbox, f"/personio/v2/persons/{person}/employments", status)
     sandbox.control("duplicate", vendor="personio", stream="persons", id=persons[-1])
     sandbox.control("revoke", vendor="personio", permission="personio:compensations:read")
 
@@ -49,7 +49,7 @@ def break_factorial(sandbox: Sandbox) -> None:
     for path, mode in lists.items():
         sandbox.control("mode", vendor="factorial", path=path, mode=mode)
     sandbox.control("revoke", vendor="factorial", permission="posts", status=402)
-    fault(sandbox, "/factorial/api/2026-10-01/resources/locations/locations", 500)
+    add_fault(sandbox, "/factorial/api/2026-10-01/resources/locations/locations", 500)
 
 
 def break_cornerstone(sandbox: Sandbox) -> None:
@@ -57,10 +57,10 @@ def break_cornerstone(sandbox: Sandbox) -> None:
     root = "/cornerstone/services/api/x"
     employees = [row["id"] for row in sandbox.records("cornerstone", "employees")]
     for employee, status in zip(employees, (404, 403, 401, 400, 500), strict=False):
-        fault(sandbox, f"{root}/users/v2/employees/{employee}/groups", status)
+        add_fault(sandbox, f"{root}/users/v2/employees/{employee}/groups", status)
     imports = [row["id"] for row in sandbox.records("cornerstone", "bulk_imports") if row["total_records"] > 1]
     for import_id, status in zip(imports, (404, 410, 500), strict=False):
-        fault(sandbox, f"{root}/bulk-api/v1/imports/{import_id}/report", status)
+        add_fault(sandbox, f"{root}/bulk-api/v1/imports/{import_id}/report", status)
     forms = {
         "skills": "short",
         "organizational_units": "short",

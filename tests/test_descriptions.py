@@ -44,20 +44,20 @@ def schemas(request: pytest.FixtureRequest) -> dict[str, Json]:
     return found
 
 
-def fields(schema: Json, path: str = "") -> Iterator[tuple[str, str]]:
+def described_fields(schema: Json, path: str = "") -> Iterator[tuple[str, str]]:
     """Yields the path and description of each field of a schema, at any depth."""
     for name, part in schema.get("properties", {}).items():
         yield f"{path}{name}", part.get("description", "")
-        yield from fields(part, f"{path}{name}.")
+        yield from described_fields(part, f"{path}{name}.")
     if schema.get("items"):
-        yield from fields(schema["items"], path)
+        yield from described_fields(schema["items"], path)
 
 
 def test_every_field_has_a_description(schemas: dict[str, Json]) -> None:
     bad = {
         f"{stream}.{path}": text
         for stream, schema in schemas.items()
-        for path, text in fields(schema)
+        for path, text in described_fields(schema)
         if len(text.split()) < FEWEST_WORDS or not text.endswith(".")
     }
     assert not bad, f"describe in the schema, in a sentence of at least {FEWEST_WORDS} words: {bad}"
@@ -66,11 +66,12 @@ def test_every_field_has_a_description(schemas: dict[str, Json]) -> None:
 def test_names_in_descriptions_are_those_of_streams_columns_and_settings(schemas: dict[str, Json]) -> None:
     settings = {name for (tap, _), *_ in TAPS.values() for name in tap.config_jsonschema["properties"]}
     columns = {
-        stream: {name for path, _ in fields(schema) for name in path.split(".")} for stream, schema in schemas.items()
+        stream: {name for path, _ in described_fields(schema) for name in path.split(".")}
+        for stream, schema in schemas.items()
     }
     bad = {}
     for stream, schema in schemas.items():
-        for path, text in fields(schema):
+        for path, text in described_fields(schema):
             streams = columns.keys() & set(CODE.findall(text))
             known = streams.union(settings, columns[stream], *(columns[other] for other in streams))
             if unknown := set(CODE.findall(text)) - known:
@@ -82,7 +83,7 @@ def test_see_refers_to_a_stream(schemas: dict[str, Json]) -> None:
     bad = {
         f"{stream}.{path}": text
         for stream, schema in schemas.items()
-        for path, text in fields(schema)
+        for path, text in described_fields(schema)
         if set(REFERENCE.findall(text)) - schemas.keys()
     }
     assert not bad, f"`see` is for the stream that an id refers to: {bad}"

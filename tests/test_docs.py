@@ -74,16 +74,16 @@ def test_counts_are_generated(name: str) -> None:
             )
 
 
-def _declared(base: type[RestStream]) -> Iterator[type[RestStream]]:
+def _declared_streams(base: type[RestStream]) -> Iterator[type[RestStream]]:
     for stream in base.__subclasses__():
         if hasattr(stream, "name") and stream.__module__.partition(".")[2].startswith("streams."):
             yield stream
-        yield from _declared(stream)
+        yield from _declared_streams(stream)
 
 
 @pytest.mark.parametrize(("tap", "base"), [("tap-personio", PersonioStream), ("tap-cornerstone", RestList)])
 def test_every_stream_is_registered(tap: str, base: type[RestStream]) -> None:
-    missing = {stream.__name__ for stream in _declared(base)} - {stream.__name__ for stream in STREAMS[tap]}
+    missing = {stream.__name__ for stream in _declared_streams(base)} - {stream.__name__ for stream in STREAMS[tap]}
     assert not missing, f"add to STREAMS in {tap}'s streams/__init__.py: {missing}"
 
 

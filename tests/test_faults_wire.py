@@ -28,7 +28,7 @@ TABLE = b"a,b\n1,2\n3,4\n5,6\n7,8\n"
 
 @pytest.fixture
 def vendor() -> Iterator[Host]:
-    with host(lambda asked: ScriptedResponse(TOKENS if asked.method == "POST" else PAGE)) as running:
+    with host(lambda request: ScriptedResponse(TOKENS if request.method == "POST" else PAGE)) as running:
         yield running
 
 
@@ -38,7 +38,7 @@ def proxy(vendor: Host) -> Iterator[Proxy]:
         yield running
 
 
-def get(proxy: Proxy, target: str = "/a/17/b?limit=2") -> tuple[int, bytes]:
+def send_get(proxy: Proxy, target: str = "/a/17/b?limit=2") -> tuple[int, bytes]:
     connection = http.client.HTTPConnection(proxy.upstream if target is None else proxy.url.removeprefix("http://"))
     try:
         connection.request("GET", target)
@@ -49,18 +49,18 @@ def get(proxy: Proxy, target: str = "/a/17/b?limit=2") -> tuple[int, bytes]:
 
 
 def test_requests_are_forwarded_and_counted(proxy: Proxy, vendor: Host) -> None:
-    assert json.loads(get(proxy)[1]) == PAGE
-    get(proxy, "/a/18/b?after_id=Mg==")
+    assert json.loads(send_get(proxy)[1]) == PAGE
+    send_get(proxy, "/a/18/b?after_id=Mg==")
     assert proxy.request_counts() == {"GET /a/{}/b": 2}
     assert proxy.first_page_counts() == {"GET /a/{}/b": 1}
-    assert [asked.query_text for asked in vendor.requests] == ["limit=2", "after_id=Mg=="]
+    assert [request.query_text for request in vendor.requests] == ["limit=2", "after_id=Mg=="]
     proxy.reset_counts()
     assert proxy.request_counts() == {}
 
 
 def test_a_response_can_be_replaced(proxy: Proxy, vendor: Host) -> None:
     proxy.interceptor = lambda request, _forward: [Response(410).to_bytes()] if request.number == 1 else None
-    assert [get(proxy)[0] for _ in range(3)] == [200, 410, 200]
+    assert [send_get(proxy)[0] for _ in range(3)] == [200, 410, 200]
     assert len(vendor.requests) == 2
 
 
@@ -69,7 +69,7 @@ def test_a_forwarded_request_reaches_the_vendor_once(proxy: Proxy, vendor: Host)
         forward()
 
     proxy.interceptor = inspect
-    assert get(proxy)[0] == 200
+    assert send_get(proxy)[0] == 200
     assert len(vendor.requests) == 1
 
 
@@ -77,7 +77,7 @@ def test_a_forwarded_request_reaches_the_vendor_once(proxy: Proxy, vendor: Host)
 def test_a_connection_can_be_closed_within_a_body(proxy: Proxy, end: ConnectionEnd) -> None:
     proxy.interceptor = lambda _request, _forward: [b"HTTP/1.1 200 X\r\nContent-Length: 9\r\n\r\nabc", end]
     with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
-        get(proxy)
+        send_get(proxy)
 
 
 @pytest.mark.parametrize(

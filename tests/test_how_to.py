@@ -40,24 +40,24 @@ MARK = "@acme.example"
 FIRST, SECOND = "2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z"
 
 
-def block(page: str, language: str, containing: str) -> str:
+def code_block(page: str, language: str, containing: str) -> str:
     """Returns the code block of a page that contains the text."""
     found = re.findall(rf"```{language}\n(.*?)```", (PAGES / page).read_text(), re.DOTALL)
     (code,) = [code for code in found if containing in code]
     return str(code)
 
 
-def state(bookmark: str) -> dict[str, Any]:
+def make_state(bookmark: str) -> dict[str, Any]:
     return {"type": "STATE", "value": {"bookmarks": {"persons": {"replication_key_value": bookmark}}}}
 
 
-def person(number: int, updated_at: str, **values: Any) -> dict[str, Any]:
+def make_person(number: int, updated_at: str, **values: Any) -> dict[str, Any]:
     row = {"id": f"{number}", "email": f"{number}{MARK}", "status": "ACTIVE", "updated_at": updated_at, **values}
     return {"type": "RECORD", "stream": "persons", "record": row, "version": 1}
 
 
 @pytest.fixture
-def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def load_messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Loads messages into `output/warehouse.duckdb` of the current folder."""
     monkeypatch.chdir(tmp_path)
 
@@ -73,14 +73,14 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]
 
 
 @pytest.fixture
-def loaded(load: Callable[..., None]) -> Callable[..., None]:
+def loaded_warehouse(load_messages: Callable[..., None]) -> Callable[..., None]:
     """Returns the function that loads messages, after a first run of 300 people."""
     version = {"type": "ACTIVATE_VERSION", "stream": "persons", "version": 1}
-    load(SCHEMA, *(person(number, FIRST) for number in range(300)), version, state(FIRST))
-    return load
+    load_messages(SCHEMA, *(make_person(number, FIRST) for number in range(300)), version, make_state(FIRST))
+    return load_messages
 
 
-def query(sql: str, path: str = "output/warehouse.duckdb") -> list[tuple[Any, ...]]:
+def query_file(sql: str, path: str = "output/warehouse.duckdb") -> list[tuple[Any, ...]]:
     with duckdb.connect(path) as connection:
         return connection.execute(sql).fetchall()
 
@@ -91,49 +91,49 @@ def run_script(code: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("statement", [0, 1])
 def test_removed_values_are_nowhere_in_the_copy_and_the_loader_continues(
-    loaded: Callable[..., None], statement: int
+    loaded_warehouse: Callable[..., None], statement: int
 ) -> None:
     path = Path("output/warehouse.duckdb")
-    query(block("columns.md", "sql", "DROP COLUMN").split(";")[statement])
-    query("CREATE SCHEMA hr")
-    query("CREATE VIEW hr.person AS FROM tap_personio.persons")
-    query("CHECKPOINT")
+    query_file(code_block("columns.md", "sql", "DROP COLUMN").split(";")[statement])
+    query_file("CREATE SCHEMA hr")
+    query_file("CREATE VIEW hr.person AS FROM tap_personio.persons")
+    query_file("CHECKPOINT")
     assert MARK.encode() in path.read_bytes(), "DuckDB removes old values by itself: shorten the page"
-    comments = query("SELECT table_name, column_name, comment FROM duckdb_columns() ORDER BY ALL")
-    notes = query("FROM tap_personio._tables")
+    comments = query_file("SELECT table_name, column_name, comment FROM duckdb_columns() ORDER BY ALL")
+    notes = query_file("FROM tap_personio._tables")
 
-    done = run_script(block("columns.md", "python", "COPY FROM DATABASE"))
+    done = run_script(code_block("columns.md", "python", "COPY FROM DATABASE"))
     assert done.returncode == 0, done.stderr
     assert MARK.encode() not in path.read_bytes()
     assert path.stat().st_mode & 0o777 == 0o600
     assert [*Path("output").iterdir()] == [path]
-    assert query("SELECT table_name, column_name, comment FROM duckdb_columns() ORDER BY ALL") == comments
-    assert query("FROM tap_personio._tables") == notes
+    assert query_file("SELECT table_name, column_name, comment FROM duckdb_columns() ORDER BY ALL") == comments
+    assert query_file("FROM tap_personio._tables") == notes
 
     properties = {name: part for name, part in SCHEMA["schema"]["properties"].items() if name != "email"}  # type: ignore[index]
     head = {**SCHEMA, "schema": {"properties": properties}}
-    rows = [person(number, SECOND, status="INACTIVE") for number in (1, 999)]
+    rows = [make_person(number, SECOND, status="INACTIVE") for number in (1, 999)]
     for row in rows:
         del row["record"]["email"]
-    loaded(state(FIRST), head, *rows, state(SECOND), on_fragment="fail")
-    assert query("SELECT count(*), count(DISTINCT id) FROM hr.person") == [(301, 301)]
-    assert query(
+    loaded_warehouse(make_state(FIRST), head, *rows, make_state(SECOND), on_fragment="fail")
+    assert query_file("SELECT count(*), count(DISTINCT id) FROM hr.person") == [(301, 301)]
+    assert query_file(
         "SELECT inserted, changed, bookmark_before, bookmark_after FROM tap_personio._run_streams"
         " JOIN tap_personio._runs USING (run_id) ORDER BY started_at"
     ) == [(300, 0, None, FIRST), (1, 1, FIRST, SECOND)]
-    assert json.loads(query("SELECT state FROM tap_personio._singer_state")[0][0]) == state(SECOND)["value"]
+    assert json.loads(query_file("SELECT state FROM tap_personio._singer_state")[0][0]) == make_state(SECOND)["value"]
 
 
-def test_a_file_is_converted_for_readers_with_duckdb_1(loaded: Callable[..., None]) -> None:
+def test_a_file_is_converted_for_readers_with_duckdb_1(loaded_warehouse: Callable[..., None]) -> None:
     def version() -> bytes:
         return Path("output/warehouse.duckdb").read_bytes()[12:20]  # after the checksum and "DUCK"
 
     before = version()
-    done = run_script(block("operate.md", "python", "STORAGE_VERSION"))
+    done = run_script(code_block("operate.md", "python", "STORAGE_VERSION"))
     assert done.returncode == 0, done.stderr
     assert version() == (64).to_bytes(8, "little") != before
-    loaded(state(FIRST), SCHEMA, person(999, SECOND), state(SECOND), on_fragment="fail")
-    assert query("SELECT count(*) FROM tap_personio.persons") == [(301,)]
+    loaded_warehouse(make_state(FIRST), SCHEMA, make_person(999, SECOND), make_state(SECOND), on_fragment="fail")
+    assert query_file("SELECT count(*) FROM tap_personio.persons") == [(301,)]
     assert version() == (64).to_bytes(8, "little")
 
 
@@ -149,7 +149,7 @@ def test_the_nightly_script_prints_only_failures(tmp_path: Path, code: int) -> N
     folder = tmp_path / "with a space"
     (folder / ".venv" / "bin").mkdir(parents=True)
     script, meltano = folder / "nightly.sh", folder / ".venv" / "bin" / "meltano"
-    script.write_text(block("operate.md", "sh", "#!/bin/sh"))
+    script.write_text(code_block("operate.md", "sh", "#!/bin/sh"))
     meltano.write_text(MELTANO)
     for path in (script, meltano):
         path.chmod(0o755)
@@ -170,9 +170,9 @@ def test_the_nightly_script_prints_only_failures(tmp_path: Path, code: int) -> N
     ]
 
 
-def test_the_check_names_runs_that_are_too_old(loaded: Callable[..., None]) -> None:
-    loaded(SCHEMA, default_target_schema="tap_factorial")
-    script = block("operate.md", "python", "import sys")
+def test_the_check_names_runs_that_are_too_old(loaded_warehouse: Callable[..., None]) -> None:
+    loaded_warehouse(SCHEMA, default_target_schema="tap_factorial")
+    script = code_block("operate.md", "python", "import sys")
 
     def check() -> tuple[int, str]:
         shutil.copy("output/warehouse.duckdb", "output/prod.duckdb")
@@ -180,35 +180,35 @@ def test_the_check_names_runs_that_are_too_old(loaded: Callable[..., None]) -> N
         return done.returncode, done.stderr
 
     assert check() == (0, "")
-    query("UPDATE tap_factorial._runs SET ended_at = ended_at - INTERVAL 27 HOUR")
+    query_file("UPDATE tap_factorial._runs SET ended_at = ended_at - INTERVAL 27 HOUR")
     code, printed = check()
     assert code == 1
     assert printed.count("\n") == 1
     assert printed.startswith("tap_factorial: the last successful run ended at 20")
-    query("UPDATE tap_personio._runs SET status = 'failed'")
+    query_file("UPDATE tap_personio._runs SET status = 'failed'")
     code, printed = check()
     assert code == 1
     assert [line.partition(":")[0] for line in sorted(printed.splitlines())] == ["tap_factorial", "tap_personio"]
-    query("DROP SCHEMA tap_personio CASCADE")
-    query("DROP SCHEMA tap_factorial CASCADE")
+    query_file("DROP SCHEMA tap_personio CASCADE")
+    query_file("DROP SCHEMA tap_factorial CASCADE")
     assert check() == (1, "Nothing was ever loaded.\n")
 
 
-def test_queries_about_changes_find_them(loaded: Callable[..., None]) -> None:
-    (now,) = query("SELECT strftime(now() AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%SZ')")[0]
+def test_queries_about_changes_find_them(loaded_warehouse: Callable[..., None]) -> None:
+    (now,) = query_file("SELECT strftime(now() AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%SZ')")[0]
     shutil.copy("output/warehouse.duckdb", "output/before.duckdb")
-    rows = [person(1, FIRST), person(2, now, status="INACTIVE"), person(300, now)]
-    mark = person(3, FIRST, _sdc_deleted_at=now)
+    rows = [make_person(1, FIRST), make_person(2, now, status="INACTIVE"), make_person(300, now)]
+    mark = make_person(3, FIRST, _sdc_deleted_at=now)
     head = json.loads(json.dumps(SCHEMA))
     head["schema"]["properties"] |= {"_sdc_deleted_at": {"type": ["null", "string"], "format": "date-time"}}
-    loaded(state(FIRST), head, *rows, mark, state(now))
+    loaded_warehouse(make_state(FIRST), head, *rows, mark, make_state(now))
 
-    (since,) = query("SELECT current_date - INTERVAL 1 DAY")[0]
+    (since,) = query_file("SELECT current_date - INTERVAL 1 DAY")[0]
     found = {}
     for title, sql in re.findall(
         r"^## ([^\n]+)\n[^#]*?```sql\n(.*?)```", (PAGES / "changes.md").read_text(), re.MULTILINE | re.DOTALL
     ):
-        found[title] = query(sql)
+        found[title] = query_file(sql)
     assert [row[1] for row in found.pop("Runs")] == ["succeeded", "succeeded"]
     assert found.pop("Rows by table") == [("persons", 301, 2, 1, 0)]
     assert [row[:2] for row in found.pop("New and edited rows")] == [("2", "INACTIVE"), ("300", "ACTIVE")]

@@ -28,7 +28,7 @@ KEYS = {
 }  # fmt: skip
 
 
-def load(path: Path) -> dict[str, Any]:
+def load_yaml(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = YAML(typ="safe").load(path)
     return found
 
@@ -41,7 +41,7 @@ def test_generated_files_are_up_to_date() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.parent.name)
 def test_definitions_have_the_hubs_format(path: Path) -> None:
-    text, found = path.read_text(), load(path)
+    text, found = path.read_text(), load_yaml(path)
     assert path.parent.name == found["name"]
     assert path.stem == found["variant"] == "hrtaps"
     assert set(found) <= KEYS
@@ -63,7 +63,7 @@ def test_definitions_have_the_hubs_format(path: Path) -> None:
 
 
 def test_secrets_are_sensitive() -> None:
-    settings = {setting["name"]: setting for path in FILES for setting in load(path)["settings"]}
+    settings = {setting["name"]: setting for path in FILES for setting in load_yaml(path)["settings"]}
     assert settings["client_secret"]["sensitive"]
     assert settings["token"]["sensitive"]
 

@@ -24,7 +24,7 @@ Tables = dict[str, list[dict[str, Any]]]
 
 
 @pytest.fixture(scope="module")
-def story() -> dict[str, Any]:
+def results() -> dict[str, Any]:
     """Results that later tests need."""
     return {}
 
@@ -33,7 +33,7 @@ def requests_of(project: Project, path: str) -> list[dict[str, Any]]:
     return [request["query"] for request in project.sandbox.requests() if request["path"].endswith(path)]
 
 
-def differing(before: Tables, after: Tables) -> dict[str, set[str]]:
+def differing_ids(before: Tables, after: Tables) -> dict[str, set[str]]:
     """Returns the ids of the rows that differ, without webhook streams: their rows change with every run."""
     changed = {}
     for stream, rows in after.items():
@@ -46,7 +46,7 @@ def differing(before: Tables, after: Tables) -> dict[str, set[str]]:
     return changed
 
 
-def test_a_first_run_loads_every_row_and_value(project: Project, story: dict[str, Any]) -> None:
+def test_a_first_run_loads_every_row_and_value(project: Project, results: dict[str, Any]) -> None:
     result = project.run()
     assert result.returncode == 0, result.stdout
     expected = project.expected()
@@ -56,7 +56,7 @@ def test_a_first_run_loads_every_row_and_value(project: Project, story: dict[str
         sent = by_key(stream, project.sandbox.records("personio", stream))
         for row in rows:
             assert differing_fields(stream, sent[key_of(stream, row)], row) == set(), stream
-    story["first"] = tables
+    results["first"] = tables
     assert "sandbox-secret" not in result.stdout
 
 
@@ -65,7 +65,7 @@ def fail_absences(project: Project, status: int) -> None:
     project.sandbox.control("fault", path="/personio/v2/absence-periods", kind="status", status=status, times=None)
 
 
-def bookmarks(project: Project) -> dict[str, Any]:
+def stored_bookmarks(project: Project) -> dict[str, Any]:
     """Returns the bookmarks in the state that Meltano keeps."""
     output = project.meltano("state", "get", "sandbox:tap-personio-to-target-duckdb").stdout.splitlines()[-1]
     found: dict[str, Any] = json.loads(output)["singer_state"]["bookmarks"]
@@ -73,9 +73,9 @@ def bookmarks(project: Project) -> dict[str, Any]:
 
 
 def test_a_second_run_is_incremental_and_changes_nothing_and_a_failed_stream_keeps_its_bookmark(
-    project: Project, story: dict[str, Any]
+    project: Project, results: dict[str, Any]
 ) -> None:
-    before = bookmarks(project)
+    before = stored_bookmarks(project)
     fail_absences(project, 422)
     project.sandbox.clear_requests()
     result = project.run()
@@ -83,7 +83,7 @@ def test_a_second_run_is_incremental_and_changes_nothing_and_a_failed_stream_kee
     assert f"2 of {len(KEYS)} streams failed: absence_periods, absence_period_breakdowns." in result.stdout
     assert "Traceback" not in result.stdout
     employments = requests_of(project, "/employments")
-    assert len(employments) >= len(story["first"]["persons"])
+    assert len(employments) >= len(results["first"]["persons"])
     assert all("updated_at.gt" in query for query in employments)
     assert any("updated_at.gt" in query for query in requests_of(project, "/v2/persons"))
     absences = requests_of(project, "/v2/absence-periods")
@@ -91,42 +91,42 @@ def test_a_second_run_is_incremental_and_changes_nothing_and_a_failed_stream_kee
     assert all("updated_at.gte" in query for query in absences)
     months = {query.get("start_date") for query in requests_of(project, "/v2/compensations")}
     assert len(months - {None}) == 4
-    assert differing(story["first"], project.tables()) == {}
-    after = bookmarks(project)
+    assert differing_ids(results["first"], project.tables()) == {}
+    after = stored_bookmarks(project)
     assert after["absence_periods"] == before["absence_periods"]
     assert after["persons"]["replication_key_value"] >= before["persons"]["replication_key_value"]
 
 
-def test_the_next_run_loads_a_change_and_a_hire_and_nothing_else(project: Project, story: dict[str, Any]) -> None:
+def test_the_next_run_loads_a_change_and_a_hire_and_nothing_else(project: Project, results: dict[str, Any]) -> None:
     control = project.sandbox.control
     control("fault", method="DELETE")
-    person = story["first"]["persons"][0]["id"]
-    employment = story["first"]["employments"][0]["id"]
-    story["absence"] = story["first"]["absence_periods"][0]
+    person = results["first"]["persons"][0]["id"]
+    employment = results["first"]["employments"][0]["id"]
+    results["absence"] = results["first"]["absence_periods"][0]
     control("edit", kind="person", id=person, field="last_name", value='O\'Brien "Ünï" 𝒳')
     control("edit", kind="employment", id=employment, field="title", value="Astronaut")
     hired = {change["id"] for change in control("hire")["changed"]}
     remaining = project.expected()
-    control("delete", kind="absence_period", id=story["absence"]["id"])
+    control("delete", kind="absence_period", id=results["absence"]["id"])
     result = project.run()
     assert result.returncode == 0, result.stdout
     after = project.tables()
-    changed = differing(story["first"], after)
+    changed = differing_ids(results["first"], after)
     assert person in changed["persons"]
     assert changed["persons"] - {person} <= hired
     assert changed["employments"] - {employment} <= hired
     assert [row["last_name"] for row in after["persons"] if row["id"] == person] == ['O\'Brien "Ünï" 𝒳']
     # An incremental run does not find deletions.
-    assert story["absence"]["id"] in {row["id"] for row in after["absence_periods"]}
+    assert results["absence"]["id"] in {row["id"] for row in after["absence_periods"]}
     assert {stream: len(rows) for stream, rows in after.items()} == {
         **project.expected(),
         **{stream: remaining[stream] for stream in OF_ABSENCES},
     }
-    story["changed"] = after
+    results["changed"] = after
 
 
 def test_a_failed_full_refresh_is_repeated_by_the_next_run_and_marks_only_the_deleted_row(
-    project: Project, story: dict[str, Any]
+    project: Project, results: dict[str, Any]
 ) -> None:
     fail_absences(project, 418)
     failed = project.run("--full-refresh")
@@ -143,11 +143,11 @@ def test_a_failed_full_refresh_is_repeated_by_the_next_run_and_marks_only_the_de
     assert employments
     assert all("updated_at.gt" in query for query in employments)
     after = project.tables()
-    changed = differing(story["changed"], after)
-    absence = story["absence"]["id"]
+    changed = differing_ids(results["changed"], after)
+    absence = results["absence"]["id"]
     assert changed["absence_periods"] == {absence}
     # Related rows of the absence change with it, and the vacation balance of its person.
-    assert {str(employee) for employee in changed.pop("employees", ())} <= {story["absence"]["person"]["id"]}
+    assert {str(employee) for employee in changed.pop("employees", ())} <= {results["absence"]["person"]["id"]}
     full_table_streams = {"absence_balances", "report_rows", "custom_report_rows"}
     assert changed.keys() <= {*OF_ABSENCES, *full_table_streams}
     assert {stream: len(rows) for stream, rows in after.items()} == project.expected()

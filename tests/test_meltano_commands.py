@@ -19,7 +19,7 @@ ONE_STREAM = {"TAP_PERSONIO__SELECT": '["org_units.*"]'}
 
 
 @pytest.fixture(scope="module")
-def story() -> dict[str, Any]:
+def results() -> dict[str, Any]:
     """Results that later tests need."""
     return {}
 
@@ -29,14 +29,14 @@ def stored_state(project: Project) -> str:
     return project.meltano("state", "get", STATE_ID).stdout.splitlines()[-1]
 
 
-def test_only_the_selected_stream_is_read(project: Project, story: dict[str, Any]) -> None:
+def test_only_the_selected_stream_is_read(project: Project, results: dict[str, Any]) -> None:
     result = project.run(**ONE_STREAM)
     assert result.returncode == 0, result.stdout
     paths = [request["path"] for request in project.sandbox.requests()]
     assert not any(path.endswith("/v2/persons") for path in paths)
     assert any(path.endswith("/v2/org-units") for path in paths)
-    story["rows"] = project.rows("org_units")
-    assert len(story["rows"]) == project.expected()["org_units"]
+    results["rows"] = project.rows("org_units")
+    assert len(results["rows"]) == project.expected()["org_units"]
 
 
 def test_the_extractor_commands_work(project: Project) -> None:
@@ -58,7 +58,7 @@ def test_the_reports_are_commands(project: Project) -> None:
     assert "org_units" in plan.stdout
 
 
-def test_single_records_are_read_again(project: Project, story: dict[str, Any]) -> None:
+def test_single_records_are_read_again(project: Project, results: dict[str, Any]) -> None:
     state = stored_state(project)
     (row, *_) = project.sandbox.records("personio", "workplaces")
     result = project.run(
@@ -70,7 +70,7 @@ def test_single_records_are_read_again(project: Project, story: dict[str, Any]) 
     assert loaded["id"] == row["id"]
     assert row["name"]
     assert "name" not in loaded
-    assert project.rows("org_units") == story["rows"]
+    assert project.rows("org_units") == results["rows"]
     assert stored_state(project) == state
     assert "bookmarks" in state
 
@@ -88,11 +88,11 @@ def test_single_records_are_read_again(project: Project, story: dict[str, Any]) 
     ],
 )
 def test_invalid_input_is_reported_and_changes_nothing(
-    project: Project, story: dict[str, Any], environment: dict[str, str], message: str
+    project: Project, results: dict[str, Any], environment: dict[str, str], message: str
 ) -> None:
     result = project.run(**environment)
     assert result.returncode == 1
     assert any("[error" in line and message in line for line in result.stdout.splitlines()), result.stdout
     assert "Traceback" not in result.stdout
     assert "wr0ng" not in result.stdout
-    assert project.rows("org_units") == story["rows"]
+    assert project.rows("org_units") == results["rows"]

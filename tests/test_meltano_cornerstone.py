@@ -34,12 +34,12 @@ def vendor() -> str:
 
 
 @pytest.fixture(scope="module")
-def story() -> dict[str, Any]:
+def results() -> dict[str, Any]:
     """Results that later tests need."""
     return {}
 
 
-def tables(project: Project) -> dict[str, int]:
+def count_rows(project: Project) -> dict[str, int]:
     """Returns the number of live rows by table."""
     with duckdb.connect(project.database, read_only=True) as connection:
         names = connection.execute(
@@ -53,22 +53,22 @@ def tables(project: Project) -> dict[str, int]:
     return {name: len(rows) for name, rows in found.items()}
 
 
-def test_a_first_run_loads_every_row_and_value(project: Project, story: dict[str, Any]) -> None:
+def test_a_first_run_loads_every_row_and_value(project: Project, results: dict[str, Any]) -> None:
     result = project.run()
     assert result.returncode == 0, result.stdout
-    found, counts = tables(project), project.sandbox.counts("cornerstone")
+    found, counts = count_rows(project), project.sandbox.counts("cornerstone")
     assert found.keys() >= KEYS.keys()
     assert found == {name: counts[name] for name in found}
     for stream, key in KEYS.items():
         rows = {key_of(key, row): row for row in project.rows(stream)}
         for body in project.sandbox.records("cornerstone", stream):
             assert differing_fields(body, rows[key_of(key, body)]) == set(), stream
-    story["first"] = found
+    results["first"] = found
     assert "sandbox-secret" not in result.stdout
     assert "Traceback" not in result.stdout
 
 
-def test_a_second_run_loads_changes_and_deletions(project: Project, story: dict[str, Any]) -> None:
+def test_a_second_run_loads_changes_and_deletions(project: Project, results: dict[str, Any]) -> None:
     control = project.sandbox.control
     user, unit = (project.rows(stream)[0] for stream in ("users_core", "user_ou_core"))
     control("cornerstone/edit", stream="users_core", id=str(user["user_id"]), field="user_name_last", value="O'Ünï")
@@ -84,7 +84,7 @@ def test_a_second_run_loads_changes_and_deletions(project: Project, story: dict[
     assert names[user["user_id"]] == "O'Ünï"
     (deleted,) = project.rows("user_ou_core", deleted=True)
     assert (deleted["user_id"], deleted["ou_id"]) == (unit["user_id"], unit["ou_id"])
-    assert tables(project)["user_ou_core"] == story["first"]["user_ou_core"] - 1
+    assert count_rows(project)["user_ou_core"] == results["first"]["user_ou_core"] - 1
 
 
 def test_the_state_contains_delta_links_and_bookmarks(project: Project) -> None:

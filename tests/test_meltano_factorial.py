@@ -26,21 +26,21 @@ def vendor() -> str:
 
 
 @pytest.fixture(scope="module")
-def story() -> dict[str, Any]:
+def results() -> dict[str, Any]:
     """Results that later tests need."""
     return {}
 
 
-def changed(before: Tables, after: Tables) -> set[str]:
+def changed_streams(before: Tables, after: Tables) -> set[str]:
     """Returns the streams with different rows."""
     return {stream for stream, rows in after.items() if rows != before[stream]}
 
 
-def queries(project: Project, name: str) -> list[dict[str, Any]]:
+def queries_of(project: Project, name: str) -> list[dict[str, Any]]:
     return [one["query"] for one in project.sandbox.requests() if one["path"].endswith(f"/resources/{name}")]
 
 
-def test_a_first_run_loads_every_row_and_value_of_every_stream(project: Project, story: dict[str, Any]) -> None:
+def test_a_first_run_loads_every_row_and_value_of_every_stream(project: Project, results: dict[str, Any]) -> None:
     result = project.run()
     assert result.returncode == 0, result.stdout
     expected = project.expected()
@@ -51,31 +51,31 @@ def test_a_first_run_loads_every_row_and_value_of_every_stream(project: Project,
         sent = by_key(stream, project.sandbox.records("factorial", stream))
         for row in rows:
             assert differing_fields(sent[key_of(stream, row)], row) == set(), stream
-    story["first"] = tables
+    results["first"] = tables
     assert "sandbox-api-key" not in result.stdout
     assert "Traceback" not in result.stdout
 
 
-def test_a_second_run_loads_changes_and_nothing_else(project: Project, story: dict[str, Any]) -> None:
+def test_a_second_run_loads_changes_and_nothing_else(project: Project, results: dict[str, Any]) -> None:
     control = project.sandbox.control
-    account, team = (story["first"][stream][0]["id"] for stream in ("finance_accounts", "teams_teams"))
-    shift = story["first"]["attendance_shifts"][0]["id"]
+    account, team = (results["first"][stream][0]["id"] for stream in ("finance_accounts", "teams_teams"))
+    shift = results["first"]["attendance_shifts"][0]["id"]
     control("factorial/edit", stream="finance_accounts", id=account, field="name", value='O\'Brien "Ünï" 𝒳')
     control("factorial/edit", stream="attendance_shifts", id=shift, field="observations", value="late")
-    control("factorial/delete", stream="posts_comments", id=story["first"]["posts_comments"][0]["id"])
+    control("factorial/delete", stream="posts_comments", id=results["first"]["posts_comments"][0]["id"])
     control("factorial/edit", stream="teams_teams", id=team, field="description", value="")
     project.sandbox.control(
-        "factorial/delete", stream="finance_accounts", id=story["first"]["finance_accounts"][1]["id"]
+        "factorial/delete", stream="finance_accounts", id=results["first"]["finance_accounts"][1]["id"]
     )
     project.sandbox.clear_requests()
     result = project.run()
     assert result.returncode == 0, result.stdout
-    shifts = queries(project, "attendance/shifts")  # yesterday and today, and another day after midnight
+    shifts = queries_of(project, "attendance/shifts")  # yesterday and today, and another day after midnight
     assert {frozenset(query) for query in shifts} == {frozenset({"limit", "updated_at"})}
     assert len(shifts) <= 3
-    assert "updated_from" in queries(project, "finance/accounts")[0]
+    assert "updated_from" in queries_of(project, "finance/accounts")[0]
     after = project.tables()
-    assert changed(story["first"], after) == {
+    assert changed_streams(results["first"], after) == {
         "finance_accounts",
         "attendance_shifts",
         "posts_comments",
@@ -87,8 +87,8 @@ def test_a_second_run_loads_changes_and_nothing_else(project: Project, story: di
     assert len(after["finance_accounts"]) == project.expected()["finance_accounts"] + 1
 
 
-def test_a_full_refresh_finds_a_deletion_of_an_incremental_stream(project: Project, story: dict[str, Any]) -> None:
-    account = story["first"]["finance_accounts"][1]["id"]
+def test_a_full_refresh_finds_a_deletion_of_an_incremental_stream(project: Project, results: dict[str, Any]) -> None:
+    account = results["first"]["finance_accounts"][1]["id"]
     # `test_meltano.py` refreshes every stream.
     result = project.run("--full-refresh", TAP_FACTORIAL__SELECT='["finance_accounts.*", "teams_*.*"]')
     assert result.returncode == 0, result.stdout

@@ -65,7 +65,7 @@ def month_ends(count: int) -> list[date]:
 MONTHS = month_ends(24)
 
 
-def load(sandbox: Sandbox, vendor: str, database: Path, folder: Path) -> None:
+def load_vendor(sandbox: Sandbox, vendor: str, database: Path, folder: Path) -> None:
     """Loads the staged streams of a vendor."""
     tap = BIN / f"tap-{vendor}"
     config = folder / f"{vendor}.json"
@@ -90,7 +90,7 @@ def load(sandbox: Sandbox, vendor: str, database: Path, folder: Path) -> None:
         subprocess.run(command, stdin=lines, capture_output=True, check=True, timeout=300)
 
 
-def dbt(database: Path, folder: Path, *args: str, **variables: Any) -> subprocess.CompletedProcess[str]:
+def run_dbt(database: Path, folder: Path, *args: str, **variables: Any) -> subprocess.CompletedProcess[str]:
     assert DBT.exists(), "run `make setup` to install Meltano's plugins"
     return subprocess.run(
         [
@@ -140,9 +140,9 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     database = folder / "warehouse.duckdb"
     with running(employees=EMPLOYEES, seed=7, today=TODAY, requests_per_minute=600_000) as sandbox:
         for vendor in SETTINGS:
-            load(sandbox, vendor, database, folder)
+            load_vendor(sandbox, vendor, database, folder)
         # Groups of any size, to compare all of them.
-        built = dbt(database, folder, "build", min_group=0, bradford_factor=True)
+        built = run_dbt(database, folder, "build", min_group=0, bradford_factor=True)
         assert built.returncode == 0, built.stdout
         yield Warehouse(database, sandbox, built.stdout)
 
@@ -163,7 +163,7 @@ def last_day(row: Employment, source: str) -> date:
     return row.end_date or OPEN
 
 
-def spells(company: Company, source: str) -> dict[int, list[list[date]]]:
+def employment_spells(company: Company, source: str) -> dict[int, list[list[date]]]:
     """Returns the first and last days of employment by person. Changes of contract in between are ignored."""
     found: dict[int, list[list[date]]] = defaultdict(list)
     for row in sorted(known_employments(company, source), key=lambda row: (row.start_date, row.id)):
@@ -207,7 +207,7 @@ def test_types_of_employment_are_those_of_the_company(warehouse: Warehouse, comp
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_headcount_is_that_of_the_company(warehouse: Warehouse, company: Company, source: str) -> None:
-    known = spells(company, source).values()
+    known = employment_spells(company, source).values()
     expected = [sum(any(first <= day <= last for first, last in days) for days in known) for day in MONTHS]
     assert warehouse.totals("headcount", "headcount", source) == expected
     assert expected[-1] > EMPLOYEES / 2
@@ -215,7 +215,7 @@ def test_headcount_is_that_of_the_company(warehouse: Warehouse, company: Company
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_joiners_and_leavers_are_those_of_the_company(warehouse: Warehouse, company: Company, source: str) -> None:
-    known = [days for person in spells(company, source).values() for days in person]
+    known = [days for person in employment_spells(company, source).values() for days in person]
     joined = Counter(month_end(first) for first, _ in known)
     left = Counter(month_end(last) for _, last in known if last != OPEN)
     assert warehouse.totals("joiners", "joiners", source) == [joined[day] for day in MONTHS]
@@ -226,7 +226,7 @@ def test_joiners_and_leavers_are_those_of_the_company(warehouse: Warehouse, comp
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_attrition_is_that_of_the_company(warehouse: Warehouse, company: Company, source: str) -> None:
-    known = spells(company, source)
+    known = employment_spells(company, source)
     year = MONTHS[-13:]
     heads = mean(sum(any(first <= day <= last for first, last in days) for days in known.values()) for day in year)
     left = [(first, last) for days in known.values() for first, last in days if year[0] < last <= year[-1]]
@@ -288,7 +288,7 @@ def test_bradford_factors_are_those_of_the_company(warehouse: Warehouse, company
             for part in absences.split_into_days(row, TODAY):
                 if TODAY - timedelta(364) < part.day <= TODAY:
                     sick[row.person_id][part.day] += part.amount if row.start_half else part.amount / 8
-    known = spells(company, source)
+    known = employment_spells(company, source)
     expected = {}
     for person, amounts in sick.items():
         days = sorted(day for day, amount in amounts.items() if amount)
@@ -384,7 +384,7 @@ def test_completions_are_those_of_the_sources(warehouse: Warehouse) -> None:
 def test_the_gender_pay_gap_is_that_of_the_company(warehouse: Warehouse, company: Company) -> None:
     day = MONTHS[-1]
     kinds = {kind.id: kind.category for kind in company.compensation_types}
-    known = spells(company, "personio")
+    known = employment_spells(company, "personio")
     pay: dict[tuple[str, str], list[float]] = defaultdict(list)
     for person in company.people:
         if not any(first <= day <= last for first, last in known[person.id]):
@@ -457,7 +457,7 @@ def test_a_change_gives_a_new_version_and_assignment(warehouse: Warehouse, tmp_p
         connection.execute(
             "UPDATE hr_snapshots.snap_personio__employments SET dbt_valid_from = dbt_valid_from - INTERVAL 3 DAY"
         )
-    built = dbt(copy, tmp_path, "build", "--select", "+employment_version", "+assignment", min_group=0)
+    built = run_dbt(copy, tmp_path, "build", "--select", "+employment_version", "+assignment", min_group=0)
     assert built.returncode == 0, built.stdout
     changed = Warehouse(copy, warehouse.sandbox, built.stdout)
     versions = changed.query(
@@ -480,7 +480,7 @@ def test_a_change_gives_a_new_version_and_assignment(warehouse: Warehouse, tmp_p
 def test_small_groups_and_the_next_smallest_are_left_out(warehouse: Warehouse, tmp_path: Path) -> None:
     copy = tmp_path / "copy.duckdb"
     copy.write_bytes(warehouse.database.read_bytes())
-    built = dbt(copy, tmp_path, "run", "--select", "path:models/metrics")
+    built = run_dbt(copy, tmp_path, "run", "--select", "path:models/metrics")
     assert built.returncode == 0, built.stdout
     shown = Warehouse(copy, warehouse.sandbox, built.stdout)
     sql = (
@@ -507,7 +507,7 @@ def test_models_are_built_over_what_is_loaded(warehouse: Warehouse, tmp_path: Pa
             connection.execute(f"CREATE SCHEMA tap_{vendor}")
             for stream in sorted(STAGED[vendor])[1:]:  # and without one of its tables
                 connection.execute(f"CREATE TABLE tap_{vendor}.{stream} AS FROM whole.tap_{vendor}.{stream}")
-    built = dbt(database, tmp_path, "build", "--exclude-resource-type", "unit_test", *([] if loaded else ["test"]))
+    built = run_dbt(database, tmp_path, "build", "--exclude-resource-type", "unit_test", *([] if loaded else ["test"]))
     assert built.returncode == 0, built.stdout
     part = Warehouse(database, warehouse.sandbox, built.stdout)
     assert {source for (source,) in part.query("SELECT DISTINCT source FROM hr.employee")} == set(loaded)
@@ -557,14 +557,14 @@ editor = SimpleNamespace(value="SELECT count(*) AS people FROM hr.employee")
 _, found = explore.app.run(defs={**filters, "editor": editor} if filters else None)
 figures = found.get("figures", {}).values()
 print(json.dumps({
-    "asked": found["rows"].to_dicts() if "rows" in found else None,
+    "query_rows": found["rows"].to_dicts() if "rows" in found else None,
     "shown": {figure.name: sorted({str(row["source"]) for row in figure.rows}) for figure in figures},
     "sql": [figure.sql for figure in figures],
 }))
 """
 
 
-def explore(database: Path, **filters: Any) -> Any:
+def run_notebook(database: Path, **filters: Any) -> Any:
     """Runs the notebook without a browser. Returns what it computed."""
     result = subprocess.run(
         [sys.executable, "-c", NOTEBOOK, json.dumps(filters)],
@@ -580,10 +580,10 @@ def explore(database: Path, **filters: Any) -> Any:
 
 
 def test_the_notebook_shows_all_charts_and_runs_sql(warehouse: Warehouse) -> None:
-    found = explore(warehouse.database)
+    found = run_notebook(warehouse.database)
     assert found["shown"].keys() >= {"headcount", "movements", "attrition", "funnel", "training", "pay_gap"}
     assert found["shown"]["headcount"] == ["cornerstone", "factorial", "personio"]
-    assert len(found["asked"]) > len(SOURCES)  # people by source and status
+    assert len(found["query_rows"]) > len(SOURCES)  # people by source and status
 
 
 def test_the_notebook_applies_its_filters(warehouse: Warehouse) -> None:
@@ -591,10 +591,12 @@ def test_the_notebook_applies_its_filters(warehouse: Warehouse) -> None:
         "SELECT member FROM hr_metrics.headcount WHERE dimension = 'department' AND source = 'personio'"
         " AND member <> 'unknown' GROUP BY ALL ORDER BY sum(headcount) DESC LIMIT 1"
     )
-    found = explore(warehouse.database, chosen=["personio"], department=department, since=None, until=str(MONTHS[-1]))
+    found = run_notebook(
+        warehouse.database, chosen=["personio"], department=department, since=None, until=str(MONTHS[-1])
+    )
     assert found["shown"]["headcount"] == ["personio"]
     assert any(department in sql and str(MONTHS[-1]) in sql for sql in found["sql"])
-    assert found["asked"] == [{"people": EMPLOYEES * len(SOURCES)}]
+    assert found["query_rows"] == [{"people": EMPLOYEES * len(SOURCES)}]
 
 
 def test_the_notebook_says_what_to_do_without_models(tmp_path: Path) -> None:
@@ -607,7 +609,7 @@ def test_the_notebook_says_what_to_do_without_models(tmp_path: Path) -> None:
         timeout=300,
     )
     assert "Traceback" not in result.stderr
-    assert explore(tmp_path / "missing.duckdb") == {"asked": None, "shown": {}, "sql": []}
+    assert run_notebook(tmp_path / "missing.duckdb") == {"query_rows": None, "shown": {}, "sql": []}
 
 
 PAY = {
@@ -630,7 +632,7 @@ def test_models_are_built_without_the_columns_of_pay(warehouse: Warehouse, tmp_p
         for table, columns in PAY.items():
             for column in columns:
                 connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
-    built = dbt(database, tmp_path, "build", "--exclude-resource-type", "unit_test")
+    built = run_dbt(database, tmp_path, "build", "--exclude-resource-type", "unit_test")
     assert built.returncode == 0, built.stdout
     part = Warehouse(database, warehouse.sandbox, built.stdout)
     for table in ("hr.compensation", "hr_metrics.gender_pay_gap"):
@@ -639,7 +641,7 @@ def test_models_are_built_without_the_columns_of_pay(warehouse: Warehouse, tmp_p
     assert part.query("SELECT count(*) FROM hr.employee") == warehouse.query("SELECT count(*) FROM hr.employee")
 
 
-def build(database: Path) -> str:
+def refused_build(database: Path) -> str:
     """Runs `build.py` on a file that it refuses. Returns its message."""
     result = subprocess.run(
         [DBT.parent / "python", MODELS / "build.py"],
@@ -655,24 +657,26 @@ def build(database: Path) -> str:
 
 def test_a_file_that_cannot_be_used_is_refused_with_what_to_do(tmp_path: Path) -> None:
     database = tmp_path / "warehouse.duckdb"
-    assert re.fullmatch(r"The file .* does not exist\. Load data first, .*\n", build(database))
+    assert re.fullmatch(r"The file .* does not exist\. Load data first, .*\n", refused_build(database))
     assert not database.exists()
     with duckdb.connect(database) as connection:
-        assert re.fullmatch(r"The file .* is in use by another process\. Run this again .*\n", build(database))
+        assert re.fullmatch(r"The file .* is in use by another process\. Run this again .*\n", refused_build(database))
         connection.execute("CREATE SCHEMA tap_personio")
-    assert re.fullmatch(r"The file .* has no tables yet\. Load data first: .*\n", build(database))
+    assert re.fullmatch(r"The file .* has no tables yet\. Load data first: .*\n", refused_build(database))
     with duckdb.connect(database) as connection:
         connection.execute("CREATE TABLE tap_personio.persons (id INTEGER)")
-    assert re.fullmatch(r"The tables in .* are not from `target-duckdb`.* Load the data with it, .*\n", build(database))
+    assert re.fullmatch(
+        r"The tables in .* are not from `target-duckdb`.* Load the data with it, .*\n", refused_build(database)
+    )
     with duckdb.connect(database) as connection:
         connection.execute(
             "DROP SCHEMA tap_personio CASCADE; CREATE SCHEMA ours; CREATE TABLE ours._singer_state (id INT)"
         )
     assert re.fullmatch(
-        r"The file .* has loaded data, but no schema .* --vars '\{personio_schema: ours\}'\.\n", build(database)
+        r"The file .* has loaded data, but no schema .* --vars '\{personio_schema: ours\}'\.\n", refused_build(database)
     )
     database.write_text("no database" * 1000)
-    assert re.fullmatch(r"The file .* cannot be opened as a DuckDB file\. Name the file .*\n", build(database))
+    assert re.fullmatch(r"The file .* cannot be opened as a DuckDB file\. Name the file .*\n", refused_build(database))
 
 
 def test_one_vendor_is_built_from_a_schema_of_another_name(warehouse: Warehouse, tmp_path: Path) -> None:

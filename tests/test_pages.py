@@ -82,7 +82,7 @@ def any_value(rng: random.Random, depth: int = 0) -> Any:
     return rng.choice([[None], [True, False], TEXTS, DAYS, TIMESTAMPS, NUMBERS][kind])
 
 
-def fitting(schema: dict[str, Any], rng: random.Random, *, tidy: bool) -> Any:
+def fitting_value(schema: dict[str, Any], rng: random.Random, *, tidy: bool) -> Any:
     """Returns a value of a schema's type. Tidy: one that needs no coercion."""
     kinds = schema.get("type") or "any"
     kind = rng.choice([kinds] if isinstance(kinds, str) else kinds)
@@ -95,10 +95,10 @@ def fitting(schema: dict[str, Any], rng: random.Random, *, tidy: bool) -> Any:
     if kind == "object":
         inner = schema.get("properties") or {}
         names = rng.sample(sorted(inner), rng.randrange(len(inner) + 1))
-        return {name: fitting(inner[name], rng, tidy=tidy) for name in names}
+        return {name: fitting_value(inner[name], rng, tidy=tidy) for name in names}
     if kind == "array":
         items = schema.get("items") or {"type": "string"}
-        return [fitting(items, rng, tidy=tidy) for _ in range(rng.randrange(3))]
+        return [fitting_value(items, rng, tidy=tidy) for _ in range(rng.randrange(3))]
     scalars: dict[str, list[Any]] = {
         "integer": NUMBERS[:5],
         "number": NUMBERS[:5] if tidy else NUMBERS,
@@ -116,7 +116,7 @@ def random_page(schema: dict[str, Any], keys: Any, rng: random.Random) -> list[d
     page: list[dict[str, Any]] = []
     for _place in range(rng.choice([0, 1, 8])):
         record = {
-            name: any_value(rng) if rng.random() < odd else fitting(part, rng, tidy=tidy)
+            name: any_value(rng) if rng.random() < odd else fitting_value(part, rng, tidy=tidy)
             for name, part in properties.items()
             if rng.random() >= missing
         }
@@ -131,7 +131,7 @@ def random_page(schema: dict[str, Any], keys: Any, rng: random.Random) -> list[d
     return page
 
 
-def counts(shape: RecordConformer) -> tuple[Any, ...]:
+def shape_counts(shape: RecordConformer) -> tuple[Any, ...]:
     return shape.unlisted, shape.misfits, shape.secrets, shape.repeated, shape.keyless, shape.tracks_all_keys
 
 
@@ -157,16 +157,16 @@ def test_pages_are_written_as_their_records_are(streams: list[RestStream]) -> No
             together = whole.conform_page(records)
             lines = record_lines(stream.name, together, 1, None)
             assert lines == b"".join(record_lines(stream.name, [record], 1, None) for record in alone), stream.name
-            assert counts(whole) == counts(single), stream.name
+            assert shape_counts(whole) == shape_counts(single), stream.name
     assert pages * 0.2 < at_once < pages * 0.9, "some pages fit, some do not"
 
 
 NOW = datetime(2026, 11, 22, 5, tzinfo=timezone.utc)
 
 
-def wrapped(record: Record, rng: random.Random) -> Record:
+def wrap_record(record: Record, rng: random.Random) -> Record:
     """Returns a record as Personio's v1 API sends it, and sometimes not quite."""
-    fields = {name: wrapped(value, rng) if isinstance(value, dict) else value for name, value in record.items()}
+    fields = {name: wrap_record(value, rng) if isinstance(value, dict) else value for name, value in record.items()}
     inside = {} if rng.random() < 0.5 else {"id": fields.pop("id", 1)}
     outside = {name: fields.pop(name) for name in ("id",) if name in fields}
     outside |= {"type": "Any"} if rng.random() < 0.9 else {}
@@ -200,7 +200,7 @@ def test_pages_read_at_once_hold_the_same_records(streams: list[RestStream], mon
         for _ in range(30):
             records = fitting_page(stream, rng)
             if stream.row_shape.attributes:
-                records = [wrapped(record, rng) for record in records]
+                records = [wrap_record(record, rng) for record in records]
             body = encode({"success": True, stream.records_path: records, "other": [Decimal("1.50")]})
             reply = Reply(200, {}, body, NOW)
             pages += 1
@@ -216,11 +216,11 @@ def test_pages_read_at_once_hold_the_same_records(streams: list[RestStream], mon
             stream.reset_read()
             stream.conformer.check_keys(fitted.keys)
             stream.replication.observe_page(len(fitted), fitted.latest)
-            result = counts(stream.conformer), stream.replication.rows, stream.replication._latest
+            result = shape_counts(stream.conformer), stream.replication.rows, stream.replication._latest
             stream.reset_read()
             exact = stream.conformer.conform_page(stream.process_records([*fitted]))
             stream.replication.observe(exact)
-            assert result == (counts(stream.conformer), stream.replication.rows, stream.replication._latest)
+            assert result == (shape_counts(stream.conformer), stream.replication.rows, stream.replication._latest)
 
             def decoded(lines: bytes) -> Any:
                 return [json.loads(line, parse_float=str, parse_int=str) for line in lines.splitlines()]

@@ -25,7 +25,7 @@ def make_tap(name: str, **settings: Any) -> RestTap:
     return tap_class(config={**config, **settings}, validate_config=False)
 
 
-def package(tap: str) -> str:
+def package_name(tap: str) -> str:
     return tap.replace("-", "_")
 
 
@@ -43,14 +43,14 @@ def leaf_paths(schema: Mapping[str, Any], path: str = "") -> Iterator[str]:
 
 @pytest.mark.parametrize("name", TAPS)
 def test_every_path_has_a_class(name: str) -> None:
-    shipped = shipped_classes(package(name))
+    shipped = shipped_classes(package_name(name))
     missing = [
         f"{stream.name}\t{path}\t{pattern_class(path.rpartition('.')[2]).name} (proposed)"
         for stream in make_tap(name).streams.values()
         for path in leaf_paths(stream.schema)
         if path not in shipped.get(stream.name, {})
     ]
-    assert not missing, f"Add a line with the class to {package(name)}/protection.tsv:\n" + "\n".join(missing)
+    assert not missing, f"Add a line with the class to {package_name(name)}/protection.tsv:\n" + "\n".join(missing)
 
 
 @pytest.mark.parametrize("name", TAPS)
@@ -59,19 +59,19 @@ def test_every_class_is_of_a_path(name: str) -> None:
     paths = {stream.name: list(leaf_paths(stream.schema)) for stream in streams.values()}
     stale = [
         f"{stream}\t{path}"
-        for stream, classes in shipped_classes(package(name)).items()
+        for stream, classes in shipped_classes(package_name(name)).items()
         if stream != EACH_STREAM
         for path in classes
         if not any(path == known or path.startswith((f"{known}.", f"{known}[].")) for known in paths.get(stream, ()))
     ]
-    assert not stale, f"Remove these lines from {package(name)}/protection.tsv:\n" + "\n".join(stale)
+    assert not stale, f"Remove these lines from {package_name(name)}/protection.tsv:\n" + "\n".join(stale)
 
 
 @pytest.mark.parametrize("name", TAPS)
 def test_ids_of_people_say_of_which_kind_they_are(name: str) -> None:
     wrong = [
         f"{stream}.{path}"
-        for stream, classes in shipped_classes(package(name)).items()
+        for stream, classes in shipped_classes(package_name(name)).items()
         for path, protection in classes.items()
         if (protection.name in {"direct_id.id", "direct_id.number"}) != (protection.space in PERSON_SPACES)
     ]
@@ -84,7 +84,7 @@ def test_catalog_shows_the_class_of_each_field(name: str) -> None:
     without = [
         f"{entry['stream']}.{path}"
         for entry in tap.catalog_dict["streams"]
-        for path, part in _leaves(entry["schema"])
+        for path, part in _leaf_paths(entry["schema"])
         if part.get("x-protection") not in CLASSES
     ]
     assert not without
@@ -95,7 +95,7 @@ def test_catalog_shows_the_class_of_each_field(name: str) -> None:
 def test_dropped_classes_are_absent_from_the_schema(name: str, profile: str) -> None:
     tap = make_tap(name, privacy=profile)
     for entry in tap.catalog_dict["streams"]:
-        for path, part in _leaves(entry["schema"]):
+        for path, part in _leaf_paths(entry["schema"]):
             found = part["x-protection"]
             if found == "unclassified":  # a container of which the allowed fields stay, or the key of a portal's view
                 continue
@@ -111,12 +111,12 @@ def test_streams_without_key_are_not_offered(name: str) -> None:
         assert {*stream.primary_keys} <= stream.schema["properties"].keys(), stream.name
 
 
-def _leaves(schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _leaf_paths(schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
     items = schema.get("items")
     if properties := schema.get("properties"):
         for name, part in properties.items():
-            yield from _leaves(part, f"{path}.{name}" if path else name)
+            yield from _leaf_paths(part, f"{path}.{name}" if path else name)
     elif isinstance(items, dict) and (items.get("properties") or items.get("items")):
-        yield from _leaves(items, f"{path}[]")
+        yield from _leaf_paths(items, f"{path}[]")
     elif path:
         yield path, schema

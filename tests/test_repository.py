@@ -26,17 +26,17 @@ SCHEMAS = {
 }
 
 
-def load(path: Path) -> Any:
+def load_yaml(path: Path) -> Any:
     return YAML(typ="safe").load(path)
 
 
-def steps(path: Path) -> Iterator[dict[str, Any]]:
-    for job in load(path)["jobs"].values():
+def steps_of(path: Path) -> Iterator[dict[str, Any]]:
+    for job in load_yaml(path)["jobs"].values():
         yield from job["steps"]
 
 
-def job(workflow: str, name: str) -> Any:
-    return load(ROOT / ".github" / "workflows" / f"{workflow}.yml")["jobs"][name]
+def find_job(workflow: str, name: str) -> Any:
+    return load_yaml(ROOT / ".github" / "workflows" / f"{workflow}.yml")["jobs"][name]
 
 
 def make_targets(text: str) -> set[str]:
@@ -62,7 +62,7 @@ def test_github_files_match_their_schemas(schema: str) -> None:
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 def test_workflows_run_make_targets_that_exist(path: Path) -> None:
-    commands = [step["run"] for step in steps(path) if "run" in step]
+    commands = [step["run"] for step in steps_of(path) if "run" in step]
     assert commands
     for command in commands:
         assert make_targets(command), (
@@ -73,10 +73,10 @@ def test_workflows_run_make_targets_that_exist(path: Path) -> None:
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 def test_workflows_pin_actions_and_permissions(path: Path) -> None:
-    assert load(path)["permissions"] == {"contents": "read"}, (
+    assert load_yaml(path)["permissions"] == {"contents": "read"}, (
         f"{path.name}: grant more permissions in the job that needs them"
     )
-    for step in steps(path):
+    for step in steps_of(path):
         if "uses" in step:
             assert re.fullmatch(r"[\w-]+/[\w-]+@v\d+", step["uses"]), (
                 f"{path.name}: pin {step['uses']} to a major version"
@@ -87,16 +87,16 @@ def test_workflows_run_the_same_targets_as_the_ci_script() -> None:
     required = make_targets((ROOT / ".ci" / "run").read_text())
     run = {
         target
-        for step in steps(ROOT / ".github" / "workflows" / "ci.yml")
+        for step in steps_of(ROOT / ".github" / "workflows" / "ci.yml")
         for target in make_targets(step.get("run", ""))
     }
     assert required <= run
 
 
 def test_workflows_include_the_oldest_pythons() -> None:
-    assert job("ci", "test")["strategy"]["matrix"]["python-version"][0] == oldest_python(".")
+    assert find_job("ci", "test")["strategy"]["matrix"]["python-version"][0] == oldest_python(".")
     for folder in ("singer-rest", "tap-personio", "tap-factorial", "tap-cornerstone"):
-        assert job("ci", "test-oldest")["steps"][1]["with"]["python-version"].split()[0] == oldest_python(folder)
+        assert find_job("ci", "test-oldest")["steps"][1]["with"]["python-version"].split()[0] == oldest_python(folder)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -107,7 +107,7 @@ def test_pages_name_make_targets_that_exist(page: Path) -> None:
 
 
 def test_pre_commit_uses_locked_tools() -> None:
-    for repository in load(ROOT / ".pre-commit-config.yaml")["repos"]:
+    for repository in load_yaml(ROOT / ".pre-commit-config.yaml")["repos"]:
         assert repository["repo"] == "local"
         for hook in repository["hooks"]:
             assert hook["language"] == "system"

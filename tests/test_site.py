@@ -38,7 +38,7 @@ TAKES_MINUTES = "bulk_import_reports"
 """A stream with a low rate limit. Its table is created without rows."""
 
 
-def blocks(page: str, language: str) -> list[str]:
+def code_blocks(page: str, language: str) -> list[str]:
     """Returns the code blocks of a page."""
     return re.findall(rf"```{language}\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
 
@@ -68,7 +68,7 @@ def database(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path
             settings["careers_url"] = f"{sandbox.url}/personio-careers"
         if vendor == "cornerstone":
             settings |= {"objects": list(list_described_streams(tap)), "views": list(list_described_streams(tap))}
-        load(folder, tap, settings)
+        load_tap(folder, tap, settings)
     with duckdb.connect(folder / "all.duckdb") as connection:
         # A table gets this column with its first rows.
         for schema, table in connection.execute(
@@ -78,7 +78,7 @@ def database(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder / "all.duckdb"
 
 
-def load(folder: Path, tap: str, settings: dict[str, Any]) -> None:
+def load_tap(folder: Path, tap: str, settings: dict[str, Any]) -> None:
     """Runs a tap and the loader."""
     (folder / "tap.json").write_text(json.dumps(settings))
     path = str(folder / "all.duckdb")
@@ -121,7 +121,7 @@ def test_example_queries_return_rows(database: Path, tap: str) -> None:
 
 @pytest.mark.parametrize("number", range(5))
 def test_tutorial_has_five_query_results(database: Path, number: int) -> None:
-    found = blocks("tutorial.md", "sql")
+    found = code_blocks("tutorial.md", "sql")
     assert len(found) == 6  # the last is about the models: see test_models.py
     with duckdb.connect(database, read_only=True) as connection:
         assert connection.execute(found[number]).fetchall()
@@ -140,7 +140,7 @@ COLUMN_EXAMPLES: list[Callable[[Rows], bool]] = [
 
 @pytest.mark.parametrize("number", range(len(COLUMN_EXAMPLES)))
 def test_examples_for_columns_do_what_they_say(sandbox: Sandbox, number: int) -> None:
-    found = blocks("how-to/columns.md", "json")
+    found = code_blocks("how-to/columns.md", "json")
     assert len(found) == len(COLUMN_EXAMPLES)
     maps = json.loads(found[number])
     (stream,) = maps

@@ -47,7 +47,7 @@ METRICS = {
 DEFINITION = "The definition of `{}`."
 
 
-def build(path: Path, *sources: str) -> Path:
+def build_file(path: Path, *sources: str) -> Path:
     """Writes the file.
 
     Args:
@@ -80,12 +80,12 @@ def build(path: Path, *sources: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def built() -> Callable[..., Path]:
+def build_in_folder() -> Callable[..., Path]:
     """Writes a file with the sources that it is called with."""
-    return build
+    return build_file
 
 
 @pytest.fixture(scope="session")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file with all three sources."""
-    return build(tmp_path_factory.mktemp("report") / "all.duckdb", "personio", "factorial", "cornerstone")
+    return build_file(tmp_path_factory.mktemp("report") / "all.duckdb", "personio", "factorial", "cornerstone")

@@ -122,9 +122,9 @@ def test_filters_choose_source_months_and_group(database: Path) -> None:
         figure.chart()
 
 
-def test_a_file_without_figures_gives_the_reason(built: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_file_without_figures_gives_the_reason(build_in_folder: Callable[..., Path], tmp_path: Path) -> None:
     path = tmp_path / "page.html"
-    assert main(["--database", str(built(tmp_path / "none.duckdb")), "--out", str(path)]) == 0
+    assert main(["--database", str(build_in_folder(tmp_path / "none.duckdb")), "--out", str(path)]) == 0
     text = path.read_text()
     for part in (
         "No source has people",
@@ -142,9 +142,9 @@ def test_a_file_without_figures_gives_the_reason(built: Callable[..., Path], tmp
     assert "<svg" not in text
 
 
-def test_report_is_written_from_one_source(built: Callable[..., Path], tmp_path: Path) -> None:
+def test_report_is_written_from_one_source(build_in_folder: Callable[..., Path], tmp_path: Path) -> None:
     path = tmp_path / "page.html"
-    assert main(["--database", str(built(tmp_path / "one.duckdb", "personio")), "--out", str(path)]) == 0
+    assert main(["--database", str(build_in_folder(tmp_path / "one.duckdb", "personio")), "--out", str(path)]) == 0
     text = path.read_text()
     assert "No two sources disagree" in text
     assert text.count("<svg") == 2 * len(FIGURES)
@@ -199,9 +199,9 @@ def test_invalid_files_are_reported_in_one_sentence(
 
 
 def test_models_with_other_columns_are_reported_in_one_sentence(
-    built: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    build_in_folder: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = built(tmp_path / "file.duckdb", "personio")
+    path = build_in_folder(tmp_path / "file.duckdb", "personio")
     with duckdb.connect(path) as connection:
         connection.execute("ALTER TABLE hr_metrics.funnel RENAME hired TO employed")
     assert main(["--database", str(path), "--out", str(tmp_path / "page.html")]) == 1
@@ -211,9 +211,9 @@ def test_models_with_other_columns_are_reported_in_one_sentence(
 
 
 def test_a_file_in_use_is_reported_in_one_sentence(
-    built: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    build_in_folder: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = built(tmp_path / "file.duckdb", "personio")
+    path = build_in_folder(tmp_path / "file.duckdb", "personio")
     code = f"import duckdb; c = duckdb.connect({str(path)!r}); print('open', flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -272,11 +272,11 @@ def browser() -> str:
 class Handler(SimpleHTTPRequestHandler):
     """Serves a folder and stores the requested paths."""
 
-    asked: ClassVar[list[str]] = []
+    requested_paths: ClassVar[list[str]] = []
 
     def do_GET(self) -> None:
         """Handles a request."""
-        self.asked.append(self.path)
+        self.requested_paths.append(self.path)
         super().do_GET()
 
     def log_message(self, *_args: Any) -> None:
@@ -284,9 +284,9 @@ class Handler(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[str]:
+def serve_folder(folder: Path) -> Iterator[str]:
     """Serves a folder. Yields its address."""
-    Handler.asked.clear()
+    Handler.requested_paths.clear()
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -296,7 +296,7 @@ def served(folder: Path) -> Iterator[str]:
     server.server_close()
 
 
-def look(browser: str, page: Path, folder: Path, width: int, *, dark: bool) -> dict[str, Any]:
+def open_in_browser(browser: str, page: Path, folder: Path, width: int, *, dark: bool) -> dict[str, Any]:
     """Opens the page in a browser, which must report no problem. Returns what it shows."""
     shutil.copy(page, folder / "page.html")
     (folder / "measure.html").write_text(LOOK.format(width=width))
@@ -308,12 +308,12 @@ def look(browser: str, page: Path, folder: Path, width: int, *, dark: bool) -> d
         *("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--enable-logging=stderr"),
         *(f"--log-net-log={log}", f"--blink-settings=preferredColorScheme={0 if dark else 1}", "--dump-dom"),
     ]
-    with served(folder) as url:
+    with serve_folder(folder) as url:
         found = subprocess.run(
             [*command, f"{url}/measure.html"], capture_output=True, text=True, check=True, timeout=240
         )
     assert re.findall(r".*CONSOLE.*", found.stderr) == []
-    assert Handler.asked == ["/measure.html", "/page.html"]
+    assert Handler.requested_paths == ["/measure.html", "/page.html"]
     # Requests of the browser itself have no origin.
     lines = [line for line in log.read_text().splitlines() if '"initiator":"http' in line]
     assert re.findall(r'"url":"(https?://(?!127\.0\.0\.1)[^"]*)"', "\n".join(lines)) == []
@@ -328,7 +328,7 @@ def look(browser: str, page: Path, folder: Path, width: int, *, dark: bool) -> d
 def test_a_browser_shows_all_charts(
     browser: str, page: Path, tmp_path: Path, width: int, kind: str, *, dark: bool
 ) -> None:
-    found = look(browser, page, tmp_path, width, dark=dark)
+    found = open_in_browser(browser, page, tmp_path, width, dark=dark)
     assert found["kinds"] == [kind]
     assert found["charts"] == found["drawn"] == len(FIGURES)
     assert found["wide"] <= width

@@ -25,13 +25,13 @@ def changes(company: Company) -> Changes:
     return Changes(company, lambda: NOW)
 
 
-def everything(company: Company) -> dict[tuple[str, int], str]:
+def rows_by_key(company: Company) -> dict[tuple[str, int], str]:
     events = ("webhook_event", "webhook_activity")
     tables = [table for table in company.tables() if table.kind not in events]
     return {(table.kind, row.id): repr(row) for table in tables for row in table}
 
 
-def differences(before: dict[Any, str], after: dict[Any, str]) -> set[tuple[str, Any]]:
+def changes_between(before: dict[Any, str], after: dict[Any, str]) -> set[tuple[str, Any]]:
     return (
         {("deleted", key) for key in before.keys() - after.keys()}
         | {("created", key) for key in after.keys() - before.keys()}
@@ -39,14 +39,14 @@ def differences(before: dict[Any, str], after: dict[Any, str]) -> set[tuple[str,
     )
 
 
-def said(done: list[Any]) -> set[tuple[str, Any]]:
+def reported_changes(done: list[Any]) -> set[tuple[str, Any]]:
     return {(change.action, (change.kind, change.number)) for change in done}
 
 
 def test_hire_adds_a_person_an_employment_and_a_compensation(company: Company, changes: Changes) -> None:
-    before, version = everything(company), company.version
+    before, version = rows_by_key(company), company.version
     done = changes.hire(date(2026, 7, 1), last_name="Ωmega")
-    assert said(done) == differences(before, everything(company))
+    assert reported_changes(done) == changes_between(before, rows_by_key(company))
     assert [change.kind for change in done] == ["person", "employment", "compensation"]
     person = company.people[done[0].number]
     assert (person.last_name, person.created_at, person.updated_at) == ("Ωmega", NOW, NOW)
@@ -55,9 +55,9 @@ def test_hire_adds_a_person_an_employment_and_a_compensation(company: Company, c
 
 
 def test_terminate_ends_the_employment_and_deletes_later_absences(company: Company, changes: Changes) -> None:
-    before = everything(company)
+    before = rows_by_key(company)
     done = changes.terminate(day=date(2026, 6, 1))
-    assert said(done) == differences(before, everything(company))
+    assert reported_changes(done) == changes_between(before, rows_by_key(company))
     employment = company.employments[done[0].number]
     assert (employment.status, employment.end_date, employment.updated_at) == ("INACTIVE", date(2026, 6, 1), NOW)
     assert company.people[employment.person_id].updated_at < NOW
@@ -69,10 +69,14 @@ def test_terminate_ends_the_employment_and_deletes_later_absences(company: Compa
 
 
 def test_an_edit_updates_only_the_record(company: Company, changes: Changes) -> None:
-    before = everything(company)
+    before = rows_by_key(company)
     employment = next(iter(company.employments))
     done = changes.edit("employment", employment.uuid, "title", "Chief")
-    assert said(done) == differences(before, everything(company)) == {("updated", ("employment", employment.id))}
+    assert (
+        reported_changes(done)
+        == changes_between(before, rows_by_key(company))
+        == {("updated", ("employment", employment.id))}
+    )
     assert (employment.title, employment.updated_at) == ("Chief", NOW)
 
 
@@ -148,23 +152,23 @@ def test_edit_sets_a_field(changes: Changes, *, kind: str, field: str, value: An
 def test_invalid_edits_are_rejected_and_change_nothing(
     company: Company, changes: Changes, *, kind: str, key: str | None, field: str, value: Any
 ) -> None:
-    before = everything(company)
+    before = rows_by_key(company)
     if key is None:
         row: Any = next(iter(changes._tables[kind]))
         key = getattr(row, "uuid", str(row.id))
     with pytest.raises(ChangeError):
         changes.edit(kind, key, field, value)
-    assert everything(company) == before
+    assert rows_by_key(company) == before
 
 
 def test_an_owner_cannot_change(company: Company, changes: Changes) -> None:
     other = list(company.people)[-1].id
     for kind in ("employment", "absence_period", "compensation"):
         row: Any = next(row for row in changes._tables[kind] if row.person_id != other)
-        before = everything(company)
+        before = rows_by_key(company)
         with pytest.raises(ChangeError, match="person_id"):
             changes.edit(kind, row.uuid, "person_id", other)
-        assert everything(company) == before
+        assert rows_by_key(company) == before
 
 
 def test_nobody_supervises_themselves(company: Company, changes: Changes) -> None:
@@ -208,18 +212,18 @@ def test_every_reference_is_checked(changes: Changes) -> None:
 
 
 def test_deleting_an_absence_deletes_nothing_else(company: Company, changes: Changes) -> None:
-    before = everything(company)
+    before = rows_by_key(company)
     done = changes.delete("absence_period", next(iter(company.absences)).uuid)
-    assert said(done) == differences(before, everything(company))
+    assert reported_changes(done) == changes_between(before, rows_by_key(company))
     assert len(done) == 1
 
 
 def test_deleting_a_person_deletes_what_it_owns(company: Company, changes: Changes) -> None:
     for _ in range(3):
-        before = everything(company)
+        before = rows_by_key(company)
         person = next(iter(company.people))
         done = changes.delete("person", str(person.id))
-        assert said(done) == differences(before, everything(company))
+        assert reported_changes(done) == changes_between(before, rows_by_key(company))
         assert not any(row.supervisor_id == person.id for row in company.employments)
         assert not company.employments.find_by_owner(person.id)
         hired = changes.hire()

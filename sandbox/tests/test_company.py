@@ -22,17 +22,17 @@ def company() -> Company:
     return build_company(250, 7, TODAY)
 
 
-def rows(company: Company) -> dict[str, list[str]]:
+def rows_by_table(company: Company) -> dict[str, list[str]]:
     return {table.kind: [repr(row) for row in table] for table in company.tables()}
 
 
 def test_the_same_seed_gives_the_same_company() -> None:
-    assert rows(build_company(40, 7, TODAY)) == rows(build_company(40, 7, TODAY))
+    assert rows_by_table(build_company(40, 7, TODAY)) == rows_by_table(build_company(40, 7, TODAY))
 
 
 @pytest.mark.parametrize(("employees", "seed", "today"), [(41, 7, TODAY), (40, 8, TODAY), (40, 7, date(2026, 6, 18))])
 def test_other_options_give_another_company(employees: int, seed: int, today: date) -> None:
-    assert rows(build_company(40, 7, TODAY)) != rows(build_company(employees, seed, today))
+    assert rows_by_table(build_company(40, 7, TODAY)) != rows_by_table(build_company(employees, seed, today))
 
 
 def test_the_company_has_its_size_and_varied_records(company: Company) -> None:

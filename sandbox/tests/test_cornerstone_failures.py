@@ -13,7 +13,7 @@ SIZE = "odata.maxpagesize=40"
 EMPLOYEES = "/services/api/x/users/v2/employees"
 
 
-def whole(api: Any) -> str:
+def complete_body(api: Any) -> str:
     return str(api.request("user_ou_core", prefer=SIZE).body.decode())
 
 
@@ -26,7 +26,7 @@ def whole(api: Any) -> str:
 )
 def test_a_body_that_fails_midway(make_cornerstone: Any, form: str, ending: str) -> None:
     api = make_cornerstone()
-    good = whole(api)
+    good = complete_body(api)
     api.controls["failure"]({"stream": "user_ou_core", "form": form})
     answer = api.request("user_ou_core", prefer=SIZE)
     text = answer.body.decode()
@@ -37,14 +37,14 @@ def test_a_body_that_fails_midway(make_cornerstone: Any, form: str, ending: str)
     assert 15 < begun.count('"user_id"') < 25
     with pytest.raises(json.JSONDecodeError):
         json.loads(text)
-    assert json.loads(whole(api))["value"] == json.loads(good)["value"]
+    assert json.loads(complete_body(api))["value"] == json.loads(good)["value"]
 
 
 def test_a_truncated_body_is_the_start_of_the_complete_one(make_cornerstone: Any) -> None:
     api = make_cornerstone()
-    good = whole(api)
+    good = complete_body(api)
     api.controls["failure"]({"stream": "user_ou_core", "form": "cut"})
-    broken = whole(api)
+    broken = complete_body(api)
     assert good.startswith(broken)
     assert len(broken) < len(good)
 

@@ -13,7 +13,7 @@ OBJECTS, VIEWS = "/services/api/x/dataexporter/api/objects", "/services/api/x/od
 EDM = "{http://docs.oasis-open.org/odata/ns/edm}"
 
 
-def read(api: Any, root: str) -> tuple[dict[str, Any], dict[str, dict[str, str]]]:
+def read_metadata(api: Any, root: str) -> tuple[dict[str, Any], dict[str, dict[str, str]]]:
     """Returns the types with their keys and columns, and the annotations by target."""
     answer = api.request(f"{root}/$metadata")
     assert (answer.status, answer.headers["content-type"]) == (200, "application/xml")
@@ -36,7 +36,7 @@ def read(api: Any, root: str) -> tuple[dict[str, Any], dict[str, dict[str, str]]
 
 
 def test_rows_have_the_documented_columns(cornerstone: Any) -> None:
-    types = read(cornerstone, OBJECTS)[0] | read(cornerstone, VIEWS)[0]
+    types = read_metadata(cornerstone, OBJECTS)[0] | read_metadata(cornerstone, VIEWS)[0]
     assert types.keys() == load_entity_sets().keys()
     for name, (key, columns) in types.items():
         assert tuple(key) == load_entity_sets()[name].key
@@ -45,14 +45,14 @@ def test_rows_have_the_documented_columns(cornerstone: Any) -> None:
 
 
 def test_every_object_has_a_key_and_some_views_have_none(cornerstone: Any) -> None:
-    assert all(key for key, _ in read(cornerstone, OBJECTS)[0].values())
-    views = read(cornerstone, VIEWS)[0]
+    assert all(key for key, _ in read_metadata(cornerstone, OBJECTS)[0].values())
+    views = read_metadata(cornerstone, VIEWS)[0]
     assert views["vw_rpt_user"][0] == ["user_id"]
     assert views["vw_rpt_user_groups"][0] == []
 
 
 def test_metadata_of_objects_has_annotations_and_that_of_views_has_none(cornerstone: Any) -> None:
-    _, notes = read(cornerstone, OBJECTS)
+    _, notes = read_metadata(cornerstone, OBJECTS)
     space = "Csod.DataExporter."
     assert notes[f"{space}user_ou_core"]["ObjectSupportsChangeTracking"] == "true"
     assert notes[f"{space}training_core"]["ObjectSupportsChangeTracking"] == "false"
@@ -66,7 +66,7 @@ def test_metadata_of_objects_has_annotations_and_that_of_views_has_none(cornerst
         "FieldOuroborosTypeDeclaration": "nvarchar(128)?",
     }
     assert notes[f"{space}training_type_core/object_type"]["FieldOuroborosTypeDeclaration"] == "char(4)"
-    assert not read(cornerstone, VIEWS)[1]
+    assert not read_metadata(cornerstone, VIEWS)[1]
 
 
 def test_a_custom_field_is_added_to_objects_views_and_metadata(make_cornerstone: Any) -> None:
@@ -76,7 +76,7 @@ def test_a_custom_field_is_added_to_objects_views_and_metadata(make_cornerstone:
     name, coded = made["columns"]["users_cf_core"], made["columns"]["vw_rpt_user_cf"]
     assert (name, coded) == (f"field_{made['id']}", f"user_custom_field_{made['id']:05}")
     assert api.request(f"{OBJECTS}/$metadata").body != before
-    types, notes = read(api, OBJECTS)
+    types, notes = read_metadata(api, OBJECTS)
     assert types["users_cf_core"][1][name] == "Edm.Decimal"
     assert notes[f"Csod.DataExporter.users_cf_core/{name}"]["FieldHeading"] == "Schuhgröße & <mehr>"
     assert name in api.rows("users_cf_core")[0]
@@ -92,15 +92,17 @@ def test_custom_types_of_units_have_columns_in_objects_and_views(cornerstone: An
     types = {row["type_id"]: row for row in cornerstone.rows("ou_type_core")}
     custom = {number for number, row in types.items() if row["is_custom"]}
     assert custom
-    columns = read(cornerstone, OBJECTS)[0]["user_ou_pivoted_core"][1]
+    columns = read_metadata(cornerstone, OBJECTS)[0]["user_ou_pivoted_core"][1]
     assert {f"ou_type_{number}_ou_id" for number in types} <= columns.keys()
-    assert {f"user_ou_{number}_id" for number in custom} <= read(cornerstone, VIEWS)[0]["vw_rpt_user"][1].keys()
+    assert {f"user_ou_{number}_id" for number in custom} <= read_metadata(cornerstone, VIEWS)[0]["vw_rpt_user"][
+        1
+    ].keys()
 
 
 def test_columns_can_be_hidden(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     api.vendor.allow_attribute("users_core.user_email", allowed=False)
-    assert "user_email" not in read(api, OBJECTS)[0]["users_core"][1]
+    assert "user_email" not in read_metadata(api, OBJECTS)[0]["users_core"][1]
     assert "user_email" not in api.rows("users_core")[0]
     assert api.get("users_core", {"$select": "user_email"})[0] == 400
     api.vendor.allow_attribute("users_core.user_email", allowed=True)

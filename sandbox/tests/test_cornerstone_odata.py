@@ -204,9 +204,12 @@ def test_a_link_belongs_to_its_own_query_and_table(cornerstone: Any) -> None:
         ("contains(user_email,'nordlicht')", lambda row: "nordlicht" in (row["user_email"] or "")),
         ("user_email eq 'it''s'", lambda row: False),
         ("user_absent eq true", lambda row: row["user_absent"] is True),
-        ("user_hire_dt_last ge cast('2020-01-01', Edm.DateTimeOffset)", lambda row: hired(row) >= "2020-01-01"),
-        ("user_hire_dt_last lt 2020-01-01T00:00:00Z", lambda row: hired(row) and hired(row) < "2020-01-01"),
-        ("user_hire_dt_last lt 2020-01-01T05:30:00+05:30", lambda row: hired(row) and hired(row) < "2020-01-01"),
+        ("user_hire_dt_last ge cast('2020-01-01', Edm.DateTimeOffset)", lambda row: hire_date(row) >= "2020-01-01"),
+        ("user_hire_dt_last lt 2020-01-01T00:00:00Z", lambda row: hire_date(row) and hire_date(row) < "2020-01-01"),
+        (
+            "user_hire_dt_last lt 2020-01-01T05:30:00+05:30",
+            lambda row: hire_date(row) and hire_date(row) < "2020-01-01",
+        ),
     ],
 )
 def test_filters_of_a_view_return_the_matching_rows(cornerstone: Any, text: str, test: Any) -> None:
@@ -216,7 +219,7 @@ def test_filters_of_a_view_return_the_matching_rows(cornerstone: Any, text: str,
     ]
 
 
-def hired(row: Any) -> str:
+def hire_date(row: Any) -> str:
     return row["user_hire_dt_last"] or ""
 
 

@@ -22,7 +22,7 @@ FIRST, LAST = date(2026, 5, 18), date(2026, 6, 17)
 FROM, UNTIL = "ModificationStartDate", "ModificationEndDate"
 
 
-def tokened(api: Any, path: str, member: str, size: str, **query: str) -> list[Any]:
+def rows_by_token(api: Any, path: str, member: str, size: str, **query: str) -> list[Any]:
     rows: list[Any] = []
     token: str | None = ""
     while token is not None:
@@ -34,7 +34,7 @@ def tokened(api: Any, path: str, member: str, size: str, **query: str) -> list[A
     return rows
 
 
-def numbered(api: Any, path: str, name: str = "pageNumber", **query: str) -> list[Any]:
+def rows_by_number(api: Any, path: str, name: str = "pageNumber", **query: str) -> list[Any]:
     rows: list[Any] = []
     number = 1
     while True:
@@ -48,10 +48,10 @@ def numbered(api: Any, path: str, name: str = "pageNumber", **query: str) -> lis
         api.vendor.rest.context.busy_until = 0
 
 
-def read(api: Any, stream: str) -> list[Any]:  # noqa: PLR0911  one per stream
+def read_stream(api: Any, stream: str) -> list[Any]:  # noqa: PLR0911  one per stream
     """Reads a stream in full, as a client would."""
-    people = [row["id"] for row in tokened(api, V2, "nextpagetoken", "50")]
-    units = tokened(api, f"{UNITS}/ous", "nextPageToken", "100", includeInactive="true")
+    people = [row["id"] for row in rows_by_token(api, V2, "nextpagetoken", "50")]
+    units = rows_by_token(api, f"{UNITS}/ous", "nextPageToken", "100", includeInactive="true")
     children = {
         "employee_groups": "groups",
         "employee_custom_fields": "customfields",
@@ -66,9 +66,9 @@ def read(api: Any, stream: str) -> list[Any]:  # noqa: PLR0911  one per stream
     if stream == "employee_skills":
         return [row for who in people for row in api.get(f"{SKILLS}/employees/{who}/skills")[1]["data"]]
     if stream == "transcripts":
-        return transcripts(api)
+        return read_transcripts(api)
     if stream in {"training_details", "session_roster"}:
-        ids = [(row["ObjectId"], row["Type"]) for row in numbered(api, CATALOG)]
+        ids = [(row["ObjectId"], row["Type"]) for row in rows_by_number(api, CATALOG)]
         if stream == "training_details":
             return [api.get(DETAILS, {"ObjectID": key})[1]["data"][0]["trainingItem"] for key, _ in ids]
         chosen = [key for key, kind in ids if kind == "Session"]
@@ -78,29 +78,29 @@ def read(api: Any, stream: str) -> list[Any]:  # noqa: PLR0911  one per stream
         return [
             {"_CurrentStatus": status, **row}
             for status in APPLICANT_STATUSES
-            for row in numbered(api, path, "page", CurrentStatus=status)
+            for row in rows_by_number(api, path, "page", CurrentStatus=status)
         ]
     if stream.startswith("bulk"):
-        return loads(api, stream)
+        return read_bulk_loads(api, stream)
     return {
-        "employees": lambda: tokened(api, V2, "nextpagetoken", "7"),
+        "employees": lambda: rows_by_token(api, V2, "nextpagetoken", "7"),
         "organizational_units": lambda: units,
         "termination_reasons": lambda: api.get(f"{V2}/termination-reasons")[1]["data"],
         "employment_statuses": lambda: api.get(f"{V2}/employment-status")[1]["data"],
         "ou_types": lambda: api.get(f"{UNITS}/types")[1]["data"],
-        "catalog": lambda: numbered(api, CATALOG),
-        "skills": lambda: numbered(api, f"{SKILLS}/skills", "page"),
-        "skill_categories": lambda: numbered(api, f"{SKILLS}/skill-categories", "page"),
+        "catalog": lambda: rows_by_number(api, CATALOG),
+        "skills": lambda: rows_by_number(api, f"{SKILLS}/skills", "page"),
+        "skill_categories": lambda: rows_by_number(api, f"{SKILLS}/skill-categories", "page"),
         "skill_category_links": lambda: [
             {"_skill_id": skill["id"], **row}
-            for skill in numbered(api, f"{SKILLS}/skills", "page")
+            for skill in rows_by_number(api, f"{SKILLS}/skills", "page")
             for row in api.get(f"{SKILLS}/skills/{skill['id']}/categories")[1]["data"]
         ],
-        "job_requisitions": lambda: numbered(api, f"{RECRUITING}/JobRequisitionDetails", "page", pageSize="3"),
+        "job_requisitions": lambda: rows_by_number(api, f"{RECRUITING}/JobRequisitionDetails", "page", pageSize="3"),
     }[stream]()
 
 
-def loads(api: Any, stream: str) -> list[Any]:
+def read_bulk_loads(api: Any, stream: str) -> list[Any]:
     jobs = [row for page in ("1", "2") for row in api.get(f"{LOADS}/jobs", {"page_number": page})[1]["jobs"]]
     if stream == "bulk_jobs":
         return jobs
@@ -118,12 +118,12 @@ def loads(api: Any, stream: str) -> list[Any]:
     ]
 
 
-def transcripts(api: Any) -> list[Any]:
+def read_transcripts(api: Any) -> list[Any]:
     found = []
     day = datetime(2026, 5, 18)  # noqa: DTZ001  written without a zone
     while day.date() <= LAST:
         window = {FROM: day.isoformat(), UNTIL: (day + timedelta(1)).isoformat()}
-        for row in numbered(api, SEARCH, **window):
+        for row in rows_by_number(api, SEARCH, **window):
             item = row["TranscriptItem"]
             found += [{"_UserId": item["UserId"], **line} for line in item["Transcripts"]]
         day += timedelta(1)
@@ -134,7 +134,7 @@ def transcripts(api: Any) -> list[Any]:
 def test_every_stream_is_read_in_full(cornerstone: Any, stream: str) -> None:
     cornerstone.controls["reset-downloads"]({})
     expected = cornerstone.vendor.list_records(stream, FIRST, LAST, "")
-    rows = read(cornerstone, stream)
+    rows = read_stream(cornerstone, stream)
     assert len(rows) == len(expected) == cornerstone.vendor.count_rows(stream, FIRST, LAST)
     assert sorted(map(str, rows)) == sorted(map(str, expected))
     assert rows
@@ -171,7 +171,8 @@ def test_employees_are_found_by_identifier_status_and_modification_date(cornerst
         assert cornerstone.get(V2, {name: who[name]})[1]["data"] == [who]
     assert len(cornerstone.get(V2, {"ids": f"{rows[0]['id']},{rows[1]['id']}"})[1]["data"]) == 2
     found = {
-        status: tokened(cornerstone, V2, "nextpagetoken", "50", status=status) for status in ("active", "inactive")
+        status: rows_by_token(cornerstone, V2, "nextpagetoken", "50", status=status)
+        for status in ("active", "inactive")
     }
     assert sum(map(len, found.values())) == len(rows)
     assert {row["workerStatus"]["active"] for row in found["inactive"]} == {False}
@@ -249,10 +250,10 @@ def test_version_1_pages_by_number_and_finds_employees_by_several_ids(cornerston
 
 def test_units_are_only_active_ones_by_default_and_filtered_by_type(cornerstone: Any) -> None:
     units = cornerstone.vendor.list_records("organizational_units", None, None, "")
-    active = tokened(cornerstone, f"{UNITS}/ous", "nextPageToken", "9")
+    active = rows_by_token(cornerstone, f"{UNITS}/ous", "nextPageToken", "9")
     assert active == [row for row in units if row["active"]]
     assert len(active) < len(units)
-    teams = tokened(cornerstone, f"{UNITS}/ous", "nextPageToken", "9", typeId="524291", includeInactive="true")
+    teams = rows_by_token(cornerstone, f"{UNITS}/ous", "nextPageToken", "9", typeId="524291", includeInactive="true")
     assert teams == [row for row in units if row["typeId"] == 524291]
     assert {row["id"] for row in units} < {row["ou_id"] for row in cornerstone.rows("ou_core")}
 
@@ -341,10 +342,10 @@ def test_requisitions_and_applicants_are_filtered_by_date_and_status(cornerstone
     path = f"{RECRUITING}/JobRequisitionDetails"
     rows = cornerstone.vendor.list_records("job_requisitions", None, None, "")
     timestamp = sorted(row["LastModificationDate"] for row in rows)[-3][:19]
-    found = numbered(cornerstone, path, "page", lastModifiedSince=timestamp)
+    found = rows_by_number(cornerstone, path, "page", lastModifiedSince=timestamp)
     assert found == [row for row in rows if row["LastModificationDate"][:19] >= timestamp]
     day = sorted(row["CreateDateLocal"] for row in rows)[2][:10]
-    found = numbered(cornerstone, path, "page", ToDate=day)
+    found = rows_by_number(cornerstone, path, "page", ToDate=day)
     assert found == [row for row in rows if row["CreateDateLocal"][:10] <= day]
     people = cornerstone.vendor.list_records("job_applicants", None, None, "")
     for row in people:
@@ -352,9 +353,9 @@ def test_requisitions_and_applicants_are_filtered_by_date_and_status(cornerstone
     closed = [row for row in people if row["Status"] == "Closed"]
     day = sorted(row["StatusDate"] for row in closed)[-4]
     applicants = f"{RECRUITING}/JobApplicant"
-    found = numbered(cornerstone, applicants, "page", CurrentStatus="Closed", StatusDate=day)
+    found = rows_by_number(cornerstone, applicants, "page", CurrentStatus="Closed", StatusDate=day)
     assert found == [row for row in closed if row["StatusDate"] >= day]
-    assert numbered(cornerstone, applicants, "page", CurrentStatus="Elsewhere") == []
+    assert rows_by_number(cornerstone, applicants, "page", CurrentStatus="Elsewhere") == []
 
 
 def test_a_report_can_be_downloaded_five_times(make_cornerstone: Any) -> None:

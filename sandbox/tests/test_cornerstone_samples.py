@@ -19,11 +19,11 @@ EDM = "{http://docs.oasis-open.org/odata/ns/edm}"
 pytestmark = pytest.mark.skipif(not SAMPLES, reason="VENDOR_SAMPLES does not say where the vendors' bodies are")
 
 
-def sample(name: str) -> Any:
+def read_sample(name: str) -> Any:
     return json.loads((Path(SAMPLES or "") / "cornerstone" / f"{name}.json").read_text())
 
 
-def again(api: Any, theirs: Any, path: str | None = None, **more: str) -> Any:
+def repeat_request(api: Any, theirs: Any, path: str | None = None, **more: str) -> Any:
     """Returns the sandbox's response to the request of a sample."""
     asked = theirs["request"]
     parts = urlsplit(asked["url"])
@@ -33,12 +33,12 @@ def again(api: Any, theirs: Any, path: str | None = None, **more: str) -> Any:
     return api.vendor.handle(Request("GET", path or parts.path, query, headers, root="https://corpname.csod.com"))
 
 
-def shape(value: Any) -> Any:
+def shape_of(value: Any) -> Any:
     """Returns names and types. A list is described by its first element."""
     if isinstance(value, dict):
-        return {name: shape(part) for name, part in value.items()}
+        return {name: shape_of(part) for name, part in value.items()}
     if isinstance(value, list):
-        return [shape(value[0])] if value else []
+        return [shape_of(value[0])] if value else []
     return "number" if isinstance(value, int | float) and not isinstance(value, bool) else type(value).__name__
 
 
@@ -51,51 +51,51 @@ def shape(value: Any) -> Any:
     ],
 )
 def test_error_responses_match_the_samples(cornerstone: Any, name: str) -> None:
-    theirs = sample(name)
-    ours = again(cornerstone, theirs)
+    theirs = read_sample(name)
+    ours = repeat_request(cornerstone, theirs)
     assert ours.status == theirs["response"]["status"]
-    assert shape(json.loads(ours.body)) == shape(theirs["response"]["body"])
+    assert shape_of(json.loads(ours.body)) == shape_of(theirs["response"]["body"])
     kind = theirs["response"]["headers"]["Content-Type"]
     assert ours.headers["content-type"] == kind
 
 
 def test_rejected_requests_match_the_samples(make_cornerstone: Any) -> None:
     api = make_cornerstone()
-    theirs = sample("reporting_401")
-    ours = again(api, theirs, authorization="Bearer none")
-    assert (ours.status, shape(json.loads(ours.body))) == (401, shape(theirs["response"]["body"]))
+    theirs = read_sample("reporting_401")
+    ours = repeat_request(api, theirs, authorization="Bearer none")
+    assert (ours.status, shape_of(json.loads(ours.body))) == (401, shape_of(theirs["response"]["body"]))
     assert json.loads(ours.body)["error"]["message"] == theirs["response"]["body"]["error"]["message"]
     api.vendor.access.revoke(permission="vw_rpt_user:read", endpoint=None, status=403)
-    ours, theirs = again(api, sample("reporting_403")), sample("reporting_403")
-    assert (ours.status, shape(json.loads(ours.body))) == (403, shape(theirs["response"]["body"]))
+    ours, theirs = repeat_request(api, read_sample("reporting_403")), read_sample("reporting_403")
+    assert (ours.status, shape_of(json.loads(ours.body))) == (403, shape_of(theirs["response"]["body"]))
     api.controls["throttling"]({"on": True, "stream": "vw_rpt_user", "per_minute": 0})
-    ours, theirs = again(api, sample("reporting_429")), sample("reporting_429")
-    assert (ours.status, shape(json.loads(ours.body))) == (429, shape(theirs["response"]["body"]))
+    ours, theirs = repeat_request(api, read_sample("reporting_429")), read_sample("reporting_429")
+    assert (ours.status, shape_of(json.loads(ours.body))) == (429, shape_of(theirs["response"]["body"]))
     assert {name.lower() for name in theirs["response"]["headers"]} <= ours.headers.keys()
 
 
 def test_token_responses_match_the_samples(cornerstone: Any) -> None:
-    theirs = sample("oauth2_token_ok")
+    theirs = read_sample("oauth2_token_ok")
     assert theirs["request"]["body"].keys() == {"clientId", "clientSecret", "grantType", "scope"}
-    assert shape(json.loads(cornerstone.sign_in().body)) == shape(theirs["response"]["body"])
+    assert shape_of(json.loads(cornerstone.sign_in().body)) == shape_of(theirs["response"]["body"])
     refused = cornerstone.sign_in(clientSecret="x")
-    theirs = sample("oauth2_token_bad_credentials")["response"]
+    theirs = read_sample("oauth2_token_bad_credentials")["response"]
     assert (refused.status, json.loads(refused.body)) == (theirs["status"], theirs["body"])
 
 
 @pytest.mark.parametrize("name", ["reporting_service_document", "reporting_count"])
 def test_documents_match_the_samples(cornerstone: Any, name: str) -> None:
-    theirs = sample(name)
-    ours = again(cornerstone, theirs)
-    assert shape(json.loads(ours.body)) == shape(theirs["response"]["body"])
+    theirs = read_sample(name)
+    ours = repeat_request(cornerstone, theirs)
+    assert shape_of(json.loads(ours.body)) == shape_of(theirs["response"]["body"])
     assert ours.headers["content-type"] == theirs["response"]["headers"]["Content-Type"]
     assert ours.headers["odata-version"] == theirs["response"]["headers"]["OData-Version"]
 
 
 @pytest.mark.parametrize("name", ["reporting_metadata", "dataexporter_metadata"])
 def test_metadata_contains_that_of_the_samples(cornerstone: Any, name: str) -> None:
-    theirs = sample(name)
-    ours = ET.fromstring(again(cornerstone, theirs).body)  # noqa: S314  written by the sandbox
+    theirs = read_sample(name)
+    ours = ET.fromstring(repeat_request(cornerstone, theirs).body)  # noqa: S314  written by the sandbox
     published = ET.fromstring(theirs["response"]["body_text"])  # noqa: S314  known
     assert ours.tag == published.tag
     mine = {row.attrib["Name"]: row for row in ours.iter(f"{EDM}EntityType")}
@@ -122,18 +122,18 @@ def test_metadata_contains_that_of_the_samples(cornerstone: Any, name: str) -> N
 
 def test_changes_match_the_samples(make_cornerstone: Any) -> None:
     api = make_cornerstone()
-    theirs = sample("dataexporter_track_changes_first")
-    ours = again(api, theirs)
+    theirs = read_sample("dataexporter_track_changes_first")
+    ours = repeat_request(api, theirs)
     body = json.loads(ours.body)
-    assert shape(body) == shape(theirs["response"]["body"])
+    assert shape_of(body) == shape_of(theirs["response"]["body"])
     assert body["@odata.context"] == theirs["response"]["body"]["@odata.context"]
     assert ours.headers["preference-applied"] == theirs["response"]["headers"]["Preference-Applied"]
-    theirs = sample("dataexporter_delta")["response"]["body"]
+    theirs = read_sample("dataexporter_delta")["response"]["body"]
     row, other = body["value"][:2]
     api.controls["delete"]({"stream": "user_ou_core", "id": f"{row['user_id']},{row['ou_id']}"})
     api.controls["touch"]({"stream": "user_ou_core", "id": f"{other['user_id']},{other['ou_id']}"})
     _, found = api.get(body["@odata.deltaLink"])
-    assert [shape(part) for part in found["value"]] == [shape(part) for part in theirs["value"]]
+    assert [shape_of(part) for part in found["value"]] == [shape_of(part) for part in theirs["value"]]
     assert set(found) == set(theirs)
 
 
@@ -141,8 +141,8 @@ def test_changes_match_the_samples(make_cornerstone: Any) -> None:
 def test_truncated_responses_end_like_the_samples(make_cornerstone: Any, name: str, form: str) -> None:
     api = make_cornerstone()
     api.controls["failure"]({"stream": "vw_rpt_transcript", "form": form})
-    theirs = sample(f"reporting_{name}")
-    ours = again(api, theirs)
+    theirs = read_sample(f"reporting_{name}")
+    ours = repeat_request(api, theirs)
     end = theirs["response"]["body_text"].rpartition('0033333Z"}')[2]
     assert ours.body.decode().endswith(f"}}{end}")
     assert ours.status == theirs["response"]["status"]
@@ -151,45 +151,45 @@ def test_truncated_responses_end_like_the_samples(make_cornerstone: Any, name: s
 def test_lowercase_links_and_html_pages_match_the_samples(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     api.vendor.set_links("vw_rpt_user", "lowercase")
-    theirs = sample("reporting_page_nextlink_lowercase")
-    ours = json.loads(again(api, theirs, prefer="odata.maxpagesize=1").body)
+    theirs = read_sample("reporting_page_nextlink_lowercase")
+    ours = json.loads(repeat_request(api, theirs, prefer="odata.maxpagesize=1").body)
     assert set(ours) == set(theirs["response"]["body"])
-    theirs = sample("reporting_302_missing_question_mark")
+    theirs = read_sample("reporting_302_missing_question_mark")
     asked = urlsplit(theirs["request"]["url"]).path
-    answer = again(api, theirs, asked)
+    answer = repeat_request(api, theirs, asked)
     assert (answer.status, answer.headers["location"]) == (302, theirs["response"]["headers"]["Location"])
     for name, form in (("reporting_500_json", "json-500"), ("reporting_500_xml", "xml-500")):
         api.controls["failure"]({"stream": "vw_rpt_transcript", "form": form})
-        theirs, ours = sample(name)["response"], again(api, sample(name))
+        theirs, ours = read_sample(name)["response"], repeat_request(api, read_sample(name))
         assert (ours.status, ours.headers["content-type"]) == (500, theirs["headers"]["Content-Type"])
         if "body" in theirs:
-            assert shape(json.loads(ours.body)) == shape(theirs["body"])
+            assert shape_of(json.loads(ours.body)) == shape_of(theirs["body"])
         else:
             assert ours.body.decode() == theirs["body_text"]
 
 
 def test_employees_have_the_fields_of_the_samples(make_cornerstone: Any) -> None:
     api = make_cornerstone()
-    theirs = sample("employee_v2_page1")["response"]["body"]
-    ours = json.loads(again(api, sample("employee_v2_page1")).body)
+    theirs = read_sample("employee_v2_page1")["response"]["body"]
+    ours = json.loads(repeat_request(api, read_sample("employee_v2_page1")).body)
     assert set(ours) == set(theirs)
     assert set(theirs["data"][0]) <= set(ours["data"][0])
-    last = json.loads(again(api, {"request": {"url": "https://x/?status=active&lastName=nobody"}}, V2).body)
-    assert last["nextpagetoken"] is sample("employee_v2_page2_last")["response"]["body"]["nextpagetoken"]
+    last = json.loads(repeat_request(api, {"request": {"url": "https://x/?status=active&lastName=nobody"}}, V2).body)
+    assert last["nextpagetoken"] is read_sample("employee_v2_page2_last")["response"]["body"]["nextpagetoken"]
     api.vendor.set_mode("employees", "bare")
-    bare = sample("employee_v2_bare_array")["response"]["body"]
-    ours = json.loads(again(api, {"request": {"url": "https://x/"}}, V2).body)
+    bare = read_sample("employee_v2_bare_array")["response"]["body"]
+    ours = json.loads(repeat_request(api, {"request": {"url": "https://x/"}}, V2).body)
     assert set(bare[0]) <= set(ours[0])
 
 
 def test_employees_of_version_1_have_the_fields_of_the_samples(cornerstone: Any) -> None:
-    theirs = sample("employee_v1_bulk")["response"]["body"]
-    ours = json.loads(again(cornerstone, sample("employee_v1_bulk")).body)
+    theirs = read_sample("employee_v1_bulk")["response"]["body"]
+    ours = json.loads(repeat_request(cornerstone, read_sample("employee_v1_bulk")).body)
     assert set(ours["data"]) == set(theirs["data"])
     assert set(ours["data"]["employees"][0]) == set(theirs["data"]["employees"][0])
     number = ours["data"]["employees"][0]["id"]
-    theirs = sample("employee_v1_single")
-    ours = json.loads(again(cornerstone, theirs, f"/services/api/x/users/v1/employees/{number}").body)
+    theirs = read_sample("employee_v1_single")
+    ours = json.loads(repeat_request(cornerstone, theirs, f"/services/api/x/users/v1/employees/{number}").body)
     published = theirs["response"]["body"]["data"]
     assert set(ours["data"]) == set(published)
     assert set(ours["data"]["customFields"][0]) == set(published["customFields"][0])
@@ -197,29 +197,31 @@ def test_employees_of_version_1_have_the_fields_of_the_samples(cornerstone: Any)
 
 
 def test_units_have_the_fields_of_the_samples(cornerstone: Any) -> None:
-    theirs = sample("ous_page")["response"]["body"]
-    ours = json.loads(again(cornerstone, sample("ous_page")).body)
+    theirs = read_sample("ous_page")["response"]["body"]
+    ours = json.loads(repeat_request(cornerstone, read_sample("ous_page")).body)
     assert set(ours) == set(theirs)
     assert set(theirs["data"][0]) | {"customFields"} == set(ours["data"][0])
 
 
 def test_bulk_jobs_and_reports_match_the_samples(cornerstone: Any) -> None:
-    theirs = sample("bulk_jobs_page")
-    ours = again(cornerstone, {"request": {"url": "https://x/?page_size=100"}}, urlsplit(theirs["request"]["url"]).path)
-    assert shape(json.loads(ours.body)) == shape(theirs["response"]["body"])
-    ours = again(cornerstone, sample("bulk_permissions"))
-    assert shape(json.loads(ours.body)) == shape(sample("bulk_permissions")["response"]["body"])
+    theirs = read_sample("bulk_jobs_page")
+    ours = repeat_request(
+        cornerstone, {"request": {"url": "https://x/?page_size=100"}}, urlsplit(theirs["request"]["url"]).path
+    )
+    assert shape_of(json.loads(ours.body)) == shape_of(theirs["response"]["body"])
+    ours = repeat_request(cornerstone, read_sample("bulk_permissions"))
+    assert shape_of(json.loads(ours.body)) == shape_of(read_sample("bulk_permissions")["response"]["body"])
     import_id = cornerstone.vendor.list_records("bulk_imports", None, None, "")[1]["id"]
     path = f"/services/api/x/bulk-api/v1/imports/{import_id}/errors"
-    theirs = sample("bulk_report_csv")["response"]
-    ours = again(cornerstone, {"request": {"url": "https://x/"}}, path)
+    theirs = read_sample("bulk_report_csv")["response"]
+    ours = repeat_request(cornerstone, {"request": {"url": "https://x/"}}, path)
     assert ours.headers["content-type"] == theirs["headers"]["Content-Type"]
     assert ours.body.decode().splitlines()[0] == theirs["body_text"].splitlines()[0]
 
 
 def test_older_services_return_xml(cornerstone: Any) -> None:
-    theirs = sample("rest_xml_by_default")
-    ours = again(cornerstone, theirs, accept="*/*")
+    theirs = read_sample("rest_xml_by_default")
+    ours = repeat_request(cornerstone, theirs, accept="*/*")
     assert ours.headers["content-type"] == theirs["response"]["headers"]["Content-Type"]
     trees = [ET.fromstring(text) for text in (ours.body.decode(), theirs["response"]["body_text"])]  # noqa: S314
     assert {row.tag for row in trees[1].iter()} <= {row.tag for row in trees[0].iter()}

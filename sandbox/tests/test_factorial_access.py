@@ -14,7 +14,7 @@ CLIENT = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
 LIST = "/api/2026-10-01/resources/employees/employees"
 
 
-def code(api: Any, **more: str) -> str:
+def get_code(api: Any, **more: str) -> str:
     query = {"client_id": "sandbox-client", "redirect_uri": BACK, "response_type": "code", "state": "é 1", **more}
     answer = api.request("/oauth/authorize", query)
     assert answer.status == 302
@@ -23,13 +23,13 @@ def code(api: Any, **more: str) -> str:
     return back["code"][0]
 
 
-def exchange(api: Any, given: str, **more: str) -> tuple[int, Any]:
+def exchange_code(api: Any, given: str, **more: str) -> tuple[int, Any]:
     form = {**CLIENT, "grant_type": "authorization_code", "code": given, "redirect_uri": BACK, **more}
     status, body = api.form("/oauth/token", **form)
     return status, body
 
 
-def refresh(api: Any, token: str) -> tuple[int, Any]:
+def refresh_token(api: Any, token: str) -> tuple[int, Any]:
     status, body = api.form("/oauth/token", **CLIENT, grant_type="refresh_token", refresh_token=token)
     return status, body
 
@@ -48,13 +48,13 @@ def test_the_key_goes_in_its_own_header(factorial: Any) -> None:
 
 def test_a_code_is_exchanged_once_for_a_token_that_expires(make_factorial: Any) -> None:
     api = make_factorial()
-    given = code(api)
-    status, body = exchange(api, given)
+    given = get_code(api)
+    status, body = exchange_code(api, given)
     assert status == 200
     assert set(body) == {"access_token", "token_type", "expires_in", "refresh_token", "scope", "created_at"}
     assert (body["token_type"], body["expires_in"], body["scope"]) == ("Bearer", 7200, "read write")
     assert status_of(api, body["access_token"]) == 200
-    assert exchange(api, given) == (400, exchange(api, given)[1])  # a code can be used once
+    assert exchange_code(api, given) == (400, exchange_code(api, given)[1])  # a code can be used once
     row = api.request(
         "/api/2026-10-01/resources/api_public/credentials", authorization=f"Bearer {body['access_token']}"
     )
@@ -67,38 +67,38 @@ def test_a_code_is_exchanged_once_for_a_token_that_expires(make_factorial: Any) 
 
 def test_each_refresh_returns_another_token(make_factorial: Any) -> None:
     api = make_factorial()
-    first = exchange(api, code(api))[1]
-    status, second = refresh(api, first["refresh_token"])
+    first = exchange_code(api, get_code(api))[1]
+    status, second = refresh_token(api, first["refresh_token"])
     assert status == 200
     assert second["refresh_token"] != first["refresh_token"]
-    third = refresh(api, second["refresh_token"])[1]
+    third = refresh_token(api, second["refresh_token"])[1]
     assert status_of(api, third["access_token"]) == 200
 
 
 def test_a_refresh_token_used_twice_revokes_the_login(make_factorial: Any) -> None:
     api = make_factorial()
-    other = exchange(api, code(api))[1]
-    first = exchange(api, code(api))[1]
-    second = refresh(api, first["refresh_token"])[1]
-    status, body = refresh(api, first["refresh_token"])
+    other = exchange_code(api, get_code(api))[1]
+    first = exchange_code(api, get_code(api))[1]
+    second = refresh_token(api, first["refresh_token"])[1]
+    status, body = refresh_token(api, first["refresh_token"])
     assert (status, body["error"]) == (400, "invalid_grant")
     assert status_of(api, second["access_token"]) == status_of(api, first["access_token"]) == 401
-    assert refresh(api, second["refresh_token"])[0] == 400
+    assert refresh_token(api, second["refresh_token"])[0] == 400
     assert status_of(api, other["access_token"]) == 200
 
 
 def test_a_refresh_token_is_valid_for_a_week(make_factorial: Any) -> None:
     api = make_factorial()
-    first = exchange(api, code(api))[1]
+    first = exchange_code(api, get_code(api))[1]
     api.controls["clock"]({"seconds": WEEK - 60})
-    second = refresh(api, first["refresh_token"])[1]
+    second = refresh_token(api, first["refresh_token"])[1]
     api.controls["clock"]({"seconds": WEEK})
-    assert refresh(api, second["refresh_token"])[1]["error"] == "invalid_grant"
+    assert refresh_token(api, second["refresh_token"])[1]["error"] == "invalid_grant"
 
 
 def test_a_company_token_does_not_expire(make_factorial: Any) -> None:
     api = make_factorial()
-    body = exchange(api, code(api, resource_owner_type="company"))[1]
+    body = exchange_code(api, get_code(api, resource_owner_type="company"))[1]
     assert set(body) == {"access_token", "token_type", "scope", "created_at"}
     api.controls["clock"]({"seconds": 400 * 86_400})
     assert status_of(api, body["access_token"]) == 200
@@ -138,13 +138,13 @@ def test_the_login_page_checks_the_client_address_and_scope(make_factorial: Any)
     assert "error=invalid_scope" in api.request("/oauth/authorize", {**query, "scope": "all"}).headers["location"]
     shown = api.request("/oauth/authorize", {**query, "redirect_uri": "urn:ietf:wg:oauth:2.0:oob"})
     assert (shown.status, b"<code>" in shown.body) == (200, True)
-    assert exchange(api, code(api), redirect_uri="http://127.0.0.1:9999/")[0] == 400
+    assert exchange_code(api, get_code(api), redirect_uri="http://127.0.0.1:9999/")[0] == 400
     assert api.request("/oauth/token").status == 405
 
 
 def test_a_token_reads_only_what_its_scopes_allow(make_factorial: Any) -> None:
     api = make_factorial()
-    body = exchange(api, code(api, scope="employees contracts"))[1]
+    body = exchange_code(api, get_code(api, scope="employees contracts"))[1]
     assert body["scope"] == "contracts employees"
     assert status_of(api, body["access_token"]) == 200
     key = f"Bearer {body['access_token']}"
@@ -158,7 +158,7 @@ def test_controls_create_and_revoke_logins(make_factorial: Any) -> None:
     assert status_of(api, tokens["access_token"]) == 200
     assert api.controls["revoke-tokens"]({}) == {"revoked": 1}
     assert status_of(api, tokens["access_token"]) == 401
-    assert refresh(api, tokens["refresh_token"])[0] == 400
+    assert refresh_token(api, tokens["refresh_token"])[0] == 400
     assert api.controls["login"]({"company": True})["refresh_token"] is None
 
 

@@ -17,14 +17,14 @@ KEY = {"x-api-key": "sandbox-api-key"}
 ANY_DAY = "2000-01-01"
 
 
-def since(name: str, operators: tuple[str, ...] = (">=", ">", "day>=")) -> str | None:
+def change_parameter(name: str, operators: tuple[str, ...] = (">=", ">", "day>=")) -> str | None:
     """Returns the parameter that filters a resource by change."""
     rows = BOUNDS.get(name, {}).items()
     stamps = {"updated_at", "_updated_at", "_created_at"}
     return next((parameter for parameter, (sign, field) in rows if field in stamps and sign in operators), None)
 
 
-INCREMENTAL = [name for name in load_newest() if since(name)]
+INCREMENTAL = [name for name in load_newest() if change_parameter(name)]
 
 
 def test_twenty_one_resources_filter_by_change_and_shifts_by_day() -> None:
@@ -36,7 +36,7 @@ def test_twenty_one_resources_filter_by_change_and_shifts_by_day() -> None:
 def test_filters_by_change_return_only_changed_rows(make_factorial: Any, name: str) -> None:
     api = make_factorial(employees=20)
     query = [("only_active", "false"), ("include_manual_drafts", "true")]
-    parameter, rows = since(name), api.rows(name, query)
+    parameter, rows = change_parameter(name), api.rows(name, query)
     key = rows[-1]["id"]
     kinds = load_newest()[name].fields.values()
     field = next(row.name for row in kinds if row.type in {"text", "boolean"} and not row.form and row.name != "id")

@@ -11,7 +11,7 @@ from hr_sandbox.factorial.tables import load_newest
 EVERYBODY = {"only_active": "false"}
 
 
-def ids(body: Any) -> list[str]:
+def ids_of(body: Any) -> list[str]:
     return [row["id"] for row in body["data"]]
 
 
@@ -27,7 +27,7 @@ def test_pages_by_cursor_contain_every_row_once(factorial: Any) -> None:
         True,
     )
     assert base64.b64decode(first["end_cursor"]).decode() == pages[0]["data"][-1]["id"]
-    numbers = [int(key) for page in pages for key in ids(page)]
+    numbers = [int(key) for page in pages for key in ids_of(page)]
     assert numbers == sorted(set(numbers))
     assert min(numbers) > 2**53
 
@@ -35,7 +35,7 @@ def test_pages_by_cursor_contain_every_row_once(factorial: Any) -> None:
 def test_pages_can_be_read_backwards(factorial: Any) -> None:
     first, second, *_ = factorial.pages("employees/employees", {**EVERYBODY, "limit": "30"})
     before = {**EVERYBODY, "limit": "30", "before_id": second["meta"]["start_cursor"]}
-    assert ids(factorial.get("employees/employees", before)[1]) == ids(first)
+    assert ids_of(factorial.get("employees/employees", before)[1]) == ids_of(first)
 
 
 @pytest.mark.parametrize(("limit", "served"), [("100", 100), ("101", 100), ("100000", 100), ("7", 7)])
@@ -61,14 +61,14 @@ def test_an_unencoded_id_is_not_a_cursor(factorial: Any) -> None:
 def test_a_cursor_stays_valid_when_its_row_is_deleted(make_factorial: Any) -> None:
     api = make_factorial()
     _, body = api.get("banking/transactions", {"limit": "3"})
-    api.controls["delete"]({"stream": "banking_transactions", "id": ids(body)[-1]})
+    api.controls["delete"]({"stream": "banking_transactions", "id": ids_of(body)[-1]})
     following = api.get("banking/transactions", {"limit": "3", "after_id": body["meta"]["end_cursor"]})[1]
-    assert ids(following)[0] > ids(body)[-1]
+    assert ids_of(following)[0] > ids_of(body)[-1]
     assert api.vendor.count_rows("banking_transactions", None, None) == body["meta"]["total"] - 1
 
 
 def test_pages_by_number_contain_every_row_once(factorial: Any) -> None:
-    rows = [ids(factorial.get("employees/employees", {**EVERYBODY, "page": str(page)})[1]) for page in (1, 2, 3)]
+    rows = [ids_of(factorial.get("employees/employees", {**EVERYBODY, "page": str(page)})[1]) for page in (1, 2, 3)]
     assert [len(row) for row in rows] == [100, 30, 0]
     assert len({key for row in rows for key in row}) == 130
 
@@ -93,7 +93,7 @@ def test_pages_of_allowance_stats_count_employees(factorial: Any) -> None:
 
 
 def test_allowance_stats_accept_at_most_25_employees(factorial: Any) -> None:
-    people = ids(factorial.get("employees/employees")[1])
+    people = ids_of(factorial.get("employees/employees")[1])
     ask = lambda some: factorial.get("timeoff/allowance_stats", [("employee_ids[]", key) for key in some])  # noqa: E731
     assert {row["employee_id"] for row in ask(people[:25])[1]["data"]} <= set(people[:25])
     assert ask(people[:26])[0] in {400, 422}
@@ -138,8 +138,8 @@ def test_modes_remove_keys_or_return_errors_of_null(make_factorial: Any) -> None
 
 
 def test_arrays_are_repeated_with_brackets(factorial: Any) -> None:
-    one, two = ids(factorial.get("employees/employees")[1])[:2]
-    ask = lambda *query: ids(factorial.get("employees/employees", [*EVERYBODY.items(), *query])[1])  # noqa: E731
+    one, two = ids_of(factorial.get("employees/employees")[1])[:2]
+    ask = lambda *query: ids_of(factorial.get("employees/employees", [*EVERYBODY.items(), *query])[1])  # noqa: E731
     assert ask(("ids[]", one), ("ids[]", two)) == [one, two]
     assert ask(("ids[]", f"{one},{two}")) == []
     assert len(ask(("ids", one))) == 100  # unknown without brackets

@@ -18,7 +18,7 @@ NEWER = {"contracts_contract_id", "salary_currency"}
 CHANGED = {"id", "role_id"}
 
 
-def sample(name: str) -> Any:
+def read_sample(name: str) -> Any:
     return json.loads((Path(SAMPLES or "") / "factorial" / f"{name}.json").read_text())
 
 
@@ -34,7 +34,7 @@ def sample(name: str) -> Any:
 def test_endpoints_have_the_fields_and_types_of_the_samples(
     factorial: Any, name: str, path: str, query: dict[str, str]
 ) -> None:
-    theirs, (_, ours) = sample(name), factorial.get(path, query)
+    theirs, (_, ours) = read_sample(name), factorial.get(path, query)
     assert set(ours["meta"]) == set(theirs["meta"])
     published = theirs["data"][0]
     for row in ours["data"]:
@@ -47,7 +47,7 @@ def test_endpoints_have_the_fields_and_types_of_the_samples(
 
 
 def test_rows_of_an_older_version_match_its_sample(factorial: Any) -> None:
-    theirs = sample("job_catalog_level_2024-10-01")
+    theirs = read_sample("job_catalog_level_2024-10-01")
     _, ours = factorial.get("job_catalog/levels", {}, "2024-10-01")
     for row in ours["data"]:
         assert set(row) == set(theirs)
@@ -55,7 +55,7 @@ def test_rows_of_an_older_version_match_its_sample(factorial: Any) -> None:
 
 
 def test_the_page_matches_the_sample(factorial: Any) -> None:
-    theirs = sample("pagination_meta_example")["meta"]
+    theirs = read_sample("pagination_meta_example")["meta"]
     _, ours = factorial.get("employees/employees", {"limit": "10"})
     assert {key: type(value) for key, value in ours["meta"].items()} == {
         key: type(value) for key, value in theirs.items()
@@ -68,7 +68,7 @@ def test_a_token_matches_the_sample(make_factorial: Any) -> None:
     login = api.controls["login"]({})
     form = {"client_id": "sandbox-client", "client_secret": "sandbox-secret", "grant_type": "refresh_token"}
     _, ours = api.form("/oauth/token", **form, refresh_token=login["refresh_token"])
-    theirs = sample("oauth_token_response")
+    theirs = read_sample("oauth_token_response")
     assert {key: type(value) for key, value in ours.items()} == {key: type(value) for key, value in theirs.items()}
     assert {key: len(ours[key]) for key in ("access_token", "refresh_token")} == {
         "access_token": 64,

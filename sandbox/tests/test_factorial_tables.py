@@ -28,7 +28,7 @@ from hr_sandbox.factorial.tables import LIVE, NEWEST, load_newest, load_resource
 PATH = "/api/{}/resources/rooms/desks"
 
 
-def document(version: str, fields: dict[str, Any], *parameters: dict[str, Any]) -> dict[str, Any]:
+def make_document(version: str, fields: dict[str, Any], *parameters: dict[str, Any]) -> dict[str, Any]:
     row = {"type": "object", "properties": fields}
     answer = {
         "type": "object",
@@ -70,9 +70,9 @@ def test_the_tables_refer_to_existing_resources() -> None:
 
 def test_tables_are_generated_from_descriptions(tmp_path: Any) -> None:
     text, whole = {"type": "string"}, {"type": "integer"}
-    first = document("2026-04-01", {"id": whole, "desk_ids": {"type": "array", "items": whole}, "old": text})
+    first = make_document("2026-04-01", {"id": whole, "desk_ids": {"type": "array", "items": whole}, "old": text})
     kind = {"name": "kind", "schema": {"type": "string", "enum": ["tall", "low"]}}
-    last = document(
+    last = make_document(
         "2026-07-01",
         {"id": text, "desk_ids": {"type": "array", "items": text}, "made_on": text, "tall": {"type": "boolean"}},
         kind,

@@ -99,7 +99,7 @@ VIEWS = ((FALSE, FALSE), (TRUE, FALSE), (FALSE, TRUE))
 CODES = "payroll_integrations_base/codes"
 
 
-def passes(api: Any, name: str) -> list[list[tuple[str, str]]]:
+def queries_of_full_read(api: Any, name: str) -> list[list[tuple[str, str]]]:
     """Returns the queries of a full read."""
     shared = [*FLAGS.get(name, {}).items(), *LISTS.get(name, ())]
     if name in OF_COMPANY:
@@ -113,20 +113,20 @@ def passes(api: Any, name: str) -> list[list[tuple[str, str]]]:
         return [[*shared, (parameter, value)] for value in values]
     if name in PARENTS:
         parent, parameter, key = PARENTS[name]
-        keys = [row[key] for row in read(api, parent)]
+        keys = [row[key] for row in read_all_rows(api, parent)]
         step = MANY if parameter.endswith("[]") and name != "performance/target_managers" else 1
         return [[*shared, *((parameter, key) for key in keys[i : i + step])] for i in range(0, len(keys), step)]
     return [shared]
 
 
-def read(api: Any, name: str) -> list[Any]:
-    return [row for query in passes(api, name) for row in api.rows(name, query)]
+def read_all_rows(api: Any, name: str) -> list[Any]:
+    return [row for query in queries_of_full_read(api, name) for row in api.rows(name, query)]
 
 
 @pytest.mark.parametrize("name", load_newest())
 def test_a_full_read_returns_what_the_controls_report(factorial: Any, name: str) -> None:
     stream = name.replace("/", "_")
-    rows = read(factorial, name)
+    rows = read_all_rows(factorial, name)
     records = factorial.vendor.list_records(stream, None, None, "")
     rendered = [{key: value for key, value in row.items() if not key.startswith("_")} for row in records]
     assert len(rows) == len(rendered) == factorial.vendor.count_rows(stream, None, None)
@@ -148,7 +148,7 @@ def test_most_resources_have_rows_many_have_pages_and_some_are_empty(factorial: 
 def test_bodies_have_the_fields_of_the_version(factorial: Any, version: str) -> None:
     for name, resource in load_newest().items():
         if version in resource.span and name not in PARENTS and name not in SWEEPS and not resource.needs:
-            query = passes(factorial, name)[0]
+            query = queries_of_full_read(factorial, name)[0]
             fields = {field.name for field in resource.fields.values() if version in field.span}
             for row in factorial.get(name, query, version)[1]["data"]:
                 assert set(row) == fields, name

@@ -38,14 +38,14 @@ def test_documents_are_listed_and_filtered_by_owner(api: Any) -> None:
     assert api.read_all(DOCUMENTS, owner_id="1") == []
 
 
-def report(api: Any, name: str) -> str:
+def report_id(api: Any, name: str) -> str:
     return str(next(row.uuid for row in api.company.reports if name in row.name))
 
 
 def test_reports_are_filtered_by_name_and_paged(api: Any) -> None:
     rows = api.read_all(REPORTS)
     assert not any("Vertraulich" in row["name"] for row in rows)
-    assert api.get(f"{REPORTS}/{report(api, 'Vertraulich')}")[0] == 404
+    assert api.get(f"{REPORTS}/{report_id(api, 'Vertraulich')}")[0] == 404
     assert api.read_all(REPORTS, name="gehälter") == [row for row in rows if "Gehälter" in row["name"]]
     for limit in ("0", "-1", "1000"):
         assert api.get(REPORTS, {"limit": limit})[1]["_data"] == rows
@@ -56,7 +56,7 @@ def test_reports_are_filtered_by_name_and_paged(api: Any) -> None:
 
 
 def test_rows_of_a_report_have_its_columns(api: Any) -> None:
-    path = f"{REPORTS}/{report(api, 'Mitarbeiterliste')}"
+    path = f"{REPORTS}/{report_id(api, 'Mitarbeiterliste')}"
     _, whole, _ = api.get(path)
     columns = [column["name"] for column in whole["_meta"]["columns"]]
     assert len(whole["_data"]) == len(api.company.people)
@@ -73,15 +73,15 @@ def test_rows_of_a_report_have_its_columns(api: Any) -> None:
     for wrong in ({**cursor_of(first), "locale": "de"}, {**cursor_of(first), "limit": "50"}, {"limit": "0"}):
         assert api.get(path, wrong)[0] == 400
     assert api.get(path, {"locale": "xx"})[0] == 400
-    pay = api.get(f"{REPORTS}/{report(api, 'Gehälter')}")[1]["_data"]
+    pay = api.get(f"{REPORTS}/{report_id(api, 'Gehälter')}")[1]["_data"]
     assert set(pay[0][1]) == {"attribute_id", "monetary_value"}
-    empty = api.get(f"{REPORTS}/{report(api, 'leer')}")[1]
+    empty = api.get(f"{REPORTS}/{report_id(api, 'leer')}")[1]
     assert empty["_data"] == []
     assert empty["_meta"]["columns"]
 
 
 def test_grouped_reports_cannot_be_read(api: Any) -> None:
-    status, body, _ = api.get(f"{REPORTS}/{report(api, 'Headcount')}")
+    status, body, _ = api.get(f"{REPORTS}/{report_id(api, 'Headcount')}")
     assert (status, body["errors"][0]["title"]) == (400, "Unsupported nested type: null")
 
 

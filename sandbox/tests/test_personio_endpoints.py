@@ -37,7 +37,7 @@ UNPROCESSABLE = {"/v2/attendance-periods", "/v2/projects"}
 LIST_STREAMS = [row.stream for row in ENDPOINTS if isinstance(row, ListEndpoint)]
 
 
-def busiest(api: Any) -> str:
+def busiest_person(api: Any) -> str:
     """Returns the person with the most employments."""
     return str(max(api.company.people, key=lambda row: len(api.company.employments.find_by_owner(row.id))).id)
 
@@ -171,10 +171,10 @@ def test_a_compensation_is_listed_in_every_month_of_its_window(api: Any) -> None
     day, last = row.effective_from.isoformat(), row.effective_to.isoformat()
     before = (row.effective_from - timedelta(1)).isoformat()
 
-    def shown(start: str, end: str) -> bool:
+    def is_listed(start: str, end: str) -> bool:
         return row.uuid in {body["id"] for body in api.read_all("/v2/compensations", start_date=start, end_date=end)}
 
-    assert [shown(before, before), shown(day, day), shown(last, last)] == [False, True, True]
+    assert [is_listed(before, before), is_listed(day, day), is_listed(last, last)] == [False, True, True]
 
 
 def test_filters_of_persons_return_the_matching_rows(api: Any) -> None:
@@ -211,19 +211,19 @@ def test_a_window_matches_overlapping_absences(api: Any) -> None:
     row = next(row for row in api.read_all("/v2/absence-periods") if row["ends_at"] and row["starts_from"]["type"])
     start, end = row["starts_from"]["date_time"], row["ends_at"]["date_time"]
 
-    def shown(after: str, before: str) -> bool:
+    def is_listed(after: str, before: str) -> bool:
         window = {"starts_from.date_time.gte": after, "ends_at.date_time.lte": before}
         return row["id"] in {body["id"] for body in api.read_all("/v2/absence-periods", **window)}
 
     last_day = f"{date.fromisoformat(end[:10]) - timedelta(1)}T00:00:00"
-    assert shown(last_day, "2030-01-01T00:00:00")
-    assert not shown(end, "2030-01-01T00:00:00")  # the end is exclusive
-    assert shown("2000-01-01T00:00:00", start)
-    assert not shown("2000-01-01T00:00:00", f"{date.fromisoformat(start[:10]) - timedelta(1)}T00:00:00")
+    assert is_listed(last_day, "2030-01-01T00:00:00")
+    assert not is_listed(end, "2030-01-01T00:00:00")  # the end is exclusive
+    assert is_listed("2000-01-01T00:00:00", start)
+    assert not is_listed("2000-01-01T00:00:00", f"{date.fromisoformat(start[:10]) - timedelta(1)}T00:00:00")
 
 
 def test_employments_are_newest_first(api: Any) -> None:
-    person = busiest(api)
+    person = busiest_person(api)
     path = f"/v2/persons/{person}/employments"
     rows = api.read_all(path, limit="50")
     assert len(rows) > 50

@@ -67,13 +67,13 @@ def test_the_cursor_contains_the_filters(api: Any) -> None:
         assert api.get("/v2/persons", {**cursor, **other})[0] == 400
 
 
-@pytest.mark.parametrize(("path", "asked"), [("/v2/persons", None), ("/v2/persons", "7"), ("/v2/absence-periods", "7")])
-def test_the_cursor_contains_the_limit(api: Any, path: str, asked: str | None) -> None:
-    _, first, _ = api.get(path, {} if asked is None else {"limit": asked})
+@pytest.mark.parametrize(("path", "limit"), [("/v2/persons", None), ("/v2/persons", "7"), ("/v2/absence-periods", "7")])
+def test_the_cursor_contains_the_limit(api: Any, path: str, limit: str | None) -> None:
+    _, first, _ = api.get(path, {} if limit is None else {"limit": limit})
     cursor = {"cursor": cursor_of(first)}
-    alone, repeated = api.get(path, cursor)[1], api.get(path, {**cursor, "limit": asked or "10"})[1]
+    alone, repeated = api.get(path, cursor)[1], api.get(path, {**cursor, "limit": limit or "10"})[1]
     assert alone["_data"] == repeated["_data"]
-    assert len(alone["_data"]) == int(asked or "10")
+    assert len(alone["_data"]) == int(limit or "10")
     for other in ("1", "50", "0"):
         status, body, _ = api.get(path, {**cursor, "limit": other})
         assert (status, "limit" in body["errors"][0]["detail"]) == (400, True)

@@ -12,7 +12,7 @@ ROOT = "/v2/recruiting"
 STREAMS = ("applications", "candidates", "jobs")
 
 
-def utc(said: Any) -> str:
+def to_utc(said: Any) -> str:
     """Formats a timestamp for a filter. Without a UTC offset, it is local time in the time zone of `timezone`."""
     value = datetime.fromisoformat(said["date-time"])
     value = value if value.tzinfo else value.replace(tzinfo=ZoneInfo(said["timezone"]))
@@ -23,13 +23,13 @@ def utc(said: Any) -> str:
 def test_rows_are_newest_first_and_filtered_by_one_bound_at_a_time(api: Any, name: str) -> None:
     path = f"{ROOT}/{name}"
     rows = api.read_all(path, limit="7")
-    stamps = [utc(row["updated_at"]) for row in rows]
+    stamps = [to_utc(row["updated_at"]) for row in rows]
     assert stamps == sorted(stamps, reverse=True)
     assert {tuple(row["created_at"]) for row in rows} == {("date-time", "timezone")}
     middle = stamps[len(stamps) // 2]
     later = api.read_all(path, **{"updated_at.gt": middle})
     earlier = api.read_all(path, **{"updated_at.lt": middle})
-    assert [row["id"] for row in later] == [row["id"] for row in rows if utc(row["updated_at"]) > middle]
+    assert [row["id"] for row in later] == [row["id"] for row in rows if to_utc(row["updated_at"]) > middle]
     assert len(later) + len(earlier) == len(rows) - stamps.count(middle)
     assert api.get(path, {"updated_at.gt": "2020-01-01T00:00:00Z", "updated_at.lt": middle})[0] == 400
     assert api.get(path, {"limit": "201"})[0] == 400
@@ -64,7 +64,7 @@ def test_modes_change_the_format_of_timestamps(make_api: Any, mode: str, members
     rows = api.read_all(f"{ROOT}/jobs")
     assert {frozenset(row["created_at"]) for row in rows} == {frozenset(members)}
     api.vendor.set_mode(f"{ROOT}/jobs", "plain")
-    assert [row["created_at"] for row in api.read_all(f"{ROOT}/jobs")] == [utc(row["created_at"]) for row in usual]
+    assert [row["created_at"] for row in api.read_all(f"{ROOT}/jobs")] == [to_utc(row["created_at"]) for row in usual]
 
 
 def test_references_are_valid(api: Any) -> None:
@@ -90,13 +90,13 @@ def test_stages_of_an_application_are_newest_first(api: Any) -> None:
     without_id = 0
     for row in api.read_all(f"{ROOT}/applications"):
         steps = api.read_all(f"{ROOT}/applications/{row['id']}/stage-transitions")
-        stamps = [utc(step["entered_at"]) for step in steps]
+        stamps = [to_utc(step["entered_at"]) for step in steps]
         assert stamps == sorted(set(stamps), reverse=True)
         assert steps[0]["stage"] == row["current_stage"]
         assert set(steps[0]) == {"entered_at", "stage"}
         without_id += steps[0]["stage"]["id"] is None
-        assert stamps[-1] == utc(row["created_at"])
-        assert stamps[0] <= utc(row["updated_at"]) < f"{api.company.today}"
+        assert stamps[-1] == to_utc(row["created_at"])
+        assert stamps[0] <= to_utc(row["updated_at"]) < f"{api.company.today}"
     assert without_id
     assert api.get(f"{ROOT}/applications/1/stage-transitions")[0] == 404
 

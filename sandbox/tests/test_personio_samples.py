@@ -15,28 +15,32 @@ SAMPLES = os.environ.get("VENDOR_SAMPLES")
 pytestmark = pytest.mark.skipif(not SAMPLES, reason="VENDOR_SAMPLES does not say where the vendors' bodies are")
 
 
-def sample(name: str, version: int = 2) -> Any:
+def read_sample(name: str, version: int = 2) -> Any:
     return json.loads((Path(SAMPLES or "") / "personio" / f"v{version}_{name}.json").read_text())
 
 
-def shape(value: Any) -> Any:
+def shape_of(value: Any) -> Any:
     """Returns a body with types instead of values. A list has one shape per element type."""
     if isinstance(value, dict):
-        return {key: shape(inner) for key, inner in value.items()}
+        return {key: shape_of(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [json.loads(text) for text in sorted({json.dumps(shape(inner), sort_keys=True) for inner in value})]
+        return [json.loads(text) for text in sorted({json.dumps(shape_of(inner), sort_keys=True) for inner in value})]
     return "number" if isinstance(value, int | float) else type(value).__name__
 
 
-def fits(ours: Any, theirs: Any) -> bool:
+def has_shape_of(ours: Any, theirs: Any) -> bool:
     """Returns whether a value has the shape of the published one. Either may be null, and lists may be empty."""
     if ours is None or theirs is None:
         return True
     if isinstance(theirs, dict):
-        return isinstance(ours, dict) and ours.keys() == theirs.keys() and all(fits(ours[k], theirs[k]) for k in theirs)
+        return (
+            isinstance(ours, dict)
+            and ours.keys() == theirs.keys()
+            and all(has_shape_of(ours[k], theirs[k]) for k in theirs)
+        )
     if isinstance(theirs, list):
-        return isinstance(ours, list) and (not theirs or all(fits(inner, theirs[0]) for inner in ours))
-    return bool(shape(ours) == shape(theirs))
+        return isinstance(ours, list) and (not theirs or all(has_shape_of(inner, theirs[0]) for inner in ours))
+    return bool(shape_of(ours) == shape_of(theirs))
 
 
 def without_attributes(body: Any) -> Any:
@@ -45,40 +49,40 @@ def without_attributes(body: Any) -> Any:
 
 
 def test_persons_match_the_samples(api: Any) -> None:
-    theirs = sample("persons_page_1")
+    theirs = read_sample("persons_page_1")
     _, ours, _ = api.get("/v2/persons")
-    assert shape(ours["_meta"]) == shape(theirs["_meta"])
+    assert shape_of(ours["_meta"]) == shape_of(theirs["_meta"])
     for row in api.read_all("/v2/persons"):
-        assert fits(without_attributes(row), without_attributes(theirs["_data"][0]))
+        assert has_shape_of(without_attributes(row), without_attributes(theirs["_data"][0]))
     keys = {tuple(sorted(part)) for row in ours["_data"] for part in row["custom_attributes"]}
     assert tuple(sorted(theirs["_data"][0]["custom_attributes"][0])) in keys
     last = list(api.pages("/v2/persons"))[-1]
-    assert shape(last["_meta"]) == shape(sample("persons_last_page")["_meta"])
+    assert shape_of(last["_meta"]) == shape_of(read_sample("persons_last_page")["_meta"])
 
 
 def test_a_person_matches_the_sample(api: Any) -> None:
     _, ours, _ = api.get(f"/v2/persons/{next(iter(api.company.people)).id}")
-    assert fits(without_attributes(ours), without_attributes(sample("person_by_id")))
+    assert has_shape_of(without_attributes(ours), without_attributes(read_sample("person_by_id")))
 
 
 def test_employments_match_the_samples(api: Any) -> None:
-    theirs = sample("employments_page_1")
+    theirs = read_sample("employments_page_1")
     person = max(api.company.people, key=lambda row: len(api.company.employments.find_by_owner(row.id))).id
     pages = list(api.pages(f"/v2/persons/{person}/employments"))
-    assert shape(pages[0]["_meta"]) == shape(theirs["_meta"])
-    assert shape(pages[-1]["_meta"]) == shape(sample("employments_last_page")["_meta"])
+    assert shape_of(pages[0]["_meta"]) == shape_of(theirs["_meta"])
+    assert shape_of(pages[-1]["_meta"]) == shape_of(read_sample("employments_last_page")["_meta"])
     everyone = [row.id for row in api.company.people if row.id != api.company.employments[30001].person_id]
     rows = [row for number in everyone for row in api.read_all(f"/v2/persons/{number}/employments", limit="50")]
-    assert all(fits(row, theirs["_data"][0]) for row in rows)
+    assert all(has_shape_of(row, theirs["_data"][0]) for row in rows)
     assert any(row["termination"] for row in rows)
 
 
 def test_token_responses_match_the_samples(api: Any) -> None:
     form = {"grant_type": "client_credentials", "client_id": "sandbox-client", "client_secret": "sandbox-secret"}
-    assert shape(api.post("/v2/auth/token", form)[1]) == shape(sample("auth_token"))
+    assert shape_of(api.post("/v2/auth/token", form)[1]) == shape_of(read_sample("auth_token"))
     missing = api.post("/v2/auth/token", {key: text for key, text in form.items() if key != "grant_type"})[1]
-    theirs = sample("auth_error_missing_parameter")
-    assert shape(missing) == shape(theirs)
+    theirs = read_sample("auth_error_missing_parameter")
+    assert shape_of(missing) == shape_of(theirs)
     for same in ("error", "error_uri", "meta"):
         assert missing[same] == theirs[same]
 
@@ -92,25 +96,25 @@ def test_token_responses_match_the_samples(api: Any) -> None:
     ],
 )
 def test_errors_match_the_samples(api: Any, name: str, path: str, query: dict[str, str]) -> None:
-    theirs = sample(name)
+    theirs = read_sample(name)
     _, ours, _ = api.get(path, query)
-    assert shape(ours) == shape(theirs)
+    assert shape_of(ours) == shape_of(theirs)
     for same in ("title", "type"):
         assert ours["errors"][0][same] == theirs["errors"][0][same]
 
 
 def test_employees_of_v1_match_the_sample(api: Any) -> None:
-    theirs = sample("employees_list", 1)
+    theirs = read_sample("employees_list", 1)
     _, ours, _ = api.get("/v1/company/employees")
     assert ours.keys() == theirs.keys()
-    assert shape(ours["metadata"]) == shape(theirs["metadata"])
+    assert shape_of(ours["metadata"]) == shape_of(theirs["metadata"])
     known = theirs["data"][0]["attributes"]
     for row in ours["data"]:
         for key, part in row["attributes"].items():
             if key in known:
                 assert part.keys() == known[key].keys()
                 assert (part["type"], part["universal_id"]) == (known[key]["type"], known[key]["universal_id"])
-                assert not part["value"] or fits(part["value"], known[key]["value"])
+                assert not part["value"] or has_shape_of(part["value"], known[key]["value"])
     assert set(known) - {key for key in known if key.startswith("dynamic")} == set(ours["data"][0]["attributes"]) - {
         key for key in ours["data"][0]["attributes"] if key.startswith("dynamic")
     }
@@ -127,7 +131,7 @@ def test_employees_of_v1_match_the_sample(api: Any) -> None:
 )
 def test_other_bodies_of_v1_match_the_samples(api: Any, name: str, path: str) -> None:
     person = next(iter(api.company.people)).id
-    assert fits(api.get(f"/v1/company/{path.format(person)}")[1], sample(name, 1))
+    assert has_shape_of(api.get(f"/v1/company/{path.format(person)}")[1], read_sample(name, 1))
 
 
 @pytest.mark.parametrize(
@@ -146,7 +150,7 @@ def test_other_bodies_of_v1_match_the_samples(api: Any, name: str, path: str) ->
     ],
 )
 def test_endpoints_of_v1_match_the_samples(api: Any, name: str, path: str) -> None:
-    theirs = sample(name, 1)
+    theirs = read_sample(name, 1)
     kinds = {row.id for row in api.company.absence_types if row.unit == "DAILY"}
     time_off = next(row.id for row in api.company.absences if row.type_id in kinds)
     report = next(iter(api.company.custom_reports)).uuid
@@ -160,7 +164,7 @@ def test_endpoints_of_v1_match_the_samples(api: Any, name: str, path: str) -> No
         assert len(items) == 10
         for item in items:
             del item["attributes"][1:]
-    assert fits(without_new_ids(ours), theirs)
+    assert has_shape_of(without_new_ids(ours), theirs)
 
 
 def without_new_ids(body: Any) -> Any:
@@ -173,10 +177,10 @@ def without_new_ids(body: Any) -> Any:
 
 
 def test_relative_links_of_attendances_match_the_sample(api: Any) -> None:
-    theirs = sample("attendance_links_relative")
+    theirs = read_sample("attendance_links_relative")
     _, ours, _ = api.get("/v2/attendance-periods", {"limit": "1"})
     second = api.get("/v2/attendance-periods", {"cursor": ours["_meta"]["links"]["next"]["href"].partition("=")[2]})[1]
-    assert shape(second["_meta"]) == shape(theirs["_meta"])
+    assert shape_of(second["_meta"]) == shape_of(theirs["_meta"])
     for name in ("self", "next"):
         begins = theirs["_meta"]["links"][name]["href"].partition("...")[0]
         assert second["_meta"]["links"][name]["href"].startswith(begins)

@@ -26,7 +26,7 @@ def read_stream(api: Any, path: str, *more: tuple[str, str], **query: str) -> li
     raise AssertionError
 
 
-def shown(rows: list[Any], name: str) -> list[Any]:
+def attribute_values(rows: list[Any], name: str) -> list[Any]:
     return [row["attributes"][name] for row in rows]
 
 
@@ -34,8 +34,8 @@ def test_types_have_both_units_and_their_offset_counts_records(api: Any) -> None
     _, body, _ = api.get(TYPES)
     assert set(body) == {"success", "data"}
     assert body["data"] == api.vendor.list_records("time_off_types", None, None, "")
-    assert set(shown(body["data"], "unit")) == {"day", "hour"}
-    assert set(shown(body["data"], "id_v2")) == {row["id"] for row in api.read_all("/v2/absence-types")}
+    assert set(attribute_values(body["data"], "unit")) == {"day", "hour"}
+    assert set(attribute_values(body["data"], "id_v2")) == {row["id"] for row in api.read_all("/v2/absence-types")}
     assert api.get(TYPES, {"limit": "2", "offset": "3"})[1]["data"] == body["data"][3:5]  # a record
     assert api.get(TYPES, {"limit": "201"})[0] == 400
 
@@ -44,7 +44,7 @@ def test_time_offs_are_those_in_days(api: Any) -> None:
     rows = read_stream(api, DAYS)
     assert rows == api.vendor.list_records("time_offs", None, None, "")
     of_v2 = {row["id"]: row for row in api.read_all("/v2/absence-periods") if row["starts_from"]["type"]}
-    assert shown(rows, "id_v2") == list(of_v2)
+    assert attribute_values(rows, "id_v2") == list(of_v2)
     for row in rows:
         part, other = row["attributes"], of_v2[row["attributes"]["id_v2"]]
         assert part["start_date"][:10] == other["starts_from"]["date_time"][:10]
@@ -54,9 +54,9 @@ def test_time_offs_are_those_in_days(api: Any) -> None:
             following = date.fromisoformat(part["end_date"][:10]) + timedelta(1)
             assert str(following) == other["ends_at"]["date_time"][:10]
         assert part["half_day_start"] == (other["starts_from"]["type"] == "SECOND_HALF")
-    assert {part[-5:] for part in shown(rows, "start_date")} == {"+0100", "+0200"}
-    assert {True, False} == set(shown(rows, "half_day_start"))
-    counts = shown(rows, "days_count")
+    assert {part[-5:] for part in attribute_values(rows, "start_date")} == {"+0100", "+0200"}
+    assert {True, False} == set(attribute_values(rows, "half_day_start"))
+    counts = attribute_values(rows, "days_count")
     assert {type(count) for count in counts} == {int, float}
     status, one, _ = api.get(f"{DAYS}/{rows[7]['attributes']['id']}")
     assert (status, one) == (200, {"success": True, "data": rows[7]})
@@ -109,8 +109,8 @@ def test_time_offs_are_completely_inside_a_window(api: Any) -> None:
     begins, ends = across["start_date"][:10], (across["end_date"] or "9")[:10]
     alone = {"employees[]": str(across["employee"]["attributes"]["id"]["value"])}
     later = str(date.fromisoformat(begins) + timedelta(1))
-    assert across["id"] in shown(read_stream(api, DAYS, start_date=begins, end_date=ends, **alone), "id")
-    assert across["id"] not in shown(read_stream(api, DAYS, start_date=later, end_date=ends, **alone), "id")
+    assert across["id"] in attribute_values(read_stream(api, DAYS, start_date=begins, end_date=ends, **alone), "id")
+    assert across["id"] not in attribute_values(read_stream(api, DAYS, start_date=later, end_date=ends, **alone), "id")
     unended = [row for row in rows if row["attributes"]["end_date"] is None]
     assert unended
     assert all(row in read_stream(api, DAYS, start_date="2000-01-01") for row in unended)
@@ -118,7 +118,7 @@ def test_time_offs_are_completely_inside_a_window(api: Any) -> None:
 
 def test_time_offs_are_filtered_by_date_of_change(api: Any) -> None:
     rows = read_stream(api, DAYS)
-    days = sorted(stamp[:10] for stamp in shown(rows, "updated_at"))
+    days = sorted(stamp[:10] for stamp in attribute_values(rows, "updated_at"))
     low, high = days[-300], days[-100]
     wanted = [row for row in rows if low <= row["attributes"]["updated_at"][:10] <= high]
     assert read_stream(api, DAYS, updated_from=low, updated_to=high) == wanted != []
@@ -129,7 +129,7 @@ def test_absences_in_hours_match_those_of_v2(api: Any) -> None:
     rows = read_stream(api, HOURS)
     assert rows == api.vendor.list_records("absence_periods_v1", None, None, "")
     of_v2 = {row["id"]: row for row in api.read_all("/v2/absence-periods") if row["starts_from"]["type"] is None}
-    assert shown(rows, "id") == list(of_v2)
+    assert attribute_values(rows, "id") == list(of_v2)
     kinds = {row["id"]: row["unit"] for row in api.read_all("/v2/absence-types")}
     zones = set()
     for row in rows:
@@ -142,7 +142,7 @@ def test_absences_in_hours_match_those_of_v2(api: Any) -> None:
         assert part["effective_duration"] == sum(day["effective_duration"] for day in part["breakdowns"]) > 0
         assert (part["approved_at"] is None) == (part["status"] != "approved")
     assert len(zones) > 2
-    assert len({stamp[-4:] for stamp in shown(rows, "updated_at")}) > 10
+    assert len({stamp[-4:] for stamp in attribute_values(rows, "updated_at")}) > 10
     long = [row["attributes"] for row in rows if len(row["attributes"]["breakdowns"]) > 1]
     assert long
     for part in long[:5]:
@@ -170,7 +170,7 @@ def test_hours_overlap_a_window(api: Any) -> None:
 
 def test_absences_in_hours_are_filtered_by_change_and_type(api: Any) -> None:
     rows = read_stream(api, HOURS)
-    stamps = sorted(shown(rows, "updated_at"))
+    stamps = sorted(attribute_values(rows, "updated_at"))
     low, high = stamps[-50], stamps[-10]
     wanted = [row for row in rows if low <= row["attributes"]["updated_at"] <= high]
     assert read_stream(api, HOURS, updated_from=low, updated_to=high) == wanted != []
@@ -179,8 +179,8 @@ def test_absences_in_hours_are_filtered_by_change_and_type(api: Any) -> None:
     assert 0 < len(of_kind) < len(rows)
     assert {row["attributes"]["absence_type"]["attributes"]["id"] for row in of_kind} == {kinds[0]}
     assert read_stream(api, HOURS, *(("absence_types[]", kind) for kind in kinds)) == rows
-    two = shown(rows, "id")[3:5]
-    assert shown(read_stream(api, HOURS, *(("absence_periods[]", key) for key in two)), "id") == two
+    two = attribute_values(rows, "id")[3:5]
+    assert attribute_values(read_stream(api, HOURS, *(("absence_periods[]", key) for key in two)), "id") == two
     person = rows[9]["attributes"]["employee"]["attributes"]["id"]["value"]
     own = read_stream(api, HOURS, ("employees[]", str(person)))
     assert {row["attributes"]["employee"]["attributes"]["id"]["value"] for row in own} == {person}
@@ -195,7 +195,7 @@ def test_present_changes_have_whole_seconds(make_api: Any) -> None:
     api.changes.edit("absence_period", row["attributes"]["id"], "comment", "✓")
     changed = api.company.absences.find(row["attributes"]["id"]).updated_at
     stamp = f"{changed:%Y-%m-%dT%H:%M:%S}.000Z"
-    assert shown(read_stream(api, HOURS, updated_from=stamp), "updated_at") == [stamp]
+    assert attribute_values(read_stream(api, HOURS, updated_from=stamp), "updated_at") == [stamp]
 
 
 @pytest.mark.parametrize("path", [DAYS, HOURS])

@@ -11,15 +11,15 @@ from hr_sandbox.http.messages import Request
 PATH = "/v1/company/custom-reports"
 
 
-def reports(api: Any, **query: str) -> list[Any]:
+def list_reports(api: Any, **query: str) -> list[Any]:
     return [row["attributes"] for row in api.get(f"{PATH}/reports", query)[1]["data"]]
 
 
-def report(api: Any, kind: str) -> Any:
-    return next(row for row in reports(api) if row["type"] == kind and row["status"] == "up_to_date")
+def find_report(api: Any, kind: str) -> Any:
+    return next(row for row in list_reports(api) if row["type"] == kind and row["status"] == "up_to_date")
 
 
-def pages(api: Any, key: str, limit: int, **query: str) -> list[list[Any]]:
+def read_pages(api: Any, key: str, limit: int, **query: str) -> list[list[Any]]:
     found: list[list[Any]] = []
     while True:
         page = str(len(found) + 1)
@@ -30,7 +30,7 @@ def pages(api: Any, key: str, limit: int, **query: str) -> list[list[Any]]:
         found.append(body["data"][0]["attributes"]["items"])
 
 
-def problem(answer: tuple[int, Any, Any]) -> tuple[int, int]:
+def error_statuses(answer: tuple[int, Any, Any]) -> tuple[int, int]:
     """Returns the status of a response, and the one in its body."""
     status, body, _ = answer
     (only,) = body
@@ -47,11 +47,11 @@ def test_reports_are_listed_and_filtered(api: Any) -> None:
     assert {row["status"] for row in rows} == {"up_to_date", "updating", "update_failed"}
     assert not any("items" in row for row in rows)
     some = [row["id"] for row in rows[1:3]]
-    assert reports(api, report_ids=", ".join(some)) == rows[1:3]
-    assert reports(api, report_ids="nothing") == []
-    assert reports(api, status="updating") == [row for row in rows if row["status"] == "updating"] != []
+    assert list_reports(api, report_ids=", ".join(some)) == rows[1:3]
+    assert list_reports(api, report_ids="nothing") == []
+    assert list_reports(api, status="updating") == [row for row in rows if row["status"] == "updating"] != []
     for wrong in ({"status": "new"}, {"report_ids": "a,,b"}, {"limit": "10"}):
-        assert problem(api.get(f"{PATH}/reports", wrong)) == (400, 400)
+        assert error_statuses(api.get(f"{PATH}/reports", wrong)) == (400, 400)
 
 
 def test_rows_are_numbered_in_each_report(api: Any) -> None:
@@ -59,17 +59,17 @@ def test_rows_are_numbered_in_each_report(api: Any) -> None:
     for key, group in groupby(rows, lambda row: row["_report_id"]):
         own = list(group)
         assert [row["_row_number"] for row in own] == list(range(1, len(own) + 1))
-        served = [item for page in pages(api, key, 200) for item in page]
+        served = [item for page in read_pages(api, key, 200) for item in page]
         assert served == [{name: value for name, value in row.items() if name[0] != "_"} for row in own]
-    assert len({row["_report_id"] for row in rows}) == len(reports(api)) - 1  # one is empty
+    assert len({row["_report_id"] for row in rows}) == len(list_reports(api)) - 1  # one is empty
 
 
 def test_pages_count_persons(api: Any) -> None:
-    key = report(api, "timeframe")["id"]
-    whole = pages(api, key, 200)
+    key = find_report(api, "timeframe")["id"]
+    whole = read_pages(api, key, 200)
     people = [number for number, _ in groupby(item["employee_id"] for page in whole for item in page)]
     assert len(people) == len(set(people)) == len(api.company.people)
-    split = pages(api, key, 7)
+    split = read_pages(api, key, 7)
     assert [item for page in split for item in page] == [item for page in whole for item in page]
     assert {len({item["employee_id"] for item in page}) for page in split[:-1]} == {7}
     assert max(len(page) for page in split) > 7  # a person has several rows
@@ -83,27 +83,27 @@ def test_pages_count_persons(api: Any) -> None:
 
 
 def test_a_report_of_a_point_in_time_has_typed_cells(api: Any) -> None:
-    found = report(api, "point_in_time")
-    items = [item for page in pages(api, found["id"], 200) for item in page]
+    found = find_report(api, "point_in_time")
+    items = [item for page in read_pages(api, found["id"], 200) for item in page]
     for item in items:
         assert [cell["attribute_id"] for cell in item["attributes"]] == found["columns"]
         assert {cell["employee_id"] for cell in item["attributes"]} == {item["employee_id"]}
     kinds = {cell["data_type"] for cell in items[0]["attributes"]}
     assert kinds == {"TEXT", "ENTITY", "COST_CENTER", "DURATION", "SALARY"}
-    german = [item for page in pages(api, found["id"], 200, locale="de") for item in page]
+    german = [item for page in read_pages(api, found["id"], 200, locale="de") for item in page]
     words = [{item["attributes"][2]["value"] for item in rows} for rows in (items, german)]
     assert "Active" in words[0]
     assert "Aktiv" in words[1]
-    here = next(row for row in reports(api) if row["filters"] and row["type"] == "point_in_time")
+    here = next(row for row in list_reports(api) if row["filters"] and row["type"] == "point_in_time")
     assert here["filters"][0]["column"] == "office_id"
     number = int(here["filters"][0]["value"])
     there = {row.id for row in api.company.people if api.company.latest_employment(row.id).office_id == number}
-    assert {item["employee_id"] for page in pages(api, here["id"], 200) for item in page} == there
+    assert {item["employee_id"] for page in read_pages(api, here["id"], 200) for item in page} == there
 
 
 def test_a_report_of_a_timeframe_has_periods_in_it(api: Any) -> None:
-    found = report(api, "timeframe")
-    cells = [cell for page in pages(api, found["id"], 200) for item in page for cell in item["attributes"]]
+    found = find_report(api, "timeframe")
+    cells = [cell for page in read_pages(api, found["id"], 200) for item in page for cell in item["attributes"]]
     spans = [cell for cell in cells if cell["data_type"] == "ABSENCE_PERIOD"]
     assert spans
     for cell in spans:
@@ -115,8 +115,8 @@ def test_a_report_of_a_timeframe_has_periods_in_it(api: Any) -> None:
 
 
 def test_historical_data_has_several_dated_values_per_column(api: Any) -> None:
-    found = report(api, "historical_data")
-    items = [item for page in pages(api, found["id"], 200) for item in page]
+    found = find_report(api, "historical_data")
+    items = [item for page in read_pages(api, found["id"], 200) for item in page]
     assert {tuple(item) for item in items} == {("employee_id", "historical_attributes")}
     for item in items:
         since = [cell["effective_date"] for cell in item["historical_attributes"]]
@@ -137,21 +137,21 @@ def test_columns_have_the_types_of_their_cells(api: Any) -> None:
     for row in api.vendor.list_records("custom_report_rows", None, None, ""):
         for cell in row.get("attributes") or row["historical_attributes"]:
             assert known[cell["attribute_id"]] == cell["data_type"]
-    found = report(api, "timeframe")
+    found = find_report(api, "timeframe")
     of_report = api.get(f"{PATH}/columns", {"report_id": found["id"]})[1]["data"]["attributes"]
     assert {row["attribute_id"] for row in of_report} == set(found["columns"])
     some = api.get(f"{PATH}/columns", {"columns": "last_name,status", "locale": "de"})[1]["data"]["attributes"]
     assert [row["human_readable"] for row in some] == ["Nachname", "Status"]
-    assert problem(api.get(f"{PATH}/columns", {"report_id": "nothing"})) == (404, 404)
-    assert problem(api.get(f"{PATH}/columns", {"locale": "xx"})) == (400, 400)
+    assert error_statuses(api.get(f"{PATH}/columns", {"report_id": "nothing"})) == (404, 404)
+    assert error_statuses(api.get(f"{PATH}/columns", {"locale": "xx"})) == (400, 400)
 
 
 def test_errors_are_lists(make_api: Any) -> None:
     api = make_api(employees=12)
-    key = reports(api)[0]["id"]
-    assert problem(api.get(f"{PATH}/reports/nothing")) == (404, 404)
+    key = list_reports(api)[0]["id"]
+    assert error_statuses(api.get(f"{PATH}/reports/nothing")) == (404, 404)
     for wrong in ({"page": "0"}, {"limit": "0"}, {"limit": "201"}, {"locale": "xx"}, {"offset": "1"}):
-        assert problem(api.get(f"{PATH}/reports/{key}", wrong)) == (400, 400)
+        assert error_statuses(api.get(f"{PATH}/reports/{key}", wrong)) == (400, 400)
     api.vendor.access.revoke(permission="custom-reports:read", endpoint=None, status=None)
     for path in ("reports", f"reports/{key}", "columns"):
         status, body, _ = api.get(f"{PATH}/{path}")  # authorization errors have the usual format
@@ -161,16 +161,16 @@ def test_errors_are_lists(make_api: Any) -> None:
 
 def test_deleted_records_are_not_missed(make_api: Any) -> None:
     api = make_api()
-    count = len(reports(api))
+    count = len(list_reports(api))
     for row in list(api.company.absences):
         api.company.absences.remove(row)
     api.changes.delete("absence_type", next(iter(api.company.absence_types)).uuid)
     api.changes.delete("person", str(next(iter(api.company.people)).id))
-    for found in reports(api):
+    for found in list_reports(api):
         assert api.get(f"{PATH}/reports/{found['id']}", {"limit": "200"})[0] == 200
     assert api.get(f"{PATH}/columns")[0] == 200
-    api.changes.delete("custom_report", reports(api)[0]["id"])
-    assert len(reports(api)) == count - 1
+    api.changes.delete("custom_report", list_reports(api)[0]["id"])
+    assert len(list_reports(api)) == count - 1
 
 
 def test_failures_have_a_list_of_errors(api: Any) -> None:

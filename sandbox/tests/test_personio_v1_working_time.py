@@ -21,12 +21,12 @@ def read_stream(api: Any, query: Any) -> list[Any]:
             return rows
 
 
-def every(api: Any, **query: str) -> list[Any]:
+def read_attendances(api: Any, **query: str) -> list[Any]:
     return read_stream(api, {**ALL, **query}.items())
 
 
 def test_a_record_is_a_stretch_of_work(api: Any) -> None:
-    rows = every(api)
+    rows = read_attendances(api)
     assert rows == api.vendor.list_records("attendances", None, None, "")
     work = {row["id"]: row for row in api.read_all("/v2/attendance-periods") if row["type"] == "WORK"}
     assert [row["attributes"]["id_v2"] for row in rows] == list(work)
@@ -45,7 +45,7 @@ def test_a_record_is_a_stretch_of_work(api: Any) -> None:
 
 def test_breaks_are_minutes_of_the_work_around_them(make_api: Any) -> None:
     api = make_api()
-    rows = {row["attributes"]["id_v2"]: row["attributes"] for row in every(api)}
+    rows = {row["attributes"]["id_v2"]: row["attributes"] for row in read_attendances(api)}
     assert {row["break"] for row in rows.values()} == {0, 30}
     table = api.company.attendances
     pauses = [row for row in table if row.type == "BREAK" and row.ends_at]
@@ -61,13 +61,13 @@ def test_breaks_are_minutes_of_the_work_around_them(make_api: Any) -> None:
                 pause, work = table.find(within[0]), row
     shorter = (pause.ends_at - timedelta(minutes=10)).isoformat()
     api.changes.edit("attendance_period", pause.uuid, "ends_at", shorter)
-    after = {row["attributes"]["id_v2"]: row["attributes"] for row in every(api)}[work.uuid]
+    after = {row["attributes"]["id_v2"]: row["attributes"] for row in read_attendances(api)}[work.uuid]
     assert after["break"] == 20
     assert after["updated_at"] > rows[work.uuid]["updated_at"]  # else the change would not be visible
 
 
 def test_pages_count_records_from_zero(api: Any) -> None:
-    count = len(every(api))
+    count = len(read_attendances(api))
     _, first, _ = api.get(PATH, ALL)
     assert (first["offset"], first["limit"], len(first["data"])) == ("0", "200", 200)  # numbers as text
     _, second, _ = api.get(PATH, {**ALL, "limit": "150", "offset": "150"})
@@ -77,22 +77,24 @@ def test_pages_count_records_from_zero(api: Any) -> None:
 
 
 def test_only_confirmed_attendances_by_default(api: Any) -> None:
-    rows = every(api)
+    rows = read_attendances(api)
     assert {row["attributes"]["status"] for row in rows} == {"confirmed", "pending", "rejected"}
     confirmed = [row for row in rows if row["attributes"]["status"] == "confirmed"]
     assert read_stream(api, [(name, ALL[name]) for name in ("start_date", "end_date")]) == confirmed
-    assert every(api, includePending="false") == confirmed
+    assert read_attendances(api, includePending="false") == confirmed
     running = [row for row in rows if row["attributes"]["end_time"] is None]
     assert {row["attributes"]["status"] for row in running} == {"pending"}
 
 
 def test_attendances_are_filtered_by_window_and_people(api: Any) -> None:
-    rows = every(api)
+    rows = read_attendances(api)
     day = rows[40]["attributes"]["date"]
-    assert every(api, start_date=day, end_date=day) == [row for row in rows if row["attributes"]["date"] == day]
+    assert read_attendances(api, start_date=day, end_date=day) == [
+        row for row in rows if row["attributes"]["date"] == day
+    ]
     people = sorted({row["attributes"]["employee"] for row in rows})[:2]
-    asked = read_stream(api, [*ALL.items(), *(("employees[]", str(number)) for number in people)])
-    assert asked == [row for row in rows if row["attributes"]["employee"] in people] != []
+    of_people = read_stream(api, [*ALL.items(), *(("employees[]", str(number)) for number in people)])
+    assert of_people == [row for row in rows if row["attributes"]["employee"] in people] != []
     first, last = date.fromisoformat(day), date.fromisoformat(day) + timedelta(3)
     counted = [row for row in rows if str(first) <= row["attributes"]["date"] <= str(last)]
     assert api.vendor.count_rows("attendances", first, last) == len(counted)
@@ -100,22 +102,22 @@ def test_attendances_are_filtered_by_window_and_people(api: Any) -> None:
 
 
 def test_updated_from_and_to_are_inclusive(api: Any) -> None:
-    rows = every(api)
+    rows = read_attendances(api)
     stamps = sorted(row["attributes"]["updated_at"] for row in rows)
     low, high = stamps[-60], stamps[-20]
     wanted = [row for row in rows if low <= row["attributes"]["updated_at"] <= high]
-    assert every(api, updated_from=low, updated_to=high) == wanted != []
+    assert read_attendances(api, updated_from=low, updated_to=high) == wanted != []
     local = datetime.fromisoformat(low) + timedelta(hours=2)
-    assert every(api, updated_from=f"{local:%Y-%m-%dT%H:%M:%S}+02:00", updated_to=high[:19]) == wanted
+    assert read_attendances(api, updated_from=f"{local:%Y-%m-%dT%H:%M:%S}+02:00", updated_to=high[:19]) == wanted
     day = high[:10]
-    assert every(api, updated_from=day, updated_to=day) == [
+    assert read_attendances(api, updated_from=day, updated_to=day) == [
         row for row in rows if row["attributes"]["updated_at"][:10] == day
     ]
 
 
 def test_nights_are_listed_or_refused(make_api: Any) -> None:
     api = make_api(employees=130)
-    rows = every(api)
+    rows = read_attendances(api)
     nights = [row for row in rows if (row["attributes"]["end_time"] or "9") < row["attributes"]["start_time"]]
     assert nights
     api.vendor.set_mode(PATH, "refuse-nights")
@@ -125,7 +127,7 @@ def test_nights_are_listed_or_refused(make_api: Any) -> None:
     quiet = next(row["attributes"]["date"] for row in rows if row["attributes"]["date"] not in dates)
     assert api.get(PATH, {**ALL, "start_date": quiet, "end_date": quiet})[0] == 200
     api.vendor.set_mode(PATH, "normal")
-    assert every(api) == rows
+    assert read_attendances(api) == rows
 
 
 @pytest.mark.parametrize(

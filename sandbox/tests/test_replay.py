@@ -47,15 +47,15 @@ class Client:
                 return error.code, error.read()
 
 
-def answer(path: str, query: list[list[str]], **members: Any) -> dict[str, Any]:
+def recorded_response(path: str, query: list[list[str]], **members: Any) -> dict[str, Any]:
     return {"method": "GET", "path": path, "query": query, "members": [], "status": 200, "headers": JSON, **members}
 
 
 @pytest.fixture
-def replay(tmp_path: Path) -> Iterator[Callable[..., Client]]:
+def serve_responses(tmp_path: Path) -> Iterator[Callable[..., Client]]:
     """Serves some responses."""
 
-    def replay(*answers: dict[str, Any]) -> Client:
+    def serve_responses(*answers: dict[str, Any]) -> Client:
         lines = [{"recording": 1, "tap": "tap-personio"}]
         for number, content in enumerate(answers):
             (tmp_path / f"{number}.json").write_text(json.dumps(content))
@@ -64,15 +64,15 @@ def replay(tmp_path: Path) -> Iterator[Callable[..., Client]]:
         return Client(stack.enter_context(replaying(tmp_path)))
 
     with ExitStack() as stack:
-        yield replay
+        yield serve_responses
 
 
-def test_pages_are_found_by_their_cursors(replay: Callable[..., Client]) -> None:
+def test_pages_are_found_by_their_cursors(serve_responses: Callable[..., Client]) -> None:
     link = "https://recorded.invalid/v2/persons?cursor=vwx&limit=50"
-    client = replay(
-        answer("/v2/persons", [["limit", "50"], ["cursor", "zzz"]], body={"page": 3}),
-        answer("/v2/persons", [["limit", "50"], ["cursor", "vwx"]], body={"page": 2}),
-        answer("/v2/persons", [["limit", "50"]], body={"page": 1, "next": link}),
+    client = serve_responses(
+        recorded_response("/v2/persons", [["limit", "50"], ["cursor", "zzz"]], body={"page": 3}),
+        recorded_response("/v2/persons", [["limit", "50"], ["cursor", "vwx"]], body={"page": 2}),
+        recorded_response("/v2/persons", [["limit", "50"]], body={"page": 1, "next": link}),
     )
     first = client.json("/v2/persons?limit=50")
     assert first == {"page": 1, "next": f"{client.url}/v2/persons?cursor=vwx&limit=50"}
@@ -80,53 +80,53 @@ def test_pages_are_found_by_their_cursors(replay: Callable[..., Client]) -> None
     assert client.json("/v2/persons?limit=50") == first
 
 
-def test_other_dates_get_the_windows_in_their_order(replay: Callable[..., Client]) -> None:
-    client = replay(
+def test_other_dates_get_the_windows_in_their_order(serve_responses: Callable[..., Client]) -> None:
+    client = serve_responses(
         *(
-            answer("/shifts", [["page", page], ["from", day]], body=[day, page])
+            recorded_response("/shifts", [["page", page], ["from", day]], body=[day, page])
             for day in ("1790-01-01", "1790-02-01")
             for page in ("1", "2")
         )
     )
-    asked = [("2", "2030-01-01"), ("1", "2030-02-01"), ("1", "2030-01-01"), ("2", "2030-02-01")]
-    found = [client.json(f"/shifts?from={day}&page={page}") for page, day in asked]
+    requested = [("2", "2030-01-01"), ("1", "2030-02-01"), ("1", "2030-01-01"), ("2", "2030-02-01")]
+    found = [client.json(f"/shifts?from={day}&page={page}") for page, day in requested]
     assert found == [["1790-01-01", "2"], ["1790-02-01", "1"], ["1790-01-01", "1"], ["1790-02-01", "2"]]
     status, body = client.get("/shifts?from=2030-03-01&page=1")
     assert status == 404
     assert b"has no response to GET /shifts" in body
 
 
-def test_repeated_requests_get_their_responses_in_order(replay: Callable[..., Client]) -> None:
-    client = replay(
-        answer("/teams", [], status=401),
-        answer("/teams", [], status=429),
-        answer("/teams", [], body={"data": []}),
+def test_repeated_requests_get_their_responses_in_order(serve_responses: Callable[..., Client]) -> None:
+    client = serve_responses(
+        recorded_response("/teams", [], status=401),
+        recorded_response("/teams", [], status=429),
+        recorded_response("/teams", [], body={"data": []}),
     )
     assert [client.get("/teams")[0] for _ in range(3)] == [401, 200, 200]
 
 
-def test_unknown_requests_are_not_found(replay: Callable[..., Client]) -> None:
-    client = replay(answer("/teams", [], body={}))
+def test_unknown_requests_are_not_found(serve_responses: Callable[..., Client]) -> None:
+    client = serve_responses(recorded_response("/teams", [], body={}))
     assert client.get("/offices")[0] == 404
     assert client.get("/teams?limit=1")[0] == 404
 
 
 @pytest.mark.parametrize("path", ["/v2/auth/token", "/v1/auth", "/oauth/token", "/services/api/oauth2/token"])
-def test_any_credential_gets_a_token(replay: Callable[..., Client], path: str) -> None:
-    assert json.loads(replay().post(path)[1])["access_token"]
+def test_any_credential_gets_a_token(serve_responses: Callable[..., Client], path: str) -> None:
+    assert json.loads(serve_responses().post(path)[1])["access_token"]
 
 
-def test_searches_are_found_by_their_body(replay: Callable[..., Client]) -> None:
-    search = {**answer("/search", []), "method": "POST", "members": [["page.after", "vwx"], ["all", "true"]]}
-    client = replay({**search, "body": [1]})
+def test_searches_are_found_by_their_body(serve_responses: Callable[..., Client]) -> None:
+    search = {**recorded_response("/search", []), "method": "POST", "members": [["page.after", "vwx"], ["all", "true"]]}
+    client = serve_responses({**search, "body": [1]})
     assert client.post("/search", {"page": {"after": "vwx"}, "all": True}) == (200, b"[1]")
     assert client.post("/search", {"page": {"before": "vwx"}})[0] == 404
 
 
-def test_xml_and_other_bodies_are_served(replay: Callable[..., Client]) -> None:
+def test_xml_and_other_bodies_are_served(serve_responses: Callable[..., Client]) -> None:
     space = "{http://docs.oasis-open.org/odata/ns/edm}"
     xml = {"tag": f"{space}Schema", "attributes": {"Namespace": "a<b"}, "children": [{"tag": "x", "text": "1 & 2"}]}
-    client = replay(answer("/metadata", [], xml=xml), answer("/picture", [], length=7))
+    client = serve_responses(recorded_response("/metadata", [], xml=xml), recorded_response("/picture", [], length=7))
     assert client.get("/metadata")[1].decode() == (
         f'<n0:Schema xmlns:n0="{space[1:-1]}" Namespace="a&lt;b"><x>1 &amp; 2</x></n0:Schema>'
     )

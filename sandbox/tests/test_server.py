@@ -155,24 +155,24 @@ def test_controls_apply_to_v1(sandbox: Any, get_token: Any) -> None:
     ],
     ids=str,
 )
-def test_invalid_controls_are_rejected_with_a_sentence(shared: Any, path: str, body: dict[str, Any]) -> None:
+def test_invalid_controls_are_rejected_with_a_sentence(shared_sandbox: Any, path: str, body: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"^[A-Z].*\.$"):
-        shared.control(path, **body)
+        shared_sandbox.control(path, **body)
 
 
 @pytest.fixture(scope="module")
-def shared() -> Any:
+def shared_sandbox() -> Any:
     with running(employees=10, requests_per_minute=60_000_000) as sandbox:
         yield sandbox
 
 
-def test_a_body_that_is_not_an_object(shared: Any) -> None:
+def test_a_body_that_is_not_an_object(shared_sandbox: Any) -> None:
     for body in (b"{", b"[]", b"1"):
-        answer = requests.post(f"{shared.url}/_control/hire", data=body, timeout=TIMEOUT)
+        answer = requests.post(f"{shared_sandbox.url}/_control/hire", data=body, timeout=TIMEOUT)
         assert answer.status_code == 400
         assert answer.json()["error"].endswith(".")
-    assert requests.get(f"{shared.url}/_control/hire", timeout=TIMEOUT).status_code == 404
-    assert requests.get(f"{shared.url}/factorial", timeout=TIMEOUT).status_code == 404
+    assert requests.get(f"{shared_sandbox.url}/_control/hire", timeout=TIMEOUT).status_code == 404
+    assert requests.get(f"{shared_sandbox.url}/factorial", timeout=TIMEOUT).status_code == 404
 
 
 def test_faults_apply_to_their_path_until_cleared(sandbox: Any, get_token: Any) -> None:

@@ -57,7 +57,7 @@ def test_day_windows_can_start_a_number_of_days_ago() -> None:
 @pytest.fixture
 def read_strolls(run: Callable[..., Output], vendor: Host) -> Callable[..., Output]:
     """Runs the tap over strolls, one a day."""
-    vendor.respond = lambda asked: Response({"data": [{"id": asked.query["after"]}]})
+    vendor.respond = lambda request: Response({"data": [{"id": request.query["after"]}]})
 
     def read_strolls(started: datetime, state: dict[str, Any] | None = None, **options: Any) -> Output:
         vendor.requests.clear()
@@ -76,8 +76,8 @@ def test_next_run_continues_where_this_one_began(read_strolls: Callable[..., Out
     assert bookmark_of(first)["replication_key_value"] == "2026-02-10T08:30:00.000005Z"
     assert not first.messages_of("ACTIVATE_VERSION")
     read_strolls(LATER, first.state)
-    asked = [(query["after"], query["before"]) for query in vendor.queries("/strolls")]
-    assert asked == [
+    windows = [(query["after"], query["before"]) for query in vendor.queries("/strolls")]
+    assert windows == [
         ("2026-02-10T08:25:00", "2026-02-11T00:00:00"),
         ("2026-02-11T00:00:00", "2026-02-11T09:00:01"),
     ]
@@ -90,8 +90,11 @@ def test_bookmark_is_no_later_than_what_was_read(read_strolls: Callable[..., Out
     )
 
 
-def until_the_ninth(asked: ReceivedRequest) -> Response:
-    return Response({"data": [{"id": asked.query["after"]}]}, 422 if asked.query["after"] > "2026-02-09T12" else 200)
+def until_the_ninth(received_request: ReceivedRequest) -> Response:
+    return Response(
+        {"data": [{"id": received_request.query["after"]}]},
+        422 if received_request.query["after"] > "2026-02-09T12" else 200,
+    )
 
 
 def test_interrupted_read_resumes_the_next_day_where_it_began(

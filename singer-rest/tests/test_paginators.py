@@ -112,13 +112,13 @@ def test_implausible_total_is_ignored() -> None:
 def test_pages_of_a_long_list_are_requested_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("singer_rest.http.paginators.MAX_PAGES_AHEAD", 20)
     pages, total = PageNumber("page", size=1, first=0, size_param=None), 50
-    queue, asked, most = [first_request(pages)], 0, 0
+    queue, requested, most = [first_request(pages)], 0, 0
     while queue:
         number = int(dict(queue[0].params)["page"])
         queue += next_requests(pages, queue.pop(0), [{"id": number}] if number < total else [], total)
-        asked, most = asked + 1, max(most, len(queue))
-        assert number == asked - 1
-    assert asked == total + 1
+        requested, most = requested + 1, max(most, len(queue))
+        assert number == requested - 1
+    assert requested == total + 1
     assert most == 20
 
 

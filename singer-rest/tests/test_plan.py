@@ -61,12 +61,12 @@ def test_total_gives_the_number_of_pages(plan_run: Callable[..., Any], shop: Any
 def test_list_with_offsets_is_planned_to_end_as_in_a_run(
     plan_run: Callable[..., Any], run: Callable[..., Any], shop: Any, set_kinds_attribute: Any, rows: int
 ) -> None:
-    asked: list[ReceivedRequest] = []
+    received: list[ReceivedRequest] = []
 
     def respond(question: ReceivedRequest) -> Response | None:
         if question.path != "/kinds":
             return None
-        asked.append(question)
+        received.append(question)
         start = int(question.query["offset"])
         return Response({"data": [{"id": str(row)} for row in range(rows)][start : start + 2], "meta": {"total": rows}})
 
@@ -74,9 +74,9 @@ def test_list_with_offsets_is_planned_to_end_as_in_a_run(
     set_kinds_attribute("pagination", Offset("offset", size=2))
     set_kinds_attribute("total_path", "meta.total")
     found = plan_run("kinds")
-    asked.clear()
+    received.clear()
     run("kinds")
-    assert found["lines"] == {"kinds": (len(asked), "exact")}
+    assert found["lines"] == {"kinds": (len(received), "exact")}
 
 
 @pytest.fixture
@@ -123,10 +123,10 @@ def test_windows_are_counted_without_requests(plan_run: Callable[..., Any], vend
 
 
 def test_windows_before_the_first_record_have_one_page_each(plan_run: Callable[..., Any], shop: Any) -> None:
-    def respond(asked: ReceivedRequest) -> Response | None:
-        if asked.path != "/sales":
+    def respond(received_request: ReceivedRequest) -> Response | None:
+        if received_request.path != "/sales":
             return None
-        rows = [{"id": "1"}, {"id": "2"}] if asked.query["from"] >= "2025-11-01" else []
+        rows = [{"id": "1"}, {"id": "2"}] if received_request.query["from"] >= "2025-11-01" else []
         return Response({"data": rows, "next": "2" if rows else None, "total": 6 if rows else 0})
 
     shop.before = respond
@@ -140,9 +140,9 @@ def test_each_value_of_a_parameter_is_counted(
     stream_type = next(stream for stream in make_tap().stream_types if stream.name == "kinds")
     monkeypatch.setattr(stream_type, "slices", ParamValues("size", "small", "large"))
     pages = {"small": 3, "large": 1}
-    shop.before = lambda asked: Response(
-        {"data": [{"id": "1"}, {"id": "2"}], "next": "2", "total": 2 * pages[asked.query["size"]]}
-        if asked.query["size"] == "small"
+    shop.before = lambda received: Response(
+        {"data": [{"id": "1"}, {"id": "2"}], "next": "2", "total": 2 * pages[received.query["size"]]}
+        if received.query["size"] == "small"
         else {"data": [{"id": "3"}]}
     )
     found = plan_run("kinds")

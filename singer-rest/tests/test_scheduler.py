@@ -33,8 +33,8 @@ def page_request(number: int, page: int) -> Request:
     return Request(f"/{number}", (("page", str(page)),), "/list")
 
 
-def position_of(asked: Request) -> tuple[int, int]:
-    return int(asked.path[1:]), int(asked.params[0][1])
+def position_of(request: Request) -> tuple[int, int]:
+    return int(request.path[1:]), int(request.params[0][1])
 
 
 class Vendor:
@@ -50,8 +50,8 @@ class Vendor:
     def slices(self, count: int = SLICES) -> Iterator[Slice | None]:
         return (Slice(columns={"number": number}) for number in range(count))
 
-    def fetch(self, asked: Request, part: Slice) -> Page:
-        number, page = position_of(asked)
+    def fetch(self, request: Request, part: Slice) -> Page:
+        number, page = position_of(request)
         self.requested.append((number, page))
         self.act(number, page)
         following = [replace(page_request(number, page + 1), expected_rows=self.rows)] if page + 1 < self.pages else []
@@ -162,11 +162,11 @@ def test_missing_page_of_a_slice_does_not_fill_the_budget_with_later_ones(
     other_is_read = threading.Event()
 
     class Counted(Vendor):
-        def fetch(self, asked: Request, part: Slice) -> Page:
-            page = super().fetch(asked, part)
-            if position_of(asked) == (0, 0):
+        def fetch(self, request: Request, part: Slice) -> Page:
+            page = super().fetch(request, part)
+            if position_of(request) == (0, 0):
                 page.next_requests = [page_request(0, number) for number in range(1, 200)]
-            elif position_of(asked)[0] == 0:
+            elif position_of(request)[0] == 0:
                 page.next_requests = []
             return page
 
@@ -204,10 +204,10 @@ def test_pages_of_known_number_are_fetched_concurrently_and_yielded_in_order(
     vendor = Vendor(lambda number, page: time.sleep(noise.random() / 300), pages=1)
     fetch = vendor.fetch
 
-    def counted(asked: Request, part: Slice) -> Page:
-        page = fetch(asked, part)
-        if position_of(asked)[1] == 0:
-            page.next_requests = [page_request(position_of(asked)[0], number) for number in range(1, 20)]
+    def counted(request: Request, part: Slice) -> Page:
+        page = fetch(request, part)
+        if position_of(request)[1] == 0:
+            page.next_requests = [page_request(position_of(request)[0], number) for number in range(1, 20)]
         return page
 
     vendor.fetch = counted  # type: ignore[method-assign]
@@ -230,10 +230,10 @@ def test_last_page_of_a_slice_is_marked_unless_a_page_is_missing(
     vendor = Vendor(act, pages=1 if counted else PAGES)
     fetch = vendor.fetch
 
-    def fetched(asked: Request, part: Slice) -> Page:
-        page = fetch(asked, part)
-        if counted and position_of(asked)[1] == 0:
-            page.next_requests = [page_request(position_of(asked)[0], number) for number in range(1, PAGES)]
+    def fetched(request: Request, part: Slice) -> Page:
+        page = fetch(request, part)
+        if counted and position_of(request)[1] == 0:
+            page.next_requests = [page_request(position_of(request)[0], number) for number in range(1, PAGES)]
         return page
 
     vendor.fetch = fetched  # type: ignore[method-assign]
@@ -329,10 +329,10 @@ def test_large_page_in_flight_uses_budget_before_it_arrives(start_scheduler: Cal
 def test_pages_before_an_error_are_yielded_and_open_slices_are_read(
     start_scheduler: Callable[..., Scheduler], workers: int
 ) -> None:
-    asked: list[int] = []
+    requested_slices: list[int] = []
 
     def act(number: int, page: int) -> None:
-        asked.append(number)
+        requested_slices.append(number)
         if (number, page) == (5, 1):
             raise TapError("broken")
 
@@ -345,8 +345,10 @@ def test_pages_before_an_error_are_yielded_and_open_slices_are_read(
     with pytest.raises(TapError, match="broken"):
         for page in scheduler.read_blocking(scheduler.pages(broken)):
             seen += [record["id"] for record in page.records]
-    assert by_slice(seen) == [id_ for id_ in IN_ORDER if int(id_.partition("-")[0]) in asked and id_ not in LOST]
-    assert workers > 1 or len(set(asked)) < SLICES
+    assert by_slice(seen) == [
+        id_ for id_ in IN_ORDER if int(id_.partition("-")[0]) in requested_slices and id_ not in LOST
+    ]
+    assert workers > 1 or len(set(requested_slices)) < SLICES
     assert read_ids(scheduler, sound) == IN_ORDER
 
 
@@ -463,9 +465,9 @@ def test_pages_in_flight_of_a_skipped_slice_are_discarded(
     start_scheduler: Callable[..., Scheduler],
 ) -> None:
     class Counted(Vendor):
-        def fetch(self, asked: Request, part: Slice) -> Page:
-            page = super().fetch(asked, part)
-            number, at = position_of(asked)
+        def fetch(self, request: Request, part: Slice) -> Page:
+            page = super().fetch(request, part)
+            number, at = position_of(request)
             page.next_requests = [page_request(number, other) for other in range(1, 6)] if at == 0 else []
             return page
 
@@ -598,10 +600,10 @@ def test_circular_link_fails_the_stream_after_its_pages(start_scheduler: Callabl
     vendor = Vendor(pages=10**6)
     fetch = vendor.fetch
 
-    def looping(asked: Request, part: Slice) -> Page:
-        page = fetch(asked, part)
+    def looping(request: Request, part: Slice) -> Page:
+        page = fetch(request, part)
         if [position_of(following)[1] for following in page.next_requests] == [3]:
-            page.next_requests = [page_request(position_of(asked)[0], 1)]
+            page.next_requests = [page_request(position_of(request)[0], 1)]
         return page
 
     vendor.fetch = looping  # type: ignore[method-assign]

@@ -379,7 +379,7 @@ def test_full_page_without_a_link_is_requested_again_to_detect_the_end(
 def test_fewer_rows_than_counted_mark_no_row_as_deleted(read_things: Any) -> None:
     output, vendor = read_things(lambda _: make_page(make_row(1), make_row(2), count=3))
     assert output.messages_of("ACTIVATE_VERSION") == []
-    assert len(prefer_headers(vendor)) == 2  # they are asked for again
+    assert len(prefer_headers(vendor)) == 2  # they are requested again
     assert (
         len(read_things(lambda _: make_page(make_row(1), make_row(2), count=2))[0].messages_of("ACTIVATE_VERSION")) == 1
     )

@@ -367,7 +367,7 @@ def test_failed_user_does_not_stop_transcripts(run: Any, portal: Start) -> None:
     vendor = portal(lambda request: old_envelope(items if request.query["pageNumber"] == "1" else []))
     output = run(vendor.url, "transcripts", start_date="2024-02-26", end_date="2024-02-26", **ALL)
     found = values_of(output, "transcripts", "UserId", "LOID", "RegistrationNumber", "Status")
-    assert found == [("v", "a", 1, "Done")] * 2  # what failed is asked for again
+    assert found == [("v", "a", 1, "Done")] * 2  # failed items are requested again
     assert output.records("transcripts")[0]["_extra"]["UserStatus"] == "Active"
     assert output.state["bookmarks"]["transcripts"]["replication_key_value"]
 
@@ -390,7 +390,7 @@ def test_list_shorter_than_announced_marks_no_row_as_deleted(
     run: Any, portal: Start, case: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     output = run(portal(LACKING[case]).url, "catalog", **ALL)
-    assert len(output.records("catalog")) in {2 * 50, 2 * 99}  # it is asked for again
+    assert len(output.records("catalog")) in {2 * 50, 2 * 99}  # it is requested again
     assert output.messages_of("ACTIVATE_VERSION") == []
     assert "have fewer records than the vendor reports" in caplog.text
 
@@ -403,7 +403,7 @@ def test_empty_response_after_other_pages_marks_no_row_as_deleted(run: Any, port
         )
     )
     output = run(vendor.url, "employees", **ALL)
-    assert values_of(output, "employees", "id") == [(1,)] * 2  # it is asked for again
+    assert values_of(output, "employees", "id") == [(1,)] * 2  # it is requested again
     assert output.messages_of("ACTIVATE_VERSION") == []
 
 

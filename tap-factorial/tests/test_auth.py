@@ -133,7 +133,7 @@ def test_status_401_for_unlicensed_modules_does_not_mean_an_invalid_key(sandbox:
     auth = make_authenticator({"api_key": "sandbox-api-key"}, way, VERSION, 0.001)
     assert {list_status(auth, way, name) for name in names} == {401}
     assert list_status(auth, way) == 200
-    assert count_checks(sandbox) == 2  # the first, and the one that the first 401 asked for
+    assert count_checks(sandbox) == 2  # the first, and the one that followed the first 401
 
 
 def test_token_that_expires_among_unlicensed_modules_is_found_in_a_minute(sandbox: Sandbox) -> None:

@@ -325,7 +325,7 @@ def test_ignored_filter_causes_a_full_read(
     first = run(url, stream, date_window_days=31)
     endpoint, parameter = FILTERS[stream]
     sandbox.control("factorial/ignore", endpoint=endpoint, parameter=parameter)
-    # Without the filter, all shifts would be asked for at once: the gateway gives up.
+    # Without the filter, all shifts would be requested at once, and the gateway gives up.
     sandbox.control("fault", path=f"{LISTS}attendance/shifts", query={"updated_at": "*"}, times=None, status=504)
     gone = first.records(stream)[0]["id"]
     sandbox.control("factorial/delete", stream=stream, id=gone)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def lines(*messages: dict[str, Any] | bytes | str) -> bytes:
+def encode_messages(*messages: dict[str, Any] | bytes | str) -> bytes:
     """Encodes messages as a tap does. Bytes and text are unchanged."""
     parts = [
         message
@@ -61,7 +61,7 @@ class Duck:
         """Loads messages in this process. Returns the STATE lines."""
         target = TargetDuckDB(config=self.config(**settings))
         try:
-            target.listen(io.BytesIO(lines(*messages)))  # type: ignore[arg-type]
+            target.listen(io.BytesIO(encode_messages(*messages)))  # type: ignore[arg-type]
         finally:
             target.close()
         return self._capsys.readouterr().out.splitlines()
@@ -74,7 +74,7 @@ class Duck:
         config.write_text(json.dumps(self.config(**settings)))
         return subprocess.run(
             [sys.executable, "-m", "target_duckdb", "--config", str(config)],
-            input=lines(*messages).decode("utf-8", "surrogateescape"),
+            input=encode_messages(*messages).decode("utf-8", "surrogateescape"),
             capture_output=True,
             text=True,
             errors="surrogateescape",

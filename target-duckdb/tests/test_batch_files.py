@@ -40,12 +40,12 @@ ROWS = [
 ]
 
 
-def _batch(*manifest: Any, format_: str = "jsonl", compression: str | None = None, **more: Any) -> dict[str, Any]:
+def _make_batch(*manifest: Any, format_: str = "jsonl", compression: str | None = None, **more: Any) -> dict[str, Any]:
     encoding = {"format": format_} | ({"compression": compression} if compression else {})
     return {"type": "BATCH", "stream": "s", "encoding": encoding, "manifest": [str(url) for url in manifest], **more}
 
 
-def _write(url: str, rows: list[str], *, compressed: bool = False) -> None:
+def _write_lines(url: str, rows: list[str], *, compressed: bool = False) -> None:
     data = "".join(f" {row} \r\n\n" for row in rows).encode()
     with fsspec.open(url, "wb") as file:
         file.write(gzip.compress(data) if compressed else data)
@@ -67,37 +67,37 @@ def parquet_fixture(tmp_path: Path) -> Any:
 )
 def test_jsonl_files_load_like_records(*, duck: Any, schema: Any, compressed: bool, kind: str) -> None:
     url = kind.format(duck.folder)
-    _write(url, ROWS, compressed=compressed)
+    _write_lines(url, ROWS, compressed=compressed)
     records = [f'{{"type": "RECORD", "stream": "s", "record": {row}}}' for row in ROWS]
     duck.load(schema("s", COLUMNS, ["id"]), *records)
     expected = (duck.types("s"), duck.query("FROM s ORDER BY id"))
     duck.query("DROP TABLE s")
     for _ in range(2):
-        duck.load(schema("s", COLUMNS, ["id"]), _batch(url, compression="gzip" if compressed else None))
+        duck.load(schema("s", COLUMNS, ["id"]), _make_batch(url, compression="gzip" if compressed else None))
         assert (duck.types("s"), duck.query("FROM s ORDER BY id")) == expected
     assert fsspec.core.url_to_fs(url)[0].exists(url)  # the target does not remove it
 
 
 def test_last_record_of_a_key_wins_across_files(duck: Any, schema: Any, record: Any) -> None:
     files = [str(duck.folder / name) for name in ("a.jsonl", "b.jsonl")]
-    _write(files[0], ['{"id": 1, "name": "a"}', '{"id": 1, "name": "b"}', '{"id": 2, "name": "a"}'])
-    _write(files[1], ['{"id": 2, "name": "b"}', '{"id": 3, "name": "a"}'])
+    _write_lines(files[0], ['{"id": 1, "name": "a"}', '{"id": 1, "name": "b"}', '{"id": 2, "name": "a"}'])
+    _write_lines(files[1], ['{"id": 2, "name": "b"}', '{"id": 3, "name": "a"}'])
     head = schema("s", {"id": INTEGER, "name": STRING}, ["id"])
     last = record("s", {"id": 3, "name": "b"})
-    duck.load(head, record("s", {"id": 1, "name": "0"}), _batch(*files), last)
+    duck.load(head, record("s", {"id": 1, "name": "0"}), _make_batch(*files), last)
     assert duck.query("FROM s ORDER BY id") == [(1, "b"), (2, "b"), (3, "b")]
-    duck.load(head, _batch(*files), _batch(files[0]), batch_size_rows=2)
+    duck.load(head, _make_batch(*files), _make_batch(files[0]), batch_size_rows=2)
     assert duck.query("FROM s ORDER BY id") == [(1, "b"), (2, "a"), (3, "a")]
 
 
 def test_batch_message_sets_version_and_metadata(duck: Any, schema: Any) -> None:
     url = str(duck.folder / "a.jsonl")
     head = schema("s", {"id": INTEGER}, ["id"])
-    _write(url, ['{"id": 1}', '{"id": 2}'])
-    duck.load(head, _batch(url, version=1), add_metadata_columns=True)
-    _write(url, ['{"id": 2}'])
+    _write_lines(url, ['{"id": 1}', '{"id": 2}'])
+    duck.load(head, _make_batch(url, version=1), add_metadata_columns=True)
+    _write_lines(url, ['{"id": 2}'])
     activate = {"type": "ACTIVATE_VERSION", "stream": "s", "version": 2}
-    message = _batch(url, version=2, time_extracted="2024-01-01T00:00:00Z")
+    message = _make_batch(url, version=2, time_extracted="2024-01-01T00:00:00Z")
     assert duck.load(head, message, activate, '{"type": "STATE", "value": 7}', add_metadata_columns=True) == ["7"]
     assert duck.query(
         "SELECT id, _sdc_table_version, _sdc_deleted_at IS NULL, CAST(_sdc_extracted_at AS VARCHAR),"
@@ -116,7 +116,7 @@ def test_parquet_values_are_loaded_with_their_types(duck: Any, schema: Any, parq
         memory = fsspec.filesystem("memory")
         memory.put_file(url, "/there/x.parquet")
         url = "memory://there/x.parquet"
-    duck.load(schema("s", COLUMNS, ["id"]), _batch(url, format_="parquet"))
+    duck.load(schema("s", COLUMNS, ["id"]), _make_batch(url, format_="parquet"))
     assert list(duck.types("s").values()) == [
         "BIGINT", "VARCHAR", "DECIMAL(38,10)", "DOUBLE", "BOOLEAN", "TIMESTAMP WITH TIME ZONE", "DATE", "JSON",
     ]  # fmt: skip
@@ -137,7 +137,7 @@ def test_parquet_types_wider_than_the_schema_widen_columns(duck: Any, schema: An
         " 'nan'::DOUBLE AS nothing, MAP {'k': 1} AS name"
     )
     names = {"whole": INTEGER, "part": INTEGER, "bytes": STRING, "nothing": {"type": "number"}}
-    duck.load(schema("s", {**COLUMNS, **names}, ["id"]), _batch(url, format_="parquet"))
+    duck.load(schema("s", {**COLUMNS, **names}, ["id"]), _make_batch(url, format_="parquet"))
     row = duck.query('SELECT id, whole, part, number, bytes, "at"::VARCHAR, more, isnan(nothing), name FROM s')
     assert row == [
         (1, 5, "0.5", "9007199254740993", "qrs=", "2024-01-01 10:00:00.123456+00", '{"a": 1.50}', True, '{"k":1}')
@@ -150,9 +150,9 @@ def test_deletion_marks_in_batch_files_update_only_their_field(
     head = schema("s", {"id": INTEGER, "name": STRING}, ["id"])
     duck.load(head, record("s", {"id": 1, "name": "a"}), record("s", {"id": 2, "name": "b"}))
     url = str(duck.folder / "a.jsonl")
-    _write(url, ['{"id": 1, "_sdc_deleted_at": "2024-01-01T00:00:00Z"}'])
+    _write_lines(url, ['{"id": 1, "_sdc_deleted_at": "2024-01-01T00:00:00Z"}'])
     other = parquet("SELECT 2 AS id, NULL::VARCHAR AS name, TIMESTAMPTZ '2024-01-01 00:00:00+00' AS _sdc_deleted_at")
-    duck.load(head, _batch(url), _batch(other, format_="parquet"))
+    duck.load(head, _make_batch(url), _make_batch(other, format_="parquet"))
     assert duck.query("SELECT id, name FROM s WHERE _sdc_deleted_at = '2024-01-01' ORDER BY 1") == [(1, "a"), (2, "b")]
 
 
@@ -169,10 +169,10 @@ def test_deletion_marks_in_batch_files_update_only_their_field(
 )
 def test_invalid_batch_record_error_has_its_location(duck: Any, schema: Any, rows: list[str], reason: str) -> None:
     files = [str(duck.folder / name) for name in ("secret1", "secret2")]
-    _write(files[0], ['{"id": 1}'])
-    _write(files[1], rows)
+    _write_lines(files[0], ['{"id": 1}'])
+    _write_lines(files[1], rows)
     with pytest.raises(TargetError) as caught:
-        duck.load(schema("s", {"id": INTEGER, "name": STRING}, ["id"]), _batch(*files), on_bad_record="fail")
+        duck.load(schema("s", {"id": INTEGER, "name": STRING}, ["id"]), _make_batch(*files), on_bad_record="fail")
     assert str(caught.value).startswith(f"Line 2 of the input cannot be loaded: {reason}")
     assert "secret" not in str(caught.value)
     assert duck.tables() == []
@@ -199,7 +199,7 @@ def test_damaged_file_is_an_error(
     for data in (*rest, packed.compress(row * 99)[:-9], packed.compress(row * 99_999)[:-99], cut_short):
         path.write_bytes(data)
         with pytest.raises(TargetError, match=r"file 1 of its manifest cannot be read \(\w+\): it is damaged"):
-            duck.load(schema("s", {"id": INTEGER}, ["id"]), _batch(path, format_=format_, compression=compression))
+            duck.load(schema("s", {"id": INTEGER}, ["id"]), _make_batch(path, format_=format_, compression=compression))
         assert duck.tables() == []
 
 
@@ -207,7 +207,7 @@ def test_file_truncated_inside_a_record_is_an_error(duck: Any, schema: Any) -> N
     path = duck.folder / "a.jsonl"
     path.write_bytes(b'{"id": 1}\n{"id": 2')
     with pytest.raises(TargetError, match=r"record 2 of file 1 of its manifest: it is not JSON\.$"):
-        duck.load(schema("s", {"id": INTEGER}, ["id"]), _batch(path))
+        duck.load(schema("s", {"id": INTEGER}, ["id"]), _make_batch(path))
 
 
 @pytest.mark.parametrize("label", [None, "gzip", "bz2", "parquet"])
@@ -222,7 +222,7 @@ def test_file_is_read_in_its_actual_format(
     else:
         path.write_bytes(packed.compress(rows) if packed else rows)
     encoding = {"format_": "parquet"} if label == "parquet" else {"compression": label}
-    messages = [schema("s", {"id": INTEGER}, ["id"]), _batch(path, **encoding)]
+    messages = [schema("s", {"id": INTEGER}, ["id"]), _make_batch(path, **encoding)]
     if label == "parquet" != packed:
         with pytest.raises(TargetError, match=r"cannot be read \(\w+\): it is damaged, does not match its encoding"):
             duck.load(*messages)
@@ -237,7 +237,7 @@ def test_file_is_read_in_its_actual_format(
 def test_empty_file(duck: Any, schema: Any) -> None:
     path = duck.folder / "a.jsonl"
     path.write_bytes(b"")
-    duck.load(schema("s", {"id": INTEGER}, ["id"]), _batch(path))
+    duck.load(schema("s", {"id": INTEGER}, ["id"]), _make_batch(path))
     assert duck.query("SELECT count(*) FROM s") == [(0,)]
 
 
@@ -254,7 +254,7 @@ def test_large_file_is_read_in_blocks(
     path = tmp_path / "a"
     path.write_bytes(gzip.compress(data) if compressed else data)
     head = schema("s", {"id": INTEGER, "name": STRING, "more": {"type": "object"}}, ["id"])
-    message = _batch(path, version=7, time_extracted="2024-01-01T00:00:00Z")
+    message = _make_batch(path, version=7, time_extracted="2024-01-01T00:00:00Z")
     states = duck.load(head, message, STATE, add_metadata_columns=True, batch_size_rows=1234)
     assert len(states) == 1
     assert 0 < len(one_by_one) < 2000
@@ -270,9 +270,9 @@ def test_records_that_span_lines_are_an_error_in_jsonl_only(duck: Any, schema: A
     path = duck.folder / "a"
     path.write_text("\n".join([*rows, '{"id": 3, "more": {"a":', '1}} {"id": 4, "more": {}}', *rows]))
     with pytest.raises(TargetError, match=r"record 4 of file 1 of its manifest: it is not JSON\.$"):
-        duck.load(head, _batch(path))
+        duck.load(head, _make_batch(path))
     url = parquet("SELECT unnest([1, 2]) AS id, '{\"a\":\n1}'::JSON AS more")
-    duck.load(head, _batch(url, format_="parquet"))
+    duck.load(head, _make_batch(url, format_="parquet"))
     assert duck.query("FROM s ORDER BY id") == [(1, '{"a":\n1}'), (2, '{"a":\n1}')]
 
 
@@ -282,7 +282,7 @@ def test_files_are_removed_after_the_commit(
     paths = [duck.folder / name for name in ("a", "b", "empty")]
     for number, path in enumerate(paths):
         path.write_text("" if path.name == "empty" else "\n".join(f'{{"id": {number * 10 + n}}}' for n in range(10)))
-    messages = [schema("s", {"id": INTEGER}, ["id"]), *(_batch(path.as_uri()) for path in paths[:2]), STATE]
+    messages = [schema("s", {"id": INTEGER}, ["id"]), *(_make_batch(path.as_uri()) for path in paths[:2]), STATE]
     with monkeypatch.context() as patch:
         patch.setattr(Loader, "_write_state", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
@@ -291,7 +291,7 @@ def test_files_are_removed_after_the_commit(
     paths[0].write_text('{"id": 0}')
     duck.load(*messages)
     assert all(path.exists() for path in paths)
-    duck.load(*messages, _batch(paths[2]), remove_batch_files=True, batch_size_rows=15)
+    duck.load(*messages, _make_batch(paths[2]), remove_batch_files=True, batch_size_rows=15)
     assert not any(path.exists() for path in paths)
     assert duck.query("SELECT count(*) FROM s") == [(20,)]
     assert "cannot be removed" not in caplog.text

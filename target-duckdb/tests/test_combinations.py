@@ -18,7 +18,7 @@ STRING = {"type": ["null", "string"]}
 DECIMAL = {"type": ["null", "string"], "format": "singer.decimal"}
 
 
-def _object(**properties: Any) -> dict[str, Any]:
+def _object_schema(**properties: Any) -> dict[str, Any]:
     return {"type": ["null", "object"], "properties": properties}
 
 
@@ -57,7 +57,7 @@ def low_memory_tries_fixture(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     return tried
 
 
-def _activate(version: int) -> dict[str, Any]:
+def _activate_version(version: int) -> dict[str, Any]:
     return {"type": "ACTIVATE_VERSION", "stream": "s", "version": version}
 
 
@@ -70,7 +70,7 @@ def test_versions_in_one_run_are_separated(
 ) -> None:
     head = schema("s", {"id": INTEGER}, keys)
     rows = [record("s", {"id": n}, version=n // 10) for n in range(40)]
-    duck.load(head, *rows, _activate(3), *rows[30:35], load_method="overwrite")
+    duck.load(head, *rows, _activate_version(3), *rows[30:35], load_method="overwrite")
     assert fast_path_used == [False, True]  # a run with four versions, then one
     expected = [*range(30, 40)] if keys else sorted([*range(30, 40), *range(30, 35)])
     assert duck.query("SELECT id FROM s ORDER BY id") == [(n,) for n in expected]
@@ -87,7 +87,7 @@ def test_run_with_another_version_starts_a_segment(
     state = {"type": "STATE", "value": {}}  # ends a run but not a batch
     runs = [[record("s", {"id": 10 * version + n}, version=version) for n in range(5)] for version in (1, 2)]
     bare = [record("s", {"id": n}) for n in range(4)]
-    duck.load(head, *runs[0], _activate(1), *runs[0], state, *bare, state, *runs[1], load_method="overwrite")
+    duck.load(head, *runs[0], _activate_version(1), *runs[0], state, *bare, state, *runs[1], load_method="overwrite")
     assert fast_path_used == [True] * 4
     assert duck.query("SELECT id FROM s ORDER BY id") == [(n,) for n in [*range(4), *range(10, 15)]]
     assert duck.query("SELECT id FROM s__next ORDER BY id") == [(n,) for n in range(20, 25)]
@@ -105,9 +105,9 @@ def test_overwrite_creates_the_table_when_schemas_alternate(duck: Any, schema: A
     first, second = (schema("s", {"id": INTEGER, name: STRING}, ["id"]) for name in "ab")
     messages = [first, record("s", {"id": 1, "a": "x"}, version=1), second, record("s", {"id": 1, "b": "y"}, version=1)]
     messages += [record("s", {"id": 1, "b": "z"}, version=2), first, record("s", {"id": 2, "a": "w"}, version=2)]
-    duck.load(*messages, _activate(2), load_method="overwrite")
+    duck.load(*messages, _activate_version(2), load_method="overwrite")
     assert duck.query("SELECT id, a, b FROM s ORDER BY id") == [(1, None, "z"), (2, "w", None)]
-    duck.load(*messages[:4], _activate(1), load_method="overwrite", default_target_schema="other")
+    duck.load(*messages[:4], _activate_version(1), load_method="overwrite", default_target_schema="other")
     assert duck.query("SELECT id, a, b FROM other.s") == [(1, "x", "y")]
 
 
@@ -117,7 +117,7 @@ def test_overwrite_creates_the_table_when_schemas_alternate(duck: Any, schema: A
 def test_flattened_records_are_loaded_one_by_one(
     duck: Any, schema: Any, record: Any, fast_path_used: list[bool]
 ) -> None:
-    head = schema("s", {"id": INTEGER, "home": _object(city=STRING, at=_object(lat=DECIMAL))}, ["id"])
+    head = schema("s", {"id": INTEGER, "home": _object_schema(city=STRING, at=_object_schema(lat=DECIMAL))}, ["id"])
     rows = [
         record("s", {"id": n, "home": {"city": f"c{n}", "at": {"lat": f"{n}.5"}, **({"x": n} if n == 7 else {})}})
         for n in range(10)
@@ -132,9 +132,9 @@ def test_flattened_records_are_loaded_one_by_one(
 
 NATIVE = {
     "id": INTEGER,
-    "home": _object(city=STRING, rent=DECIMAL, since={"type": ["null", "string"], "format": "date-time"}),
+    "home": _object_schema(city=STRING, rent=DECIMAL, since={"type": ["null", "string"], "format": "date-time"}),
     "tags": {"type": ["null", "array"], "items": STRING},
-    "pay": {"type": ["null", "array"], "items": _object(month=INTEGER, net=DECIMAL)},
+    "pay": {"type": ["null", "array"], "items": _object_schema(month=INTEGER, net=DECIMAL)},
 }
 #: For each property, JSON texts that the fast path supports, and some that it does not.
 TEXTS: dict[str, tuple[list[str], list[str]]] = {
@@ -188,7 +188,7 @@ def test_invalid_nested_json_error_has_the_line_number(duck: Any, schema: Any, f
 
 
 def test_nested_values_with_alternating_schemas_are_merged(duck: Any, schema: Any, record: Any) -> None:
-    first = schema("s", {"id": INTEGER, "home": _object(city=STRING)}, ["id"])
+    first = schema("s", {"id": INTEGER, "home": _object_schema(city=STRING)}, ["id"])
     second = schema("s", {"id": INTEGER, "tags": {"type": "array", "items": INTEGER}}, ["id"])
     rows = [(first, {"home": {"city": "x"}}), (second, {"tags": [1, 2]}), (first, {"home": {"city": "y"}})]
     messages = [message for head, more in rows for message in (head, record("s", {"id": 1, **more}))]
@@ -213,7 +213,7 @@ def test_batch_message_between_runs(
     path = duck.folder / "rows.jsonl"
     path.write_text("".join(json.dumps({"id": n, "n": 2}) + "\n" for n in range(5, 10)))
     batch = {"type": "BATCH", "stream": "s", "encoding": {"format": "jsonl"}, "manifest": [str(path)], "version": 1}
-    duck.load(head, *first, batch, *last, _activate(1), load_method=method, batch_size_rows=13)
+    duck.load(head, *first, batch, *last, _activate_version(1), load_method=method, batch_size_rows=13)
     assert all(fast_path_used)
     expected = [(n, 1 if n < 5 else 2 if n < 8 else 3) for n in range(12)]
     assert duck.query("SELECT id, n FROM s ORDER BY id") == expected
@@ -231,10 +231,10 @@ def test_retry_with_more_memory_loads_each_row_once(
     settings: dict[str, Any] = {"load_method": method}
     if attached:
         settings |= {"path": ":memory:", "attach": [{"path": str(duck.path), "alias": "hr"}], "catalog": "hr"}
-    duck.load(head, record("s", {"id": -1, "text": ""}, version=1), _activate(1), **settings)
+    duck.load(head, record("s", {"id": -1, "text": ""}, version=1), _activate_version(1), **settings)
     low_memory_tries.clear()
     rows = [record("s", {"id": n, "text": random.Random(n).randbytes(500).hex()}, version=2) for n in range(3000)]
-    states = duck.load(head, *rows, _activate(2), {"type": "STATE", "value": 1}, **settings)
+    states = duck.load(head, *rows, _activate_version(2), {"type": "STATE", "value": 1}, **settings)
     assert low_memory_tries == [True, False]
     assert states == ["1"]
     before = method == "append-only"

@@ -21,7 +21,7 @@ INTEGER = {"type": "integer"}
 _GONE = "The setting catalog is a database in memory, which is lost at the end: set it to an attached file."
 
 
-def _command(*arguments: str, text: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+def _run_command(*arguments: str, text: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "target_duckdb", *arguments],
         input=text,
@@ -33,7 +33,7 @@ def _command(*arguments: str, text: str = "", **environment: str) -> subprocess.
 
 
 def test_about_lists_every_setting() -> None:
-    run = _command("--about", "--format=json")
+    run = _run_command("--about", "--format=json")
     about = json.loads(run.stdout)
     assert run.returncode == 0
     assert about["name"] == "target-duckdb"
@@ -80,7 +80,7 @@ def test_about_lists_every_setting() -> None:
     assert {name for name in settings if settings[name].get("secret")} == {"token", "attach"}
 
 
-def _main(*arguments: str) -> int:
+def _run_main(*arguments: str) -> int:
     """Runs the command in this process. Returns its exit code."""
     with pytest.raises(SystemExit) as caught:
         TargetDuckDB.get_singer_command().main(list(arguments))
@@ -89,13 +89,13 @@ def _main(*arguments: str) -> int:
 
 
 def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert _main("--version") == 0
+    assert _run_main("--version") == 0
     assert capsys.readouterr().out.startswith("target-duckdb v0.")
 
 
 def test_settings_from_the_environment_apply(duck: Any, schema: Any, record: Any) -> None:
     messages = [schema("s", {"id": INTEGER}, ["id"]), record("s", {"id": 1}), {"type": "STATE", "value": {"é": 1.50}}]
-    run = _command(
+    run = _run_command(
         "--config=ENV",
         text="".join(json.dumps(message, ensure_ascii=False) + "\n" for message in messages),
         TARGET_DUCKDB_FILEPATH=str(duck.path),
@@ -191,7 +191,7 @@ def test_unreadable_config_files_are_reported(tmp_path: Path, caplog: pytest.Log
         (tmp_path / "none.json", "given with --config does not exist."),
         (tmp_path, "cannot be read: "),
     ):
-        assert _main("--config", str(path)) == 1
+        assert _run_main("--config", str(path)) == 1
         assert sentence in caplog.text
         assert "secret" not in caplog.text
 
@@ -201,7 +201,7 @@ def test_environment_variable_with_invalid_type_is_reported_without_its_value(
 ) -> None:
     monkeypatch.setenv("TARGET_DUCKDB_PATH", "x.duckdb")
     monkeypatch.setenv("TARGET_DUCKDB_BATCH_SIZE_ROWS", "secret")
-    assert _main("--config=ENV") == 1
+    assert _run_main("--config=ENV") == 1
     assert (
         "The value of an environment variable TARGET_DUCKDB_... does not have the type of its setting." in caplog.text
     )

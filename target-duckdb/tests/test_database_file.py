@@ -49,7 +49,7 @@ def test_damaged_database_is_an_error_and_stays_unchanged(duck: Any, schema: Any
 
 
 @contextlib.contextmanager
-def _holding(path: Any, seconds: float) -> Iterator[None]:
+def _hold_file(path: Any, seconds: float) -> Iterator[None]:
     code = (
         "import sys, time, duckdb; c = duckdb.connect(sys.argv[1]); print('open', flush=True);"
         " time.sleep(float(sys.argv[2]))"
@@ -68,7 +68,7 @@ def _holding(path: Any, seconds: float) -> Iterator[None]:
 def test_locked_file_is_waited_for(duck: Any, schema: Any, record: Any, caplog: pytest.LogCaptureFixture) -> None:
     messages = [schema("s", COLUMNS, ["id"]), record("s", {"id": 1}), STATE]
     with (
-        _holding(duck.path, 60),
+        _hold_file(duck.path, 60),
         pytest.raises(
             TargetError, match="is still open in another process after `lock_timeout`: close it there \\(python"
         ),
@@ -76,13 +76,13 @@ def test_locked_file_is_waited_for(duck: Any, schema: Any, record: Any, caplog: 
         duck.load(*messages, lock_timeout=0)
     caplog.clear()
     caplog.set_level("INFO")
-    with _holding(duck.path, 1):
+    with _hold_file(duck.path, 1):
         assert duck.load(*messages) == ['{"bookmark": 1}']
     assert caplog.text.count("waiting for it") == 1
     assert duck.query("FROM s") == [(1, None)]
 
 
-def _storage(duck: Any) -> str:
+def _storage_version(duck: Any) -> str:
     return str(duck.query("SELECT tags['storage_version'] FROM duckdb_databases() WHERE database_name = 'hr'")[0][0])
 
 
@@ -92,9 +92,9 @@ def test_storage_version_applies_to_a_new_file_only(
     messages = [schema("s", COLUMNS, ["id"]), record("s", {"id": 1}), STATE]
     for _ in range(2):
         duck.load(*messages, storage_version="v1.0.0")
-        assert _storage(duck) == "v1.0.0+"
+        assert _storage_version(duck) == "v1.0.0+"
     duck.load(*messages)
-    assert _storage(duck) == "v1.0.0+"
+    assert _storage_version(duck) == "v1.0.0+"
     assert "storage" not in caplog.text
     duck.path.unlink()
     duck.load(*messages)

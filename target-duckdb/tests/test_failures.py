@@ -22,7 +22,7 @@ _UNKNOWN_STORAGE = (
 )
 
 
-def _batch(encoding: str, manifest: str = '["/none/secret"]') -> str:
+def _make_batch(encoding: str, manifest: str = '["/none/secret"]') -> str:
     return f'{{"type": "BATCH", "stream": "s", "encoding": {encoding}, "manifest": {manifest}}}'
 
 
@@ -72,19 +72,19 @@ def _batch(encoding: str, manifest: str = '["/none/secret"]') -> str:
             "its ACTIVATE_VERSION message has no version that is a 64-bit integer.",
         ),
         (
-            _batch('{"format": "secret"}'),
+            _make_batch('{"format": "secret"}'),
             "its BATCH message has an encoding other than jsonl and parquet.",
         ),
         (
-            _batch('{"format": "jsonl", "compression": "secret"}'),
+            _make_batch('{"format": "jsonl", "compression": "secret"}'),
             _NOT_KNOWN,
         ),
-        (_batch('{"format": "jsonl"}', "null"), "its BATCH message has no manifest."),
-        (_batch('{"format": "jsonl"}'), "file 1 of its manifest does not exist."),
-        (_batch('{"format": "parquet"}'), "file 1 of its manifest does not exist."),
-        (_batch('{"format": "jsonl", "compression": "zstd"}'), _NOT_KNOWN),
-        (_batch('{"format": "jsonl", "compression": "zip"}'), _NOT_KNOWN),
-        (_batch('{"format": "jsonl"}', '["secret://x"]'), _UNKNOWN_STORAGE),
+        (_make_batch('{"format": "jsonl"}', "null"), "its BATCH message has no manifest."),
+        (_make_batch('{"format": "jsonl"}'), "file 1 of its manifest does not exist."),
+        (_make_batch('{"format": "parquet"}'), "file 1 of its manifest does not exist."),
+        (_make_batch('{"format": "jsonl", "compression": "zstd"}'), _NOT_KNOWN),
+        (_make_batch('{"format": "jsonl", "compression": "zip"}'), _NOT_KNOWN),
+        (_make_batch('{"format": "jsonl"}', '["secret://x"]'), _UNKNOWN_STORAGE),
     ],
 )
 def test_invalid_line_ends_the_run_and_rolls_back_the_batch(

@@ -36,7 +36,7 @@ VALUES = {
 }
 
 
-def _lines(seed: int, count: int, *, irregular: float) -> list[str]:
+def _random_lines(seed: int, count: int, *, irregular: float) -> list[str]:
     chance = random.Random(seed)
     lines = []
     for number in range(count):
@@ -64,7 +64,7 @@ def test_runs_equal_records_loaded_one_by_one(
         return is_fast
 
     monkeypatch.setattr(Stream, "add_lines", counted)
-    lines = _lines(7, 1000, irregular=irregular)
+    lines = _random_lines(7, 1000, irregular=irregular)
     together, one_by_one = schema("s", PROPERTIES, ["id"]), schema("s", PROPERTIES, ["id"])
     state = '{"type": "STATE", "value": {}}'  # ends a run after every 40 records
     blocks = [line for start in range(0, 1000, 40) for line in [*lines[start : start + 40], state]]

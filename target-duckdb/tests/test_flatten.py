@@ -11,13 +11,13 @@ INTEGER = {"type": ["null", "integer"]}
 STRING = {"type": ["null", "string"]}
 
 
-def _object(**properties: Any) -> dict[str, Any]:
+def _object_schema(**properties: Any) -> dict[str, Any]:
     return {"type": ["null", "object"], "properties": properties}
 
 
 COLUMNS = {
     "id": INTEGER,
-    "home": _object(city=STRING, at=_object(lat={"type": "number"}, lon={"type": "number"})),
+    "home": _object_schema(city=STRING, at=_object_schema(lat={"type": "number"}, lon={"type": "number"})),
     "tags": {"type": "array", "items": STRING},
     "free": {"type": "object"},
 }
@@ -51,7 +51,7 @@ def test_objects_are_flattened_to_the_maximum_level(
 
 
 def test_flattened_values_are_exact(duck: Any, schema: Any) -> None:
-    home = _object(n={"type": "string", "format": "singer.decimal"}, x=STRING, j={})
+    home = _object_schema(n={"type": "string", "format": "singer.decimal"}, x=STRING, j={})
     value = '{ "n" : 12345678901234567.89, "x":"\\ud800\\u0000", "j": [1.50] }'
     line = f'{{"type": "RECORD", "stream": "s", "record": {{"home": {value}}}}}'
     duck.load(schema("s", {"home": home}), line, data_flattening_max_level=1)
@@ -86,10 +86,10 @@ def test_unlisted_properties_are_kept_in_the_object_column(
 
 def test_object_is_not_flattened_if_names_collide(duck: Any, schema: Any, record: Any) -> None:
     columns = {
-        "id": _object(x=INTEGER),
+        "id": _object_schema(x=INTEGER),
         "a__b": STRING,
-        "a": _object(b=STRING),
-        "c": _object(b__d=STRING, b=_object(d=STRING)),
+        "a": _object_schema(b=STRING),
+        "c": _object_schema(b__d=STRING, b=_object_schema(d=STRING)),
     }
     values = {"id": {"x": 1}, "a__b": "root", "a": {"b": "in"}, "c": {"b__d": "one", "b": {"d": "two"}}}
     duck.load(schema("s", columns, ["id"]), record("s", values), data_flattening_max_level=3)
@@ -99,7 +99,7 @@ def test_object_is_not_flattened_if_names_collide(duck: Any, schema: Any, record
 
 def test_growing_and_alternating_schemas_keep_all_columns(duck: Any, schema: Any, record: Any) -> None:
     first, second = (
-        schema("s", {"id": INTEGER, "o": _object(**names)}, ["id"]) for names in ({"a": STRING}, {"b": STRING})
+        schema("s", {"id": INTEGER, "o": _object_schema(**names)}, ["id"]) for names in ({"a": STRING}, {"b": STRING})
     )
     one, two = record("s", {"id": 1, "o": {"a": "x"}}), record("s", {"id": 2, "o": {"b": "y"}})
     duck.load(first, one, second, two, first, one, second, two, data_flattening_max_level=1)
@@ -119,7 +119,7 @@ def test_property_with_mixed_types_is_not_flattened(
 # What one run writes in another way than the run before
 
 
-ADDRESS = {"id": INTEGER, "address": _object(city=STRING, zip=STRING)}
+ADDRESS = {"id": INTEGER, "address": _object_schema(city=STRING, zip=STRING)}
 
 
 @pytest.mark.parametrize("size", [1, 100])
@@ -183,7 +183,7 @@ def test_other_columns_keep_their_values(duck: Any, schema: Any, record: Any) ->
     assert duck.query("SELECT a, a__b FROM s") == [("z", "y")]
     duck.load(schema("s", ADDRESS, ["id"]), record("s", {"id": 1, "address": {"city": "X", "zip": "1"}}),
               data_flattening_max_level=1)  # fmt: skip
-    some = {"id": INTEGER, "address": _object(city=STRING)}
+    some = {"id": INTEGER, "address": _object_schema(city=STRING)}
     duck.load(schema("s", some, ["id"]), record("s", {"id": 1, "address": {"city": "Y"}}), data_flattening_max_level=1)
     assert duck.query("SELECT a, a__b, address__city, address__zip FROM s") == [("z", "y", "Y", "1")]
 

@@ -16,11 +16,11 @@ SENTENCE = (
 )
 
 
-def _state(**bookmarks: Any) -> dict[str, Any]:
+def _make_state(**bookmarks: Any) -> dict[str, Any]:
     return {"type": "STATE", "value": {"bookmarks": bookmarks}}
 
 
-def _fragments(caplog: pytest.LogCaptureFixture) -> list[str]:
+def _fragment_warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     found = [message for message in caplog.messages if "older rows" in message]
     caplog.clear()
     return found
@@ -40,15 +40,15 @@ def rows_fixture(schema: Any, record: Any) -> Any:
 def test_new_table_under_an_old_state_is_a_fragment_until_it_is_read_in_full(
     duck: Any, rows: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    duck.load(_state(s=OLD), *rows(7), _state(s=NEW))
-    assert _fragments(caplog) == [SENTENCE]
+    duck.load(_make_state(s=OLD), *rows(7), _make_state(s=NEW))
+    assert _fragment_warnings(caplog) == [SENTENCE]
     assert duck.query("SELECT fragment_since FROM _tables") == [("2024-05-01",)]
-    duck.load(_state(s=NEW), *rows(8), _state(s=NEW), batch_size_rows=1)
-    assert _fragments(caplog) == [SENTENCE]
-    duck.load(*rows(1, 7, 8), _state(s=NEW))
-    assert _fragments(caplog) == []
-    duck.load(_state(s=NEW), *rows(9), _state(s=NEW))
-    assert _fragments(caplog) == []
+    duck.load(_make_state(s=NEW), *rows(8), _make_state(s=NEW), batch_size_rows=1)
+    assert _fragment_warnings(caplog) == [SENTENCE]
+    duck.load(*rows(1, 7, 8), _make_state(s=NEW))
+    assert _fragment_warnings(caplog) == []
+    duck.load(_make_state(s=NEW), *rows(9), _make_state(s=NEW))
+    assert _fragment_warnings(caplog) == []
     assert duck.query("SELECT fragment_since FROM _tables") == [(None,)]
 
 
@@ -56,51 +56,51 @@ def test_empty_new_table_under_an_old_state_is_a_fragment(
     duck: Any, rows: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     parts = {"partitions": [{"context": {"a": n}, "replication_key_value": f"2024-05-0{n}"} for n in (2, 1)]}
-    duck.load(_state(s=parts), *rows(), _state(s=parts), batch_size_rows=1)
-    assert _fragments(caplog) == [SENTENCE]
+    duck.load(_make_state(s=parts), *rows(), _make_state(s=parts), batch_size_rows=1)
+    assert _fragment_warnings(caplog) == [SENTENCE]
 
 
 def test_first_run_is_not_a_fragment(duck: Any, rows: Any, caplog: pytest.LogCaptureFixture) -> None:
     filtered = {"stream_maps": {"t": {"__filter__": "id > 5"}}}
     duck.load(
-        _state(s={}, u={"replication_key_value": None}, v={"version": 1, "starting_replication_value": "2020"}),
+        _make_state(s={}, u={"replication_key_value": None}, v={"version": 1, "starting_replication_value": "2020"}),
         *rows(1, stream="s"),
         *rows(1, stream="u"),
         *rows(1, stream="v"),
-        _state(s=NEW, u=NEW, v=NEW),
+        _make_state(s=NEW, u=NEW, v=NEW),
         on_fragment="fail",
     )
     # Taps without a STATE at the start: the first one follows the records of some streams, which a filter may remove.
     duck.load(
         *rows(1, stream="t"),
-        _state(t=NEW),
+        _make_state(t=NEW),
         *rows(1, stream="w"),
-        _state(t=NEW, w=NEW),
+        _make_state(t=NEW, w=NEW),
         batch_size_rows=1,
         on_fragment="fail",
         **filtered,
     )
-    assert _fragments(caplog) == []
+    assert _fragment_warnings(caplog) == []
 
 
 def test_complete_read_under_an_old_state_is_not_a_fragment(
     duck: Any, rows: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     activate = {"type": "ACTIVATE_VERSION", "stream": "s", "version": 5}
-    duck.load(_state(s=OLD), *rows(1, 2, 3, version=5), activate, batch_size_rows=2)
-    assert _fragments(caplog) == []
-    duck.load(_state(t=OLD), *rows(1, stream="t", version=5), activate | {"stream": "t"}, on_fragment="fail")
+    duck.load(_make_state(s=OLD), *rows(1, 2, 3, version=5), activate, batch_size_rows=2)
+    assert _fragment_warnings(caplog) == []
+    duck.load(_make_state(t=OLD), *rows(1, stream="t", version=5), activate | {"stream": "t"}, on_fragment="fail")
     assert duck.query("SELECT count(*) FROM _tables WHERE fragment_since IS NOT NULL") == [(0,)]
 
 
 def test_fragment_can_be_refused(duck: Any, rows: Any) -> None:
     with pytest.raises(TargetError, match="Stream 's': its table lacks rows from before 2024-05-01, because the tap"):
-        duck.load(_state(s=OLD), *rows(7), _state(s=NEW), on_fragment="fail")
+        duck.load(_make_state(s=OLD), *rows(7), _make_state(s=NEW), on_fragment="fail")
     assert duck.tables() == []
-    duck.load(_state(s=OLD), *rows(7), _state(s=NEW))
+    duck.load(_make_state(s=OLD), *rows(7), _make_state(s=NEW))
     with pytest.raises(TargetError, match="--full-refresh"):
-        duck.load(_state(s=NEW), *rows(8), on_fragment="fail")
-    duck.load(*rows(7, 8), _state(s=NEW), on_fragment="fail")
+        duck.load(_make_state(s=NEW), *rows(8), on_fragment="fail")
+    duck.load(*rows(7, 8), _make_state(s=NEW), on_fragment="fail")
 
 
 def test_column_that_is_no_longer_sent_is_reported(

@@ -9,7 +9,7 @@ from typing import Any
 TEXTS = ["", "x", "0", "1.5", "1e5", "true", "null", "2024-01-01", "2024-01-01T00:00:00Z", "12:00:00", "é\0", "[1]"]
 
 
-def _value(chance: random.Random, depth: int = 0) -> Any:
+def _random_value(chance: random.Random, depth: int = 0) -> Any:
     kind = chance.randrange(8 if depth < 3 else 6)
     if kind == 0:
         return None
@@ -21,14 +21,14 @@ def _value(chance: random.Random, depth: int = 0) -> Any:
         return chance.choice([0.5, -1e-9, 1e22, 1.7e308, 123456.789])
     if kind in {4, 5}:
         return chance.choice(TEXTS)
-    values = [_value(chance, depth + 1) for _ in range(chance.randrange(4))]
+    values = [_random_value(chance, depth + 1) for _ in range(chance.randrange(4))]
     return values if kind == 6 else {f"k{n}": value for n, value in enumerate(values)}
 
 
 def test_untyped_columns_hold_every_value(duck: Any, schema: Any, record: Any) -> None:
     chance = random.Random(1)
     names = [f"c{n}" for n in range(6)]
-    rows = [{"id": n, **{name: _value(chance) for name in names}} for n in range(300)]
+    rows = [{"id": n, **{name: _random_value(chance) for name in names}} for n in range(300)]
     head = schema("s", {"id": {"type": "integer"}, **{name: {} for name in names}}, ["id"])
     duck.load(head, *(record("s", row) for row in rows), batch_size_rows=77)
     arrived = duck.query("FROM s ORDER BY id")
@@ -40,7 +40,7 @@ def test_untyped_columns_hold_every_value(duck: Any, schema: Any, record: Any) -
 def test_text_columns_hold_the_text_of_every_value(duck: Any, schema: Any, record: Any) -> None:
     chance = random.Random(2)
     declared = ["integer", "number", "boolean", "string"]
-    rows = [{"id": n, **{kind: _value(chance) for kind in declared}} for n in range(300)]
+    rows = [{"id": n, **{kind: _random_value(chance) for kind in declared}} for n in range(300)]
     head = schema("s", {"id": {"type": "integer"}, **{kind: {"type": kind} for kind in declared}}, ["id"])
     duck.load(head, *(record("s", row) for row in rows))
     assert set(duck.types("s").values()) == {"BIGINT", "VARCHAR"}

@@ -37,7 +37,7 @@ CASES = [
 ]
 
 
-def _messages(schema: Any, record: Any, columns: dict[str, Any], *values: Any, stream: str = "s") -> list[Any]:
+def _make_messages(schema: Any, record: Any, columns: dict[str, Any], *values: Any, stream: str = "s") -> list[Any]:
     head = schema(stream, {"part": STRING, "id": columns, "v": STRING}, ["part", "id"])
     return [head, *(record(stream, {"part": "a", "id": value, "v": str(value)}) for value in values)]
 
@@ -52,7 +52,7 @@ def test_key_that_becomes_text_stays_the_same_key(
         sent = value if isinstance(value, str) else json.dumps(value)
         rows = [(old, [value]), (STRING, [sent, "other"]), (STRING, [sent, text, "other"]), (old, [value, "other"])]
         for step, (columns, values) in zip(steps, rows, strict=True):
-            step.extend(_messages(schema, record, columns, *values, stream=f"s{number}"))
+            step.extend(_make_messages(schema, record, columns, *values, stream=f"s{number}"))
     for messages in steps if runs else [[*itertools.chain(*steps)]]:
         duck.load(*messages, load_method=method)
     for number, (_, value, text) in enumerate(CASES):
@@ -68,8 +68,8 @@ def test_text_key_that_gets_a_type_stays_the_same_key(*, duck: Any, schema: Any,
     first, second = [], []
     for number, (new, value) in enumerate(TEXT_FIRST):
         sent = value if isinstance(value, str) else json.dumps(value)
-        first += _messages(schema, record, STRING, sent, "other", stream=f"s{number}")
-        second += _messages(schema, record, new, value, value, stream=f"s{number}")
+        first += _make_messages(schema, record, STRING, sent, "other", stream=f"s{number}")
+        second += _make_messages(schema, record, new, value, value, stream=f"s{number}")
     counts = " UNION ALL ".join(f"SELECT count(*) FROM s{number}" for number in range(len(TEXT_FIRST)))
     for _ in range(2):
         duck.load(*first, batch_size_rows=size)
@@ -81,22 +81,22 @@ def test_text_key_that_gets_a_type_stays_the_same_key(*, duck: Any, schema: Any,
 
 def test_key_with_several_former_types_stays_the_same_key(duck: Any, schema: Any, record: Any) -> None:
     for columns in (DECIMAL, DATE, DATE_TIME, STRING, DATE, DECIMAL):
-        duck.load(*_messages(schema, record, columns, "1.50", "2024-01-01", "2024-01-01T10:00Z"))
+        duck.load(*_make_messages(schema, record, columns, "1.50", "2024-01-01", "2024-01-01T10:00Z"))
     assert duck.query("SELECT count(*) FROM s") == [(3,)]
 
 
 def test_different_texts_stay_different_keys(duck: Any, schema: Any, record: Any) -> None:
     texts = ["1.5", "1.50", "01", "1", "2024-01-01T00:00:00Z", "2024-01-01 00:00:00+00", "", " "]
-    duck.load(*_messages(schema, record, STRING, *texts))
+    duck.load(*_make_messages(schema, record, STRING, *texts))
     assert duck.query("SELECT count(*) FROM s") == [(len(texts),)]
-    duck.load(*_messages(schema, record, DECIMAL, *texts))
+    duck.load(*_make_messages(schema, record, DECIMAL, *texts))
     assert duck.query("SELECT count(*) FROM s") == [(len(texts),)]
 
 
 def test_user_defined_comment_is_kept(duck: Any, schema: Any, record: Any) -> None:
     duck.query("CREATE TABLE s (part VARCHAR, id TIMESTAMPTZ, v VARCHAR); COMMENT ON TABLE s IS 'mine'")
     for columns in (DATE_TIME, STRING, DATE_TIME):
-        duck.load(*_messages(schema, record, columns, "2024-01-01T00:00:00Z"))
+        duck.load(*_make_messages(schema, record, columns, "2024-01-01T00:00:00Z"))
     with duckdb.connect(str(duck.path)) as connection:
         assert connection.execute("SELECT comment FROM duckdb_tables() WHERE table_name = 's'").fetchall() == [
             ("mine",)

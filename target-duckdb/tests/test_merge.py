@@ -149,7 +149,7 @@ def test_hard_delete_removes_marked_rows(duck: Any, schema: Any, record: Any) ->
 STATE = {"type": "STATE", "value": {}}
 
 
-def _activate(version: int, stream: str = "s") -> dict[str, Any]:
+def _activate_version(version: int, stream: str = "s") -> dict[str, Any]:
     return {"type": "ACTIVATE_VERSION", "stream": stream, "version": version}
 
 
@@ -159,15 +159,21 @@ def test_rows_of_older_versions_are_deleted(duck: Any, schema: Any, record: Any,
     duck.load(head, *(record("s", {"id": n, "name": "a"}) for n in range(4)), hard_delete=hard)
     assert "_sdc_table_version" not in duck.types("s")
     duck.load(
-        head, *(record("s", {"id": n, "name": "b"}, version=7) for n in (0, 1, 2)), _activate(7), hard_delete=hard
+        head,
+        *(record("s", {"id": n, "name": "b"}, version=7) for n in (0, 1, 2)),
+        _activate_version(7),
+        hard_delete=hard,
     )
     live = "SELECT id, name, _sdc_table_version FROM s WHERE _sdc_deleted_at IS NULL ORDER BY 1"
     assert duck.query(live) == [(0, "b", 7), (1, "b", 7), (2, "b", 7)]
     assert duck.query("SELECT count(*) FROM s") == [(3 if hard else 4,)]
     # A resumed run has the same version and deletes nothing. A newer version lacks row 0 and has row 3 again.
-    duck.load(head, record("s", {"id": 2, "name": "c"}, version=7), _activate(7), hard_delete=hard)
+    duck.load(head, record("s", {"id": 2, "name": "c"}, version=7), _activate_version(7), hard_delete=hard)
     duck.load(
-        head, *(record("s", {"id": n, "name": "d"}, version=8) for n in (1, 2, 3)), _activate(8), hard_delete=hard
+        head,
+        *(record("s", {"id": n, "name": "d"}, version=8) for n in (1, 2, 3)),
+        _activate_version(8),
+        hard_delete=hard,
     )
     assert duck.query(live) == [(1, "d", 8), (2, "d", 8), (3, "d", 8)]
     gone = [] if hard else [(0, "b", 7)]
@@ -184,11 +190,11 @@ def test_rows_without_a_version_stay_until_a_full_read(
     live = "SELECT id FROM s WHERE _sdc_deleted_at IS NULL ORDER BY 1"
     # Incremental runs of a tap that first sends the version in its state.
     for n in (9, 3):
-        duck.load(head, _activate(170), record("s", {"id": n}, version=170), STATE, **settings)
+        duck.load(head, _activate_version(170), record("s", {"id": n}, version=170), STATE, **settings)
     assert duck.query(live) == [(1,), (2,), (3,), (9,)]
     assert "had no version" not in caplog.text
     # The next version is a full read.
-    duck.load(head, _activate(171), *(record("s", {"id": n}, version=171) for n in (1, 9)), STATE, **settings)
+    duck.load(head, _activate_version(171), *(record("s", {"id": n}, version=171) for n in (1, 9)), STATE, **settings)
     assert duck.query(live) == [(1,), (9,)]
     # Row 2, because row 3 has a version, and the tap has sent row 1 again.
     assert "Stream 's': 1 unversioned rows are not in the activated version" in caplog.text
@@ -200,16 +206,16 @@ def test_full_read_in_several_batches_deletes_rows_without_a_version(
 ) -> None:
     head = schema("s", COLUMNS, ["id"])
     duck.load(head, *(record("s", {"id": n}) for n in (1, 2, 3)))
-    duck.load(head, *(record("s", {"id": n}, version=7) for n in (1, 4, 5)), _activate(7), batch_size_rows=1)
+    duck.load(head, *(record("s", {"id": n}, version=7) for n in (1, 4, 5)), _activate_version(7), batch_size_rows=1)
     assert duck.query("SELECT id FROM s WHERE _sdc_deleted_at IS NULL ORDER BY 1") == [(1,), (4,), (5,)]
     assert "Stream 's': 2 unversioned rows" in caplog.text
 
 
 def test_deletion_time_is_kept(duck: Any, schema: Any, record: Any) -> None:
     head = schema("s", COLUMNS, ["id"])
-    duck.load(head, record("s", {"id": 1}, version=1), record("s", {"id": 2}, version=2), _activate(2))
+    duck.load(head, record("s", {"id": 1}, version=1), record("s", {"id": 2}, version=2), _activate_version(2))
     first = duck.query("SELECT _sdc_deleted_at FROM s WHERE id = 1")
-    duck.load(head, record("s", {"id": 2}, version=3), _activate(3))
+    duck.load(head, record("s", {"id": 2}, version=3), _activate_version(3))
     assert duck.query("SELECT _sdc_deleted_at FROM s WHERE id = 1") == first
     assert first[0][0] is not None
 
@@ -218,14 +224,14 @@ def test_version_is_activated_before_its_records(duck: Any, schema: Any, record:
     head = schema("s", COLUMNS, ["id"])
     for version, ids in ((1, (1, 2)), (2, (2, 3))):
         rows = [record("s", {"id": n}, version=version) for n in ids]
-        duck.load(head, _activate(version), *rows, STATE, batch_size_rows=1)
+        duck.load(head, _activate_version(version), *rows, STATE, batch_size_rows=1)
     assert duck.query("SELECT id, _sdc_deleted_at IS NULL FROM s ORDER BY 1") == [(1, False), (2, True), (3, True)]
 
 
 def test_activation_after_records_without_version_deletes_nothing(
     duck: Any, schema: Any, record: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    duck.load(schema("s", COLUMNS, ["id"]), record("s", {"id": 1, "name": "a"}), _activate(5))
+    duck.load(schema("s", COLUMNS, ["id"]), record("s", {"id": 1, "name": "a"}), _activate_version(5))
     assert duck.query("SELECT id, name FROM s") == [(1, "a")]
     assert "ACTIVATE_VERSION was ignored" in caplog.text
 
@@ -236,7 +242,7 @@ def test_versions_without_a_key_replace_all_rows(duck: Any, schema: Any, record:
         duck.load(
             head,
             *(record("s", {"id": n, "name": "a"}, version=version) for n in range(3)),
-            _activate(version),
+            _activate_version(version),
             hard_delete=True,
         )
     assert duck.query("SELECT count(*), min(_sdc_table_version) FROM s") == [(3, 2)]

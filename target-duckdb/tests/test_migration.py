@@ -66,14 +66,14 @@ def test_migration_steps_work_before_the_first_load(duck: Any, schema: Any, reco
     assert duck.query("SELECT count(*) FROM duckdb_constraints() WHERE constraint_type = 'PRIMARY KEY'") == [(0,)]
 
 
-def _table(title: str) -> list[list[str]]:
+def _read_readme_table(title: str) -> list[list[str]]:
     part = README.split(f"\n## {title}\n")[1].split("\n## ")[0]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in part.splitlines() if line[:3] == "| `"]
 
 
 def test_readme_settings_table_is_current() -> None:
     properties = SETTINGS.to_dict()["properties"]
-    rows = {name: row[1] for row in _table("Settings") for name in re.findall(r"`(\w+)`", row[0])}
+    rows = {name: row[1] for row in _read_readme_table("Settings") for name in re.findall(r"`(\w+)`", row[0])}
     assert set(rows) == set(properties)
     for name, documented in rows.items():
         default = properties[name].get("default")
@@ -83,7 +83,7 @@ def test_readme_settings_table_is_current() -> None:
 
 def test_readme_migration_settings_exist() -> None:
     properties = set(SETTINGS.to_dict()["properties"])
-    for names, there, *_ in _table("Coming from target-duckdb 0.8"):
+    for names, there, *_ in _read_readme_table("Coming from target-duckdb 0.8"):
         for name in re.findall(r"`(\w+)`", names):
             if there.startswith("the same"):
                 assert name in properties

@@ -14,7 +14,7 @@ STRING = {"type": ["null", "string"]}
 INSTANT = {"type": ["null", "string"], "format": "date-time"}
 
 
-def _messages(schema: Any, record: Any, number: int, *names: str, key: str = "id") -> list[Any]:
+def _make_messages(schema: Any, record: Any, number: int, *names: str, key: str = "id") -> list[Any]:
     head = schema("s", {key: INTEGER, **dict.fromkeys(names, STRING)}, [key])
     return [head, record("s", {key: number, **{name: f"{name}{number}" for name in names}})]
 
@@ -24,7 +24,7 @@ def _messages(schema: Any, record: Any, number: int, *names: str, key: str = "id
 def test_property_renamed_only_in_case_keeps_its_column(
     *, duck: Any, schema: Any, record: Any, runs: str, size: int
 ) -> None:
-    messages = [_messages(schema, record, number, name) for number, name in enumerate(runs)]
+    messages = [_make_messages(schema, record, number, name) for number, name in enumerate(runs)]
     expected = [(number, f"{name}{number}") for number, name in enumerate(runs)]
     for method in ("upsert", "append-only"):
         duck.load(*itertools.chain(*messages), batch_size_rows=size, load_method=method)
@@ -50,7 +50,7 @@ def test_staging_table_records_column_names(duck: Any, schema: Any, record: Any)
 def test_schema_with_names_that_differ_only_in_case_has_two_columns(duck: Any, schema: Any, record: Any) -> None:
     runs = [("a",), ("A",), ("a", "A"), ("A",), ("a",), ("A", "a")]
     for number, names in enumerate(runs):
-        duck.load(*_messages(schema, record, number, *names))
+        duck.load(*_make_messages(schema, record, number, *names))
     assert list(duck.types("s")) == ["id", "a", "A_2"]
     assert duck.query("FROM s ORDER BY id") == [
         (0, "a0", None),
@@ -61,25 +61,25 @@ def test_schema_with_names_that_differ_only_in_case_has_two_columns(duck: Any, s
         (5, "a5", "A5"),
     ]
     duck.query("DROP TABLE s")
-    messages = (_messages(schema, record, number, *names) for number, names in enumerate(runs))
+    messages = (_make_messages(schema, record, number, *names) for number, names in enumerate(runs))
     duck.load(*itertools.chain(*messages))
     assert duck.query("SELECT count(a), count(A_2) FROM s") == [(4, 4)]
 
 
 @pytest.mark.parametrize("at_once", [False, True])
 def test_key_renamed_only_in_case_is_the_same_key(*, duck: Any, schema: Any, record: Any, at_once: bool) -> None:
-    runs = [_messages(schema, record, number, "v", key=key) for number in (1, 2) for key in ("id", "ID", "Id")]
+    runs = [_make_messages(schema, record, number, "v", key=key) for number in (1, 2) for key in ("id", "ID", "Id")]
     for messages in [itertools.chain(*runs)] if at_once else runs:
         duck.load(*messages)
     assert list(duck.types("s")) == ["id", "v"]
     assert duck.query("FROM s ORDER BY id") == [(1, "v1"), (2, "v2")]
-    duck.load(*_messages(schema, record, 3, "v", key="iD"), batch_size_rows=1)
+    duck.load(*_make_messages(schema, record, 3, "v", key="iD"), batch_size_rows=1)
     with pytest.raises(TargetError, match="its key now uses another property that differs only in case"):
         duck.load(schema("s", {"id": INTEGER, "ID": INTEGER, "v": STRING}, ["ID"]), record("s", {"id": 1, "ID": 2}))
 
 
 def test_key_changed_to_a_property_that_differs_only_in_case_is_an_error(duck: Any, schema: Any, record: Any) -> None:
-    messages = [*_messages(schema, record, 1, "v", key="id"), *_messages(schema, record, 1, "v", key="ID")]
+    messages = [*_make_messages(schema, record, 1, "v", key="id"), *_make_messages(schema, record, 1, "v", key="ID")]
     both = schema("s", {"id": INTEGER, "ID": INTEGER, "v": STRING}, ["ID"])
     with pytest.raises(TargetError, match="its key now uses another property that differs only in case"):
         duck.load(*messages, both, record("s", {"id": 1, "ID": 2}))
@@ -97,8 +97,8 @@ def test_flattened_columns_are_found_regardless_of_case(duck: Any, schema: Any, 
 # Metadata
 
 
-@pytest.mark.parametrize("asked", [False, True])
-def test_metadata_columns_of_the_tap_are_kept(*, duck: Any, schema: Any, record: Any, asked: bool) -> None:
+@pytest.mark.parametrize("adds_columns", [False, True])
+def test_metadata_columns_of_the_tap_are_kept(*, duck: Any, schema: Any, record: Any, adds_columns: bool) -> None:
     own = {
         "_sdc_extracted_at": INSTANT,
         "_sdc_batched_at": INSTANT,
@@ -112,13 +112,13 @@ def test_metadata_columns_of_the_tap_are_kept(*, duck: Any, schema: Any, record:
         record("s", {"id": 1, **values, "_sdc_other": "x"}, time_extracted="2024-01-01T00:00:00Z"),
         record("s", {"id": 2, "_sdc_deleted_at": timestamp}, time_extracted="2024-01-01T00:00:00Z"),
     ]
-    duck.load(head, *rows, add_metadata_columns=asked)
-    duck.load(head, record("s", {**rows[0]["record"], "_sdc_table_version": 6}), add_metadata_columns=asked)
+    duck.load(head, *rows, add_metadata_columns=adds_columns)
+    duck.load(head, record("s", {**rows[0]["record"], "_sdc_table_version": 6}), add_metadata_columns=adds_columns)
     day = datetime(2020, 1, 1, tzinfo=UTC)
     names = ", ".join(name for name in (*own, "_sdc_table_version", "_sdc_other"))
     assert duck.query(f"SELECT {names} FROM s WHERE id = 1") == [(day, day, 5, None, 6, "x")]
     assert duck.query("SELECT _sdc_deleted_at FROM s WHERE id = 2") == [(day,)]
-    if asked:
+    if adds_columns:
         received = duck.query("SELECT _sdc_extracted_at, _sdc_batched_at > _sdc_extracted_at FROM s WHERE id = 2")
         assert received == [(datetime(2024, 1, 1, tzinfo=UTC), True)]
 

@@ -17,7 +17,7 @@ STRING = {"type": ["null", "string"]}
 BOOLEAN = {"type": ["null", "boolean"]}
 
 
-def _format(name: str, **more: Any) -> dict[str, Any]:
+def _string_schema(name: str, **more: Any) -> dict[str, Any]:
     return {"type": ["null", "string"], "format": name, **more}
 
 
@@ -29,11 +29,11 @@ def _array(items: Any) -> dict[str, Any]:
     return {"type": ["null", "array"], "items": items}
 
 
-def _line(value: str, n: int = 0, stream: str = "s") -> str:
+def _record_line(value: str, n: int = 0, stream: str = "s") -> str:
     return f'{{"type": "RECORD", "stream": "{stream}", "record": {{"id": {n}, "v": {value}}}}}'
 
 
-def _warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+def _warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [entry.getMessage() for entry in caplog.records if entry.levelname == "WARNING"]
 
 
@@ -44,7 +44,7 @@ def load_fixture(duck: Any, schema: Any) -> Any:
     def load(property_: Any, *values: str, sql: str = "v", **settings: Any) -> tuple[str, list[Any]]:
         head = schema("s", {"id": INTEGER, "v": property_}, ["id"])
         first = duck.query("SELECT coalesce(max(id), -1) + 1 FROM s")[0][0] if duck.path.exists() else 0
-        lines = [_line(value, first + n) for n, value in enumerate(values)]
+        lines = [_record_line(value, first + n) for n, value in enumerate(values)]
         duck.load(head, *lines, **{"nested": "native", **settings})
         return duck.types("s")["v"], [value for (value,) in duck.query(f"SELECT {sql} FROM s ORDER BY id")]
 
@@ -56,8 +56,8 @@ def load_fixture(duck: Any, schema: Any) -> Any:
     [
         (_object(a=INTEGER, b=_object(c=STRING)), "STRUCT(a BIGINT, b STRUCT(c VARCHAR))"),
         (_array(STRING), "VARCHAR[]"),
-        (_array(_object(a=_format("date-time"))), "STRUCT(a TIMESTAMP WITH TIME ZONE)[]"),
-        (_array(_array(_format("singer.decimal"))), "DECIMAL(38,10)[][]"),
+        (_array(_object(a=_string_schema("date-time"))), "STRUCT(a TIMESTAMP WITH TIME ZONE)[]"),
+        (_array(_array(_string_schema("singer.decimal"))), "DECIMAL(38,10)[][]"),
         (_array(_object()), "JSON[]"),
         (_object(), "JSON"),
         (_object(a=STRING, A=STRING), "JSON"),
@@ -86,9 +86,11 @@ def test_nested_schemas_have_native_types(schema: Any, expected: str) -> None:
 
 def test_native_values_of_every_type_are_loaded(load: Any) -> None:
     properties = _object(
-        i=INTEGER, h={"type": "integer", "maximum": 2**70}, n=NUMBER, b=BOOLEAN, s=STRING, d=_format("date"),
-        t=_format("time"), at=_format("date-time"), local=_format("date-time", **{"x-sql-datatype": "TIMESTAMP"}),
-        m=_format("singer.decimal", scale=2), any={}, l=_array(INTEGER), o=_array(_object(x=STRING, y=_array(NUMBER))),
+        i=INTEGER, h={"type": "integer", "maximum": 2**70}, n=NUMBER, b=BOOLEAN, s=STRING, d=_string_schema("date"),
+        t=_string_schema("time"), at=_string_schema("date-time"),
+        local=_string_schema("date-time", **{"x-sql-datatype": "TIMESTAMP"}),
+        m=_string_schema("singer.decimal", scale=2), any={}, l=_array(INTEGER),
+        o=_array(_object(x=STRING, y=_array(NUMBER))),
     )  # fmt: skip
     value = (
         '{"i": 9007199254740993, "h": 9223372036854775808, "n": 0.1, "b": true, "s": "\\u0000\\ud800é",'
@@ -134,19 +136,19 @@ WIDENED: list[tuple[dict[str, Any], str, str, str, Any]] = [
     ({**INTEGER, "x-sql-datatype": "TINYINT"}, "5", "128", "HUGEINT", [5, 128]),
     (NUMBER, "0.5", "12345678901234567.89", "VARCHAR", ["0.5", "12345678901234567.89"]),
     (NUMBER, "5", "NaN", "DOUBLE", None),
-    (_format("singer.decimal", scale=2), "0.25", "0.125", "VARCHAR", ["0.25", "0.125"]),
+    (_string_schema("singer.decimal", scale=2), "0.25", "0.125", "VARCHAR", ["0.25", "0.125"]),
     ({**INTEGER, "maximum": 2**70}, "5.0", '"007"', "VARCHAR", ["5", "007"]),
     (BOOLEAN, "1", "2", "VARCHAR", ["true", "2"]),
-    (_format("date"), '"2024-01-01T00:00:00Z"', '"2024-02-30"', "VARCHAR", ["2024-01-01", "2024-02-30"]),
-    (_format("time"), '"10:00"', '"24:00"', "VARCHAR", ["10:00:00", "24:00"]),
+    (_string_schema("date"), '"2024-01-01T00:00:00Z"', '"2024-02-30"', "VARCHAR", ["2024-01-01", "2024-02-30"]),
+    (_string_schema("time"), '"10:00"', '"24:00"', "VARCHAR", ["10:00:00", "24:00"]),
     (
-        _format("date-time"),
+        _string_schema("date-time"),
         '"20240101T020000.0000001+02:00"',
         '"2024-01-01T00:00:60Z"',
         "VARCHAR",
         ["2024-01-01 00:00:00+00", "2024-01-01T00:00:60Z"],
     ),
-    (_format("date-time"), '"2024-01-01"', '"soon"', "VARCHAR", ["2024-01-01 00:00:00+00", "soon"]),
+    (_string_schema("date-time"), '"2024-01-01"', '"soon"', "VARCHAR", ["2024-01-01 00:00:00+00", "soon"]),
 ]
 """A field's schema, a value that fits, one that does not, the field's type then, and its values."""
 
@@ -155,14 +157,14 @@ def test_scalar_that_does_not_fit_widens_its_field(duck: Any, schema: Any, caplo
     messages = []
     for number, (item, *values, _, _) in enumerate(WIDENED):
         head = schema(f"s{number}", {"id": INTEGER, "v": _object(a=_array(_object(x=item)))}, ["id"])
-        lines = [_line(f'{{"a": [{{"x": {value}}}]}}', n, f"s{number}") for n, value in enumerate(values)]
+        lines = [_record_line(f'{{"a": [{{"x": {value}}}]}}', n, f"s{number}") for n, value in enumerate(values)]
         messages += [head, *lines]
     duck.load(*messages, nested="native")
     for number, (*_, type_, expected) in enumerate(WIDENED):
         assert duck.types(f"s{number}")["v"] == f"STRUCT(a STRUCT(x {type_})[])", WIDENED[number]
         rows = duck.query(f"SELECT list_transform(v.a, lambda i: i.x) FROM s{number} ORDER BY id")
         assert expected is None or [row[0] for (row,) in rows] == expected, WIDENED[number]
-        warnings = [warning for warning in _warnings(caplog) if f"'s{number}'" in warning]
+        warnings = [warning for warning in _warnings_in(caplog) if f"'s{number}'" in warning]
         assert len(warnings) == (0 if expected is None else 1), WIDENED[number]
 
 
@@ -174,7 +176,11 @@ def test_scalar_that_does_not_fit_widens_its_field(duck: Any, schema: Any, caplo
         (_object(a=INTEGER), '{"a": 1}', "[1]"),
         (_object(a=INTEGER), '{"a": 1}', '"text"'),
         (_array(INTEGER), "[1,null]", '{"a": 12345678901234567.89}'),
-        (_object(a=_object(b=_array(_object(c={})))), '{"a":{"b":[{"c":[1.50]}]}}', '{"a":{"b":{"c":[1.50]}}}'),
+        (
+            _object(a=_object(b=_array(_object(c={})))),
+            '{"a":{"b":[{"c":[1.50]}]}}',
+            '{"a":{"b":{"c":[1.50]}}}',
+        ),
     ],
 )
 @pytest.mark.parametrize("two_runs", [False, True])
@@ -187,7 +193,7 @@ def test_value_of_another_shape_makes_the_column_json(
     type_, rows = load(property_, *values)
     assert type_ == "JSON"
     assert rows == [fits.replace(" ", ""), wide_value, None, fits]
-    (warning,) = _warnings(caplog)
+    (warning,) = _warnings_in(caplog)
     assert warning.endswith("to JSON to hold all values.")
     # A later run, and one with `nested: json`, keep the column.
     assert load(property_, fits, nested="json" if two_runs else "native")[1][-1] == fits
@@ -195,11 +201,11 @@ def test_value_of_another_shape_makes_the_column_json(
 
 def test_json_conversion_keeps_old_rows_exact(load: Any) -> None:
     properties = {
-        "it's": _format("singer.decimal"),
+        "it's": _string_schema("singer.decimal"),
         'é"': {},
         "n": NUMBER,
         "l": _array(_array(STRING)),
-        "t": _format("date"),
+        "t": _string_schema("date"),
     }
     value = {"it's": 1.5, 'é"': [1.5], "n": 0.1, "l": [[], ["x'"], None], "t": "2024-01-01"}
     text = json.dumps(value).replace('"it\'s": 1.5', '"it\'s": 12345678901234567.89').replace("[1.5]", "[1.50]")
@@ -240,7 +246,7 @@ def test_changed_nested_types_widen_the_column(duck: Any, schema: Any) -> None:
     for n in (0, 1):
         runs = [(f"s{number}", case[2 * n], case[2 * n + 1]) for number, case in enumerate(CHANGED)]
         heads = [schema(stream, {"id": INTEGER, "v": property_}, ["id"]) for stream, property_, _ in runs]
-        duck.load(*heads, *(_line(value, n, stream) for stream, _, value in runs), nested="native")
+        duck.load(*heads, *(_record_line(value, n, stream) for stream, _, value in runs), nested="native")
     for number, case in enumerate(CHANGED):
         values = [value for (value,) in duck.query(f"SELECT v FROM s{number} ORDER BY id")]
         assert (duck.types(f"s{number}")["v"], values) == case[4:], case

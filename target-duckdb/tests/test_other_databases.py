@@ -26,7 +26,7 @@ def messages_fixture(schema: Any, record: Any) -> list[Any]:
     return [schema("s", {"id": INTEGER}, ["id"]), record("s", {"id": 1}), STATE]
 
 
-def _state(duck: Any, capsys: pytest.CaptureFixture[str], **settings: Any) -> str:
+def _committed_state(duck: Any, capsys: pytest.CaptureFixture[str], **settings: Any) -> str:
     """Returns the output of `--committed-state`."""
     config = duck.folder / "config.json"
     config.write_text(json.dumps(duck.config(**settings)))
@@ -41,13 +41,13 @@ def _state(duck: Any, capsys: pytest.CaptureFixture[str], **settings: Any) -> st
 
 def test_committed_state_is_printed(duck: Any, messages: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
     duck.load(*messages[:2])
-    assert _state(duck, capsys) == "{}\n"
+    assert _committed_state(duck, capsys) == "{}\n"
     duck.load(*messages, state_id="mine")
     duck.load('{"type": "STATE", "value": {"é": 1.50}}', default_target_schema="Other")
-    assert _state(duck, capsys) == "{}\n"
-    assert _state(duck, capsys, state_id="mine") == '{"bookmark": 1.5}\n'
-    assert _state(duck, capsys, default_target_schema="Other") == '{"é": 1.50}\n'
-    assert _state(duck, capsys, default_target_schema="none") == "{}\n"
+    assert _committed_state(duck, capsys) == "{}\n"
+    assert _committed_state(duck, capsys, state_id="mine") == '{"bookmark": 1.5}\n'
+    assert _committed_state(duck, capsys, default_target_schema="Other") == '{"é": 1.50}\n'
+    assert _committed_state(duck, capsys, default_target_schema="none") == "{}\n"
     assert list(duck.spool.iterdir()) == []
 
 
@@ -55,8 +55,8 @@ def test_warning_names_other_schemas_with_states(
     duck: Any, messages: list[Any], capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     duck.load(*messages, default_target_schema="Tap_x")
-    assert _state(duck, capsys, default_target_schema="tap_X") == "{}\n"  # state IDs are case-sensitive
-    assert _state(duck, capsys) == "{}\n"
+    assert _committed_state(duck, capsys, default_target_schema="tap_X") == "{}\n"  # state IDs are case-sensitive
+    assert _committed_state(duck, capsys) == "{}\n"
     assert "The schema 'main' has no state for 'main', but these schemas have states: Tap_x." in caplog.text
 
 
@@ -69,7 +69,7 @@ def test_home_folder_in_paths_is_expanded(
     duck.load(*messages, **settings)
     assert (duck.folder / "deep" / duck.path.name).exists()
     assert list(duck.spool.iterdir()) == []  # no folder named `~`
-    assert _state(duck, capsys, **settings) == '{"bookmark": 1.5}\n'
+    assert _committed_state(duck, capsys, **settings) == '{"bookmark": 1.5}\n'
 
 
 def test_committed_state_of_a_missing_file_is_an_error(
@@ -122,7 +122,7 @@ def test_tables_are_loaded_into_an_attached_database(
         assert connection.execute("SELECT id FROM hr.s WHERE _sdc_deleted_at IS NULL").fetchall() == [(2,)]
         assert connection.execute("SELECT state_id FROM hr._singer_state").fetchall() == [("hr",)]
     assert other.stat().st_mode & 0o777 == 0o600
-    assert _state(duck, capsys, **settings) == '{"bookmark": 1.5}\n'
+    assert _committed_state(duck, capsys, **settings) == '{"bookmark": 1.5}\n'
     if path is None:
         assert duck.query("SELECT count(*) FROM duckdb_tables()") == [(0,)]
 
@@ -187,12 +187,12 @@ def test_connection_errors_do_not_show_the_token(
     sentence: str,
 ) -> None:
     monkeypatch.setenv(VARIABLE, "")  # so that it is restored afterwards
-    asked: list[Any] = []
+    tokens: list[Any] = []
     real = duckdb.connect
 
     class Connection:
         def __init__(self, path: str, config: Any) -> None:
-            asked.append(config.get("motherduck_token") or os.environ.get(VARIABLE))
+            tokens.append(config.get("motherduck_token") or os.environ.get(VARIABLE))
             if path.startswith("md:"):
                 raise duckdb.IOException(error_text)
             self._real = real(path)
@@ -209,7 +209,7 @@ def test_connection_errors_do_not_show_the_token(
     with pytest.raises(TargetError, match=sentence) as caught:
         duck.load(*messages, **settings)
     assert TOKEN not in str(caught.value) + caplog.text
-    assert [token or None for token in asked] == [settings.get("token")]
+    assert [token or None for token in tokens] == [settings.get("token")]
     assert not Path("md:hr").exists()
 
 

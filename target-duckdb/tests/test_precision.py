@@ -22,11 +22,11 @@ NUMBER = {"type": ["null", "number"]}
 STRING = {"type": ["null", "string"]}
 
 
-def _format(name: str) -> dict[str, Any]:
+def _string_schema(name: str) -> dict[str, Any]:
     return {"type": "string", "format": name}
 
 
-def _lines(*values: str, stream: str = "s") -> list[str]:
+def _record_lines(*values: str, stream: str = "s") -> list[str]:
     """Creates RECORD lines from JSON texts for the property `k`."""
     return [
         f'{{"type": "RECORD", "stream": "{stream}", "record": {{"k": {value}, "v": "{n}"}}}}'
@@ -37,21 +37,21 @@ def _lines(*values: str, stream: str = "s") -> list[str]:
 # The cases of a test are streams of the same runs: opening a file takes longer than loading a record.
 WIDENED: list[tuple[dict[str, Any], list[str], list[str], str]] = [
     (
-        _format("date-time"),
+        _string_schema("date-time"),
         ['"2024-01-01T10:00:00Z"', '"2024-01-01T12:00:00+02:00"'],
         ['"soon"', '"2024-01-01T10:00:00.1234567Z"'],
         "2024-01-01 10:00:00+00",
     ),
-    (_format("date"), ['"2024-01-01"', '"2024-01-01T00:00:00Z"'], ['"2024-01-01T10:00:00Z"'], "2024-01-01"),
-    (_format("time"), ['"10:00"', '"10:00:00"'], ['"10:00:00+01:00"'], "10:00:00"),
+    (_string_schema("date"), ['"2024-01-01"', '"2024-01-01T00:00:00Z"'], ['"2024-01-01T10:00:00Z"'], "2024-01-01"),
+    (_string_schema("time"), ['"10:00"', '"10:00:00"'], ['"10:00:00+01:00"'], "10:00:00"),
     (
-        {**_format("date-time"), "x-sql-datatype": "TIMESTAMP"},
+        {**_string_schema("date-time"), "x-sql-datatype": "TIMESTAMP"},
         ['"2024-01-01T10:00:00"', '"2024-01-01 10:00"'],
         ['"2024-01-01T10:00:00Z"'],
         "2024-01-01 10:00:00",
     ),
     ({"type": "number", "multipleOf": 0.01}, ["1.5", "1.50", "1.500"], ['"abc"', "1.125"], "1.5"),
-    (_format("singer.decimal"), ['"10"', '"10.0"', "1e1"], ['"abc"'], "10"),
+    (_string_schema("singer.decimal"), ['"10"', '"10.0"', "1e1"], ['"abc"'], "10"),
     (NUMBER, ["1", "1.0", "1e0", '"1"'], ['"abc"', "9007199254740993"], "1"),
     (NUMBER, ["0.5", "5e-1", "0.50"], ['"abc"'], "0.5"),
     (NUMBER, ["1e-7", "0.0000001"], ['"abc"'], "1e-07"),
@@ -59,7 +59,7 @@ WIDENED: list[tuple[dict[str, Any], list[str], list[str], str]] = [
     (INTEGER, ["1", "1.0", "1e0", '"1"'], ['"abc"', "1.5"], "1"),
     ({**INTEGER, "maximum": 2**70}, ["1", "1.0", '"1"'], ['"007"'], "1"),
     ({"type": "boolean"}, ["true", '"true"', "1", '"1"'], ['"abc"'], "true"),
-    ({**_format("singer.decimal"), "scale": 38}, ['"0.5"', '"5E-1"', "0.500"], ['"7"'], "0.5"),
+    ({**_string_schema("singer.decimal"), "scale": 38}, ['"0.5"', '"5E-1"', "0.500"], ['"7"'], "0.5"),
 ]
 """A key's schema, forms of one value, values that widen its column, and the text of the value then."""
 
@@ -68,7 +68,7 @@ def test_widened_key_stays_one_row(duck: Any, schema: Any) -> None:
     heads = [schema(f"s{n}", {"k": case[0], "v": STRING}, ["k"]) for n, case in enumerate(WIDENED)]
 
     def load(values_of: Callable[[list[str], list[str]], list[str]], **settings: int) -> None:
-        lines = [_lines(*values_of(*case[1:3]), stream=f"s{n}") for n, case in enumerate(WIDENED)]
+        lines = [_record_lines(*values_of(*case[1:3]), stream=f"s{n}") for n, case in enumerate(WIDENED)]
         by_turns = [line for step in zip_longest(*lines) for line in step if line]
         duck.load(*heads, *by_turns, **settings)
 
@@ -88,14 +88,14 @@ def test_widened_key_stays_one_row(duck: Any, schema: Any) -> None:
 
 CHANGED: list[tuple[list[dict[str, Any]], list[str], str]] = [
     ([INTEGER, NUMBER], ["7", "7.0", "7E0", '"+7"'], "DOUBLE"),
-    ([INTEGER, _format("singer.decimal")], ["7", "7.0", "7E0", '"7.00"'], "DECIMAL(38,10)"),
-    ([INTEGER, {**_format("singer.decimal"), "scale": 38}], ["7", "7.0", '"7"'], "VARCHAR"),
+    ([INTEGER, _string_schema("singer.decimal")], ["7", "7.0", "7E0", '"7.00"'], "DECIMAL(38,10)"),
+    ([INTEGER, {**_string_schema("singer.decimal"), "scale": 38}], ["7", "7.0", '"7"'], "VARCHAR"),
     ([INTEGER, {**INTEGER, "maximum": 2**70}, NUMBER], ["7", "7.0", '"7"', "7e0"], "DOUBLE"),
-    ([_format("singer.decimal"), NUMBER], ['"0.5"', "0.50", "5e-1"], "VARCHAR"),
+    ([_string_schema("singer.decimal"), NUMBER], ['"0.5"', "0.50", "5e-1"], "VARCHAR"),
     ([NUMBER, STRING], ["7", '"7"'], "VARCHAR"),
-    ([{**_format("singer.decimal"), "scale": 2}, STRING], ['"-0.25"', '"-0.25"'], "VARCHAR"),
+    ([{**_string_schema("singer.decimal"), "scale": 2}, STRING], ['"-0.25"', '"-0.25"'], "VARCHAR"),
     (
-        [_format("date"), _format("date-time"), _format("date")],
+        [_string_schema("date"), _string_schema("date-time"), _string_schema("date")],
         ['"2024-01-01"', '"2024-01-01T00:00:00Z"', '"20240101"'],
         "TIMESTAMP WITH TIME ZONE",
     ),
@@ -112,7 +112,7 @@ def test_key_with_changed_schema_stays_one_row(duck: Any, schema: Any) -> None:
             if number >= 0:
                 last = number == len(schemas) - 1
                 messages += [schema(f"s{n}", {"k": schemas[number], "v": STRING}, ["k"])]
-                messages += _lines(*(forms if last else forms[:1]), stream=f"s{n}")
+                messages += _record_lines(*(forms if last else forms[:1]), stream=f"s{n}")
         duck.load(*messages)
     for n, (_, forms, type_) in enumerate(CHANGED):
         assert duck.types(f"s{n}")["k"] == type_, CHANGED[n]
@@ -129,20 +129,20 @@ def test_key_with_changed_schema_stays_one_row(duck: Any, schema: Any) -> None:
 def test_nanoseconds_are_kept_with_x_sql_datatype(
     *, duck: Any, schema: Any, type_: str, offset: str, text: str
 ) -> None:
-    head = schema("s", {"k": {**_format("date-time"), "x-sql-datatype": type_}, "v": STRING}, ["k"])
+    head = schema("s", {"k": {**_string_schema("date-time"), "x-sql-datatype": type_}, "v": STRING}, ["k"])
     first = f'"2024-01-01T10:00:00.1234567{offset}"'
-    duck.load(head, *_lines(first, f'"2024-01-01T10:00:00.1234568{offset}"', first))
+    duck.load(head, *_record_lines(first, f'"2024-01-01T10:00:00.1234568{offset}"', first))
     assert duck.types("s")["k"] == type_
     assert duck.query("SELECT CAST(k AS VARCHAR), v FROM s ORDER BY k LIMIT 1") == [(text, "2")]
     outside = ["1500-01-01T10:00:00", "2024-01-01T10:00:00.1234567891"]  # years and digits that it cannot hold
-    duck.load(head, *_lines(*(f'"{value}{offset}"' for value in outside), first))
+    duck.load(head, *_record_lines(*(f'"{value}{offset}"' for value in outside), first))
     assert duck.types("s")["k"] == "VARCHAR"
     assert {k for (k,) in duck.query("SELECT k FROM s")} >= {text, *(f"{value}{offset}" for value in outside)}
     assert duck.query("SELECT count(*) FROM s") == [(4,)]
 
 
 def test_loading_twice_keeps_text_unchanged(duck: Any, schema: Any, record: Any) -> None:
-    head = schema("s", {"id": INTEGER, "at": _format("date-time")}, ["id"])
+    head = schema("s", {"id": INTEGER, "at": _string_schema("date-time")}, ["id"])
     messages = [record("s", {"id": 1, "at": "2024-01-01T10:00:00Z"}), record("s", {"id": 2, "at": "soon"})]
     duck.load(head, *messages)
     before = duck.query("FROM s ORDER BY id")
@@ -195,7 +195,7 @@ def test_numbers_that_a_double_holds_stay_numbers(duck: Any, schema: Any) -> Non
 
 
 def test_integer_with_a_huge_exponent_is_kept_as_text(duck: Any, schema: Any) -> None:
-    duck.load(schema("s", {"k": INTEGER, "v": STRING}, ["k"]), *_lines("1", "1e999999999999999999999"))
+    duck.load(schema("s", {"k": INTEGER, "v": STRING}, ["k"]), *_record_lines("1", "1e999999999999999999999"))
     assert duck.query("SELECT k FROM s ORDER BY k") == [("1",), ("1e999999999999999999999",)]
 
 

@@ -21,7 +21,7 @@ COLUMNS = {"id": INTEGER, "name": STRING}
 STATE = {"type": "STATE", "value": {"bookmark": 1}}
 
 
-def _errors(stderr: str) -> list[str]:
+def _errors_in(stderr: str) -> list[str]:
     return [line.rsplit(" | ", 1)[1] for line in stderr.splitlines() if "| ERROR" in line]
 
 
@@ -99,7 +99,7 @@ def test_full_disk_is_reported_and_the_next_run_succeeds(
         str(source),
     ]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
-    (sentence,) = _errors(run.stderr)
+    (sentence,) = _errors_in(run.stderr)
     assert run.returncode == 1
     assert what in sentence
     assert "Traceback" not in run.stderr

@@ -15,11 +15,11 @@ STATE = {"type": "STATE", "value": {"bookmark": 1}}
 NO_KEY = "The record has no value for the key property 'id'."
 
 
-def _raw(record: str, stream: str = "s") -> bytes:
+def _raw_record(record: str, stream: str = "s") -> bytes:
     return f'{{"type": "RECORD", "stream": "{stream}", "record": {record}}}'.encode("latin-1")
 
 
-def _warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+def _warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [entry.getMessage() for entry in caplog.records if entry.levelname == "WARNING"]
 
 
@@ -30,7 +30,7 @@ def test_invalid_records_are_rejected_and_others_loaded(
 ) -> None:
     good = [record("s", {"id": n, "name": "x"}) for n in range(6)]
     bad = ['{"name": "secret"}', '{"id": null, "name": "b"}', '["secret"]', '"secret"', "5", "null"]
-    messages = [message for pair in zip(good, map(_raw, bad), strict=True) for message in pair]
+    messages = [message for pair in zip(good, map(_raw_record, bad), strict=True) for message in pair]
     states = duck.load(
         schema("s", COLUMNS, ["id"]),
         *messages,
@@ -50,7 +50,7 @@ def test_invalid_records_are_rejected_and_others_loaded(
     no_object, missing = "The record is not an object.", "The record is missing."
     reasons = [NO_KEY, NO_KEY, no_object, no_object, no_object, no_object, missing]
     assert rows == [("s", text, reason, True) for text, reason in zip([*bad, None], reasons, strict=True)]
-    (logged,) = [warning for warning in _warnings(caplog) if "_rejected" in warning]
+    (logged,) = [warning for warning in _warnings_in(caplog) if "_rejected" in warning]
     assert logged.startswith("Stream 's': 7 of its records could not be loaded and are in the table '_rejected'.")
     assert logged.endswith(f" {no_object} (4) {NO_KEY} (2) {missing} (1)")
     assert "secret" not in caplog.text
@@ -67,14 +67,18 @@ def test_invalid_records_are_rejected_and_others_loaded(
     ],
 )
 def test_rejected_record_keeps_its_text(duck: Any, schema: Any, record: str, kept: str) -> None:
-    duck.load(schema("s", COLUMNS, ["id"]), _raw('{"id": 1}'), _raw(record))
+    duck.load(schema("s", COLUMNS, ["id"]), _raw_record('{"id": 1}'), _raw_record(record))
     assert duck.query("SELECT CAST(record AS VARCHAR) FROM _rejected") == [(kept,)]
     assert duck.query("SELECT id FROM s") == [(1,)]
 
 
 def test_record_that_cannot_be_decoded_is_rejected(duck: Any, schema: Any) -> None:
     deep = "[" * 5000 + "]" * 5000
-    messages = [schema("s", {"id": INTEGER, "v": {}}, ["id"]), _raw(f'{{"id": 1, "v": {deep}}}'), _raw('{"id": 2}')]
+    messages = [
+        schema("s", {"id": INTEGER, "v": {}}, ["id"]),
+        _raw_record(f'{{"id": 1, "v": {deep}}}'),
+        _raw_record('{"id": 2}'),
+    ]
     duck.load(*messages)
     assert duck.query("SELECT id FROM s") == [(2,)]
     ((text, reason),) = duck.query("SELECT record ->> '$', reason FROM _rejected")
@@ -91,7 +95,7 @@ def test_record_with_invalid_version_is_rejected(
 ) -> None:
     invalid = f'{{"version": {version}, "type": "RECORD", "stream": "s", "record": {{"id": 9}}}}'
     good = [record("s", {"id": n}, version=7) for n in range(6)]
-    messages = [schema("s", COLUMNS, ["id"]), *good[:5], invalid, good[5], _activate(7), STATE]
+    messages = [schema("s", COLUMNS, ["id"]), *good[:5], invalid, good[5], _activate_version(7), STATE]
     assert duck.load(*messages, **settings) == ['{"bookmark": 1}']
     assert duck.query("SELECT count(*) FROM s") == [(6,)]
     reason = "The record has a version that is not a 64-bit integer."
@@ -125,12 +129,12 @@ def test_invalid_records_in_batch_files_are_rejected(duck: Any, schema: Any, cap
         ("The record is not an object.",),
         ("The record is nested too deeply.",),
     ]
-    assert len(_warnings(caplog)) == 1
+    assert len(_warnings_in(caplog)) == 1
 
 
 def test_rejected_record_is_not_flattened(duck: Any, schema: Any, record: Any) -> None:
     head = schema("s", {"id": INTEGER, "a": {"type": "object", "properties": {"b": INTEGER}}}, ["id"])
-    messages = [record("s", {"a": {"b": 1}}), _raw("[1]"), record("s", {"id": 1, "a": {"b": 2}})]
+    messages = [record("s", {"a": {"b": 1}}), _raw_record("[1]"), record("s", {"id": 1, "a": {"b": 2}})]
     duck.load(head, *messages, data_flattening_max_level=1)
     assert duck.query("FROM s") == [(1, 2)]
     assert duck.query("SELECT record FROM _rejected ORDER BY received") == [('{"a": {"b": 1}}',), ("[1]",)]
@@ -139,11 +143,11 @@ def test_rejected_record_is_not_flattened(duck: Any, schema: Any, record: Any) -
 def test_rejected_records_are_rolled_back_with_their_batch(
     duck: Any, schema: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    messages = [schema("s", COLUMNS, ["id"]), *(_raw(f'{{"name": "{n}"}}') for n in range(5))]
+    messages = [schema("s", COLUMNS, ["id"]), *(_raw_record(f'{{"name": "{n}"}}') for n in range(5))]
     with pytest.raises(TargetError, match="not JSON"):
         duck.load(*messages, "{bad", batch_size_rows=2)
     assert duck.query("SELECT record ->> 'name' FROM _rejected ORDER BY 1") == [("0",), ("1",), ("2",), ("3",)]
-    assert [warning for warning in _warnings(caplog) if "4 of its records" in warning]
+    assert [warning for warning in _warnings_in(caplog) if "4 of its records" in warning]
 
 
 def test_stream_named_like_the_rejected_table_gets_a_suffix(duck: Any, schema: Any, record: Any) -> None:
@@ -192,16 +196,18 @@ def test_version_with_rejected_records_deletes_nothing(
 ) -> None:
     head = schema("s", COLUMNS, ["id"])
     numbers = range(1, 6)
-    duck.load(head, *(record("s", {"id": n}, version=1) for n in numbers), _activate(1))
+    duck.load(head, *(record("s", {"id": n}, version=1) for n in numbers), _activate_version(1))
     invalid = f'{{"type": "RECORD", "stream": "s", "record": {bad}, "version": 2}}'.encode("latin-1")
     rest = [record("s", {"id": n}, version=2) for n in numbers if n != 2]
-    other = [schema("t", COLUMNS, ["id"]), record("t", {"id": 1}, version=2), {**_activate(2), "stream": "t"}]
-    duck.load(head, rest[0], invalid, *rest[1:], _activate(2), *other, batch_size_rows=size, hard_delete=True)
-    assert _live(duck) == [*numbers]
-    (logged,) = [warning for warning in _warnings(caplog) if "ACTIVATE_VERSION was ignored" in warning]
+    other = [schema("t", COLUMNS, ["id"]), record("t", {"id": 1}, version=2), {**_activate_version(2), "stream": "t"}]
+    duck.load(head, rest[0], invalid, *rest[1:], _activate_version(2), *other, batch_size_rows=size, hard_delete=True)
+    assert _live_ids(duck) == [*numbers]
+    (logged,) = [warning for warning in _warnings_in(caplog) if "ACTIVATE_VERSION was ignored" in warning]
     assert logged.startswith("Stream 's': ACTIVATE_VERSION was ignored because 1 records were rejected (4 loaded)")
-    duck.load(head, *(record("s", {"id": n}, version=3) for n in numbers if n != 2), _activate(3), hard_delete=True)
-    assert _live(duck) == [1, 3, 4, 5]
+    duck.load(
+        head, *(record("s", {"id": n}, version=3) for n in numbers if n != 2), _activate_version(3), hard_delete=True
+    )
+    assert _live_ids(duck) == [1, 3, 4, 5]
 
 
 @pytest.mark.parametrize(("bad", "live"), [(1, [1]), (2, [1, 2])])
@@ -209,15 +215,15 @@ def test_table_is_overwritten_if_more_records_were_loaded_than_rejected(
     *, duck: Any, schema: Any, record: Any, bad: int, live: list[int]
 ) -> None:
     head = schema("s", COLUMNS, ["id"])
-    duck.load(head, *(record("s", {"id": n}, version=1) for n in (1, 2)), _activate(1), load_method="overwrite")
+    duck.load(head, *(record("s", {"id": n}, version=1) for n in (1, 2)), _activate_version(1), load_method="overwrite")
     rejected = [record("s", {"name": "x"}, version=2)] * bad
-    duck.load(head, record("s", {"id": 1}, version=2), *rejected, _activate(2), load_method="overwrite")
-    assert _live(duck) == live
+    duck.load(head, record("s", {"id": 1}, version=2), *rejected, _activate_version(2), load_method="overwrite")
+    assert _live_ids(duck) == live
 
 
-def _activate(version: int) -> dict[str, Any]:
+def _activate_version(version: int) -> dict[str, Any]:
     return {"type": "ACTIVATE_VERSION", "stream": "s", "version": version}
 
 
-def _live(duck: Any) -> list[int]:
+def _live_ids(duck: Any) -> list[int]:
     return [number for (number,) in duck.query("SELECT id FROM s WHERE _sdc_deleted_at IS NULL ORDER BY 1")]

@@ -20,7 +20,7 @@ README = (Path(__file__).parents[1] / "README.md").read_text()
 COUNTS = "stream, table_name, received, inserted, changed, deleted, rejected"
 
 
-def _state(**bookmarks: Any) -> dict[str, Any]:
+def _make_state(**bookmarks: Any) -> dict[str, Any]:
     return {
         "type": "STATE",
         "value": {"bookmarks": {name: {"replication_key_value": value} for name, value in bookmarks.items()}},
@@ -65,7 +65,7 @@ def test_rows_deleted_by_a_version_that_precedes_its_rows_are_counted_once(
     first, second = ({"type": "ACTIVATE_VERSION", "stream": "s", "version": number} for number in (1, 2))
     duck.load(head, *(record("s", {"id": number}, version=1) for number in range(5)), first, hard_delete=hard)
     rows = [record("s", {"id": number}, version=2) for number in (1, 2)]
-    duck.load(head, second, rows[0], head, second, rows[1], _state(), batch_size_rows=1, hard_delete=hard)
+    duck.load(head, second, rows[0], head, second, rows[1], _make_state(), batch_size_rows=1, hard_delete=hard)
     assert _last_run(duck) == [("s", "s", 2, 0, 2, 3, 0)]
 
 
@@ -98,10 +98,10 @@ def test_rows_of_merged_schemas_are_counted_once(duck: Any, schema: Any, record:
 
 def test_bookmarks_before_and_after_are_recorded(duck: Any, schema: Any, record: Any) -> None:
     duck.load(
-        _state(a="2024-01-01", b="2024-01-01"),
+        _make_state(a="2024-01-01", b="2024-01-01"),
         *(message for name in ("a", "b") for message in (schema(name, COLUMNS, ["id"]), record(name, {"id": 1}))),
-        _state(a="2024-01-02", b="2024-01-01"),
-        _state(a="2024-01-02", b="2024-01-03"),
+        _make_state(a="2024-01-02", b="2024-01-01"),
+        _make_state(a="2024-01-02", b="2024-01-03"),
         batch_size_rows=1,
     )
     columns = "stream, bookmark_before, bookmark_after"
@@ -156,7 +156,7 @@ def test_rolled_back_batch_is_not_counted(duck: Any, schema: Any, record: Any, m
     with monkeypatch.context() as patch:
         patch.setattr(load.Loader, "_write_state", fail)
         with pytest.raises(TargetError, match="It fails"):
-            duck.load(schema("s", COLUMNS, ["id"]), record("s", {"id": 2}), _state())
+            duck.load(schema("s", COLUMNS, ["id"]), record("s", {"id": 2}), _make_state())
     assert duck.query("SELECT status FROM _runs ORDER BY started_at") == [("succeeded",), ("unfinished",)]
     assert _last_run(duck) == []
 
@@ -165,23 +165,23 @@ def test_run_is_recorded_before_its_first_batch(duck: Any, schema: Any, record: 
     """An existing file may have no tables of the loader yet, or a table of the user's with the same name."""
     statuses = "SELECT (SELECT count(*) FROM {}), status FROM {} ORDER BY started_at DESC LIMIT 1"
 
-    def kill(*messages: Any) -> None:
+    def kill_after(*messages: Any) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(load.Loader, "commit", lambda *_: (_ for _ in ()).throw(TargetError("It fails.")))
             with pytest.raises(TargetError, match="It fails"):
                 duck.load(*messages)
 
     messages = [schema("s", COLUMNS, ["id"]), record("s", {"id": 1})]
-    kill(*messages)
+    kill_after(*messages)
     assert not duck.path.exists()
     duck.query("CREATE TABLE other AS SELECT 1 AS n")
     for number in (1, 2):
-        kill(*messages)
+        kill_after(*messages)
         assert duck.query(statuses.format("_runs", "_runs")) == [(number, "unfinished")]
     duck.query("DROP TABLE _runs")
     duck.query("CREATE TABLE _runs (run_id VARCHAR, state_id VARCHAR, status VARCHAR, started_at VARCHAR)")
     for number in (1, 2):
-        kill(*messages)
+        kill_after(*messages)
         assert duck.query(statuses.format("_runs_2", "_runs_2")) == [(number, "unfinished")]
     assert duck.query("FROM _runs") == []
 

@@ -22,11 +22,11 @@ pytestmark = pytest.mark.slow
 INTEGER = {"type": "integer"}
 
 
-def _kill(number: int) -> None:
+def _kill_process(number: int) -> None:
     os.kill(os.getpid(), number)
 
 
-def _before(
+def _call_before(
     monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, send_signal_during_query: Callable[..., None]
 ) -> None:
     """Calls another function just before the second call of a function."""
@@ -41,7 +41,7 @@ def _before(
     monkeypatch.setattr(owner, name, wrapped)
 
 
-def _run(duck: Any, schema: Any, record: Any, capsys: pytest.CaptureFixture[str]) -> tuple[int, list[int]]:
+def _run_command(duck: Any, schema: Any, record: Any, capsys: pytest.CaptureFixture[str]) -> tuple[int, list[int]]:
     """Runs the command with batches of two rows, and a state after each row. Returns its exit code and the states."""
     rows: list[Any] = []
     for n in range(8):
@@ -61,7 +61,7 @@ def _in_a_query(number: int) -> Callable[..., None]:
     """Sends a signal during a query. DuckDB swallows the exception of the signal handler."""
 
     def send_signal_during_query(connection: Any, *_: Any) -> None:
-        timer = threading.Timer(0.1, _kill, [number])
+        timer = threading.Timer(0.1, _kill_process, [number])
         timer.start()
         connection.execute("SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b").fetchall()
 
@@ -93,10 +93,10 @@ def test_signal_during_a_batch_commits_or_rolls_back(
     number: signal.Signals,
 ) -> None:
     send_signal_during_query = (
-        _in_a_query(number) if owner is merge else lambda *_: [_kill(number), _kill(signal.SIGTERM)]
+        _in_a_query(number) if owner is merge else lambda *_: [_kill_process(number), _kill_process(signal.SIGTERM)]
     )
-    _before(monkeypatch, owner, name, send_signal_during_query)
-    code, states = _run(duck, schema, record, capsys)
+    _call_before(monkeypatch, owner, name, send_signal_during_query)
+    code, states = _run_command(duck, schema, record, capsys)
     assert code == 128 + number
     logged = [entry.getMessage() for entry in caplog.records if entry.levelname in {"WARNING", "ERROR"}]
     assert logged == [f"Stopped by signal {number:d}: rows that were not committed are not kept."]
@@ -115,7 +115,9 @@ def test_signal_after_the_last_commit_is_ignored(
     duck: Any, schema: Any, record: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     close = spool.SpoolDirectory.close
-    monkeypatch.setattr(spool.SpoolDirectory, "close", lambda directory: [_kill(signal.SIGINT), close(directory)])
+    monkeypatch.setattr(
+        spool.SpoolDirectory, "close", lambda directory: [_kill_process(signal.SIGINT), close(directory)]
+    )
     source = duck.folder / "input"
     source.write_text("")
     TargetDuckDB.get_singer_command().main(

@@ -16,11 +16,11 @@ COLUMNS = {"id": INTEGER, "email": STRING, "name": STRING}
 STATE = {"type": "STATE", "value": {"bookmark": 1}}
 
 
-def _hash(text: str) -> str:
+def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+def _warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [entry.getMessage() for entry in caplog.records if entry.levelname == "WARNING"]
 
 
@@ -43,7 +43,7 @@ def test_hashed_column_is_never_stored_unhashed(
     states = duck.load(*messages, stream_maps=maps, stream_map_config={"salt": "pepper"}, batch_size_rows=7)
     assert states[-1] == '{"bookmark": 1}'
     assert duck.types("people") == {"id": "BIGINT", "email": "VARCHAR", "domain": "VARCHAR"}
-    assert duck.query("FROM people ORDER BY id") == [(n, _hash(f"pepper{n}@x"), "x") for n in range(20)]
+    assert duck.query("FROM people ORDER BY id") == [(n, _sha256(f"pepper{n}@x"), "x") for n in range(20)]
     assert duck.query("FROM other") == [(1, None, None)]
     assert "pepper" not in caplog.text
     assert "sha256" not in caplog.text
@@ -133,7 +133,7 @@ def test_merged_streams_do_not_delete_each_others_rows(
         *((n, str(n - 10), str(n - 11)) for n in range(11, 18)),
         (18, None, "7"),
     ]
-    assert len([warning for warning in _warnings(caplog) if "ACTIVATE_VERSION" in warning]) == 1
+    assert len([warning for warning in _warnings_in(caplog) if "ACTIVATE_VERSION" in warning]) == 1
 
 
 def test_records_in_batch_files_are_mapped(duck: Any, schema: Any) -> None:
@@ -142,7 +142,7 @@ def test_records_in_batch_files_are_mapped(duck: Any, schema: Any) -> None:
     batch = {"type": "BATCH", "stream": "people", "encoding": {"format": "jsonl"}, "manifest": [str(path)]}
     maps = {"people": {"email": "sha256(email)", "__filter__": "id == 2"}}
     duck.load(schema("people", COLUMNS, ["id"]), batch, stream_maps=maps)
-    assert duck.query("SELECT id, email FROM people") == [(2, _hash("b@x"))]
+    assert duck.query("SELECT id, email FROM people") == [(2, _sha256("b@x"))]
     batch["manifest"] = ["/none"]
     duck.load(schema("people", COLUMNS, ["id"]), batch, stream_maps={"people": None})
 
@@ -162,7 +162,7 @@ def test_records_that_cannot_be_mapped_are_not_stored(duck: Any, schema: Any, re
         (None, "The record is not an object."),
         (None, "The record is missing."),
         (None, "The record is nested too deeply."),
-        (f'{{"email":"{_hash("a@x")}"}}', "The record has no value for the key property 'id'."),
+        (f'{{"email":"{_sha256("a@x")}"}}', "The record has no value for the key property 'id'."),
     ]
 
 
@@ -219,7 +219,7 @@ def test_misspelled_names_in_maps_are_warned_about(
 ) -> None:
     duck.load(*messages, stream_maps={"peoples": {"email": None}, "elsewhere": {"a": None}, "people": {"emial": None}})
     property_ = "removes property 'emial' of stream 'people', which does not exist. Did you mean 'email'?"
-    assert _warnings(caplog) == [
+    assert _warnings_in(caplog) == [
         f"The setting stream_maps {property_}",
         "The setting stream_maps is for stream 'peoples', which is not in the input. Did you mean 'people'?",
     ]
@@ -256,7 +256,7 @@ def test_flattening_follows_maps_and_accepts_sdk_settings(duck: Any, schema: Any
 def test_unknown_settings_get_a_suggestion(duck: Any, messages: list[Any], caplog: pytest.LogCaptureFixture) -> None:
     settings = {"hard_deletes": "secret", "zzz": 1, "_remark": "x", "validate_records": False, "batch_config": None}
     duck.load(*messages, **settings)
-    assert _warnings(caplog) == [
+    assert _warnings_in(caplog) == [
         "The setting 'hard_deletes' is unknown and has no effect. Did you mean 'hard_delete'?",
         "The setting 'zzz' is unknown and has no effect.",
     ]

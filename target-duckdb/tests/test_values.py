@@ -20,7 +20,7 @@ NUMBER: dict[str, Any] = {"type": ["null", "number"]}
 DATE_TIME: dict[str, Any] = {"type": ["null", "string"], "format": "date-time"}
 
 
-def _text(n: int) -> tuple[dict[str, Any], dict[str, Any]]:
+def _text_values(n: int) -> tuple[dict[str, Any], dict[str, Any]]:
     words = [
         "",
         "a",
@@ -40,7 +40,7 @@ def _text(n: int) -> tuple[dict[str, Any], dict[str, Any]]:
     return values, values
 
 
-def _numbers(n: int) -> tuple[dict[str, Any], dict[str, Any]]:
+def _number_values(n: int) -> tuple[dict[str, Any], dict[str, Any]]:
     values = {
         "small": -n,
         "large": [2**63 - 1, -(2**63), 0][n % 3],
@@ -50,14 +50,14 @@ def _numbers(n: int) -> tuple[dict[str, Any], dict[str, Any]]:
     return values, values
 
 
-def _instants(n: int) -> tuple[dict[str, Any], dict[str, Any]]:
+def _timestamp_values(n: int) -> tuple[dict[str, Any], dict[str, Any]]:
     moment = datetime(2024, 3, 31, 23, 59, 59, 123456, tzinfo=UTC) + timedelta(days=n)
     hours = [0, 2, -5, 14][n % 4]
     local = (moment + timedelta(hours=hours)).replace(tzinfo=None).isoformat()
     return {"at": f"{local}{hours:+03d}:00" if hours else f"{local}Z"}, {"at": moment}
 
 
-def _days(n: int) -> tuple[dict[str, Any], dict[str, Any]]:
+def _date_values(n: int) -> tuple[dict[str, Any], dict[str, Any]]:
     day = date(1900, 1, 1) + timedelta(days=n * 977)
     clock = time(n % 24, n % 60, n % 60, n)
     moment = datetime.combine(day, clock)
@@ -67,7 +67,7 @@ def _days(n: int) -> tuple[dict[str, Any], dict[str, Any]]:
     )
 
 
-def _decimals(n: int) -> tuple[dict[str, Any], dict[str, Any]]:
+def _decimal_values(n: int) -> tuple[dict[str, Any], dict[str, Any]]:
     amount = Decimal(f"12345678901234567{n}.89")
     return (
         {"text": str(amount), "cents": n + 0.25, "huge": 2**63 + n},
@@ -75,7 +75,7 @@ def _decimals(n: int) -> tuple[dict[str, Any], dict[str, Any]]:
     )
 
 
-def _nested(n: int) -> tuple[dict[str, Any], dict[str, Any]]:
+def _nested_values(n: int) -> tuple[dict[str, Any], dict[str, Any]]:
     values = {
         "object": {"a": 1.5, "b": {"c": [n, None, "é"]}},
         "list": ["x", {"y": n}],
@@ -84,8 +84,8 @@ def _nested(n: int) -> tuple[dict[str, Any], dict[str, Any]]:
     return values, {key: None if value is None else json.dumps(value) for key, value in values.items()}
 
 
-def _mixed(n: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    parts = [shape(n) for shape in (_text, _numbers, _instants, _nested)]
+def _mixed_values(n: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    parts = [shape(n) for shape in (_text_values, _number_values, _timestamp_values, _nested_values)]
     return {k: v for part in parts for k, v in part[0].items()}, {k: v for part in parts for k, v in part[1].items()}
 
 
@@ -107,13 +107,13 @@ PROPERTIES: dict[str, dict[str, Any]] = {
 }
 PROPERTIES["mixed"] = {k: v for name in ("text", "numbers", "instants", "nested") for k, v in PROPERTIES[name].items()}
 SHAPES: dict[str, Any] = {
-    "text": _text,
-    "numbers": _numbers,
-    "instants": _instants,
-    "days": _days,
-    "decimals": _decimals,
-    "nested": _nested,
-    "mixed": _mixed,
+    "text": _text_values,
+    "numbers": _number_values,
+    "instants": _timestamp_values,
+    "days": _date_values,
+    "decimals": _decimal_values,
+    "nested": _nested_values,
+    "mixed": _mixed_values,
 }
 
 
@@ -165,7 +165,7 @@ def _messages_of(schema: Any, stream: str, property_: dict[str, Any], texts: Ite
     return [schema(stream, {"id": {"type": "integer"}, "v": property_}, ["id"]), *raw]
 
 
-def _loaded(duck: Any, stream: str) -> tuple[str, list[Any]]:
+def _read_column(duck: Any, stream: str) -> tuple[str, list[Any]]:
     """Returns the column's type and values."""
     return duck.types(stream)["v"], [value for (value,) in duck.query(f"SELECT v FROM {stream} ORDER BY id")]
 
@@ -173,7 +173,7 @@ def _loaded(duck: Any, stream: str) -> tuple[str, list[Any]]:
 def _load_one(duck: Any, schema: Any, property_: dict[str, Any], *texts: str) -> list[tuple[str, Any]]:
     """Loads JSON texts as a property of rows 0, 1, ... Returns the column's type and values."""
     duck.load(*_messages_of(schema, "s", property_, texts))
-    type_, values = _loaded(duck, "s")
+    type_, values = _read_column(duck, "s")
     return [(type_, value) for value in values]
 
 
@@ -354,7 +354,7 @@ def test_values_of_unexpected_types_are_kept(duck: Any, schema: Any) -> None:
     short = {"TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ"}
     for number, case in enumerate(UNEXPECTED):
         _, _, type_, values = case
-        found, rows = _loaded(duck, f"s{number}")
+        found, rows = _read_column(duck, f"s{number}")
         assert (short.get(found, found), rows) == (type_, values), case
 
 
