@@ -28,9 +28,9 @@ class Case:
     """A case in which peers are compared.
 
     Args:
-        dataset: What is loaded.
-        rows: How many rows.
-        peers: Who loads it.
+        dataset: The name of the data set.
+        rows: The number of rows.
+        peers: The names of the peers that load it.
         latency_ms: Milliseconds between a request and its response.
         in_flight: Requests at a time, for those who can.
         limit: Requests per second that the server accepts; 0 for any number.

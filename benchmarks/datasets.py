@@ -52,7 +52,7 @@ class Dataset:
         tap: The tap.
         describes: What the rows are and how they page, for the report.
         record: Formats the record of a number and a day.
-        columns: What every peer loads.
+        columns: The columns that every peer loads.
         key: The columns of the primary key.
     """
 

@@ -44,8 +44,8 @@ class Report:
     """The page and its charts.
 
     Args:
-        plan: What was to be measured.
-        results: What was measured.
+        plan: The cases that were to be measured.
+        results: The measurements.
         begin: The results of `benchmarks.start`.
         page: The file; the charts go to the folder of its name.
     """

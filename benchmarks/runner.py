@@ -57,7 +57,7 @@ def run_server(case: Case) -> Iterator[str]:
 
 
 def fetch_stats(url: str) -> Result:
-    """Returns what the server counted since the last call."""
+    """Returns the server's counts since the last call."""
     with urllib.request.urlopen(f"{url}/-/stats") as reply:  # noqa: S310 - our own server
         counted: Result = json.load(reply)
     return counted

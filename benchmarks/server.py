@@ -92,7 +92,7 @@ class Connection(asyncio.Protocol):
 
     Args:
         api: The endpoints.
-        counts: What the server counts.
+        counts: The counts of the server.
     """
 
     def __init__(self, api: Api, counts: Counts) -> None:

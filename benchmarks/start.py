@@ -54,7 +54,7 @@ def measure_start(file: Path, repeats: int) -> None:
 
 
 def measure_discovery(folder: Path, repeats: int) -> dict[str, dict[str, float]]:
-    """Measures `--discover` of each tap without credentials, beside the import of the SDK that all taps need."""
+    """Measures `--discover` of each tap without credentials, and the import of the SDK that all taps need."""
     commands = {
         SDK: [sys.executable, "-c", SDK],
         **{f"{tap} --discover": [str(BIN / tap), "--discover"] for tap in TAPS},

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pendulum
 from singer_rest import nesting
-from singer_rest.testing import meaning
+from singer_rest.testing import canonical_value
 
 if TYPE_CHECKING:
     from faults.vendors import Key
@@ -34,7 +34,7 @@ def is_equivalent(sent: Any, found: Any) -> bool:  # noqa: ANN401 - any JSON
         (sent == "" and found is None)
         or (sent == [] and found == {})
         or (isinstance(found, bool) and str(sent).strip().lower() == str(found).lower())
-        or meaning(sent) == meaning(found)
+        or canonical_value(sent) == canonical_value(found)
         or parse_finite_number(sent) == parse_finite_number(found) is not None
         or _parse_instant(sent) == _parse_instant(found) is not None
         or _holds_json(found, sent)
@@ -65,7 +65,9 @@ def _make_canonical_text(text: str) -> str:
 
 def _holds_json(text: Any, value: Any) -> bool:  # noqa: ANN401
     try:
-        return isinstance(text, str) and meaning(json.loads(text, parse_float=Decimal)) == meaning(value)
+        return isinstance(text, str) and canonical_value(json.loads(text, parse_float=Decimal)) == canonical_value(
+            value
+        )
     except (ValueError, RecursionError):
         return False
 

@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from singer_rest import nesting
-from singer_rest.testing import meaning
+from singer_rest.testing import canonical_value
 
 from faults import mutated_values, verdict
 from faults.equivalence import is_equivalent, make_canonical_key, parse_finite_number
@@ -116,7 +116,7 @@ class Mutator:
 
     Args:
         bench: The sandbox.
-        round_: What to mutate.
+        round_: The values to mutate.
         rng_for: Returns the source of random choices for a stream and key.
     """
 
@@ -156,7 +156,7 @@ class Mutator:
         chosen = replace(mutation, path=rng.choice(paths), text=rng.choice(self.round.choices))
         if self.round.keys:
             # Two records with one key could not be told apart.
-            (value,) = make_canonical_key((str(meaning(json.loads(chosen.text, parse_float=Decimal))),))
+            (value,) = make_canonical_key((str(canonical_value(json.loads(chosen.text, parse_float=Decimal))),))
             if value in self._key_values[mutation.stream]:
                 return
             self._key_values[mutation.stream].add(value)
@@ -302,7 +302,7 @@ class MutationAssessment:
             self.rejected[row["stream"]].append(row["record"] if isinstance(row["record"], dict) else {})
 
     def find_verdict(self, mutation: Mutation) -> tuple[Verdict, str]:
-        """Returns what happened to a mutated value, with details."""
+        """Returns the verdict on a mutated value, with details."""
         keys, row = self.env.bench.keys[mutation.stream], self._make_expected_row(mutation)
         record = self._read_table(mutation.stream).get(make_canonical_key(key_of(keys, row))) if row else None
         extra = (record.get("_extra") or {}) if record else {}

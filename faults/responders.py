@@ -9,7 +9,7 @@ from faults.wire import Request, Response, Step
 
 Forward = Callable[[], Response]
 Responder = Callable[[Request, Forward], "Iterable[Step] | None"]
-"""Returns what to send back. None: the fault does not apply to this response, which is forwarded unchanged."""
+"""Returns the steps of the response. None: the fault does not apply to this response, which is forwarded unchanged."""
 
 ONCE, TWICE, BURST, ALWAYS = 1, 2, 5, 10**9
 TEMPORARY = (ONCE, TWICE, BURST)

@@ -60,8 +60,8 @@ class Outcome:
         trial: Number of the trial.
         category: Row of the report that counts it.
         verdict: The verdict.
-        description: What was tested.
-        detail: What was observed, if it failed.
+        description: A description of the fault or run.
+        detail: The observed failure, if it failed.
         count: Number of cases that the outcome covers.
         seconds: Duration.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from singer_rest.testing import differing_fields, meaning
+from singer_rest.testing import canonical_value, differing_fields
 from tap_cornerstone import testing as cornerstone
 from tap_factorial import testing as factorial
 from tap_factorial.table import load_table, stream_name
@@ -73,7 +73,7 @@ class Vendor:
 
 def key_of(names: Iterable[str], row: Mapping[str, Any]) -> Key:
     """Returns a row's key in a form that is the same for the vendor, the tap and the table."""
-    return tuple(str(meaning(row.get(name))) for name in names)
+    return tuple(str(canonical_value(row.get(name))) for name in names)
 
 
 def _expect_personio_rows(stream: str, bodies: list[Row]) -> list[Row]:

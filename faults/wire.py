@@ -109,7 +109,7 @@ class Response:
 
 
 Interceptor = Callable[[Request, Callable[[], Response]], "Iterable[Step] | None"]
-"""Returns what to send back, and may forward the request to the vendor. None: the vendor's response, unchanged."""
+"""Returns the steps of the response, and may forward the request to the vendor. None: the vendor responds as usual."""
 
 
 def endpoint_of(method: str, target: str) -> str:

@@ -64,13 +64,13 @@ class Recording:
 
     Attributes:
         tap: the tap that recorded it.
-        answers: the responses by place, in the order in which they were recorded.
+        responses: the responses by place, in the order in which they were recorded.
         given: which request got which responses, so that it gets them again.
         learned: which recorded value stands for which value of a parameter, by place.
     """
 
     tap: str
-    answers: dict[Place, list[RecordedResponses]] = field(default_factory=lambda: defaultdict(list))
+    responses: dict[Place, list[RecordedResponses]] = field(default_factory=lambda: defaultdict(list))
     given: dict[tuple[str, str, Params], RecordedResponses] = field(default_factory=dict)
     learned: dict[Place, dict[tuple[str, str], str]] = field(default_factory=lambda: defaultdict(dict))
 
@@ -84,19 +84,21 @@ class Recording:
         request = (method, path, params)
         if request not in self.given:
             place = method, path, tuple(name for name, _ in params)
-            taken = {id(answers) for answers in self.given.values()}
-            places = self.answers.get(place, [])
-            free = [answers for answers in places if answers.params == params or id(answers) not in taken]
+            taken = {id(responses) for responses in self.given.values()}
+            places = self.responses.get(place, [])
+            free = [responses for responses in places if responses.params == params or id(responses) not in taken]
             if not free:
                 return None
             learned = self.learned[place]
-            self.given[request] = found = max(free, key=lambda answers: _score_match(params, answers.params, learned))
+            self.given[request] = found = max(
+                free, key=lambda responses: _score_match(params, responses.params, learned)
+            )
             learned.update(zip(params, (value for _, value in found.params), strict=True))
         return self.given[request]
 
 
 def _score_match(params: Params, recorded: Params, learned: dict[tuple[str, str], str]) -> int:
-    """Returns how well a recorded request fits a request."""
+    """Returns a score: the higher, the better a recorded request fits a request."""
     known = set(learned.items())
     likeness = 0
     for pair, (name, value) in zip(params, recorded, strict=True):
@@ -120,13 +122,13 @@ def read_recording(folder: Path) -> Recording:
             if line["status"] == TOO_MANY_REQUESTS or line["status"] > SERVER_ERROR - 1:
                 continue  # the tap sent the request again
             file = folder / line["file"]
-            answer = json.loads(file.read_bytes())
-            params = _sort_params([*answer["query"], *answer["members"]])
-            place = answer["method"], answer["path"], tuple(name for name, _ in params)
-            known = next((one for one in recording.answers[place] if one.params == params), None)
+            response = json.loads(file.read_bytes())
+            params = _sort_params([*response["query"], *response["members"]])
+            place = response["method"], response["path"], tuple(name for name, _ in params)
+            known = next((one for one in recording.responses[place] if one.params == params), None)
             if known is None:
                 known = RecordedResponses(params)
-                recording.answers[place].append(known)
+                recording.responses[place].append(known)
             known.files.append(file)
     except (OSError, ValueError, LookupError, TypeError):
         raise OptionError(f"--replay: {folder} holds no recording of a tap, or it is damaged.") from None
@@ -142,24 +144,24 @@ def make_replay(recording: Recording) -> Starlette:
         if request.method == "POST" and TOKEN_PATH.search(path):
             return JSONResponse(TOKEN)
         params = _sort_params([*parse_qsl(request.url.query, keep_blank_values=True), *_list_json_parameters(body)])
-        answers = recording.find_responses(request.method, path, params)
-        if answers is None:
+        responses = recording.find_responses(request.method, path, params)
+        if responses is None:
             sentence = f"The recording has no response to {request.method} {path} with these parameters."
             return JSONResponse({"error": sentence}, 404)
-        return _render_response(answers.next_response(), f"{request.url.scheme}://{request.headers['host']}")
+        return _render_response(responses.next_response(), f"{request.url.scheme}://{request.headers['host']}")
 
     return Starlette(routes=[Route("/{path:path}", respond, methods=["GET", "POST"])])
 
 
-def _render_response(answer: dict[str, Any], root: str) -> Response:
-    media_type = answer["headers"].get("content-type") or "application/octet-stream"
-    if "body" in answer:
-        content = json.dumps(answer["body"], ensure_ascii=False).replace(HOST, root).encode("utf-8", "surrogatepass")
-    elif "xml" in answer:
-        content = "".join(_write_xml(answer["xml"], {})).replace(HOST, root).encode()
+def _render_response(response: dict[str, Any], root: str) -> Response:
+    media_type = response["headers"].get("content-type") or "application/octet-stream"
+    if "body" in response:
+        content = json.dumps(response["body"], ensure_ascii=False).replace(HOST, root).encode("utf-8", "surrogatepass")
+    elif "xml" in response:
+        content = "".join(_write_xml(response["xml"], {})).replace(HOST, root).encode()
     else:
-        content = b"x" * answer.get("length", 0)
-    return Response(content, answer["status"], media_type=media_type)
+        content = b"x" * response.get("length", 0)
+    return Response(content, response["status"], media_type=media_type)
 
 
 def _write_xml(element: dict[str, Any], outer: dict[str, str]) -> Iterator[str]:

@@ -71,7 +71,7 @@ class Vendor(ABC):
 
     @abstractmethod
     def describe_permissions(self) -> Json:
-        """Returns what is granted and revoked, and how endpoints are set to respond."""
+        """Returns the granted and revoked permissions, and the modes in which endpoints respond."""
 
     @abstractmethod
     def allow_attribute(self, attribute: str, *, allowed: bool) -> Json:

@@ -33,7 +33,7 @@ class DiagnosableStream(FetchingStream):
         return None
 
     def column_label(self, name: str) -> str:
-        """Returns how the vendor's user interface names a column."""
+        """Returns the label of a column in the vendor's user interface."""
         return name
 
     def sample_request(self, request: Request, size: int) -> Request:

@@ -100,11 +100,11 @@ class FetchingStream(SdkStream):
         """
 
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:  # noqa: ARG002
-        """Returns what a response means, or the request to send instead. Only this method looks at the status."""
+        """Returns the meaning of a response, or the request to send instead. Only this method looks at the status."""
         return default_meaning(reply.status, of_parent=self.slices.parent is not None)
 
     def advice_for_status(self, status: int) -> str:
-        """Returns what the user can do about a rejected request."""
+        """Returns advice to the user about a rejected request."""
         return default_advice(status)
 
     def fetch(self, request: Request, part: Slice) -> Page:

@@ -156,7 +156,7 @@ class ReplicatedStream(DiagnosableStream):
         """Falls back to a full read in this run. The next run uses the incremental filter again.
 
         Args:
-            outcome: What the vendor did with the incremental filter.
+            outcome: The vendor's reaction to the incremental filter.
         """
         self.logger.warning(
             "%s: the vendor %s the incremental filter; falling back to a full read. The next run will "

@@ -176,7 +176,7 @@ def describe_invalid_setting(error: ValidationError, name: str) -> str:
 
 
 def describe_missing_setting(settings: Iterable[str], name: str) -> str:
-    """Says which settings are missing and where to set them."""
+    """Returns sentences that say which settings are missing and where to set them."""
     return " ".join(
         f"Set `{setting}`: {variable} is set in the environment, but is read only with --config=ENV."
         if os.environ.get(variable := _variable_name(name, setting))

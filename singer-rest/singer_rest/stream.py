@@ -260,7 +260,7 @@ class RestStream(ReplicatedStream):
             raise TapError(f"{self.name}: {error}") from None
 
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
-        """Returns what a response means, or the request to send instead. Only this method looks at the status."""
+        """Returns the meaning of a response, or the request to send instead. Only this method looks at the status."""
         if reply.status == HTTPStatus.NO_CONTENT and self.pagination.is_announced(request):
             return Meaning.RETRY
         return self.restart_request(reply, request) or super().classify(reply, request)

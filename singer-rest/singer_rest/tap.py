@@ -198,7 +198,7 @@ class RestTap(SdkTap):
         """Creates the report of `--doctor` or `--plan`.
 
         Args:
-            kind: Which report.
+            kind: The kind of report.
             state: The state of the previous run.
 
         Raises:

@@ -246,7 +246,7 @@ def capture_stdout() -> Iterator[io.BytesIO]:
 
 
 def capture_output(run: Callable[[], object], fails: list[Exception] | None = None) -> Output:
-    """Returns what a tap writes.
+    """Returns the output of a tap.
 
     Args:
         run: Runs the tap.
@@ -306,7 +306,7 @@ def select_streams(tap: RestTap, *streams: str) -> None:
 
 
 def sync_streams(tap: RestTap, *streams: str, fails: list[Exception] | None = None) -> Output:
-    """Returns what a tap writes for some streams, or for all."""
+    """Returns the output of a tap for some streams, or for all."""
     select_streams(tap, *streams)
     return capture_output(tap.sync_all, fails)
 
@@ -317,7 +317,7 @@ def requests_by_stream(tap: RestTap, requests: Iterable[Mapping[str, Any]], root
     Args:
         tap: The tap.
         requests: The requests, each with its path.
-        root: What precedes the streams' paths.
+        root: The prefix of the streams' paths.
     """
     patterns = [
         (stream.path.count("{"), name, re.compile(root + re.sub(r"\\{.*?\\}", "[^/]+", re.escape(stream.path))))
@@ -364,15 +364,15 @@ def differing_fields(row: Mapping[str, Any], record: Mapping[str, Any]) -> set[s
         record: The record, from the tap or from the loader.
     """
     found = {**record, **(record.get("_extra") or {})}
-    return {name for name, value in row.items() if meaning(value) != meaning(found.get(name))}
+    return {name for name, value in row.items() if canonical_value(value) != canonical_value(found.get(name))}
 
 
-def meaning(value: Any) -> Any:  # noqa: ANN401
-    """Returns what a value means, whatever its form: numbers, booleans and timestamps as text."""
+def canonical_value(value: Any) -> Any:  # noqa: ANN401
+    """Returns a value in a form that can be compared: numbers, booleans and timestamps as text."""
     if isinstance(value, dict):
-        return {name: meaning(inner) for name, inner in value.items()}
+        return {name: canonical_value(inner) for name, inner in value.items()}
     if isinstance(value, list):
-        return [meaning(inner) for inner in value]
+        return [canonical_value(inner) for inner in value]
     text = value.isoformat() if isinstance(value, date) else str(value)
     text = text.lower() if isinstance(value, bool) else text
     if NUMBER.fullmatch(text):

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from singer_rest import ParentIds, Record, Window
 
 MAX_DOWNLOADS = 5
-"""Maximum number of downloads of a report; after that it is answered with 410."""
+"""Maximum number of downloads of a report; after that the portal responds with 410."""
 
 MAX_TRIES_PER_RUN = 2
 """Maximum number of requests in a run for a report that gets no response or lacks lines."""
 
 MAX_TIMEOUTS_IN_A_ROW = 3
-"""Number of consecutive reports without an answer in time after which the others are not requested."""
+"""Number of consecutive reports that timed out after which the others are not requested."""
 
 RETENTION = timedelta(days=31)
 """Maximum age of a job whose reports are requested; the portal keeps them for 30 days."""

@@ -43,7 +43,7 @@ PASSING = re.compile("5..|429")
 """Statuses inside a 200 response that are worth a retry."""
 TOTALS = ("totalrecords", "total_count", "totalcount")
 FRAME = frozenset({"status", "timestamp", "correlationid", "count", *TOTALS, "pageinfo", "nextpagetoken", "error"})
-"""Members of a body beside the records."""
+"""Members of a body other than the records."""
 
 MESSAGES = frozenset({"message", "messagedetail", "exceptionmessage", "exceptiontype", "stacktrace", "code", "details"})
 """Members of an error that stands in place of the body."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from singer_rest.testing import meaning
+from singer_rest.testing import canonical_value
 
 from tap_cornerstone.tap import TOUCHED, TapCornerstone
 
@@ -24,7 +24,7 @@ def key_of(key: Sequence[str], record: dict[str, Any]) -> tuple[str, ...]:
         record: The record.
     """
     names = key or sorted(name for name in record if not name.startswith("_sdc") and name != "_extra")
-    return tuple(str(meaning(record.get(name))) for name in names)
+    return tuple(str(canonical_value(record.get(name))) for name in names)
 
 
 def expected_rows(stream: str, bodies: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

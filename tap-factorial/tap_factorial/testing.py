@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from singer_rest import is_secret
-from singer_rest.testing import meaning
+from singer_rest.testing import canonical_value
 
 from tap_factorial.streams import streams_of
 from tap_factorial.tap import API_VERSION
@@ -24,7 +24,7 @@ def expected_row(body: dict[str, Any]) -> dict[str, Any]:
 def key_of(stream: str, record: dict[str, Any]) -> tuple[str, ...]:
     """Returns the key of a record, from the tap or from the loader. Without a key, the whole record."""
     names = KEYS[stream] or sorted(name for name in record if not name.startswith("_"))
-    return tuple(str(meaning(record.get(name))) for name in names)
+    return tuple(str(canonical_value(record.get(name))) for name in names)
 
 
 def by_key(stream: str, bodies: list[dict[str, Any]]) -> dict[tuple[str, ...], dict[str, Any]]:

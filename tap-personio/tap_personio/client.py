@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # The links do not always contain the page size, and the vendor's default is small.
 NEXT_LINK = NextLink("_meta.links.next", domains=(".personio.de", ".personio.com"), keep=("limit",))
 CURSOR_ALONE = replace(NEXT_LINK, only="cursor")
-"""For endpoints that reject any other parameter beside a cursor."""
+"""The paginator of endpoints that reject any other parameter together with a cursor."""
 ID_FILTER = IdsParam("id", separator=",")
 ZONE_UNKNOWN = pendulum.duration(days=1)
 """The look-back for filters that take a date or a local time in an unknown time zone."""

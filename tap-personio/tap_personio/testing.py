@@ -112,7 +112,7 @@ def _plain_value(value: Any) -> Any:  # noqa: ANN401
 
 
 def _canonical_value(value: Any) -> Any:  # noqa: ANN401
-    """Returns what a value means, whatever its form."""
+    """Returns a value in a form that can be compared."""
     value = _plain_value(value)
     if isinstance(value, str):
         value = _of_text(value)

@@ -22,7 +22,7 @@ _OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d{2}))?", re.ASCII)
 
 
 def flatten_timestamp(row: Record, name: str) -> None:
-    """Converts a timestamp object to text, with its time zone in a column beside it.
+    """Converts a timestamp object to text, with its time zone in a column of its own.
 
     The text is in UTC, unless it is a local time in an unnamed or unknown zone. The members may be spelled in any of
     the usual ways; other members are kept in a column of their own.

@@ -136,7 +136,7 @@ def schema_columns(schema: Mapping[str, Any], *, native: bool = False) -> tuple[
 
 
 def find_descriptions(schema: Mapping[str, Any]) -> dict[str | None, str | None]:
-    """Returns what a schema says of each property, and of the stream under the name None."""
+    """Returns a schema's description of each property, and of the stream under the name None."""
     properties = schema.get("properties")
     parts = {None: schema, **(properties if isinstance(properties, dict) else {})}
     return {

@@ -192,7 +192,7 @@ class Database:
         return self._is_file and not Path(self.path).exists()
 
     def _note_new_file(self) -> None:
-        """Names other DuckDB files beside a new one, in case its path has changed."""
+        """Logs the names of other DuckDB files in the folder of a new one, in case its path has changed."""
         path = Path(self.path)
         others = sorted(other.name for other in path.parent.glob("*.duckdb") if other != path)
         if others:
@@ -212,7 +212,7 @@ class Database:
         """Opens the database for one transaction, which is committed at the end or rolled back on an error.
 
         Args:
-            temp_directory: Where DuckDB writes data that does not fit into memory.
+            temp_directory: The folder in which DuckDB writes data that does not fit into memory.
             low_memory: Whether to use less memory than the limit.
             wait: Whether to wait while another process has the file open.
 

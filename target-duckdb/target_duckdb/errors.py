@@ -130,7 +130,7 @@ def is_lock_error(error: duckdb.Error) -> bool:
 
 
 def lock_holder(error: duckdb.Error) -> str:
-    """Names the process that has the file open, in parentheses. Empty if DuckDB does not tell."""
+    """Returns the process that has the file open, in parentheses. Empty if DuckDB does not tell."""
     match = _HOLDER.search(str(error))
     return f" ({PurePath(match[1]).name}, process {match[2]})" if match else ""
 

@@ -69,7 +69,7 @@ class LinesDecoder:
 
         Args:
             lines: The lines.
-            count: How many.
+            count: The number of lines.
             batch: The BATCH message if the lines are records of its files.
 
         Raises:

@@ -19,7 +19,7 @@ class Layout:
     Attributes:
         columns: The columns of the schema, widened where values needed it.
         declared_types: The types declared by the schema, by property.
-        descriptions: What the schema says of each property, and of the stream under the name None.
+        descriptions: The schema's description of each property, and of the stream under the name None.
         decoder: Decodes single records.
         ignored: Names of fields in records that the schema does not list.
         flattener: Flattens records, if flattening is on.

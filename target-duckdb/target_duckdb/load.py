@@ -43,7 +43,7 @@ class Loader:
         state_id: Identifies the row of the state table.
         hard_delete: Whether deleted rows are removed instead of marked.
         method: The load method.
-        run: What the run has done.
+        run: The record of the current run.
         allows_fragments: Whether a table may lack rows from before the bookmark that the tap began with.
     """
 
@@ -100,7 +100,7 @@ class Loader:
             streams: The streams. Those without changes are skipped.
             rejected: Records that could not be loaded.
             state: The state as JSON text, None if there is none.
-            temp_directory: Where DuckDB writes data that does not fit into memory.
+            temp_directory: The folder in which DuckDB writes data that does not fit into memory.
             status: The status of the run after the batch.
 
         Raises:

@@ -1,4 +1,4 @@
-"""The loader's own tables, which exist beside the tables of the streams."""
+"""The loader's own tables, which exist in addition to the tables of the streams."""
 
 from __future__ import annotations
 

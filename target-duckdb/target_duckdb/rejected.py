@@ -29,7 +29,7 @@ class RejectedRecords:
     """Rejected records that the next batch writes to the table `_rejected`.
 
     Args:
-        directory: Where they are spooled.
+        directory: The folder in which they are spooled.
     """
 
     def __init__(self, directory: SpoolDirectory) -> None:

@@ -81,7 +81,7 @@ class StreamBatch:
     fragment_since: str | None = None
 
     def __add__(self, later: StreamBatch) -> StreamBatch:
-        """Returns what both batches do together."""
+        """Returns the result of both batches together."""
         return StreamBatch(
             later.table or self.table,
             self.counts + later.counts,
@@ -133,8 +133,8 @@ class Run:
 
         Args:
             name: The stream's name.
-            batch: What the current transaction does to it.
-            known: What earlier runs have found.
+            batch: The result of the current transaction for it.
+            known: The bookmark that earlier runs found.
         """
         sums = self._sum_batches({name: batch})[name]
         if sums.is_activated:
@@ -174,7 +174,7 @@ class Run:
         Args:
             connection: A connection in a transaction.
             tables: The tables of the schema.
-            batch: What the transaction does, by stream.
+            batch: The results of the transaction, by stream.
             state: The state that is committed with it.
             status: The status of the run.
             error: Why it failed.
@@ -237,11 +237,11 @@ class Run:
             self._bookmarks = _read_bookmarks(state)
 
     def sum_all_batches(self, batch: Mapping[str, StreamBatch]) -> dict[str, StreamBatch]:
-        """Returns what is done to all streams up to the end of a batch."""
+        """Returns the results for all streams up to the end of a batch."""
         return self._streams | self._sum_batches(batch)
 
     def _sum_batches(self, batch: Mapping[str, StreamBatch]) -> dict[str, StreamBatch]:
-        """Returns what is done to each stream of a batch up to its end."""
+        """Returns the results for each stream of a batch, including earlier batches."""
         return {name: self._streams.get(name, StreamBatch()) + stream for name, stream in batch.items()}
 
 
@@ -283,7 +283,7 @@ def _find_bookmark(stream: StreamBatch, bookmarks: Mapping[str, Any]) -> str | N
 
 
 def _find_start(stream: StreamBatch, bookmarks: Mapping[str, Any]) -> str | None:
-    """Returns where an incremental read began, None if it read everything or this is not known."""
+    """Returns the bookmark at which an incremental read began, None if it read everything or this is not known."""
     for name in sorted(stream.sources):
         bookmark = bookmarks.get(name)
         partitions = bookmark.get("partitions") if isinstance(bookmark, dict) else None

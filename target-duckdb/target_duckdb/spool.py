@@ -96,7 +96,7 @@ class SpoolFile:
     length is the number of rows. A value that all rows of a line share may be written once.
 
     Args:
-        directory: Where to create the file.
+        directory: The folder in which to create the file.
         wide: Whether to write one object per row, because lists of so many fields would take too much memory in DuckDB.
 
     Attributes:

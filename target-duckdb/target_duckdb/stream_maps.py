@@ -190,7 +190,7 @@ def _encode_value(value: Any) -> msgspec.Raw:  # noqa: ANN401 - the result of an
 
 
 def _failure_message(stream: str, error: Exception) -> str:
-    """Says which expression fails, without the values."""
+    """Returns a message that names the expression that fails, without the values."""
     name, trace = None, error.__traceback__
     while trace is not None:
         name = (

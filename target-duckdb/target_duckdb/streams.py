@@ -38,19 +38,19 @@ class Stream:
 
     Attributes:
         name: The stream's name.
-        directory: Where its rows are spooled.
+        directory: The folder in which its rows are spooled.
         metadata: Whether to fill the metadata columns.
         keys: Names of its key properties.
         columns: The columns of its schema, widened where values needed it.
         declared_types: The types declared by its schema, by property.
         privacy: The privacy profile of its rows, and the key of their pseudonyms.
-        descriptions: What its schema says of each property, and of the stream under the name None.
-        steps: What the next batch does, in order.
+        descriptions: Its schema's description of each property, and of the stream under the name None.
+        steps: The steps of the next batch, in order.
         sends_versions: Whether its messages have versions.
         sends_deletions: Whether its records have deletion marks (`_sdc_deleted_at`).
         has_new_schema: Whether the schema changed since the last batch.
         warned: Warnings already logged, by kind and subject.
-        flatten: How objects are flattened.
+        flatten: The settings by which objects are flattened.
         native: Whether nested values become STRUCT and LIST columns.
         loaded_count: The number of its records that were loaded.
         rejected_count: The number of its records that were rejected.
@@ -180,7 +180,7 @@ class Stream:
         for version in versions:
             self._track_version(version)
         self.loaded_count += count
-        segment, part = self._segment_and_part(decoded.versions[0])
+        segment, part = self._find_segment_and_part(decoded.versions[0])
         segment.rows += count
         received = time.time_ns() // 1000
         segment.file.add_columns(
@@ -224,7 +224,7 @@ class Stream:
         if not is_exact:
             values, present = self._decode_exactly(record)
         self._track_version(version)
-        segment, part = self._segment_and_part(version)
+        segment, part = self._find_segment_and_part(version)
         positions: list[int] | None = None
         if present is not None:
             self.sends_deletions = segment.has_deletion_marks = True
@@ -259,8 +259,8 @@ class Stream:
         if self._oldest_version is None or version < self._oldest_version:
             self._oldest_version = version
 
-    def _segment_and_part(self, version: int | None) -> tuple[Segment, Part]:
-        """Returns where rows of the current columns and of a version go."""
+    def _find_segment_and_part(self, version: int | None) -> tuple[Segment, Part]:
+        """Returns the segment and the part for rows with the current columns and a version."""
         if self._segment is not None and self.separate_versions and self._segment.version != version:
             self._segment = self._part = None
         if self._segment is None or self._part is None:

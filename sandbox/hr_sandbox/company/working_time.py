@@ -156,7 +156,7 @@ class Attendances(Generator):
             yield "WORK", middle + timedelta(minutes=pause), end
 
     def _cut_at_today(self, parts: Iterator[Part]) -> list[Part]:
-        """Returns what began before today, without an end if that is still ahead."""
+        """Returns the parts of a day that began before today. A part that has not ended by then has no end."""
         midnight = datetime.combine(self.company.today, time())
         return [
             (kind, start, end if end and end <= midnight else None) for kind, start, end in parts if start < midnight

@@ -159,7 +159,7 @@ def describe_resources(documents: list[Json], hints: list[Json]) -> dict[str, di
 
 
 def _collect_versions(present_in: dict[str, Json]) -> dict[str, Json]:
-    """Returns what each version says about each name, in the order of the newest version."""
+    """Returns the descriptions of each name by version, in the order of the newest version."""
     found: dict[str, Json] = {}
     for version in reversed(present_in):
         for name, value in present_in[version].items():

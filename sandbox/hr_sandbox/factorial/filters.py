@@ -314,12 +314,12 @@ def _make_field_predicate(query: Query, name: str, field: str) -> Predicate | No
 
 
 def list_texts(held: Any) -> list[str]:  # noqa: ANN401  any field
-    """Returns the values of a field as they are in a query."""
+    """Returns the values of a field in the form in which queries have them."""
     return [str(value) for value in (held if isinstance(held, list) else [held])]
 
 
 def list_ids(held: Any) -> list[str]:  # noqa: ANN401  any field
-    """Returns the ids in a field as they are in a query."""
+    """Returns the ids in a field in the form in which queries have them."""
     values = held if isinstance(held, list) else [held]
     return [str(to_api_id(value) if isinstance(value, int) else value) for value in values]
 

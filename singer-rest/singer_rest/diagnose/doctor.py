@@ -199,7 +199,7 @@ def _hidden_columns(stream: RestStream, found: Probe, records: list[Record]) -> 
 def _make_advice(
     tap: DiagnosableTap, streams: Sequence[RestStream], findings: Sequence[Finding]
 ) -> list[dict[str, Any]]:
-    """Returns what the user can do: which permissions to grant and where, then which columns to allow."""
+    """Returns advice to the user: which permissions to grant and where, then which columns to allow."""
     advice = [{"advice": problem, "for": {}} for problem in tap.discovery_problems]
     for verdict, what in (
         (NO_PERMISSION, f"Grant these permissions. {tap.permission_advice}"),

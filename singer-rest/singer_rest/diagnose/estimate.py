@@ -70,7 +70,7 @@ class Parents(NamedTuple):
 
 
 def plan_read(stream: RestStream) -> ReadPlan:
-    """Returns how the next run reads a stream."""
+    """Returns the plan by which the next run reads a stream."""
     window = stream.window(stream.slices_start)
     parents_since = stream.replication.since if stream.slices.changed else None
     return ReadPlan(stream, stream.since, window, stream.replication.whole, parents_since)
@@ -80,7 +80,7 @@ def estimate_requests(read: ReadPlan, found: Probe | None, parents: Parents | No
     """Estimates the requests of a stream.
 
     Args:
-        read: How the stream is read.
+        read: The plan by which the stream is read.
         found: The probe of the stream. None: nothing was requested.
         parents: The parents, if the stream has any and they are known.
     """
@@ -151,7 +151,7 @@ def known_parents(stream: RestStream, found: Mapping[str, Probe], read: Mapping[
     Args:
         stream: The stream.
         found: The probes by stream, those of the parents among them.
-        read: How the parents are read, by stream.
+        read: The plans by which the parents are read, by stream.
     """
     parent = found.get(stream.slices.parent or "")
     if parent is None or not parent.has_records:

@@ -35,8 +35,8 @@ class RunEstimate:
 
     Args:
         tap: The tap.
-        read: How the streams are read, by name.
-        everything: How they and their parents are read in full.
+        read: The plans by which the streams are read, by name.
+        everything: The plans of full reads of the streams and their parents.
         found: The probes of full reads, by stream.
         lists: Probes of parents without the filter of a start date, since children need the ids of all parents.
         changes: The probes of incremental reads, by stream.

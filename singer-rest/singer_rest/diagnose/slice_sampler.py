@@ -40,7 +40,7 @@ class SliceSampler:
         """Estimates the requests for all slices. Returns None if the newest slice is enough to estimate them.
 
         Args:
-            read: How the stream is read.
+            read: The plan by which the stream is read.
             newest: The probe of its newest slice.
         """
         slices = read.stream.slices

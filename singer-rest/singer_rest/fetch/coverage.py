@@ -39,11 +39,11 @@ class Coverage:
 
     Args:
         stream: Name of the stream, for messages.
-        slices: How the stream is divided.
+        slices: The slices into which the stream is divided.
         permission: The permission that the credential needs. None: the stream is public.
         has_key: Whether the stream has a primary key, so that records may be emitted twice.
         log_parent_ids: Whether messages may name parents.
-        unreadable_advice: What the user can do if the vendor cannot return some of the slices.
+        unreadable_advice: Advice to the user if the vendor cannot return some of the slices.
         all_unreadable: Why the stream fails if the vendor can return none of them. Empty: it does not fail.
     """
 

@@ -58,7 +58,7 @@ TRANSIENT = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
 
 
 def default_meaning(status: int, *, of_parent: bool) -> Meaning:
-    """Returns what a status means in the APIs of most vendors.
+    """Returns the meaning of a status in the APIs of most vendors.
 
     Args:
         status: The HTTP status.
@@ -78,7 +78,7 @@ def default_meaning(status: int, *, of_parent: bool) -> Meaning:
 
 
 def default_advice(status: int) -> str:
-    """Returns what the user can do about a failed request."""
+    """Returns advice to the user about a failed request."""
     if status in BAD_REQUESTS:
         return "Check `start_date` and `end_date`; if they are right, report it with this tap's version."
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
@@ -87,10 +87,10 @@ def default_advice(status: int) -> str:
 
 
 def no_access_reason(meaning: Meaning, permission: str | None, status: int, endpoint: str) -> str:
-    """Says why a stream may not be read.
+    """Returns a sentence that says why a stream may not be read.
 
     Args:
-        meaning: What the response means.
+        meaning: The meaning of the response.
         permission: The permission that the credential needs. None: the endpoint is public.
         status: The HTTP status.
         endpoint: The requested endpoint.
@@ -106,14 +106,14 @@ def no_access_reason(meaning: Meaning, permission: str | None, status: int, endp
 
 
 def forbidden_reason(permission: str | None) -> str:
-    """Says that an endpoint is forbidden and which permission it needs. None: it is public."""
+    """Returns a sentence: an endpoint is forbidden, and which permission it needs. None: it is public."""
     if permission is None:
         return "the vendor refuses access although this stream needs no permission"
     return f"the credential cannot read this stream; it needs {permission}"
 
 
 def filter_failure(error: UnansweredError | FilterRejectedError) -> str:
-    """Returns what the vendor did with the incremental filter, as the verb of a sentence."""
+    """Returns the vendor's reaction to the incremental filter, as the verb of a sentence."""
     if isinstance(error, FilterRejectedError):
         return "rejected"
     return "did not respond in time to" if isinstance(error, TimedOutError) else "gave no usable response to"

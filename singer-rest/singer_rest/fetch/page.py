@@ -108,7 +108,7 @@ class Page:
         slice: The slice that the page belongs to.
         size: Size of the body in bytes.
         received: When the response arrived, UTC.
-        meaning: What the response means.
+        meaning: The meaning of the response.
         parent: The id of a deleted, forbidden or rejected parent, as used in the request.
         why: Why the vendor rejected the request for the parent, as a sentence.
         total: Number of items in the whole list, if the vendor reports it.

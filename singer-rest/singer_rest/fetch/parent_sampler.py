@@ -24,11 +24,11 @@ class ParentSampler:
     """Iterates over the slices of a child stream in order, unless the first parents are all refused or not found.
 
     Such parents are often adjacent, such as the oldest employees, so the first few alone prove nothing. Further slices
-    are not yielded until the sampled ones have been answered.
+    are not yielded until the responses for the sampled ones have arrived.
 
     Args:
         plan: The slices. A None in between means that the next one is not known yet.
-        coverage: A separate coverage for the sampled answers.
+        coverage: A separate coverage for the sampled responses.
         ids_param: The parameter that takes the parents' ids. None: they are in the path.
     """
 

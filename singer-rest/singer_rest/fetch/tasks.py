@@ -86,7 +86,7 @@ class Task:
         attempts: The attempts so far.
         not_before: When it may be sent, by the monotonic clock.
         expected: Estimated size of its page in bytes, from the page before it. 0: unknown.
-        answered_count: How many requests had been answered under the rate limit that delayed it last.
+        answered_count: Number of responses so far under the rate limit that delayed it last.
     """
 
     open_slice: OpenSlice

@@ -67,7 +67,7 @@ class Paginator(ABC):
 
         Args:
             request: The request for the page.
-            contents: What the page holds.
+            contents: The contents of the page.
 
         Raises:
             TapError: If the page does not say where the next one is, or leads to another host.

@@ -79,7 +79,7 @@ def send_with_retries(
         send_once: Sends the request once.
         first_delay: Seconds before the first retry. Each further one doubles it, with full jitter.
         max_wait: Maximum number of seconds that a rate limit may delay it.
-        what: What the request is, for the log.
+        what: The term for the request in the log.
 
     Raises:
         RetryableError: The last error, if there is no response.

@@ -107,7 +107,7 @@ class Profile:
         return "pseudonym" in {*self.actions.values(), *self.paths.values()}
 
     def action(self, stream: str, path: str, protection_class: str) -> Action:
-        """Returns what happens to the values of a path."""
+        """Returns the action on the values at a path."""
         name = f"{stream}.{path}"
         for pattern, action in self._patterns:
             if pattern.match(name):

@@ -108,12 +108,12 @@ def _holder(item: Any, path: Sequence[str]) -> dict[str, Any] | None:  # noqa: A
 
 @dataclass
 class Loaded:
-    """A path, and what happens to it.
+    """A path with its protection class, and the action on its values.
 
     Args:
         path: The path.
         protection: Its class.
-        action: What happens to it.
+        action: The action on its values.
     """
 
     path: str
@@ -221,7 +221,7 @@ class PrivacyCompiler:
         return self._classification.of_key(stream, path)
 
     def action(self, stream: str, path: str, protection: Protection) -> Action:
-        """Returns what happens to the values of a path."""
+        """Returns the action on the values at a path."""
         return self._profile.action(stream, path, protection.name)
 
     def protection(self, stream: str, path: str) -> Protection:
@@ -233,11 +233,11 @@ class PrivacyCompiler:
         return self._classification.names_below(stream, path)
 
     def pseudonym_of(self, protection: Protection) -> Transform:
-        """Returns what computes the pseudonyms of a path."""
+        """Returns the function that computes the pseudonyms of the values at a path."""
         return self._in_space(EMAIL if protection.name == "direct_id.email" else protection.space or OTHER_SPACE)
 
     def other_ids(self) -> Transform:
-        """Returns what computes the pseudonyms of ids that are not of people, in a column that has both."""
+        """Returns the function for the pseudonyms of ids that are not of people, in a column that has both."""
         return self._in_space(OTHER_SPACE)
 
     def _in_space(self, name: str) -> Transform:

@@ -42,7 +42,7 @@ class TapPrivacy:
 
     @property
     def is_active(self) -> bool:
-        """Whether any value may not leave the tap as it is."""
+        """Whether any value must be changed or dropped before it leaves the tap."""
         return not self.profile.keeps_everything
 
     @cached_property

@@ -182,7 +182,7 @@ def _random_digits(random_source: random.Random, count: int, *, first: str = "",
 
 
 def _replace_utc_offset(zone: str) -> str:
-    """Returns a time zone in the same style: UTC as it is, any other as two hours."""
+    """Returns a UTC offset in the same style: zero as it is, any other as two hours."""
     return (
         zone
         if not zone.strip("Z+-:0")

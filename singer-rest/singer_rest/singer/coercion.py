@@ -146,7 +146,7 @@ class Coercion:
 
 
 def make_coercer(schema: Schema) -> Coercer:
-    """Returns what converts a value to a schema's type, for values outside of columns. Others are left unchanged."""
+    """Returns the coercer to a schema's type, for values outside of columns. Others are left unchanged."""
     convert = Coercion(checks_names=False).of(schema)
 
     def coerce(value: Any) -> Any:  # noqa: ANN401

@@ -76,7 +76,7 @@ class RecordIds(Slices):
 
     Args:
         ids: The ids.
-        by_id: How they are requested.
+        by_id: Requests them by their ids.
 
     Raises:
         ValueError: If an id cannot be one of the stream.

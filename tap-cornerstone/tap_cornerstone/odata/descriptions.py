@@ -42,7 +42,7 @@ class Descriptions(msgspec.Struct, frozen=True):
     """The content of `descriptions.json`. In the names of columns, `#` stands for a number.
 
     Args:
-        rows: What a row is, by entity set, for sentences with `{row}`.
+        rows: The noun for a row, by entity set, for sentences with `{row}`.
         streams: Sentences for columns of one entity set, or of several, separated by spaces.
         columns: Sentences for the columns of this name in all entity sets; those with `{row}` only for `rows`.
     """

@@ -138,7 +138,7 @@ class Spelling:
     """Tracks the letter case of GUIDs in the keys of an object's rows: deletions may use the other case.
 
     Args:
-        known: What an earlier run learnt, by column: ``upper`` or ``lower``.
+        known: The case of GUIDs that an earlier run learnt, by column: ``upper`` or ``lower``.
     """
 
     def __init__(self, known: Any) -> None:  # noqa: ANN401 - what stands in a state

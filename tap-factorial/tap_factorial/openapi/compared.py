@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def describe_differences(path: str, row: Row, fields: Collection[str], parameters: Iterable[Json]) -> list[str]:
-    """Returns what a person should check, one line each.
+    """Returns the differences that a person should check, one line each.
 
     Args:
         path: The list.

@@ -75,9 +75,9 @@ class Document:
 
     def record_fields(self, name: str) -> Json:
         """Returns the schema of each field of a list's records, with references resolved. Empty: not described."""
-        answer = self._response_schema(name)
-        data = properties_of(answer).get("data")
-        rows = items_of(answer if data is None else parts_of(data, self.resolve))
+        response = self._response_schema(name)
+        data = properties_of(response).get("data")
+        rows = items_of(response if data is None else parts_of(data, self.resolve))
         return properties_of(parts_of(rows or {}, self.resolve))
 
     def is_paginated(self, name: str) -> bool:

@@ -69,7 +69,7 @@ def render_transcript(row: Transcript, named: str = LOID) -> Json:
 
 
 def list_changed_transcripts(context: Context, first: int, end: int) -> list[Json]:
-    """Returns what active users changed in a range of timestamps (end exclusive)."""
+    """Returns the transcripts of active users that changed in a range of timestamps (end exclusive)."""
     named = LO_ID if context.modes.get("transcripts") == LO_ID else LOID
     rows = [row for row in context.snapshot.transcripts if row.latest and first <= row.modified < end]
     found: list[Json] = []

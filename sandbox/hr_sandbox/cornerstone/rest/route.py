@@ -178,10 +178,10 @@ class Route:
                 raise call.make_bad_request(name or "query", "is not a parameter")
         if len(given) != len(request.query):
             raise call.make_bad_request("query", "a parameter is repeated")
-        answer = self.handler(call)
-        if isinstance(answer, list):
-            return make_newer_response(context, answer)
-        return answer if isinstance(answer, Response) else make_json_response(answer, media_type=JSON_TYPE)
+        result = self.handler(call)
+        if isinstance(result, list):
+            return make_newer_response(context, result)
+        return result if isinstance(result, Response) else make_json_response(result, media_type=JSON_TYPE)
 
 
 def wants_json(request: Request) -> bool:

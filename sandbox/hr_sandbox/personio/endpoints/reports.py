@@ -151,7 +151,7 @@ def _render_attribute(row: Attribute, _context: RenderContext) -> Json:
 
 
 def _render_settings_and_columns(context: RenderContext) -> Json:
-    """Returns the members beside a report's rows: its settings and columns."""
+    """Returns the members of a report other than its rows: its settings and columns."""
     row = find_or_fail(context.company.reports, context.values["id"])
     locale = context.values.get("locale", LOCALES[0])
     columns = [ATTRIBUTES[name] for name in row.columns]

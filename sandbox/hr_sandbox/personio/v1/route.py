@@ -240,7 +240,7 @@ def is_within(timestamp: When, first: When | None, last: When | None) -> bool:
 
 
 def wrap_data(data: object, **frame: object) -> Json:
-    """Returns a body with data, and the members beside them."""
+    """Returns a body with `data` and other members."""
     return {"success": True, **frame, "data": data}
 
 
