@@ -77,7 +77,7 @@ def key_of(names: Iterable[str], row: Mapping[str, Any]) -> Key:
 
 
 def _expect_personio_rows(stream: str, bodies: list[Row]) -> list[Row]:
-    return list(personio.by_key(stream, bodies).values())
+    return list(personio.index_by_key(stream, bodies).values())
 
 
 def _expect_factorial_rows(stream: str, bodies: list[Row]) -> list[Row]:

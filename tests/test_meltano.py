@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
-from tap_personio.testing import KEYS, by_key, differing_fields, key_of
+from tap_personio.testing import KEYS, differing_fields, index_by_key, key_of
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -53,7 +53,7 @@ def test_a_first_run_loads_every_row_and_value(project: Project, results: dict[s
     tables = project.tables()
     assert {stream: len(rows) for stream, rows in tables.items()} == expected
     for stream, rows in tables.items():
-        sent = by_key(stream, project.sandbox.records("personio", stream))
+        sent = index_by_key(stream, project.sandbox.records("personio", stream))
         for row in rows:
             assert differing_fields(stream, sent[key_of(stream, row)], row) == set(), stream
     results["first"] = tables

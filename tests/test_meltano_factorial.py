@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 from singer_rest.testing import differing_fields
-from tap_factorial.testing import KEYS, by_key, key_of
+from tap_factorial.testing import KEYS, index_by_key, key_of
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -48,7 +48,7 @@ def test_a_first_run_loads_every_row_and_value_of_every_stream(project: Project,
     tables = project.tables()
     assert {stream: len(rows) for stream, rows in tables.items()} == expected
     for stream, rows in tables.items():
-        sent = by_key(stream, project.sandbox.records("factorial", stream))
+        sent = index_by_key(stream, project.sandbox.records("factorial", stream))
         for row in rows:
             assert differing_fields(sent[key_of(stream, row)], row) == set(), stream
     results["first"] = tables

@@ -27,7 +27,7 @@ def key_of(stream: str, record: dict[str, Any]) -> tuple[str, ...]:
     return tuple(str(canonical_value(record.get(name))) for name in names)
 
 
-def by_key(stream: str, bodies: list[dict[str, Any]]) -> dict[tuple[str, ...], dict[str, Any]]:
+def index_by_key(stream: str, bodies: list[dict[str, Any]]) -> dict[tuple[str, ...], dict[str, Any]]:
     """Returns the vendor's bodies, as rows, by the key of their records."""
     rows = [expected_row(body) for body in bodies]
     return {key_of(stream, row): row for row in rows}

@@ -8,7 +8,7 @@ import pytest
 from singer_rest import RunError
 from singer_rest.testing import differing_fields
 from tap_factorial.table import load_table
-from tap_factorial.testing import STREAMS, by_key, key_of
+from tap_factorial.testing import STREAMS, index_by_key, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,7 @@ BY_ID = [name for name, stream in STREAMS.items() if stream.by_id]
 
 @pytest.mark.deep
 def test_records_of_every_stream_that_can_be_read_by_id(run: Callable[..., Any], sandbox: Sandbox, url: str) -> None:
-    rows = {stream: by_key(stream, sandbox.records("factorial", stream)) for stream in BY_ID}
+    rows = {stream: index_by_key(stream, sandbox.records("factorial", stream)) for stream in BY_ID}
     given = {stream: [row["id"] for row in bodies.values()][:2] for stream, bodies in rows.items() if bodies}
     assert {"employees_employees", "timeoff_leaves", "attendance_shifts", "trainings_trainings"} < given.keys()
     only = " ".join(f"{stream}={','.join(map(str, ids))}" for stream, ids in given.items())

@@ -11,7 +11,7 @@ import pytest
 from hr_sandbox.testing import running
 from singer_rest.testing import differing_fields
 from tap_factorial.table import load_table
-from tap_factorial.testing import KEYS, by_key, key_of
+from tap_factorial.testing import KEYS, index_by_key, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ def assert_same_rows(output: Any, sandbox: Sandbox) -> None:
     assert output.counts() == {stream: count for stream, count in counts.items() if count}
     for stream, count in counts.items():
         records = {key_of(stream, record): record for record in output.records(stream)}
-        sent = by_key(stream, sandbox.records("factorial", stream))
+        sent = index_by_key(stream, sandbox.records("factorial", stream))
         assert records.keys() == sent.keys(), stream
         assert len(records) == count or not KEYS[stream]
         for key, row in sent.items():

@@ -47,7 +47,7 @@ def key_of(stream: str, record: dict[str, Any]) -> tuple[str, ...]:
     return tuple(str(_plain_value(record.get(name))) for name in KEYS[stream])
 
 
-def by_key(stream: str, bodies: list[dict[str, Any]]) -> dict[tuple[str, ...], dict[str, Any]]:
+def index_by_key(stream: str, bodies: list[dict[str, Any]]) -> dict[tuple[str, ...], dict[str, Any]]:
     """Returns the vendor's bodies by the key of their records."""
     found = {}
     rows = Counter[tuple[str, int]]()
@@ -115,7 +115,7 @@ def _canonical_value(value: Any) -> Any:  # noqa: ANN401
     """Returns a value in a form that can be compared."""
     value = _plain_value(value)
     if isinstance(value, str):
-        value = _of_text(value)
+        value = _parse_text(value)
     if isinstance(value, dict):
         value = {name: _canonical_value(item) for name, item in value.items()}
     elif isinstance(value, list):
@@ -126,7 +126,7 @@ def _canonical_value(value: Any) -> Any:  # noqa: ANN401
     return None if value in ("", [], {}) else value
 
 
-def _of_text(value: str) -> Any:  # noqa: ANN401
+def _parse_text(value: str) -> Any:  # noqa: ANN401
     if NUMBER.fullmatch(value):
         return Decimal(value)
     if value.rstrip(",") in {"true", "false"}:  # the vendor has published one with a comma

@@ -57,7 +57,7 @@ def in_utc(text: str, zone: Any) -> str:  # noqa: ANN401 - what the API sends
     try:
         timestamp = times.parse(text)
         if is_local(text):
-            tz = _zone(zone) if isinstance(zone, str) else None
+            tz = _find_time_zone(zone) if isinstance(zone, str) else None
             if tz is None:
                 return text
             timestamp = timestamp.replace(tzinfo=tz)
@@ -78,7 +78,7 @@ def is_local(value: Any) -> bool:  # noqa: ANN401 - what the API sends
 
 
 @lru_cache(maxsize=1000)
-def _zone(name: str) -> tzinfo | None:
+def _find_time_zone(name: str) -> tzinfo | None:
     """Returns the zone of a name or of an offset such as +02:00. None: there is no such zone."""
     name = name.strip()
     offset = _OFFSET.fullmatch(name)

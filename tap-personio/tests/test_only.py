@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from singer_rest import RunError
 from tap_personio.streams import STREAMS
-from tap_personio.testing import by_key, differing_fields, key_of
+from tap_personio.testing import differing_fields, index_by_key, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ def personio_url(sandbox: Sandbox) -> str:
 
 
 def ids_of(sandbox: Sandbox, stream: str, count: int = 2) -> list[str]:
-    return [str(row["id"]) for row in by_key(stream, sandbox.records("personio", stream)).values()][:count]
+    return [str(row["id"]) for row in index_by_key(stream, sandbox.records("personio", stream)).values()][:count]
 
 
 def requested_paths(sandbox: Sandbox) -> list[str]:
@@ -39,7 +39,7 @@ def test_records_of_every_stream_that_can_be_read_by_id(run: Callable[..., Any],
     assert {"persons", "absence_periods", "attendance_periods", "employees"} < set(BY_ID)
     for stream, ids in given.items():
         assert sorted(str(record["id"]) for record in output.records(stream)) == sorted(ids), stream
-        rows = by_key(stream, sandbox.records("personio", stream))
+        rows = index_by_key(stream, sandbox.records("personio", stream))
         for record in output.records(stream):
             assert differing_fields(stream, rows[key_of(stream, record)], record) == set(), stream
 

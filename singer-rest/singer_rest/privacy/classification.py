@@ -192,12 +192,12 @@ def shipped_classes(package: str) -> Mapping[str, Mapping[str, Protection]]:
         stream, path, *rest = line.split("\t")
         key = tuple(rest)
         if key not in known:
-            known[key] = _parsed(line, *rest)
+            known[key] = _parse_protection(line, *rest)
         found.setdefault(stream, {})[path] = known[key]
     return found
 
 
-def _parsed(line: str, name: str, person: str = "") -> Protection:
+def _parse_protection(line: str, name: str, person: str = "") -> Protection:
     space, _, condition = person.partition(" if ")
     if name not in CLASSES or (space and space not in PERSON_SPACES):
         raise ValueError(f"{FILE}: the class or the kind of id is unknown: {line}")

@@ -19,13 +19,13 @@ AREA_LENGTH = 2
 def first_of_year(value: object) -> object:
     """Returns the first day of the year of a date or timestamp. Null for anything else."""
     found = _DATE.match(value) if isinstance(value, str) else None
-    return f"{found[1]}-01-01{_rest(found)}" if found else None
+    return f"{found[1]}-01-01{_format_midnight(found)}" if found else None
 
 
 def first_of_month(value: object) -> object:
     """Returns the first day of the month of a date or timestamp. Null for anything else."""
     found = _DATE.match(value) if isinstance(value, str) else None
-    return f"{found[1]}-{found[2]}-01{_rest(found)}" if found else None
+    return f"{found[1]}-{found[2]}-01{_format_midnight(found)}" if found else None
 
 
 def end_of_month(value: object) -> object:
@@ -35,7 +35,7 @@ def end_of_month(value: object) -> object:
     """
     found = _DATE.match(value) if isinstance(value, str) else None
     if found and _is_last_day(int(found[1]), int(found[2]), int(found[3])):
-        return f"{found[0]}{_rest(found)}"
+        return f"{found[0]}{_format_midnight(found)}"
     return first_of_month(value)
 
 
@@ -98,7 +98,7 @@ def _is_last_day(year: int, month: int, day: int) -> bool:
     return 1 <= month <= 12 and year >= 1 and day == calendar.monthrange(year, month)[1]  # noqa: PLR2004
 
 
-def _rest(found: re.Match[str]) -> str:
+def _format_midnight(found: re.Match[str]) -> str:
     """Returns midnight in the form of the rest of the text. Empty if it is a date."""
     rest = found.string[found.end() :]
     if not rest:

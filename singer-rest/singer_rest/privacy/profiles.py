@@ -147,10 +147,10 @@ def load_profile(setting: str) -> Profile:
         raise RunError(f"The file in `privacy` cannot be read: {error.strerror}.") from None
     except (yaml.YAMLError, UnicodeDecodeError):
         raise RunError("The file in `privacy` is not valid YAML.") from None
-    return _checked(path.stem, content)
+    return _make_profile(path.stem, content)
 
 
-def _checked(name: str, content: Any) -> Profile:  # noqa: ANN401 - what the user wrote
+def _make_profile(name: str, content: Any) -> Profile:  # noqa: ANN401 - what the user wrote
     if not isinstance(content, dict) or not content.keys() <= {*_FILE_KEYS}:
         raise RunError(f"The file in `privacy` must be a mapping with the keys {', '.join(_FILE_KEYS)}, as needed.")
     base = content.get("extends", EVERYTHING)

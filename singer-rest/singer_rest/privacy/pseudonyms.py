@@ -56,14 +56,14 @@ class Pseudonyms:
     @cached_property
     def fingerprint(self) -> str:
         """The first four characters of each pseudonym, by which pseudonyms of different keys can be told apart."""
-        return _encoded(_derived(self._key, "fingerprint"))[:_FINGERPRINT_LENGTH]
+        return _encode_digest(_derive_key(self._key, "fingerprint"))[:_FINGERPRINT_LENGTH]
 
 
 class Space:
     """The pseudonyms of one kind of id."""
 
     def __init__(self, key: bytes, name: str, fingerprint: str, *, is_email: bool) -> None:
-        self._hmac = hmac.new(_derived(key, name), digestmod=hashlib.sha256)
+        self._hmac = hmac.new(_derive_key(key, name), digestmod=hashlib.sha256)
         self._fingerprint = fingerprint
         self._is_email = is_email
         self._known: dict[object, object] = {}
@@ -75,19 +75,19 @@ class Space:
         """
         found = self._known.get(value)  # ids, which are hashable
         if found is None and value is not None:
-            found = self._computed(value)
+            found = self._compute_pseudonym(value)
             if len(self._known) >= MAX_CACHED:
                 self._known.clear()
             self._known[value] = found
         return found
 
-    def _computed(self, value: object) -> str:
+    def _compute_pseudonym(self, value: object) -> str:
         text = normalized_email(str(value)) if self._is_email else normalized_id(str(value))
         if not text or (not self._is_email and text.startswith(("0", "-")) and _is_at_most_zero(text)):
             return text
         digest = self._hmac.copy()
         digest.update(text.encode("utf-8", "surrogatepass"))
-        return self._fingerprint + _encoded(digest.digest()[:_DIGEST_BYTES])
+        return self._fingerprint + _encode_digest(digest.digest()[:_DIGEST_BYTES])
 
 
 def _is_at_most_zero(text: str) -> bool:
@@ -109,13 +109,13 @@ def normalized_email(text: str) -> str:
         return found
 
 
-def _derived(key: bytes, info: str) -> bytes:
+def _derive_key(key: bytes, info: str) -> bytes:
     """Derives the key of a purpose by HKDF with SHA-256 (RFC 5869), without a salt, for one block."""
     extracted = hmac.digest(bytes(hashlib.sha256().digest_size), key, "sha256")
     return hmac.digest(extracted, f"{_VERSION}{info}".encode() + b"\x01", "sha256")
 
 
-def _encoded(digest: bytes) -> str:
+def _encode_digest(digest: bytes) -> str:
     return base64.b32encode(digest).decode().rstrip("=").lower()
 
 

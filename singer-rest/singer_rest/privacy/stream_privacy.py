@@ -80,8 +80,8 @@ class Interval:
 
     def rebase(self, record: Record) -> None:
         """Moves the interval of a record, or those in its list, to midnight."""
-        for item in _items(record, self.list_path):
-            start, end = _holder(item, self.start), _holder(item, self.end)
+        for item in _list_items_at(record, self.list_path):
+            start, end = _find_parent_object(item, self.start), _find_parent_object(item, self.end)
             moved = rebased(
                 start.get(self.start[-1]) if start else None,
                 end.get(self.end[-1]) if end else None,
@@ -91,7 +91,7 @@ class Interval:
                     holder[name] = value
 
 
-def _items(record: Record, path: Sequence[str]) -> list[Any]:
+def _list_items_at(record: Record, path: Sequence[str]) -> list[Any]:
     found: list[Any] = [record]
     for name in path:
         lists = [item.get(name) for item in found if isinstance(item, dict)]
@@ -99,7 +99,7 @@ def _items(record: Record, path: Sequence[str]) -> list[Any]:
     return found
 
 
-def _holder(item: Any, path: Sequence[str]) -> dict[str, Any] | None:  # noqa: ANN401 - a value of a record
+def _find_parent_object(item: Any, path: Sequence[str]) -> dict[str, Any] | None:  # noqa: ANN401 - a value of a record
     """Returns the object that holds the last name of a path."""
     for name in path[:-1]:
         item = item.get(name) if isinstance(item, dict) else None
@@ -234,13 +234,15 @@ class PrivacyCompiler:
 
     def pseudonym_of(self, protection: Protection) -> Transform:
         """Returns the function that computes the pseudonyms of the values at a path."""
-        return self._in_space(EMAIL if protection.name == "direct_id.email" else protection.space or OTHER_SPACE)
+        return self._make_pseudonym_transform(
+            EMAIL if protection.name == "direct_id.email" else protection.space or OTHER_SPACE
+        )
 
     def other_ids(self) -> Transform:
         """Returns the function for the pseudonyms of ids that are not of people, in a column that has both."""
-        return self._in_space(OTHER_SPACE)
+        return self._make_pseudonym_transform(OTHER_SPACE)
 
-    def _in_space(self, name: str) -> Transform:
+    def _make_pseudonym_transform(self, name: str) -> Transform:
         def pseudonym(value: Any) -> Any:  # noqa: ANN401 - a value of a record
             return self._pseudonyms().space(name).of(value)
 
@@ -263,7 +265,7 @@ class _StreamCompiler:
             for path in _scalar_paths("", schema)
             if tap.action(stream, path, protection := self._protection(path)) == "rebase"
         ]
-        self.intervals = list(_intervals(clocks))
+        self.intervals = list(_find_intervals(clocks))
         self._clocks = {
             ".".join((*(f"{name}[]" for name in item.list_path), *end))
             for item in self.intervals
@@ -288,7 +290,7 @@ class _StreamCompiler:
         return Part(result, _ObjectTransform(frozenset(kept), transforms))
 
     def _compile(self, path: str, part: Schema) -> Part | None:
-        types = _types(part)
+        types = _list_types(part)
         if part.get("properties"):
             return self.compile_object(path, part)
         items = part.get("items")
@@ -299,7 +301,7 @@ class _StreamCompiler:
         return self._compile_scalar(path, part)
 
     def _compile_list(self, path: str, part: Schema, items: Schema) -> Part | None:
-        types = _types(items)
+        types = _list_types(items)
         if types and "object" not in types and "array" not in types:
             found = self._compile_scalar(path, items, is_list=True)
         else:
@@ -332,7 +334,9 @@ class _StreamCompiler:
         if not fields:
             return None
         kept = frozenset(fields)
-        transforms: dict[str, Transform] = {name: _of_scalars(found.transform) for name, found in fields.items()}
+        transforms: dict[str, Transform] = {
+            name: _make_scalar_transform(found.transform) for name, found in fields.items()
+        }
         if kept == {ANY_KEY}:
             return Part(dict(part), _MapTransform(transforms[ANY_KEY]))
         return Part(dict(part), _ObjectTransform(kept, transforms))
@@ -349,14 +353,14 @@ class _StreamCompiler:
             return Part(dict(part)) if path in self._clocks else None
         if action == "pseudonym":
             described = {name: value for name, value in part.items() if name == "description"}
-            null = ["null"] if "null" in _types(part) else []
+            null = ["null"] if "null" in _list_types(part) else []
             kept = {"type": ["string", *null], **described}
             person = self._tap.pseudonym_of(protection)
             if protection.condition and not is_list:
                 self.conditional[path] = Conditional(*protection.condition, person, self._tap.other_ids())
                 return Part(kept)
             return Part(kept, person)
-        return Part(dict(part), COARSENING[action]) if "string" in _types(part) else None
+        return Part(dict(part), COARSENING[action]) if "string" in _list_types(part) else None
 
     def _protection(self, path: str) -> Protection:
         if path in self._own_columns:
@@ -378,11 +382,11 @@ def _scalar_paths(path: str, schema: Schema) -> Iterator[str]:
             yield from _scalar_paths(inner, part)
         elif isinstance(items, dict) and items.get("properties"):
             yield from _scalar_paths(f"{inner}[]", items)
-        elif "string" in _types(part):
+        elif "string" in _list_types(part):
             yield inner
 
 
-def _intervals(clocks: Sequence[tuple[str, str]]) -> Iterator[Interval]:
+def _find_intervals(clocks: Sequence[tuple[str, str]]) -> Iterator[Interval]:
     """Pairs the starts and ends of a stream, in the order of its schema.
 
     Args:
@@ -399,12 +403,12 @@ def _intervals(clocks: Sequence[tuple[str, str]]) -> Iterator[Interval]:
             yield Interval(names, tuple(start[len(list_path) :].split(".")), tuple(end[len(list_path) :].split(".")))
 
 
-def _types(schema: Schema) -> list[str]:
+def _list_types(schema: Schema) -> list[str]:
     found = schema.get("type") or []
     return [found] if isinstance(found, str) else list(found)
 
 
-def _of_scalars(transform: Transform | None) -> Transform:
+def _make_scalar_transform(transform: Transform | None) -> Transform:
     """Returns a transform of fields without a schema: an object or a list, which may hold anything, becomes null."""
 
     def changed(value: Any) -> Any:  # noqa: ANN401 - a value of a record

@@ -72,7 +72,7 @@ class Coercion:
 
     def of(self, schema: Schema) -> Coercer:
         """Returns the coercer for a schema. With several types or `anyOf`, any of them may accept the value."""
-        options = self._options(schema)
+        options = self._make_coercers(schema)
         if len(options) == 1:
             return options[0]
 
@@ -84,36 +84,36 @@ class Coercion:
 
         return first_of
 
-    def _options(self, schema: Schema) -> list[Coercer]:
+    def _make_coercers(self, schema: Schema) -> list[Coercer]:
         if "type" in schema:
-            return [self._of_type(kind, schema) for kind in types_of(schema) if kind != "null"]
+            return [self._make_type_coercer(kind, schema) for kind in types_of(schema) if kind != "null"]
         if parts := schema.get("anyOf") or schema.get("oneOf"):
-            return [option for part in parts for option in self._options(part)]
+            return [option for part in parts for option in self._make_coercers(part)]
         if parts := schema.get("allOf"):
             properties = {name: inner for part in parts for name, inner in (part.get("properties") or {}).items()}
             merged = {name: value for part in parts for name, value in part.items()}
-            return self._options({**merged, "properties": properties} if properties else merged)
-        return [self._object(schema) if "properties" in schema else self.clean]
+            return self._make_coercers({**merged, "properties": properties} if properties else merged)
+        return [self._make_object_coercer(schema) if "properties" in schema else self.clean]
 
-    def _of_type(self, kind: str, schema: Schema) -> Coercer:
+    def _make_type_coercer(self, kind: str, schema: Schema) -> Coercer:
         if kind == "object":
-            return self._object(schema)
+            return self._make_object_coercer(schema)
         if kind == "array":
-            return self._array(schema)
+            return self._make_array_coercer(schema)
         if kind == "string":
-            return _time(schema) or text
+            return _make_time_coercer(schema) or text
         return SIMPLE.get(kind, self.clean)
 
-    def _object(self, schema: Schema) -> Coercer:
+    def _make_object_coercer(self, schema: Schema) -> Coercer:
         properties = schema.get("properties") or {}
         if not properties:
-            return lambda value: self.clean(value) if value.__class__ is dict else _empty(value, {})
+            return lambda value: self.clean(value) if value.__class__ is dict else _coerce_empty(value, {})
         plain_types = {name: plain_type(part) for name, part in properties.items()}
         coercers = {name: self.of(part) for name, part in properties.items()}
 
         def coerce(value: Any) -> Any:  # noqa: ANN401
             if value.__class__ is not dict:
-                return _empty(value, {})
+                return _coerce_empty(value, {})
             self.drop_secrets(value)
             changed = {}
             for name, inner in value.items():
@@ -128,19 +128,19 @@ class Coercion:
 
         return coerce
 
-    def _array(self, schema: Schema) -> Coercer:
+    def _make_array_coercer(self, schema: Schema) -> Coercer:
         items = schema.get("items")
         if not isinstance(items, dict) or not items:
-            return lambda value: self.clean(value) if value.__class__ is list else _empty(value, [])
+            return lambda value: self.clean(value) if value.__class__ is list else _coerce_empty(value, [])
         plain_types, coercer = plain_type(items), self.of(items)
 
         def coerce(value: Any) -> Any:  # noqa: ANN401
             if value.__class__ is not list:
-                return _empty(value, [])
+                return _coerce_empty(value, [])
             coerced = [item if item is None or item.__class__ is plain_types else coercer(item) for item in value]
             if any(item is NOT_COERCIBLE for item in coerced):
                 return NOT_COERCIBLE
-            return value if all(map(_is, coerced, value)) else coerced
+            return value if all(map(_is_identical, coerced, value)) else coerced
 
         return coerce
 
@@ -170,19 +170,19 @@ def plain_type(schema: Schema) -> type | None:
     return bool if "boolean" in kinds else None
 
 
-def _time(schema: Schema) -> Coercer | None:
+def _make_time_coercer(schema: Schema) -> Coercer | None:
     """Returns the coercer for a date or timestamp. None: the schema is neither."""
     if schema.get("format") == "date-time":
         return local_time if "x-sql-datatype" in schema else timestamp
     return date if schema.get("format") == "date" else None
 
 
-def _empty(value: Any, nothing: Any) -> Any:  # noqa: ANN401
+def _coerce_empty(value: Any, nothing: Any) -> Any:  # noqa: ANN401
     """Converts empty values: PHP and others write an empty object as a list, or the reverse, or as an empty string."""
     if value in ({}, []):
         return nothing
     return None if isinstance(value, str) and not value.strip() else NOT_COERCIBLE
 
 
-def _is(one: object, other: object) -> bool:
+def _is_identical(one: object, other: object) -> bool:
     return one is other

@@ -24,8 +24,8 @@ from singer_rest.singer.row_types import (
     NUMBER,
     is_free_object,
     list_of,
+    make_struct,
     row_type,
-    struct,
 )
 from singer_rest.singer.scalars import NOT_COERCIBLE, local_time, timestamp
 
@@ -75,7 +75,9 @@ class PageFit:
             return False
         while not self._is_fitting(records):
             # No name is left to loosen if a field is not listed.
-            misfits = [name for name, kind in self._types.items() if not _converts(_column(name, records), kind)]
+            misfits = [
+                name for name, kind in self._types.items() if not _can_convert(_list_column_values(name, records), kind)
+            ]
             if not misfits:
                 return False
             for name in misfits:
@@ -90,11 +92,11 @@ class PageFit:
             msgspec.convert(records, self._rows, builtin_types=NON_TEXT_TYPES)
         except (ValueError, RecursionError):  # also if a text holds half a character
             return False
-        return all(are_in_range(_column(name, records)) for name in self._numbers)
+        return all(are_in_range(_list_column_values(name, records)) for name in self._numbers)
 
     def _row_list(self) -> Any:  # noqa: ANN401 - a type
         self._numbers = [name for name, kind in self._types.items() if kind == NUMBER]
-        row = struct("Row", {**self._types, **dict.fromkeys(self._loose, Any)})
+        row = make_struct("Row", {**self._types, **dict.fromkeys(self._loose, Any)})
         return list[row]  # type: ignore[valid-type]
 
     def _relax_column_type(self, name: str) -> None:
@@ -124,7 +126,7 @@ class PageFit:
         return True
 
     def _coerce_timestamps(self, name: str, records: Records) -> bool:
-        values = _column(name, records)
+        values = _list_column_values(name, records)
         found = utc_times(values)
         if found is None:
             return self._coerce(name, records)
@@ -136,12 +138,12 @@ class PageFit:
         return True
 
     def _coerce_local_times(self, name: str, records: Records) -> bool:
-        return are_local_times(_column(name, records)) or self._coerce(name, records)
+        return are_local_times(_list_column_values(name, records)) or self._coerce(name, records)
 
     def _coerce_free_objects(self, name: str, records: Records) -> bool:
         """Leaves objects as they are if none has an inner one, and none of their names is a secret's."""
-        values = _column(name, records)
-        if not _converts(values, FLAT):
+        values = _list_column_values(name, records)
+        if not _can_convert(values, FLAT):
             return self._coerce(name, records)
         names: set[str] = set().union(*filter(None, values))
         return all(self._is_public(name, inner) for inner in names) or self._coerce(name, records)
@@ -159,7 +161,7 @@ def utc_times(values: list[Any]) -> tuple[list[Any], list[Any]] | None:
         return values, values
     try:
         is_long = max(map(len, found)) > LONGEST + len(OFFSET)
-        times = msgspec.convert([*map(_cut, values)] if is_long else values, UTC_TIMES)
+        times = msgspec.convert([*map(_truncate_to_microseconds, values)] if is_long else values, UTC_TIMES)
     except (TypeError, ValueError):
         return None
     texts: list[Any] = msgspec.to_builtins(times)
@@ -186,7 +188,7 @@ def are_in_range(numbers: list[Any]) -> bool:
     return not found or (min(found) > -MAX_NUMBER and max(found) < MAX_NUMBER)
 
 
-def _cut(value: Any) -> Any:  # noqa: ANN401 - what the vendor sent
+def _truncate_to_microseconds(value: Any) -> Any:  # noqa: ANN401 - what the vendor sent
     """Cuts off the digits beyond microseconds of a timestamp in UTC, which msgspec would round."""
     if value.__class__ is not str or not value.endswith(OFFSET):
         return value
@@ -194,11 +196,11 @@ def _cut(value: Any) -> Any:  # noqa: ANN401 - what the vendor sent
     return f"{value[:LONGEST]}{OFFSET}" if digits.isascii() and digits.isdecimal() else value
 
 
-def _column(name: str, records: Records) -> list[Any]:
+def _list_column_values(name: str, records: Records) -> list[Any]:
     return [record.get(name) for record in records]
 
 
-def _converts(values: list[Any], kind: Any) -> bool:  # noqa: ANN401 - a type
+def _can_convert(values: list[Any], kind: Any) -> bool:  # noqa: ANN401 - a type
     try:
         msgspec.convert(values, list_of(kind), builtin_types=NON_TEXT_TYPES)
     except (ValueError, RecursionError):  # also if a text holds half a character

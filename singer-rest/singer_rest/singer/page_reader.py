@@ -19,7 +19,7 @@ from singer_rest.http.request import DECODER
 from singer_rest.singer.coercion import Coercion, types_of
 from singer_rest.singer.messages import encode_lines
 from singer_rest.singer.page_fit import are_in_range, are_local_times, utc_times
-from singer_rest.singer.page_rows import ID, PageRows, RowShape, wrapper
+from singer_rest.singer.page_rows import ID, PageRows, RowShape, make_wrapper_struct
 from singer_rest.singer.row_types import FLAT, INTEGER, NUMBER, is_free_object, row_type
 from singer_rest.singer.scalars import local_time, timestamp
 
@@ -105,7 +105,7 @@ class PageReader:
                 return None
             rows = self._rows = self._rows or self._rows_like(page)
             structs = rows.decode(page)
-            records = self._fitted(rows, structs, load)
+            records = self._fit_rows(rows, structs, load)
             read: dict[str, Any] = {name: DECODER.decode(value) for name, value in members.items()}
         except (ValueError, ArithmeticError, RecursionError):  # also if a text holds half a character
             self._misfits += 1
@@ -114,7 +114,7 @@ class PageReader:
         read[self._records_path] = StructRows(structs, records)
         return read
 
-    def _fitted(self, rows: PageRows, structs: list[Any], load: Callable[[], Sequence[Record]]) -> FittedRecords:
+    def _fit_rows(self, rows: PageRows, structs: list[Any], load: Callable[[], Sequence[Record]]) -> FittedRecords:
         """Coerces the columns that are coerced on their own, and encodes the rows.
 
         Raises:
@@ -124,24 +124,24 @@ class PageReader:
         for name in self._timestamps:
             values = rows.column(name, structs)
             found = utc_times(values)
-            _check(found is not None)
+            _raise_unless(found is not None)
             texts, times = found or ([], [])
             if texts is not values:
                 rows.replace(name, structs, texts)
             if name == self._replication_key:
-                _check(None not in times)
+                _raise_unless(None not in times)
                 latest = max(times)
         for name in self._local_times:
-            _check(are_local_times(rows.column(name, structs)))
+            _raise_unless(are_local_times(rows.column(name, structs)))
         for name in self._numbers:
             values = rows.column(name, structs)
-            _check({*map(type, values)} <= NUMBERS and are_in_range(values))
+            _raise_unless({*map(type, values)} <= NUMBERS and are_in_range(values))
         for name in self._objects:
             values = rows.column(name, structs)
             if self._shape.attributes and any(values):
                 values = [value and value.unwrapped() for value in values]
                 rows.replace(name, structs, values)
-            _check(all(self._is_public(name, inner) for inner in set().union(*filter(None, values))))
+            _raise_unless(all(self._is_public(name, inner) for inner in set().union(*filter(None, values))))
         keys = [rows.column(name, structs) for name in self._keys]
         return FittedRecords(len(structs), encode_lines(structs), keys, latest, load)
 
@@ -162,7 +162,7 @@ class PageReader:
             return Any
         kind = str if name in (*self._timestamps, *self._local_times) else self._row_type(name, part)
         if name in self._objects:
-            kind = wrapper(self._shape, FLAT, Any) if self._shape.attributes else FLAT
+            kind = make_wrapper_struct(self._shape, FLAT, Any) if self._shape.attributes else FLAT
         elif not _keeps_order(part, is_wrapped=self._shape.attributes is not None):
             kind = None
         if is_strict and "array" in types_of(part):
@@ -179,6 +179,6 @@ def _keeps_order(part: Schema, *, is_wrapped: bool) -> bool:
     return all(_keeps_order(inner, is_wrapped=is_wrapped) for inner in parts)
 
 
-def _check(fits: bool) -> None:  # noqa: FBT001
+def _raise_unless(fits: bool) -> None:  # noqa: FBT001
     if not fits:
         raise ValueError

@@ -49,7 +49,7 @@ class PageRows:
         rename = {field: name for name, field in self._names.items()}
         row = msgspec.defstruct("Row", fields, rename=rename, forbid_unknown_fields=True, gc=False)
         self._is_wrapped = shape.attributes is not None
-        kind: Any = wrapper(shape, row, types[ID]) if self._is_wrapped else row
+        kind: Any = make_wrapper_struct(shape, row, types[ID]) if self._is_wrapped else row
         self._decoder: msgspec.json.Decoder[list[Any]] = msgspec.json.Decoder(list[kind], float_hook=Decimal)
 
     def decode(self, page: bytes) -> list[Any]:
@@ -88,7 +88,7 @@ class PageRows:
         deque(map(setattr, rows, repeat(self._names[name]), values), maxlen=0)
 
 
-def wrapper(shape: RowShape, kind: Any, id_type: Any) -> Any:  # noqa: ANN401 - types
+def make_wrapper_struct(shape: RowShape, kind: Any, id_type: Any) -> Any:  # noqa: ANN401 - types
     """Returns the struct of a wrapped record or object."""
     return msgspec.defstruct(
         "Wrapped",

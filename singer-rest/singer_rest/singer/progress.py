@@ -59,7 +59,7 @@ class Progress:
         if seconds:
             parts.append(f"{rows / seconds:.0f} rows/s")
         least_done_first = sorted(fractions.items(), key=lambda item: item[1] or 0.0)
-        names = [name + _share(fraction, seconds) for name, fraction in least_done_first[:MAX_NAMES]]
+        names = [name + _format_share(fraction, seconds) for name, fraction in least_done_first[:MAX_NAMES]]
         if more := len(fractions) - len(names):
             names.append(f"{more} more")
         return ", ".join(parts) + (f"; reading {', '.join(names)}" if names else "")
@@ -74,7 +74,7 @@ class Progress:
         """
         streams = [f"{self._streams - len(skipped) - len(failed)} read"]
         streams += [
-            f"{len(names)} {what} ({_listed(names)})"
+            f"{len(names)} {what} ({_join_names(names)})"
             for what, names in (("skipped", skipped), ("failed", failed))
             if names
         ]
@@ -85,19 +85,19 @@ class Progress:
         )
 
 
-def _listed(names: Sequence[str]) -> str:
+def _join_names(names: Sequence[str]) -> str:
     more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
     return ", ".join(names[:MAX_LISTED]) + more
 
 
-def _share(fraction: float | None, seconds: float) -> str:
+def _format_share(fraction: float | None, seconds: float) -> str:
     if not fraction:
         return ""
-    left = f", about {_duration(seconds / fraction - seconds)} left" if fraction < 1 else ""
+    left = f", about {_format_seconds(seconds / fraction - seconds)} left" if fraction < 1 else ""
     return f" ({int(fraction * 100)} %{left})"
 
 
-def _duration(seconds: float) -> str:
+def _format_seconds(seconds: float) -> str:
     if seconds < MIN_UNITS * MINUTE:
         return f"{seconds:.0f} s"
     if seconds < MIN_UNITS * HOUR:

@@ -51,8 +51,8 @@ def row_type(schema: Schema, is_public: Callable[[str], bool]) -> Any:  # noqa: 
     return SCALARS.get(kind)
 
 
-def struct(name: str, types: Mapping[str, Any]) -> type:
-    """Returns a struct of fields that may be null or missing. It accepts no other fields."""
+def make_struct(name: str, types: Mapping[str, Any]) -> type:
+    """Returns a make_struct of fields that may be null or missing. It accepts no other fields."""
     # The fields have other names than the members: a member may be called `class` or `first name`.
     names = {f"field_{place}": member for place, member in enumerate(types)}
     fields = [(field, types[member] | None | UnsetType, UNSET) for field, member in names.items()]
@@ -74,7 +74,7 @@ def _object_type(properties: Mapping[str, Schema], is_public: Callable[[str], bo
     if not properties or not all(map(is_public, properties)):
         return None
     types = {name: row_type(part, is_public) for name, part in properties.items()}
-    return None if None in types.values() or NUMBER in types.values() else struct("Part", types)
+    return None if None in types.values() or NUMBER in types.values() else make_struct("Part", types)
 
 
 def _array_type(items: Any, is_public: Callable[[str], bool]) -> Any:  # noqa: ANN401

@@ -48,26 +48,28 @@ def complete_schema(schema: Schema, look_alikes: Collection[str] = (), free_name
         free_names: Columns in which the customer names the fields, which are not checked for secrets.
     """
     properties = {
-        name: part if name in free_names else _public(part, look_alikes)
+        name: part if name in free_names else _remove_secret_properties(part, look_alikes)
         for name, part in (schema.get("properties") or {}).items()
         if name != EXTRA and (name in look_alikes or not is_secret(name))
     }
     return {**schema, "properties": {**properties, EXTRA: extra_schema()}}
 
 
-def _public(schema: Any, look_alikes: Collection[str]) -> Any:  # noqa: ANN401 - a part of a schema
+def _remove_secret_properties(schema: Any, look_alikes: Collection[str]) -> Any:  # noqa: ANN401 - a part of a schema
     if isinstance(schema, list):
-        return [_public(part, look_alikes) for part in schema]
+        return [_remove_secret_properties(part, look_alikes) for part in schema]
     if not isinstance(schema, dict):
         return schema
     found = {
-        name: _public(part, look_alikes) if part.__class__ is dict or name in LISTS_OF_SCHEMAS else part
+        name: _remove_secret_properties(part, look_alikes)
+        if part.__class__ is dict or name in LISTS_OF_SCHEMAS
+        else part
         for name, part in schema.items()
         if name != "properties"
     }
     if "properties" in schema:
         found["properties"] = {
-            name: _public(part, look_alikes)
+            name: _remove_secret_properties(part, look_alikes)
             for name, part in schema["properties"].items()
             if name in look_alikes or not is_secret(name)
         }

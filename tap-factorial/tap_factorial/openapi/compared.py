@@ -26,17 +26,17 @@ def describe_differences(path: str, row: Row, fields: Collection[str], parameter
         fields: The fields of its records. Empty: not described.
         parameters: Its query parameters.
     """
-    return [*_of_key(path, row, fields), *_of_parameters(path, row, parameters)]
+    return [*_describe_key_differences(path, row, fields), *_describe_parameter_differences(path, row, parameters)]
 
 
-def _of_key(path: str, row: Row, fields: Collection[str]) -> list[str]:
+def _describe_key_differences(path: str, row: Row, fields: Collection[str]) -> list[str]:
     if not row.key and "id" in fields:
         return [f"look at: {path} has the field id, and its row has no key"]
     missing = set(row.key) - set(fields) - row.added_columns.keys() if fields else set()
     return [f"look at: {path} no longer has {name}, which is its key" for name in sorted(missing)]
 
 
-def _of_parameters(path: str, row: Row, parameters: Iterable[Json]) -> list[str]:
+def _describe_parameter_differences(path: str, row: Row, parameters: Iterable[Json]) -> list[str]:
     there = {parameter["name"]: parameter for parameter in parameters}
     # A parameter may have another name in another version; one of them is enough.
     settings = {setting for name, setting in row.setting.items() if name in there}
@@ -44,7 +44,7 @@ def _of_parameters(path: str, row: Row, parameters: Iterable[Json]) -> list[str]
     missing = row.params - there.keys() - renamed - set(row.unsent)
     found = [f"look at: {path} no longer takes {name}, which its row uses" for name in sorted(missing)]
     for name, parameter in there.items():
-        asked, most = _at_once(row, name), max_values(parameter)
+        asked, most = _count_values_per_request(row, name), max_values(parameter)
         if most and asked > most:
             found.append(f"look at: {path} takes {most} of {name} in one request, and its row asks for {asked}")
         if name in row.params:
@@ -58,7 +58,7 @@ def _of_parameters(path: str, row: Row, parameters: Iterable[Json]) -> list[str]
     return found
 
 
-def _at_once(row: Row, name: str) -> int:
+def _count_values_per_request(row: Row, name: str) -> int:
     """Returns the number of values of a parameter that the row sends in one request."""
     sent = row.send.get(name)
     return row.at_once if name == row.by else len(sent) if isinstance(sent, list) else 0

@@ -90,12 +90,12 @@ class ReportRows(PersonioStream):
         rows, columns = page.memory.get("rows", 0), page.memory.get("columns", [])
         for number, record in enumerate(page.records, rows + 1):
             columns = record.pop("columns") or columns  # not every page has them
-            record |= {"row_number": number, "values": _by_column(record.pop("cells"), columns)}
+            record |= {"row_number": number, "values": _map_cells_to_columns(record.pop("cells"), columns)}
         page.memory |= {"rows": rows + len(page.records), "columns": columns}
         return super().prepared_records(page)
 
 
-def _by_column(cells: list[Any], columns: list[Any]) -> Record:
+def _map_cells_to_columns(cells: list[Any], columns: list[Any]) -> Record:
     """Maps a row's cells to the names of their columns. Repeated names are numbered."""
     values: Record = {}
     for index, cell in enumerate(cells):
