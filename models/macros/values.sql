@@ -35,3 +35,8 @@
   )
   where next_noticed_on is null or next_noticed_on > coalesce(noticed_on, date '0001-01-01')
 {%- endmacro %}
+
+{# Whether an id is a person's: Cornerstone uses ids at or below 0 for the system. Pseudonyms are no numbers. #}
+{% macro is_person(id) -%}
+  coalesce(try_cast({{ id }} as bigint), 1) > 0
+{%- endmacro %}

@@ -113,7 +113,7 @@ found as (
     null
   from {{ ref('stg_cornerstone__users_core') }} as users
   left join {{ ref('stg_cornerstone__employees') }} as employee on employee.id = users.user_id
-  where users.user_id > 0
+  where {{ hr_models.is_person("users.user_id") }}
 )
 
 select

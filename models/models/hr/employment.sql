@@ -83,7 +83,7 @@ found as (
     where mapped.kind = 'legal_entity'
     group by assigned.user_id
   ) as entity on entity.user_id = users.user_id
-  where users.user_id > 0 and users.user_hire_dt_last is not null
+  where {{ hr_models.is_person("users.user_id") }} and users.user_hire_dt_last is not null
 )
 
 select

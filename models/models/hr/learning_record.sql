@@ -54,4 +54,4 @@ left join (
   from {{ ref('stg_cornerstone__transcript_status_local_core') }}
   group by status_id
 ) as status on status.status_id = record.user_lo_status_id
-where not coalesce(record.is_removed, false) and record.transc_user_id > 0
+where not coalesce(record.is_removed, false) and {{ hr_models.is_person("record.transc_user_id") }}

@@ -1,5 +1,5 @@
 {{ hr_models.staged('cornerstone', 'employees', '
-  id bigint
+  id varchar
   primaryEmail varchar primary_email
   externalId varchar external_id
   address json

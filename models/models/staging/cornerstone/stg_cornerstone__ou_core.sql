@@ -4,6 +4,6 @@
   title varchar
   ref varchar
   parent_id bigint
-  owner_id bigint
+  owner_id varchar
   active boolean
 ') }}

@@ -1,5 +1,5 @@
 {{ hr_models.staged('cornerstone', 'transcript_core', '
-  transc_user_id bigint
+  transc_user_id varchar
   transc_object_id varchar
   reg_num bigint
   user_lo_status_id bigint

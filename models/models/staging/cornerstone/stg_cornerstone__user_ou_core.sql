@@ -1,5 +1,5 @@
 {{ hr_models.staged('cornerstone', 'user_ou_core', '
-  user_id bigint
+  user_id varchar
   ou_id bigint
   ou_type_id bigint
   status_id bigint

@@ -1,5 +1,5 @@
 {{ hr_models.staged('cornerstone', 'users_core', '
-  user_id bigint
+  user_id varchar
   user_ref varchar
   user_email varchar
   user_name_first varchar
@@ -13,7 +13,7 @@
   user_status_id bigint
   user_absent boolean
   user_employment_status_id bigint
-  user_mgr_id bigint
+  user_mgr_id varchar
   user_create_dt timestamptz
   user_modify_date timestamptz
 ') }}
