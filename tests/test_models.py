@@ -796,12 +796,14 @@ def test_metrics_survive_a_privacy_profile(warehouse: Warehouse, tmp_path: Path,
     database = tmp_path / "private.duckdb"
     for vendor in SETTINGS:
         load_vendor(warehouse.sandbox, vendor, database, tmp_path, privacy=profile, privacy_key=PRIVACY_KEY)
-    built = dbt(database, tmp_path, "build", min_group=0, bradford_factor=True)
+    built = run_dbt(database, tmp_path, "build", min_group=0, bradford_factor=True)
     assert built.returncode == 0, built.stdout
     private = Warehouse(database, warehouse.sandbox, built.stdout)
 
     def totals(of: Warehouse, metric: str, column: str) -> list[Any]:
-        found = of.query(f"SELECT source, {column} FROM hr_metrics.{metric} WHERE dimension = 'total' ORDER BY ALL")
+        found = of.query(
+            f"SELECT source, month_end, {column} FROM hr_metrics.{metric} WHERE dimension = 'total' ORDER BY ALL"
+        )
         return [part for row in found for part in row]
 
     changed = {
