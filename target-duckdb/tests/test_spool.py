@@ -62,7 +62,7 @@ def test_spool_directory_is_removed_by_garbage_collection(tmp_path: Path) -> Non
 def test_spool_of_a_killed_run_is_removed_and_that_of_a_live_run_kept(tmp_path: Path) -> None:
     code = (
         "import sys, time; from target_duckdb.spool import SpoolDirectory; d = SpoolDirectory(sys.argv[1]);"
-        " d.append(d.new_file(), b'x'); print(d.path, flush=True); time.sleep(60)"
+        " d.append_to_file(d.new_file(), b'x'); print(d.path, flush=True); time.sleep(60)"
     )
     runs = [
         subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
