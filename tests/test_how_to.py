@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
+from dotenv import dotenv_values
 from target_duckdb.target import TargetDuckDB
 
 from docsite.catalog import list_streams
@@ -136,6 +137,45 @@ def test_a_file_is_converted_for_readers_with_duckdb_1(loaded_warehouse: Callabl
     assert query_file("SELECT count(*) FROM tap_personio.persons") == [(301,)]
     assert version() == (64).to_bytes(8, "little")
 
+    done = run_script(code_block("columns.md", "python", "COPY FROM DATABASE"))
+    assert done.returncode == 0, done.stderr
+    assert version() == (64).to_bytes(8, "little"), "compact.py keeps the format"
+
+
+def test_a_text_is_found_in_all_tables(loaded_warehouse: Callable[..., None]) -> None:
+    query_file("CREATE SCHEMA hr_snapshots")
+    query_file(
+        "CREATE TABLE hr_snapshots.copy AS SELECT '{}'::JSON AS empty, {'email': email} AS part"
+        " FROM tap_personio.persons"
+    )
+    query_file("CREATE VIEW hr_snapshots.shown AS FROM tap_personio.persons")
+    script = code_block("columns.md", "python", "getpass").replace("getpass.getpass(", "input(")
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, input=f"17{MARK}\n", capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.partition(": ")[2].splitlines() == [
+        "hr_snapshots.copy.part: 3 rows",
+        "tap_personio.persons.email: 3 rows",
+    ]
+
+
+def test_models_are_exported_for_their_owner_only(loaded_warehouse: Callable[..., None]) -> None:
+    query_file("CREATE SCHEMA hr")
+    query_file("CREATE TABLE hr.employee AS FROM tap_personio.persons")
+    done = run_script(code_block("operate.md", "python", "SCHEMAS"))
+    assert done.returncode == 0, done.stderr
+    (path,) = Path("output/export").iterdir()
+    assert path.name == "hr.employee.parquet"
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert duckdb.sql(f"SELECT count(*) FROM '{path}'").fetchall() == [(300,)]
+
+
+def test_the_settings_that_hash_a_value_can_be_parsed() -> None:
+    values = dotenv_values(stream=io.StringIO(code_block("columns.md", "text", "STREAM_MAPS=")))
+    assert json.loads(values["TAP_PERSONIO_STREAM_MAP_CONFIG"] or "") == {"salt": "..."}
+    assert json.loads(values["TAP_PERSONIO_STREAM_MAPS"] or "") == {
+        "persons": {"email": "sha256(config['salt'] + email) if email else None"}
+    }
+
 
 MELTANO = """#!/bin/sh
 echo "arguments: $*"
@@ -173,6 +213,9 @@ def test_the_nightly_script_prints_only_failures(tmp_path: Path, code: int) -> N
 def test_the_check_names_runs_that_are_too_old(loaded_warehouse: Callable[..., None]) -> None:
     loaded_warehouse(SCHEMA, default_target_schema="tap_factorial")
     script = code_block("operate.md", "python", "import sys")
+
+    done = run_script(script)
+    assert (done.returncode, done.stderr) == (1, "Nothing was ever loaded.\n"), "without a file"
 
     def check() -> tuple[int, str]:
         shutil.copy("output/warehouse.duckdb", "output/prod.duckdb")

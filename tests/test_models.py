@@ -532,8 +532,8 @@ def test_the_metric_of_the_tutorial_is_there(warehouse: Warehouse) -> None:
     assert len(warehouse.query(sql)) == 12
 
 
-def test_there_are_twenty_questions() -> None:
-    assert len(QUESTIONS) == 20
+def test_there_are_twenty_one_questions() -> None:
+    assert len(QUESTIONS) == 21
 
 
 @pytest.mark.parametrize("title", ["DuckDB", "pandas", "polars", "Arrow"])
