@@ -102,7 +102,7 @@ class Attendances(Api):
 
 
 class Periods(Api):
-    """Personio v2: pages by cursor, which names the next record and the end of the window."""
+    """Personio v2: pages by a cursor that holds the next record and the end of the requested window."""
 
     path = "/v2/attendance-periods"
     changed = ("updated_at.gte",)

@@ -53,7 +53,7 @@ def _truncate_response(response: Response, keep: float | int, *, with_length: bo
 
 
 def _truncate_csv(response: Response) -> Iterable[Step] | None:
-    """Returns half of a CSV file without a length, which looks complete."""
+    """Returns half of a CSV file without a Content-Length header, so that it looks complete."""
     lines = response.body.splitlines(keepends=True)
     if len(lines) < 4 or not response.find_header("content-type").startswith("text/csv"):  # noqa: PLR2004 - too short to halve
         return None

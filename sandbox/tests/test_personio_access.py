@@ -1,4 +1,4 @@
-"""Permissions, modes and allow-listed attributes."""
+"""What a credential may read: permissions, the modes of a list, and the attributes that it allows."""
 
 from __future__ import annotations
 

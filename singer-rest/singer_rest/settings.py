@@ -228,7 +228,7 @@ def unknown_settings(
 
 
 def _variable_name(name: str, setting: str) -> str:
-    """Returns the environment variable of a plugin's setting."""
+    """Returns the name of the environment variable for a plugin's setting."""
     return f"{name}_{setting}".upper().replace("-", "_")
 
 

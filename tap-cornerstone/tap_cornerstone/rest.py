@@ -99,7 +99,7 @@ class RestList(CornerstoneStream):
         )
 
     def _is_inconclusive(self, body: Any) -> bool:  # noqa: ANN401 - what the portal sends
-        """Whether a body has neither a list nor a total of zero."""
+        """Whether a body is malformed: it has no list, and its total is not zero."""
         return isinstance(body, dict) and find_property(body, "data") is None and self.reported_total(body) is None
 
     def reported_total(self, body: Any) -> int | None:  # noqa: ANN401 - what the portal sends

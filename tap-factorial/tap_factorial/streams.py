@@ -32,7 +32,7 @@ class MaybeByDay(ChangedSince):
 
 @cache
 def streams_of(version: str) -> Sequence[type[FactorialStream]]:
-    """Returns the streams of a version.
+    """Returns the streams of an API version.
 
     Args:
         version: Such as ``2026-10-01``. For retired versions, the lists of the oldest described one.

@@ -266,7 +266,7 @@ class Changes:
             raise ChangeError(f"The field {name} cannot be {value!r}.") from error
 
     def _report(self, changes: list[Change], *events: tuple[str, str]) -> list[Change]:
-        """Sends the changes, and more specific events (name and id), to webhooks."""
+        """Sends each change to the webhooks, and each more specific event as a pair of its name and a record's id."""
         self.company.version += 1
         now = self._now()
         usual = [(NAMES[row.kind, row.action], row.id) for row in changes if (row.kind, row.action) in NAMES]

@@ -119,7 +119,7 @@ class Store:
         return log[-1][0] if log else 0
 
     def list_changes(self, name: str, after: int, until: int) -> list[tuple[Key, bool]]:
-        """Returns the keys that changed between two numbers, latest last, and whether the rows were deleted."""
+        """Returns the keys of rows changed between two change numbers, oldest first, with whether they were deleted."""
         self.list_rows(name)
         latest: dict[Key, bool] = {}
         for number, key, deleted in self._log.get(name, ()):

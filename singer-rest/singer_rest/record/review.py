@@ -78,7 +78,7 @@ def review_recording(folder: Path) -> Review:
 
 
 def _iterate_texts(body: Any) -> Iterator[tuple[bool, str]]:  # noqa: ANN401 - JSON
-    """Yields the names and texts of a body, each with whether it is a name."""
+    """Yields each name and each text of a JSON body, with whether it is a name."""
     left = [body]
     while left:
         value = left.pop()

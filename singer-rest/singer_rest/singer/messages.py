@@ -62,7 +62,7 @@ def record_lines(stream: str, records: Sequence[Record], version: int | None, ex
 
 
 def message_lines(stream: str, lines: bytes, version: int | None, extracted: datetime | None) -> bytes:
-    """Returns the RECORD lines of encoded records, which are lines, too."""
+    """Returns RECORD messages, one per line, for records that are already encoded as lines of JSON."""
     if not lines:
         return b""
     head = b'{"type":"RECORD","stream":' + encode(stream) + b',"record":'

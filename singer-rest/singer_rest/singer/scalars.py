@@ -125,7 +125,7 @@ def timestamp(value: Any) -> Any:  # noqa: ANN401
 
 
 def local_time(value: Any) -> Any:  # noqa: ANN401
-    """Converts to a timestamp without a zone. One with a zone cannot be converted."""
+    """Converts a value to a timestamp without a time zone. A timestamp with a zone cannot be converted."""
     if value.__class__ is not str:
         return NOT_COERCIBLE
     if LOCAL.fullmatch(value) and (value[8:10] < "29" or _date(value[:10]) is not NOT_COERCIBLE):

@@ -63,7 +63,7 @@ class JobApplicants(RestList):
 
     @cached_property
     def _unknown_statuses(self) -> set[str]:
-        """The statuses that the portal does not have."""
+        """The requested statuses that the portal rejected as unknown."""
         return set()
 
     @property
