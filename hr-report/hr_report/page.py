@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import vl_convert
+from altair.utils.schemapi import debug_mode
 
 from hr_report import tables
 from hr_report.database import query
@@ -191,7 +192,8 @@ def drawn(figure: Figure) -> str:
 
 def svg(figure: Figure, kind: str, width: int) -> str:
     """A chart as SVG."""
-    spec = figure.chart(width).to_dict(validate=False)  # which would take most of the time
+    with debug_mode(arg=False):  # or Altair checks each copy of each part, which takes most of the time
+        spec = figure.chart(width).to_dict(validate=False)
     if figure.colors == "source" and figure.parts:
         leave_out_legends(spec)
     text = str(vl_convert.vegalite_to_svg(spec))
