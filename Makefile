@@ -59,7 +59,7 @@ explore: setup .venv/.explore ## Open a notebook about the HR models, with filte
 test: setup .venv/.report ## Run all tests but those of the models, the site and recordings (make test-deep)
 	$(BIN)/pytest $(TWO_AT_A_TIME) -m 'not deep'
 
-test-deep: setup .venv/.site .venv/.report .venv/.explore .venv/.frames ## Run the tests that take minutes: dbt models, site, recordings, every stream by id
+test-deep: setup .venv/.site .venv/.report .venv/.explore .venv/.frames ## Run the tests that take minutes: dbt models, site, recordings, faults of all vendors, every stream by id
 	$(BIN)/pytest $(TWO_AT_A_TIME) -m deep tests tap-*/tests
 
 test-fast: setup ## Run tests for a minute: without the loader's, the sandbox's, and those marked slow (see CONTRIBUTING.md)

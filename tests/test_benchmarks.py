@@ -35,7 +35,10 @@ def benchmark_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize(
+    "dataset",
+    [name if name == "attendances" else pytest.param(name, marks=pytest.mark.deep) for name in DATASETS],
+)
 def test_tap_and_loader_load_all_rows_of_the_server(dataset: str, benchmark_home: Path) -> None:
     case = Case(dataset, ROWS)
     folder = benchmark_home / "run"
@@ -52,6 +55,7 @@ def test_tap_and_loader_load_all_rows_of_the_server(dataset: str, benchmark_home
 
 
 @pytest.mark.slow
+@pytest.mark.deep
 def test_tap_alone_is_measured(benchmark_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tap_cpu, "HOME", benchmark_home)
     usage = tap_cpu.run_tap("attendance_shifts", ROWS, profiler="")

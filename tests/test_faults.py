@@ -64,6 +64,12 @@ class SharedBenches:
         return nullcontext(self._benches[vendor.name])
 
 
+ONE_NOW_ALL_DEEP = [
+    vendor if vendor == "personio" else pytest.param(vendor, marks=pytest.mark.deep) for vendor in VENDORS
+]
+"""One vendor in `make test`, the others in `make test-deep`."""
+
+
 @pytest.fixture(scope="module", autouse=True)
 def small_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Ten employees, few streams, few changes, shared test benches."""
@@ -95,7 +101,7 @@ def assert_passes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Callable
     return assert_passes
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", ONE_NOW_ALL_DEEP)
 def test_runs_pass_with_faulty_responses(vendor: str, assert_passes: Callable[..., None]) -> None:
     assert_passes(proxy.run, vendor, 1 / len(FAULTY_RESPONSES))
 
@@ -104,7 +110,7 @@ def test_runs_pass_after_they_were_stopped(assert_passes: Callable[..., None]) -
     assert_passes(killer.run, "factorial", 1 / killer.TRIALS["factorial"])
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", ONE_NOW_ALL_DEEP)
 def test_runs_pass_with_mutated_values(vendor: str, assert_passes: Callable[..., None]) -> None:
     assert_passes(mutator.run, vendor, 1 / len(mutator.ROUNDS[vendor]))
 
