@@ -29,16 +29,21 @@ def package_name(tap: str) -> str:
     return tap.replace("-", "_")
 
 
-def leaf_paths(schema: Mapping[str, Any], path: str = "") -> Iterator[str]:
-    """Yields the paths of a schema that have no paths below them."""
+def leaves(schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yields the paths of a schema that have no paths below them, with their schemas."""
     items = schema.get("items")
     if properties := schema.get("properties"):
         for name, part in properties.items():
-            yield from leaf_paths(part, f"{path}.{name}" if path else name)
+            yield from leaves(part, f"{path}.{name}" if path else name)
     elif isinstance(items, dict) and (items.get("properties") or items.get("items")):
-        yield from leaf_paths(items, f"{path}[]")
-    elif path != EXTRA:
-        yield path
+        yield from leaves(items, f"{path}[]")
+    elif path:
+        yield path, schema
+
+
+def leaf_paths(schema: Mapping[str, Any]) -> list[str]:
+    """Returns the paths of a schema that need a class of their own."""
+    return [path for path, _ in leaves(schema) if path != EXTRA]
 
 
 @pytest.mark.parametrize("name", TAPS)
@@ -56,7 +61,7 @@ def test_every_path_has_a_class(name: str) -> None:
 @pytest.mark.parametrize("name", TAPS)
 def test_every_class_is_of_a_path(name: str) -> None:
     streams = make_tap(name).streams
-    paths = {stream.name: list(leaf_paths(stream.schema)) for stream in streams.values()}
+    paths = {stream.name: leaf_paths(stream.schema) for stream in streams.values()}
     stale = [
         f"{stream}\t{path}"
         for stream, classes in shipped_classes(package_name(name)).items()
@@ -84,7 +89,7 @@ def test_catalog_shows_the_class_of_each_field(name: str) -> None:
     without = [
         f"{entry['stream']}.{path}"
         for entry in tap.catalog_dict["streams"]
-        for path, part in _leaf_paths(entry["schema"])
+        for path, part in leaves(entry["schema"])
         if part.get("x-protection") not in CLASSES
     ]
     assert not without
@@ -95,7 +100,7 @@ def test_catalog_shows_the_class_of_each_field(name: str) -> None:
 def test_dropped_classes_are_absent_from_the_schema(name: str, profile: str) -> None:
     tap = make_tap(name, privacy=profile)
     for entry in tap.catalog_dict["streams"]:
-        for path, part in _leaf_paths(entry["schema"]):
+        for path, part in leaves(entry["schema"]):
             found = part["x-protection"]
             if found == "unclassified":  # a container of which the allowed fields stay, or the key of a portal's view
                 continue
@@ -109,14 +114,3 @@ def test_streams_without_key_are_not_offered(name: str) -> None:
     assert not least.keys() & {"compensations", "salary_bands"}
     for stream in least.values():
         assert {*stream.primary_keys} <= stream.schema["properties"].keys(), stream.name
-
-
-def _leaf_paths(schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    items = schema.get("items")
-    if properties := schema.get("properties"):
-        for name, part in properties.items():
-            yield from _leaf_paths(part, f"{path}.{name}" if path else name)
-    elif isinstance(items, dict) and (items.get("properties") or items.get("items")):
-        yield from _leaf_paths(items, f"{path}[]")
-    elif path:
-        yield path, schema

@@ -58,11 +58,6 @@ PERSON_SPACES = frozenset({"person", "employee", "access", "candidate", "user", 
 """Kinds of ids of people. Ids of one kind are comparable within a vendor's account."""
 
 
-def severity(name: str) -> int:
-    """Returns the rank of a class. The more harmful class has the lower rank; `unclassified` has the lowest of all."""
-    return -1 if name == UNCLASSIFIED else TOP_CLASSES.index(name.partition(".")[0])
-
-
 def lookup_class(name: str, values: dict[str, str]) -> str | None:
     """Returns the value of a class, or of the nearest class above it. None: there is none."""
     while name:

@@ -101,16 +101,10 @@ class Classification:
     Args:
         shipped: The classes that the tap ships, by stream and path.
         own: The user's classes, by `stream.path`, which may hold `*`.
-
-    Raises:
-        ValueError: If a class does not exist.
     """
 
     def __init__(self, shipped: Mapping[str, Mapping[str, Protection]], own: Mapping[str, str] | None = None) -> None:
         self._shipped = shipped
-        for name in (own or {}).values():
-            if name not in CLASSES:
-                raise ValueError(f"`{name}` is no protection class. There are: {', '.join(CLASSES)}.")
         own_patterns = [
             (protection, re.compile(pattern, re.IGNORECASE))
             for pattern, protection in shipped.get(EACH_STREAM, {}).items()
@@ -157,11 +151,6 @@ class Classification:
         prefix = f"{path}."
         paths = self._shipped.get(stream, {})
         return list(dict.fromkeys(_first_name(name[len(prefix) :]) for name in paths if name.startswith(prefix)))
-
-    @cached_property
-    def streams(self) -> list[str]:
-        """The streams whose paths are classified."""
-        return [name for name in self._shipped if name != EACH_STREAM]
 
 
 def _first_name(path: str) -> str:

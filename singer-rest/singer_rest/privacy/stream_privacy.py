@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from singer_rest.privacy.classes import UNCLASSIFIED
 from singer_rest.privacy.classification import ANY_KEY, NOT_CLASSIFIED
 from singer_rest.privacy.coarsening import COARSENING, rebased
 from singer_rest.privacy.pseudonyms import EMAIL
@@ -107,21 +106,6 @@ def _find_parent_object(item: Any, path: Sequence[str]) -> dict[str, Any] | None
 
 
 @dataclass
-class Loaded:
-    """A path with its protection class, and the action on its values.
-
-    Args:
-        path: The path.
-        protection: Its class.
-        action: The action on its values.
-    """
-
-    path: str
-    protection: Protection
-    action: Action
-
-
-@dataclass
 class StreamPrivacy:
     """A stream under a privacy profile.
 
@@ -130,14 +114,12 @@ class StreamPrivacy:
         transforms: The columns whose values change, with what changes them.
         conditional: The columns with ids of which another column says whether they are of people.
         intervals: The intervals that are rebased.
-        paths: All paths, and what happens to them.
     """
 
     schema: dict[str, Any]
     transforms: dict[str, Transform]
-    conditional: dict[str, Conditional] = field(default_factory=dict)
-    paths: list[Loaded] = field(default_factory=list)
-    intervals: Sequence[Interval] = ()
+    conditional: dict[str, Conditional]
+    intervals: Sequence[Interval]
 
     def keeps(self, column: str) -> bool:
         """Whether the values of a column stay as they are."""
@@ -183,8 +165,8 @@ class PrivacyCompiler:
     """
 
     def __init__(self, profile: Profile, classification: Classification, pseudonyms: Callable[[], Pseudonyms]) -> None:
+        self.classification = classification
         self._profile = profile
-        self._classification = classification
         self._pseudonyms = pseudonyms
 
     def compile(
@@ -200,37 +182,17 @@ class PrivacyCompiler:
         """
         schema = {**schema, "properties": schema.get("properties") or {}}
         compiler = _StreamCompiler(self, stream, schema, frozenset({*keys, replication_key or ""}))
-        found = compiler.compile_object("", schema)
-        paths = compiler.paths
-        columns: dict[str, Any] = found.schema["properties"] if found else {}
-        transforms = {name: compiler.transforms[name] for name in columns if name in compiler.transforms}
-        conditional = {name: compiler.conditional[name] for name in columns if name in compiler.conditional}
-        kept = {**schema, "properties": columns}
-        return StreamPrivacy(kept, transforms, conditional, paths, compiler.intervals)
+        kept, transforms = compiler.compile_properties("", schema)
+        return StreamPrivacy(kept, transforms, compiler.conditional, compiler.intervals)
 
     def lost_keys(self, stream: str, keys: Sequence[str]) -> list[str]:
         """Returns the keys of a stream that cannot stay, so that the stream cannot be offered."""
-        return [
-            key
-            for key in keys
-            if self.action(stream, key, self.key_protection(stream, key)) not in {"keep", "pseudonym"}
-        ]
-
-    def key_protection(self, stream: str, path: str) -> Protection:
-        """Returns the class of a key or bookmark."""
-        return self._classification.of_key(stream, path)
+        of_key = self.classification.of_key
+        return [key for key in keys if self.action(stream, key, of_key(stream, key)) not in {"keep", "pseudonym"}]
 
     def action(self, stream: str, path: str, protection: Protection) -> Action:
         """Returns the action on the values at a path."""
         return self._profile.action(stream, path, protection.name)
-
-    def protection(self, stream: str, path: str) -> Protection:
-        """Returns the class of a path."""
-        return self._classification.of(stream, path)
-
-    def names_below(self, stream: str, path: str) -> list[str]:
-        """Returns the fields that are known of an object whose schema lists none."""
-        return self._classification.names_below(stream, path)
 
     def pseudonym_of(self, protection: Protection) -> Transform:
         """Returns the function that computes the pseudonyms of the values at a path."""
@@ -256,14 +218,11 @@ class _StreamCompiler:
         self._tap = tap
         self._stream = stream
         self._own_columns = own_columns
-        self.paths: list[Loaded] = []
-        self.transforms: dict[str, Transform] = {}
-        """The transforms of the columns."""
         self.conditional: dict[str, Conditional] = {}
         clocks = [
             (protection.name, path)
             for path in _scalar_paths("", schema)
-            if tap.action(stream, path, protection := self._protection(path)) == "rebase"
+            if self._action(path, protection := self._protection(path)) == "rebase"
         ]
         self.intervals = list(_find_intervals(clocks))
         self._clocks = {
@@ -272,27 +231,30 @@ class _StreamCompiler:
             for end in (item.start, item.end)
         }
 
-    def compile_object(self, path: str, schema: Schema) -> Part | None:
-        """Compiles an object whose schema lists its fields. None: nothing of it is left."""
+    def compile_properties(self, path: str, schema: Schema) -> tuple[dict[str, Any], dict[str, Transform]]:
+        """Compiles the fields that the schema of an object lists.
+
+        Returns:
+            The schema with the fields that are left, and the transforms of those whose values change.
+        """
         prefix = f"{path}." if path else ""
-        parts: dict[str, Part] = {}
-        for name, part in schema["properties"].items():
-            if found := self._compile(f"{prefix}{name}", part):
-                parts[name] = found
-        if not parts:
-            return None
-        kept = {name: part.schema for name, part in parts.items()}
-        required = [name for name in schema.get("required") or () if name in kept]
-        transforms = {name: part.transform for name, part in parts.items() if part.transform}
-        if not path:
-            self.transforms = transforms
-        result = {**schema, "properties": kept, **({"required": required} if "required" in schema else {})}
-        return Part(result, _ObjectTransform(frozenset(kept), transforms))
+        compiled = {name: self._compile(f"{prefix}{name}", part) for name, part in schema["properties"].items()}
+        parts = {name: part for name, part in compiled.items() if part}
+        found = {**schema, "properties": {name: part.schema for name, part in parts.items()}}
+        if "required" in schema:
+            found["required"] = [name for name in schema["required"] if name in parts]
+        return found, {name: part.transform for name, part in parts.items() if part.transform}
+
+    def _compile_object(self, path: str, schema: Schema) -> Part | None:
+        """Compiles an object whose schema lists its fields. None: nothing of it is left."""
+        found, transforms = self.compile_properties(path, schema)
+        kept = frozenset(found["properties"])
+        return Part(found, _ObjectTransform(kept, transforms)) if kept else None
 
     def _compile(self, path: str, part: Schema) -> Part | None:
         types = _list_types(part)
         if part.get("properties"):
-            return self.compile_object(path, part)
+            return self._compile_object(path, part)
         items = part.get("items")
         if "array" in types or items is not None:
             return self._compile_list(path, part, items if isinstance(items, dict) else {})
@@ -312,21 +274,16 @@ class _StreamCompiler:
 
     def _compile_free(self, path: str, part: Schema) -> Part | None:
         """Compiles an object whose schema lists no fields: only those with a class that the tap ships stay."""
-        protection = self._protection(path.removesuffix("[]"))
-        if self._tap.action(self._stream, path, NOT_CLASSIFIED) == "keep":
-            action = self._add(path, protection)
-            return None if action != "keep" else Part(dict(part))
-        names = self._tap.names_below(self._stream, path)
-        if not names:
-            self._add(path, NOT_CLASSIFIED if protection.name != UNCLASSIFIED else protection)
-            return None
+        if self._action(path, NOT_CLASSIFIED) == "keep":
+            is_kept = self._action(path, self._protection(path.removesuffix("[]"))) == "keep"
+            return Part(dict(part)) if is_kept else None
+        names_below = self._tap.classification.names_below
         fields: dict[str, Part] = {}
-        for name in names:
-            below = self._tap.names_below(self._stream, f"{path}.{name}")
+        for name in names_below(self._stream, path):
             scalar = {"type": ["string", "number", "boolean", "null"]}
             found = (
                 self._compile_free(f"{path}.{name}", {"type": ["object", "null"]})
-                if below
+                if names_below(self._stream, f"{path}.{name}")
                 else self._compile_scalar(f"{path}.{name}", scalar)
             )
             if found:
@@ -343,7 +300,7 @@ class _StreamCompiler:
 
     def _compile_scalar(self, path: str, part: Schema, *, is_list: bool = False) -> Part | None:
         protection = self._protection(path)
-        action = self._add(f"{path}[]" if is_list else path, protection)
+        action = self._action(path, protection)
         if action == "drop":
             return None
         if action == "keep":
@@ -363,14 +320,11 @@ class _StreamCompiler:
         return Part(dict(part), COARSENING[action]) if "string" in _list_types(part) else None
 
     def _protection(self, path: str) -> Protection:
-        if path in self._own_columns:
-            return self._tap.key_protection(self._stream, path)
-        return self._tap.protection(self._stream, path)
+        classification = self._tap.classification
+        return (classification.of_key if path in self._own_columns else classification.of)(self._stream, path)
 
-    def _add(self, path: str, protection: Protection) -> Action:
-        action = self._tap.action(self._stream, path.removesuffix("[]"), protection)
-        self.paths.append(Loaded(path, protection, action))
-        return action
+    def _action(self, path: str, protection: Protection) -> Action:
+        return self._tap.action(self._stream, path.removesuffix("[]"), protection)
 
 
 def _scalar_paths(path: str, schema: Schema) -> Iterator[str]:
@@ -410,10 +364,10 @@ def _list_types(schema: Schema) -> list[str]:
 
 def _make_scalar_transform(transform: Transform | None) -> Transform:
     """Returns a transform of fields without a schema: an object or a list, which may hold anything, becomes null."""
+    if isinstance(transform, _ObjectTransform | _MapTransform):
+        return transform
 
     def changed(value: Any) -> Any:  # noqa: ANN401 - a value of a record
-        if isinstance(transform, _ObjectTransform | _MapTransform):
-            return transform(value)
         if not isinstance(value, SCALARS):
             return None
         return transform(value) if transform else value

@@ -38,7 +38,12 @@ class TapPrivacy:
         self._config = config
         self._vendor = vendor
         self.profile: Profile = load_profile(str(config.get("privacy") or EVERYTHING))
-        self.classification = Classification(shipped_classes(package), self.profile.classes)
+        self._package = package
+
+    @cached_property
+    def classification(self) -> Classification:
+        """The protection classes of the tap's columns, which are read when they are first needed."""
+        return Classification(shipped_classes(self._package), self.profile.classes)
 
     @property
     def is_active(self) -> bool:

@@ -86,7 +86,6 @@ class CompletedStream(Stream):
 
     _unprotected_schema: Schema
     _privacy: StreamPrivacy | None = None
-    _has_privacy = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Completes the schema that a class declares."""
@@ -104,15 +103,13 @@ class CompletedStream(Stream):
     def privacy(self) -> StreamPrivacy | None:
         """The stream under the privacy profile. None: all values are loaded."""
         # Not a cached_property: other threads would wait for its lock while a schema is requested.
-        if not self._has_privacy:
-            _ = self.schema
+        _ = self.schema
         return self._privacy
 
     def set_schema(self, completed: Schema) -> Schema:
         """Returns the schema of what is emitted, and remembers it and that of what is read."""
         self._unprotected_schema = completed
         self._privacy = self.privacy_of(completed)
-        self._has_privacy = True
         found = self._privacy.schema if self._privacy else completed
         vars(self)["schema"] = found
         return found
