@@ -105,6 +105,19 @@ def test_ids_of_other_things_differ_from_those_of_people() -> None:
     assert team != employee
 
 
+def test_id_in_an_object_is_taken_for_a_persons() -> None:
+    person = Protection("direct_id.id", "employee", ("type", "Employee"))
+    owner = {"type": "object", "properties": {"id": NUMBER}}
+    privacy = compile_privacy("minimal", {"owner": owner}, {"owner.id": person})
+    assert apply_to(privacy, {"owner": {"id": 5}}) == {"owner": {"id": pseudonym_of("5", "vendor//employee")}}
+
+
+def test_key_has_the_class_that_the_user_gives_it() -> None:
+    classification = Classification({}, {"s.code": "pay"})
+    assert classification.of_key("s", "code").name == "pay"
+    assert classification.of_key("s", "id").name == "technical"
+
+
 def test_intervals_are_rebased_wherever_they_are() -> None:
     clock = {
         "start": {"type": "object", "properties": {"at": TEXT}},

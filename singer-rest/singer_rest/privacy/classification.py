@@ -115,7 +115,7 @@ class Classification:
 
     def of(self, stream: str, path: str) -> Protection:
         """Returns the class of a path: the user's, the tap's, or that of a pattern."""
-        own = next((found for pattern, found in self._own if pattern.match(f"{stream}.{path}")), None)
+        own = self._find_own(stream, path)
         shipped = self.shipped(stream, path)
         if own is None:
             return shipped or pattern_class(path.rpartition(".")[2].removesuffix("[]"), self._patterns)
@@ -124,7 +124,11 @@ class Classification:
     def of_key(self, stream: str, path: str) -> Protection:
         """Returns the class of a key or bookmark. An unknown one is technical, unless it is a person's id."""
         found = self.of(stream, path)
-        return found if self.shipped(stream, path) or found.name.startswith("direct_id") else TECHNICAL
+        is_known = self.shipped(stream, path) or self._find_own(stream, path)
+        return found if is_known or found.name.startswith("direct_id") else TECHNICAL
+
+    def _find_own(self, stream: str, path: str) -> Protection | None:
+        return next((found for pattern, found in self._own if pattern.match(f"{stream}.{path}")), None)
 
     def shipped(self, stream: str, path: str) -> Protection | None:
         """Returns the class that the tap ships. None: the tap does not know the path."""

@@ -313,7 +313,7 @@ class _StreamCompiler:
             null = ["null"] if "null" in _list_types(part) else []
             kept = {"type": ["string", *null], **described}
             person = self._tap.pseudonym_of(protection)
-            if protection.condition and not is_list:
+            if protection.condition and "." not in path and not is_list:  # deeper ids are taken for those of people
                 self.conditional[path] = Conditional(*protection.condition, person, self._tap.other_ids())
                 return Part(kept)
             return Part(kept, person)
