@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,8 @@ from urllib.request import Request, urlopen
 
 from rich.console import Console
 from rich.text import Text
+
+from docsite.browser import Browser, find_browser
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -69,20 +70,11 @@ def draw_doctor() -> None:
 
 def draw_site() -> None:
     """Draws a page of the site, which `make site` has built."""
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
-    if browser is None:
+    command = find_browser()
+    if command is None:
         sys.exit("Install Chromium to draw the site.")
     with tempfile.TemporaryDirectory() as profile:
-        subprocess.run(
-            [
-                browser,
-                *("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={profile}"),
-                *("--host-resolver-rules=MAP * ~NOTFOUND", f"--window-size={WINDOW}"),
-                *(f"--screenshot={PICTURES / 'site.png'}", (SITE / PAGE).as_uri()),
-            ],
-            stderr=subprocess.DEVNULL,
-            check=True,
-        )
+        Browser(command, Path(profile)).save_screenshot((SITE / PAGE).as_uri(), PICTURES / "site.png", WINDOW)
 
 
 def main() -> None:

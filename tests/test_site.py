@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import importlib.util
 import io
 import json
 import re
-import shutil
 import subprocess
 import sys
 import threading
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +18,9 @@ from dotenv import dotenv_values
 from hr_sandbox.testing import Sandbox, running
 from singer_rest.testing import sync_streams
 from tap_personio.tap import TapPersonio
+from typing_extensions import override
 
+from docsite.browser import Browser, QuietHandler, find_browser, serve_folder
 from docsite.catalog import EVERYTHING, find_schema, list_described_streams, list_streams
 from docsite.queries import make_queries
 
@@ -224,12 +223,13 @@ SEARCH = """<iframe src="index.html"></iframe><img src="wait">
 """A page that types into the search of another. It is loaded once that shows results, or after a while."""
 
 
-class Handler(SimpleHTTPRequestHandler):
+class Handler(QuietHandler):
     """Serves the site, and the page that searches."""
 
     found = threading.Event()
     results = ""
 
+    @override
     def do_GET(self) -> None:
         """Handles a request."""
         if self.path.startswith("/found?"):
@@ -245,48 +245,17 @@ class Handler(SimpleHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(SEARCH.encode() if self.path.startswith("/search.html") else b"")
 
-    def log_message(self, *_args: Any) -> None:
-        """Logs nothing."""
-
 
 @pytest.fixture(scope="module")
 def url(site: Path) -> Iterator[str]:
     """The address of the served site."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(site)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-class Browser:
-    """A headless browser without network but the loopback's."""
-
-    def __init__(self, command: str, profile: Path) -> None:
-        self.net_log = profile / "net-log.json"
-        self.command = [
-            command,
-            *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-            *("--disable-background-networking", "--disable-component-update", f"--user-data-dir={profile}"),
-            *("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--enable-logging=stderr"),
-            f"--log-net-log={self.net_log}",
-            "--dump-dom",
-        ]
-
-    def open(self, url: str) -> tuple[str, list[str]]:
-        """Returns a page's DOM, and its problems: what the console says, and requests to the outside."""
-        found = subprocess.run([*self.command, url], capture_output=True, text=True, check=True, timeout=120)
-        # A line per event. Requests of the browser itself have no origin.
-        lines = [line for line in self.net_log.read_text().splitlines() if '"initiator":"http' in line]
-        requested = re.findall(r'"url":"(https?://(?!127\.0\.0\.1)[^"]*)"', "\n".join(lines))
-        return found.stdout, [*re.findall(r".*CONSOLE.*", found.stderr), *requested]
+    with serve_folder(site, Handler) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Browser:
-    command = shutil.which("chromium") or shutil.which("google-chrome")
+    command = find_browser()
     if command is None:
         pytest.skip("no chromium")
     return Browser(command, tmp_path_factory.mktemp("profile"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import html
 import importlib.util
 import json
@@ -11,17 +10,15 @@ import shutil
 import stat
 import subprocess
 import sys
-import threading
-from contextlib import contextmanager
 from datetime import date
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import duckdb
 import pytest
+from typing_extensions import override
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 if importlib.util.find_spec("altair") is None:
@@ -30,6 +27,8 @@ if importlib.util.find_spec("altair") is None:
 from hr_report.cli import main
 from hr_report.database import opened
 from hr_report.figures import FIGURES, Filters
+
+from docsite.browser import Browser, QuietHandler, find_browser, serve_folder
 
 HOSTILE = "<script>alert(1)</script> & \"Söhne\" 'x'"
 
@@ -263,61 +262,37 @@ LOOK = """<!doctype html>
 @pytest.fixture(scope="session")
 def browser() -> str:
     """The command of a headless browser."""
-    command = shutil.which("chromium") or shutil.which("google-chrome")
+    command = find_browser()
     if command is None:
         pytest.skip("no chromium")
     return command
 
 
-class Handler(SimpleHTTPRequestHandler):
+class Handler(QuietHandler):
     """Serves a folder and stores the requested paths."""
 
     requested_paths: ClassVar[list[str]] = []
 
+    @override
     def do_GET(self) -> None:
         """Handles a request."""
         self.requested_paths.append(self.path)
         super().do_GET()
-
-    def log_message(self, *_args: Any) -> None:
-        """Logs nothing."""
-
-
-@contextmanager
-def serve_folder(folder: Path) -> Iterator[str]:
-    """Serves a folder. Yields its address."""
-    Handler.requested_paths.clear()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 def open_in_browser(browser: str, page: Path, folder: Path, width: int, *, dark: bool) -> dict[str, Any]:
     """Opens the page in a browser, which must report no problem. Returns what it shows."""
     shutil.copy(page, folder / "page.html")
     (folder / "measure.html").write_text(LOOK.format(width=width))
-    log = folder / "net-log.json"
-    command = [
-        browser,
-        *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-        *("--disable-background-networking", "--disable-component-update", f"--user-data-dir={folder / 'profile'}"),
-        *("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--enable-logging=stderr"),
-        *(f"--log-net-log={log}", f"--blink-settings=preferredColorScheme={0 if dark else 1}", "--dump-dom"),
-    ]
-    with serve_folder(folder) as url:
-        found = subprocess.run(
-            [*command, f"{url}/measure.html"], capture_output=True, text=True, check=True, timeout=240
-        )
-    assert re.findall(r".*CONSOLE.*", found.stderr) == []
+    profile = folder / "profile"
+    profile.mkdir()
+    headless = Browser(browser, profile, f"--blink-settings=preferredColorScheme={0 if dark else 1}")
+    Handler.requested_paths.clear()
+    with serve_folder(folder, Handler) as url:
+        dom, problems = headless.open(f"{url}/measure.html", timeout=240)
+    assert problems == []
     assert Handler.requested_paths == ["/measure.html", "/page.html"]
-    # Requests of the browser itself have no origin.
-    lines = [line for line in log.read_text().splitlines() if '"initiator":"http' in line]
-    assert re.findall(r'"url":"(https?://(?!127\.0\.0\.1)[^"]*)"', "\n".join(lines)) == []
-    shown = re.search(r'<pre id="found">(.*?)</pre>', found.stdout)
+    shown = re.search(r'<pre id="found">(.*?)</pre>', dom)
     assert shown
     return dict(json.loads(html.unescape(shown.group(1))))
 
