@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 METRICS = (
@@ -80,13 +80,11 @@ def check(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     )
 
 
-def descriptions(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """The models' descriptions, by the table's name with its schema."""
-    rows = connection.execute(
-        "SELECT schema_name || '.' || table_name, comment FROM duckdb_tables()"
-        " WHERE schema_name IN ('hr', 'hr_metrics') AND comment IS NOT NULL"
-    ).fetchall()
-    return dict(rows)
+def descriptions(connection: duckdb.DuckDBPyConnection, tables: Sequence[str]) -> dict[str, str]:
+    """The models' descriptions of some tables, by their names with the schema. Empty texts for those without one."""
+    known = "SELECT schema_name || '.' || table_name AS name, comment FROM duckdb_tables()"
+    found = dict(connection.execute(f"FROM ({known}) WHERE list_contains(?, name)", [list(tables)]).fetchall())
+    return {table: found.get(table) or "" for table in tables}
 
 
 def query(connection: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:

@@ -161,13 +161,12 @@ def figure(
 ) -> Figure:
     """Runs a query and describes its chart."""
     rows = query(connection, sql)
-    known = descriptions(connection)
     return Figure(
         name=name,
         lead=lead(rows) if rows else name.replace("_", " ").capitalize(),
         parts={source: part(of_source(rows, source)) for source in present(rows)} if part else {},
         tables=tables,
-        definitions={table: known.get(table, "") for table in tables},
+        definitions=descriptions(connection, tables),
         sql=sql,
         rows=rows,
         empty="" if rows else why_empty if filters == Filters() else "No data matches these filters.",
@@ -195,7 +194,7 @@ def lines(rows: Rows, value: str, width: int, top: float, *, scale: Rows, **axis
         y=amount_axis(value, top, **axis),
         color=source_color(row["source"] for row in scale),
     )
-    last = {name: max(row["month"] for row in rows if row["source"] == name) for name in present(rows)}
+    last = {name: max(row["month"] for row in of_source(rows, name)) for name in present(rows)}
     ends = [row for row in rows if row["month"] == last.get(row["source"])]
     dots = alt.Chart(data(ends)).mark_point(filled=True, size=36, opacity=1)
     return alt.layer(
@@ -310,7 +309,7 @@ def movements(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters(
         up, down = largest(rows, "joiners"), -largest(rows, "leavers")
 
         def panel(name: str, plot: int) -> alt.Chart:
-            found = [row for row in rows if row["source"] == name]
+            found = of_source(rows, name)
             base = alt.Chart(data(found)).encode(x=month_axis(rows, plot))
             positive = {"labelExpr": "format(abs(datum.value), ',.0f')"}
             color = source_color(present(rows), legend=False)
@@ -397,28 +396,8 @@ def absence_types(connection: duckdb.DuckDBPyConnection, filters: Filters = Filt
         return f"{share:.0%} {largest_one.replace('_', ' ')}"
 
     def draw(rows: Rows, width: int) -> alt.TopLevelMixin:
-        totals: dict[tuple[str, str], float] = {}
-        for row in rows:
-            key = (row["source"], row["month"])
-            totals[key] = totals.get(key, 0) + row["days"]
-        order = {name: index for index, name in enumerate(CATEGORIES)}
-        for row in rows:
-            row["order"] = order.get(row["category"], 0)
-
-        def panel(name: str, plot: int) -> alt.Chart:
-            return (
-                alt.Chart(data([row for row in rows if row["source"] == name]))
-                .mark_bar(width=bar_width(rows, plot))
-                .encode(
-                    x=month_axis(rows, plot),
-                    y=amount_axis("days", max(totals.values())).title(None),
-                    color=palette(CATEGORIES, (row["category"] for row in rows), "category", width),
-                    order=alt.Order("order:Q"),
-                )
-                .properties(title=NAMES[name], width=plot, height=190)
-            )
-
-        return in_panels(present(rows), panel, width, 1 if is_narrow(width) else 2)
+        known = {name: color for name, color in CATEGORIES.items() if any(row["category"] == name for row in rows)}
+        return stacked_bars(rows, "days", "category", known, width, height=190)
 
     table = "hr_metrics.absence_types"
     return figure(
@@ -491,7 +470,7 @@ def hours(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters()) -
 
         def panel(key: tuple[str, str], plot: int) -> alt.Chart:
             name, value = key
-            base = alt.Chart(data([row for row in rows if row["source"] == name]))
+            base = alt.Chart(data(of_source(rows, name)))
             x = month_axis(rows, plot)
             color = source_color(sources, legend=False)
             if value == "overtime":
@@ -547,7 +526,7 @@ def open_positions(connection: duckdb.DuckDBPyConnection, filters: Filters = Fil
         top = largest(rows, "positions")
 
         def panel(name: str, plot: int) -> alt.Chart:
-            found = [row for row in rows if row["source"] == name]
+            found = of_source(rows, name)
             return bars(found, "department", "positions", plot, top, label="label").properties(title=NAMES[name])
 
         for row in rows:
@@ -593,7 +572,7 @@ def funnel(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters()) 
         top = largest(reached, "count")
 
         def panel(name: str, plot: int) -> alt.Chart:
-            found = [row for row in reached if row["source"] == name]
+            found = of_source(reached, name)
             return bars(found, "stage", "count", plot, top, label="label").properties(title=NAMES[name])
 
         return in_panels(present(rows), panel, width, 1 if is_narrow(width) else 3, axis=8)
@@ -628,27 +607,7 @@ def training(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters()
         return f"{late:,} of {due:,} registrations"
 
     def draw(rows: Rows, width: int) -> alt.TopLevelMixin:
-        totals: dict[tuple[str, str], float] = {}
-        order = {name: index for index, name in enumerate(PROGRESS)}
-        for row in rows:
-            key = (row["source"], row["month"])
-            totals[key] = totals.get(key, 0) + row["registrations"]
-            row["order"] = order[row["progress"]]
-
-        def panel(name: str, plot: int) -> alt.Chart:
-            return (
-                alt.Chart(data([row for row in rows if row["source"] == name]))
-                .mark_bar(width=bar_width(rows, plot))
-                .encode(
-                    x=month_axis(rows, plot),
-                    y=amount_axis("registrations", max(totals.values())),
-                    color=palette(PROGRESS, PROGRESS, "progress", width),
-                    order=alt.Order("order:Q"),
-                )
-                .properties(title=NAMES[name], width=plot, height=160)
-            )
-
-        return in_panels(present(rows), panel, width, 1 if is_narrow(width) else 2)
+        return stacked_bars(rows, "registrations", "progress", PROGRESS, width, height=160)
 
     table = "hr_metrics.training_completion"
     return figure(
@@ -764,6 +723,42 @@ ORDER BY source, currency, quartile""",
         draw=draw,
         why_empty="No pay was loaded, or it covers too few women or men to compare.",
     )
+
+
+def stacked_bars(
+    rows: Rows, value: str, part: str, colors: dict[str, str], width: int, *, height: int
+) -> alt.TopLevelMixin:
+    """Bars by month, in a panel per source, whose parts are stacked in the order of their colours.
+
+    Args:
+        rows: The rows, one per source, month and part.
+        value: The column with the size of a part.
+        part: The column with its name.
+        colors: The colours of the parts in the legend.
+        width: The width of all in pixels.
+        height: The height of a panel's plot in pixels.
+    """
+    totals: dict[tuple[str, str], float] = {}
+    order = {name: index for index, name in enumerate(colors)}
+    for row in rows:
+        key = (row["source"], row["month"])
+        totals[key] = totals.get(key, 0) + row[value]
+        row["order"] = order.get(row[part], 0)
+
+    def panel(name: str, plot: int) -> alt.Chart:
+        return (
+            alt.Chart(data(of_source(rows, name)))
+            .mark_bar(width=bar_width(rows, plot))
+            .encode(
+                x=month_axis(rows, plot),
+                y=amount_axis(value, max(totals.values())),
+                color=palette(colors, part, width),
+                order=alt.Order("order:Q"),
+            )
+            .properties(title=NAMES[name], width=plot, height=height)
+        )
+
+    return in_panels(present(rows), panel, width, 1 if is_narrow(width) else 2)
 
 
 def bars(rows: Rows, name: str, value: str, plot: int, top: float, *, label: str) -> alt.LayerChart:

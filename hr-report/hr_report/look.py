@@ -107,13 +107,11 @@ def source_color(sources: Iterable[str], *, legend: bool = True) -> alt.Color:
     )
 
 
-def palette(colors: dict[str, str], present: Iterable[str], field: str, width: int) -> alt.Color:
+def palette(colors: dict[str, str], field: str, width: int) -> alt.Color:
     """The colour of a field with fixed values."""
-    found = set(present)
-    domain = [name for name in colors if name in found]
     return alt.Color(
         f"{field}:N",
-        scale=alt.Scale(domain=domain, range=[colors[name] for name in domain]),
+        scale=alt.Scale(domain=list(colors), range=list(colors.values())),
         legend=alt.Legend(
             symbolType="square", columns=2 if is_narrow(width) else 0, labelExpr="replace(datum.label, /_/g, ' ')"
         ),

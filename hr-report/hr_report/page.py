@@ -17,7 +17,7 @@ from altair.utils.schemapi import debug_mode
 
 from hr_report import tables
 from hr_report.database import query
-from hr_report.figures import FIGURES, Figure
+from hr_report.figures import FIGURES, Figure, of_source
 from hr_report.look import DARK, NAMES, PHONE, SOURCES, WIDE
 
 if TYPE_CHECKING:
@@ -157,10 +157,7 @@ def tiles(figures: dict[str, Figure]) -> str:
     }
     found = []
     for name, (label, value) in chosen.items():
-        by_source = {
-            source: value([row for row in figures[name].rows if row["source"] == source])
-            for source in figures[name].parts
-        }
+        by_source = {source: value(of_source(figures[name].rows, source)) for source in figures[name].parts}
         values = "".join(
             f'<p class="{source}"><span class="name">{NAMES[source]}</span> <strong>{text}</strong></p>'
             for source, text in by_source.items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -107,22 +107,6 @@ NO_RUNS = "The file does not say when data was loaded: load again with the curre
 
 def freshness(connection: duckdb.DuckDBPyConnection) -> Table:
     """What was loaded when, per source."""
-    schemas = loaded_schemas(connection)
-    lead = "What was loaded when, by source"
-    if not schemas:
-        return Table(lead, (), "", "", NO_RUNS)
-    sql = f"""WITH stream_run AS (
-{stream_runs(schemas)}
-)
-SELECT source, count(*) AS streams,
-  strftime(max(last_success), '%Y-%m-%d %H:%M') AS newest,
-  strftime(min(last_success), '%Y-%m-%d %H:%M') AS oldest,
-  count(*) FILTER (last_success IS NULL OR last_status <> 'succeeded') AS failing,
-  CAST(sum(received) AS BIGINT) AS received, CAST(sum(rejected) AS BIGINT) AS rejected
-FROM stream_run
-GROUP BY source
-ORDER BY source"""
-    rows = [{**row, "source": NAMES.get(row["source"], row["source"])} for row in query(connection, sql)]
     labels = {
         "source": "Source",
         "streams": "Streams",
@@ -132,25 +116,21 @@ ORDER BY source"""
         "received": "Records of the last loads",
         "rejected": "Rejected",
     }
+    sql = """SELECT source, count(*) AS streams,
+  strftime(max(last_success), '%Y-%m-%d %H:%M') AS newest,
+  strftime(min(last_success), '%Y-%m-%d %H:%M') AS oldest,
+  count(*) FILTER (last_success IS NULL OR last_status <> 'succeeded') AS failing,
+  CAST(sum(received) AS BIGINT) AS received, CAST(sum(rejected) AS BIGINT) AS rejected
+FROM stream_run
+GROUP BY source
+ORDER BY source"""
     numbers = ("streams", "failing", "received", "rejected")
-    tables = tuple(f"{schema}.{table}" for schema in schemas for table in ("_runs", "_run_streams"))
-    html = rendered("freshness", rows, labels, numbers) if rows else ""
-    return Table(lead, tables, sql, html, "" if rows else NO_RUNS)
+    lead = "What was loaded when, by source"
+    return runs_table(connection, "freshness", lead, sql, labels=labels, numbers=numbers)
 
 
 def stream_freshness(connection: duckdb.DuckDBPyConnection) -> Table:
     """What was loaded when, per stream; the oldest first."""
-    schemas = loaded_schemas(connection)
-    lead = "All streams, the oldest first"
-    if not schemas:
-        return Table(lead, (), "", "", NO_RUNS)
-    sql = f"""WITH stream_run AS (
-{stream_runs(schemas)}
-)
-SELECT source, stream, strftime(last_success, '%Y-%m-%d %H:%M') AS last_success, last_status, received, rejected
-FROM stream_run
-ORDER BY date_trunc('minute', stream_run.last_success) NULLS FIRST, source, stream"""
-    rows = [{**row, "source": NAMES.get(row["source"], row["source"])} for row in query(connection, sql)]
     labels = {
         "source": "Source",
         "stream": "Stream",
@@ -159,9 +139,41 @@ ORDER BY date_trunc('minute', stream_run.last_success) NULLS FIRST, source, stre
         "received": "Records",
         "rejected": "Rejected",
     }
-    html = rendered("streams", rows, labels, ("received", "rejected")) if rows else ""
+    sql = """SELECT source, stream, strftime(last_success, '%Y-%m-%d %H:%M') AS last_success,
+  last_status, received, rejected
+FROM stream_run
+ORDER BY date_trunc('minute', stream_run.last_success) NULLS FIRST, source, stream"""
+    lead, numbers = "All streams, the oldest first", ("received", "rejected")
+    found = runs_table(connection, "streams", lead, sql, labels=labels, numbers=numbers)
+    return replace(found, is_long=bool(found.tables))
+
+
+def runs_table(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    lead: str,
+    select: str,
+    *,
+    labels: Mapping[str, str],
+    numbers: tuple[str, ...],
+) -> Table:
+    """A table about the last run of each stream.
+
+    Args:
+        connection: A file with the loader's tables.
+        name: Its id in the page.
+        lead: What it shows.
+        select: The query, which reads `stream_run`: a row per source and stream.
+        labels: The columns to show, with their headings.
+        numbers: The columns with whole numbers.
+    """
+    schemas = loaded_schemas(connection)
+    if not schemas:
+        return Table(lead, (), "", "", NO_RUNS)
+    sql = f"WITH stream_run AS (\n{stream_runs(schemas)}\n)\n{select}"
+    rows = [{**row, "source": NAMES.get(row["source"], row["source"])} for row in query(connection, sql)]
     tables = tuple(f"{schema}.{table}" for schema in schemas for table in ("_runs", "_run_streams"))
-    return Table(lead, tables, sql, html, "" if rows else NO_RUNS, is_long=True)
+    return Table(lead, tables, sql, rendered(name, rows, labels, numbers) if rows else "", "" if rows else NO_RUNS)
 
 
 AGREED = "No two sources disagree about a person: either they agree, or only one source was loaded."
@@ -179,7 +191,7 @@ ORDER BY people DESC, field, source_a, source_b"""
     table = "hr.person_conflict"
     found = query(connection, f"SELECT count(DISTINCT person_key) AS people FROM {table}")[0]["people"]
     lead = f"Sources disagree about {found:,} {'person' if found == 1 else 'people'}"
-    definitions = {table: descriptions(connection).get(table, "")}
+    definitions = descriptions(connection, [table])
     return Table(lead if rows else "Sources agree", (table,), sql, html, "" if rows else AGREED, definitions)
 
 
