@@ -17,7 +17,8 @@ def imports():
 
     import marimo as mo
     from hr_report.database import ReportError, opened
-    from hr_report.figures import FIGURES, Filters
+    from hr_report.figure import Filters
+    from hr_report.figures import FIGURES
 
     return FIGURES, Filters, Path, ReportError, mo, opened, os
 

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from calendar import month_name as month_names
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from hr_report.database import descriptions, literal, query
+from hr_report.database import literal, query
+from hr_report.figure import (
+    EVERYTHING,
+    Figure,
+    Filters,
+    bars,
+    figure,
+    lines,
+    month_name,
+    of_source,
+    present,
+    signed,
+    stacked_bars,
+)
 from hr_report.look import (
     CATEGORIES,
     INK,
     MUTED,
     NAMES,
     PROGRESS,
-    SOURCES,
-    WIDE,
     Rows,
     amount_axis,
     bar_width,
@@ -25,14 +34,11 @@ from hr_report.look import (
     is_narrow,
     largest,
     month_axis,
-    palette,
     source_color,
-    styled,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import date
 
     import duckdb
 
@@ -49,161 +55,7 @@ STAGES = {
 }
 
 
-@dataclass(frozen=True)
-class Filters:
-    """The part of the data that the charts show.
-
-    Attributes:
-        sources: The sources, such as `personio`; all by default.
-        since: The first month end; by default a number of months before the last one that suits each chart.
-        until: The last month end; the last one by default.
-        dimension: What `member` is part of, such as `department`.
-        member: A group, such as the name of a department. By default everyone.
-    """
-
-    sources: tuple[str, ...] = ()
-    since: date | None = None
-    until: date | None = None
-    dimension: str = "total"
-    member: str = "total"
-
-    def of_source(self) -> str:
-        """The SQL condition on a source; it begins with `AND`, or is empty."""
-        return f"\n  AND source IN ({', '.join(map(literal, self.sources))})" if self.sources else ""
-
-    def last_month(self, table: str) -> str:
-        """The last month as SQL."""
-        return f"DATE {literal(str(self.until))}" if self.until else f"(SELECT max(month_end) FROM {table})"
-
-    def of_months(self, table: str, months: int) -> str:
-        """The SQL condition on the month.
-
-        Args:
-            table: The table.
-            months: The number of months before the last one, if no first month was chosen.
-        """
-        last = self.last_month(table)
-        first = f"DATE {literal(str(self.since))}" if self.since else f"last_day({last} - INTERVAL {months - 1} MONTH)"
-        return f"month_end BETWEEN {first}\n    AND {last}"
-
-    def of_group(self) -> str:
-        """The SQL condition on the group."""
-        return f"dimension = {literal(self.dimension)} AND member = {literal(self.member)}"
-
-    def where(self, table: str, months: int) -> str:
-        """The SQL condition on group, month and source."""
-        return f"{self.of_group()}\n  AND {self.of_months(table, months)}{self.of_source()}"
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A chart with everything that explains it.
-
-    Attributes:
-        name: The function's name.
-        lead: What it shows.
-        parts: Its main figures, by source.
-        tables: The tables it is made from.
-        definitions: The models' descriptions of these tables.
-        sql: The query that was run.
-        rows: Its rows by column.
-        empty: Why there is nothing to be seen; an empty text if there is.
-        draw: Draws the chart from the rows for a width in pixels.
-        note: What else has to be known.
-        colors: What the colours mean: `source`, or another column.
-    """
-
-    name: str
-    lead: str
-    parts: dict[str, str]
-    tables: tuple[str, ...]
-    definitions: dict[str, str]
-    sql: str
-    rows: Rows
-    empty: str
-    draw: Callable[[Rows, int], alt.TopLevelMixin] = field(repr=False)
-    note: str = ""
-    colors: str = "source"
-
-    @property
-    def title(self) -> str:
-        """The title: what the chart shows, and its main figures."""
-        figures = "; ".join(f"{NAMES[source]} {part}" for source, part in self.parts.items() if part)
-        return f"{self.lead}: {figures}" if figures else self.lead
-
-    def chart(self, width: int = WIDE) -> alt.TopLevelMixin:
-        """The Altair chart.
-
-        Args:
-            width: The width of the whole chart in pixels; below 600 it is laid out for a phone.
-
-        Raises:
-            ValueError: There is nothing to be seen; see `empty`.
-        """
-        if self.empty:
-            raise ValueError(self.empty)
-        return styled(self.draw([dict(row) for row in self.rows], width))
-
-
-def figure(
-    connection: duckdb.DuckDBPyConnection,
-    name: str,
-    tables: tuple[str, ...],
-    filters: Filters,
-    sql: str,
-    *,
-    lead: Callable[[Rows], str],
-    part: Callable[[Rows], str] | None = None,
-    draw: Callable[[Rows, int], alt.TopLevelMixin],
-    why_empty: str,
-    note: Callable[[Rows], str] = lambda _: "",
-    colors: str = "source",
-) -> Figure:
-    """Runs a query and describes its chart."""
-    rows = query(connection, sql)
-    return Figure(
-        name=name,
-        lead=lead(rows) if rows else name.replace("_", " ").capitalize(),
-        parts={source: part(of_source(rows, source)) for source in present(rows)} if part else {},
-        tables=tables,
-        definitions=descriptions(connection, tables),
-        sql=sql,
-        rows=rows,
-        empty="" if rows else why_empty if filters == Filters() else "No data matches these filters.",
-        draw=draw,
-        note=note(rows) if rows else "",
-        colors=colors,
-    )
-
-
-def present(rows: Rows) -> list[str]:
-    """The sources of rows, in the usual order."""
-    found = {row["source"] for row in rows}
-    return [name for name in SOURCES if name in found]
-
-
-def of_source(rows: Rows, source: str) -> Rows:
-    """The rows of a source."""
-    return [row for row in rows if row["source"] == source]
-
-
-def lines(rows: Rows, value: str, width: int, top: float, *, scale: Rows, **axis: Any) -> alt.LayerChart:
-    """Lines per source, with a dot at the last month."""
-    base = alt.Chart(data(rows)).encode(
-        x=month_axis(scale, width),
-        y=amount_axis(value, top, **axis),
-        color=source_color(row["source"] for row in scale),
-    )
-    last = {name: max(row["month"] for row in of_source(rows, name)) for name in present(rows)}
-    ends = [row for row in rows if row["month"] == last.get(row["source"])]
-    dots = alt.Chart(data(ends)).mark_point(filled=True, size=36, opacity=1)
-    return alt.layer(
-        base.mark_line(strokeWidth=2),
-        dots.encode(x=month_axis(scale, width), y=amount_axis(value, top, **axis), color=source_color(last)),
-    )
-
-
-def headcount(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters()) -> Figure:
+def headcount(connection: duckdb.DuckDBPyConnection, filters: Filters = EVERYTHING) -> Figure:
     """Headcount per source and month."""
 
     def describe(rows: Rows) -> str:
@@ -231,7 +83,7 @@ ORDER BY source, month""",
     )
 
 
-def headcount_by_department(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters()) -> Figure:
+def headcount_by_department(connection: duckdb.DuckDBPyConnection, filters: Filters = EVERYTHING) -> Figure:
     """Headcount of the largest departments per source and month; of the teams, if no source has departments."""
     chosen = f"\n  AND member = {literal(filters.member)}" if filters.dimension in {"department", "team"} else ""
 
@@ -296,7 +148,7 @@ ORDER BY source, member, month""",
     )
 
 
-def movements(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters()) -> Figure:
+def movements(connection: duckdb.DuckDBPyConnection, filters: Filters = EVERYTHING) -> Figure:
     """Joiners and leavers per source and month."""
 
     def describe(rows: Rows) -> str:
@@ -345,7 +197,7 @@ ORDER BY source, month""",
     )
 
 
-def attrition(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters()) -> Figure:
+def attrition(connection: duckdb.DuckDBPyConnection, filters: Filters = EVERYTHING) -> Figure:
     """Total, voluntary and first-year attrition of twelve months, per source."""
     kinds = {
         "attrition": "All leavers",
@@ -381,7 +233,7 @@ ORDER BY source, month""",
     )
 
 
-def absence_types(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters()) -> Figure:
+def absence_types(connection: duckdb.DuckDBPyConnection, filters: Filters = EVERYTHING) -> Figure:
     """Days of absence per source, category and month. Groups cannot be chosen."""
 
     def describe(rows: Rows) -> str:
@@ -429,7 +281,7 @@ ORDER BY source, month, category""",
     )
 
 
-def absence_rate(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters()) -> Figure:
+def absence_rate(connection: duckdb.DuckDBPyConnection, filters: Filters = EVERYTHING) -> Figure:
     """Days of absence, and of sickness, per planned working day."""
     kinds = {"absence_rate": "All absences", "sick_rate": "Sickness"}
 
@@ -460,7 +312,7 @@ ORDER BY source, month""",
     )
 
 
-def hours(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters()) -> Figure:
+def hours(connection: duckdb.DuckDBPyConnection, filters: Filters = EVERYTHING) -> Figure:
     """Worked and planned hours, and overtime per person."""
 
     def draw(rows: Rows, width: int) -> alt.TopLevelMixin:
@@ -518,7 +370,7 @@ ORDER BY source, month""",
     )
 
 
-def open_positions(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters()) -> Figure:
+def open_positions(connection: duckdb.DuckDBPyConnection, filters: Filters = EVERYTHING) -> Figure:
     """Open positions per source and department. Months cannot be chosen."""
     chosen = "dimension = 'department'" if filters.dimension == "total" else filters.of_group()
 
@@ -552,7 +404,7 @@ ORDER BY source, positions DESC, department""",
     )
 
 
-def funnel(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters()) -> Figure:
+def funnel(connection: duckdb.DuckDBPyConnection, filters: Filters = EVERYTHING) -> Figure:
     """Applications of twelve months by the stage that they reached."""
 
     def stages(rows: Rows) -> Rows:
@@ -598,7 +450,7 @@ ORDER BY source""",
     )
 
 
-def training(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters()) -> Figure:
+def training(connection: duckdb.DuckDBPyConnection, filters: Filters = EVERYTHING) -> Figure:
     """Mandatory training by the month in which it is due: completed in time, late, or overdue."""
 
     def describe(rows: Rows) -> str:
@@ -635,7 +487,7 @@ ORDER BY source, month, progress""",
     )
 
 
-def pay_gap(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters()) -> Figure:
+def pay_gap(connection: duckdb.DuckDBPyConnection, filters: Filters = EVERYTHING) -> Figure:
     """Median gender pay gap per source, currency and month."""
 
     def currencies(rows: Rows) -> list[str]:
@@ -690,7 +542,7 @@ ORDER BY source, currency, month""",
     )
 
 
-def pay_quartiles(connection: duckdb.DuckDBPyConnection, filters: Filters = Filters()) -> Figure:
+def pay_quartiles(connection: duckdb.DuckDBPyConnection, filters: Filters = EVERYTHING) -> Figure:
     """Share of women in each quarter of the pay. Groups cannot be chosen."""
 
     def draw(rows: Rows, width: int) -> alt.TopLevelMixin:
@@ -723,68 +575,6 @@ ORDER BY source, currency, quartile""",
         draw=draw,
         why_empty="No pay was loaded, or it covers too few women or men to compare.",
     )
-
-
-def stacked_bars(
-    rows: Rows, value: str, part: str, colors: dict[str, str], width: int, *, height: int
-) -> alt.TopLevelMixin:
-    """Bars by month, in a panel per source, whose parts are stacked in the order of their colours.
-
-    Args:
-        rows: The rows, one per source, month and part.
-        value: The column with the size of a part.
-        part: The column with its name.
-        colors: The colours of the parts in the legend.
-        width: The width of all in pixels.
-        height: The height of a panel's plot in pixels.
-    """
-    totals: dict[tuple[str, str], float] = {}
-    order = {name: index for index, name in enumerate(colors)}
-    for row in rows:
-        key = (row["source"], row["month"])
-        totals[key] = totals.get(key, 0) + row[value]
-        row["order"] = order.get(row[part], 0)
-
-    def panel(name: str, plot: int) -> alt.Chart:
-        return (
-            alt.Chart(data(of_source(rows, name)))
-            .mark_bar(width=bar_width(rows, plot))
-            .encode(
-                x=month_axis(rows, plot),
-                y=amount_axis(value, max(totals.values())),
-                color=palette(colors, part, width),
-                order=alt.Order("order:Q"),
-            )
-            .properties(title=NAMES[name], width=plot, height=height)
-        )
-
-    return in_panels(present(rows), panel, width, 1 if is_narrow(width) else 2)
-
-
-def bars(rows: Rows, name: str, value: str, plot: int, top: float, *, label: str) -> alt.LayerChart:
-    """Horizontal bars of one source in the rows' order, with the names above them and labels behind them."""
-    step = 38
-    base = alt.Chart(data(rows)).encode(
-        y=alt.Y(f"{name}:N", sort=None, axis=None, scale=alt.Scale(paddingInner=0, paddingOuter=0)),
-    )
-    # The labels need some room on the right.
-    x = alt.X(f"{value}:Q", scale=alt.Scale(domain=[0, (top or 1) * plot / (plot - 135)], nice=False), axis=None)
-    return alt.layer(
-        base.mark_bar(height=12, yOffset=9).encode(x=x, color=source_color(SOURCES, legend=False)),
-        base.mark_text(align="left", yOffset=-5, limit=plot).encode(x=alt.value(0), text=f"{name}:N"),
-        base.mark_text(align="left", dx=6, yOffset=9, color=MUTED).encode(x=x, text=f"{label}:N"),
-    ).properties(width=plot, height=step * max(1, len({row[name] for row in rows})))
-
-
-def signed(number: float) -> str:
-    """A whole number with its sign."""
-    return f"{number:+,.0f}".replace("-", "\N{MINUS SIGN}")
-
-
-def month_name(rows: Rows) -> str:
-    """The last month of rows, such as `October 2026`."""
-    last = max(row["month"] for row in rows)
-    return f"{month_names[int(last[5:])]} {last[:4]}"
 
 
 FIGURES: dict[str, Callable[..., Figure]] = {

@@ -17,7 +17,8 @@ from altair.utils.schemapi import debug_mode
 
 from hr_report import tables
 from hr_report.database import query
-from hr_report.figures import FIGURES, Figure, of_source
+from hr_report.figure import Figure, of_source
+from hr_report.figures import FIGURES
 from hr_report.look import DARK, NAMES, PHONE, SOURCES, WIDE
 
 if TYPE_CHECKING:

@@ -26,7 +26,8 @@ if importlib.util.find_spec("altair") is None:
 
 from hr_report.cli import main
 from hr_report.database import opened
-from hr_report.figures import FIGURES, Filters
+from hr_report.figure import Filters
+from hr_report.figures import FIGURES
 
 from docsite.browser import Browser, QuietHandler, find_browser, serve_folder
 
