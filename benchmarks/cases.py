@@ -102,8 +102,12 @@ class Plan:
     def count_repeats(self, case: Case, peer: str) -> int:
         """Returns how often a peer runs. Slow peers and very long cases run once."""
         is_slow = peer not in FAST or case.limit or case.rows >= 10 * self.table[0].rows
-        keys = {group: [other.key for other in getattr(self, group) if peer in other.peers] for group in GROUPS}
-        most = max((self.repeats.get(group, 1) for group in GROUPS if case.key in keys[group]), default=0)
+        groups = [
+            group
+            for group in GROUPS
+            if any(other.key == case.key and peer in other.peers for other in getattr(self, group))
+        ]
+        most = max((self.repeats.get(group, 1) for group in groups), default=0)
         return min(most, 1) if is_slow else most
 
 

@@ -114,3 +114,22 @@ def test_streams_without_key_are_not_offered(name: str) -> None:
     assert not least.keys() & {"compensations", "salary_bands"}
     for stream in least.values():
         assert {*stream.primary_keys} <= stream.schema["properties"].keys(), stream.name
+
+
+def test_catalog_of_all_columns_shows_no_more_under_a_profile() -> None:
+    catalog = make_tap("tap-personio").catalog_dict
+    tap_class, config = EVERYTHING["tap-personio"]
+    tap = tap_class(
+        config={**config, "privacy": "minimal", "privacy_key": "k" * 32}, catalog=catalog, validate_config=False
+    )
+    expected = {
+        entry["stream"]: entry["schema"]
+        for entry in make_tap("tap-personio", privacy="minimal").catalog_dict["streams"]
+    }
+    for name in ("persons", "absence_periods", "attendance_periods"):
+        stream = tap.streams[name]
+        (message,) = stream._generate_schema_messages()
+        shown = message.schema["properties"]
+        assert shown.keys() == expected[name]["properties"].keys()
+        assert stream.effective_schema["properties"].keys() > shown.keys()
+        assert message.schema["x-privacy"].startswith("minimal-")

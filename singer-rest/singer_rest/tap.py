@@ -281,12 +281,9 @@ class RestTap(SdkTap):
         account = self.account
         states = [stream.stream_state for stream in streams]
         is_changed = self.privacy.claim_state(states, [account.kind] if account else [])
-        return self._claim_account(streams) or is_changed
+        return (account is not None and self._claim_account(account, states)) or is_changed
 
-    def _claim_account(self, streams: Sequence[SyncedStream]) -> bool:
-        account = self.account
-        if account is None:
-            return False
+    def _claim_account(self, account: Account, states: Sequence[dict[str, Any]]) -> bool:
         known = [part[account.kind] for part in self.state.get("bookmarks", {}).values() if part.get(account.kind)]
         account_id = self.account_id()
         if account_id is None:
@@ -296,7 +293,7 @@ class RestTap(SdkTap):
             return False
         if not all(self.is_account(account_id, one) for one in known):
             raise RunError(account.is_another)
-        unnamed = [stream.stream_state for stream in streams if stream.stream_state.get(account.kind) != account_id]
+        unnamed = [state for state in states if state.get(account.kind) != account_id]
         for state in unnamed:
             state[account.kind] = account_id
         return bool(unnamed)

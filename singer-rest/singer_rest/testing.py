@@ -156,11 +156,11 @@ class Host:
 
             def _write(self, content: bytes, drip: float) -> None:
                 with suppress(ConnectionError):  # the client may have given up
-                    for start in range(len(content) if drip else 0):
-                        self.wfile.write(content[start : start + 1])
-                        time.sleep(drip)
-                    if not drip:
-                        self.wfile.write(content)
+                    size = 1 if drip else max(len(content), 1)
+                    for start in range(0, len(content), size):
+                        self.wfile.write(content[start : start + size])
+                        if drip:
+                            time.sleep(drip)
 
             do_GET = do_POST = _reply  # noqa: N815 - names that http.server requires
 

@@ -209,7 +209,8 @@ class MessageReader(GenericSingerReader[bytes]):
     def _process_block(self, block: bytes, callbacks: dict[str, Callable[[Any], None]], counts: Counter[str]) -> None:
         left = self._add_together(block, block.count(b"\n") + 1, counts)  # most blocks hold records of one stream only
         for lines, count in _group_lines(left) if left is not None else ():
-            rest = self._add_together(lines, count, counts)
+            is_tried = len(lines) == len(left or b"")
+            rest = lines if is_tried else self._add_together(lines, count, counts)
             for line in rest.split(b"\n") if rest is not None else ():
                 self.line_number += 1
                 self._process_line(line, callbacks, counts)
@@ -217,7 +218,9 @@ class MessageReader(GenericSingerReader[bytes]):
     def _add_together(self, lines: bytes, count: int, counts: Counter[str]) -> bytes | None:
         """Loads lines together if they are RECORD lines of one stream. Returns the other lines, or None."""
         match = _RECORD_START.match(lines) if count >= _MIN_GROUP_LENGTH else None
-        stream = str(match[1], "utf-8", "replace") if match else ""
+        # A last line of another stream is found more cheaply than by decoding all lines before it.
+        is_alike = match is not None and lines.startswith(match[0], lines.rfind(b"\n") + 1)
+        stream = str(match[1], "utf-8", "replace") if match and is_alike else ""
         while stream and (taken := self.add_lines(stream, lines, count)):
             self.line_number += taken
             counts["RECORD"] += taken

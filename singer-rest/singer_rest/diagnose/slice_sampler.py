@@ -50,7 +50,7 @@ class SliceSampler:
         if len(parts) == 1 or newest.page.slice not in parts:
             return None
         if any(part.name for part in parts):
-            return self._estimate_windows(read.stream, parts, newest)
+            return self._estimate_windows(read.stream, parts, parts.index(newest.page.slice) + 1, newest)
         if newest.is_all or len(parts) > MAX_PARTS or slices.days_params:
             return None
         found = [newest, *self._probe_slices(read.stream, [part for part in parts if part != newest.page.slice])]
@@ -59,12 +59,17 @@ class SliceSampler:
         known_rows = sum(row for row in rows if row is not None) if None not in rows else None
         return _make_estimate(sum(number for number, _ in pages), [accuracy for _, accuracy in pages], known_rows)
 
-    def _estimate_windows(self, stream: RestStream, parts: Sequence[Slice], newest: Probe) -> Estimate:
+    def _estimate_windows(self, stream: RestStream, parts: Sequence[Slice], count: int, newest: Probe) -> Estimate:
         """Estimates the requests for windows. The first ones may be empty because nobody used the product yet.
 
         Some later windows may be empty, too, for example weekends, or today in the morning.
+
+        Args:
+            stream: The stream.
+            parts: All windows.
+            count: The number of windows up to the newest one that was probed.
+            newest: The probe of that window.
         """
-        count = parts.index(newest.page.slice) + 1 if newest.page else len(parts)
         step = max(count / MAX_WINDOWS, 1.0)
         spread = [int((number + 0.5) * step) for number in range(min(count, MAX_WINDOWS))]
         others = [place for place in spread if place < count - 1]

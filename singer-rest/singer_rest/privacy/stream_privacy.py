@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from singer_rest.privacy.coarsening import COARSENING, rebased
 from singer_rest.privacy.pseudonyms import EMAIL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
     from singer_rest.aliases import Record
     from singer_rest.privacy.classification import Classification, Protection
@@ -128,6 +128,11 @@ class StreamPrivacy:
             or column in self.conditional
             or any(column in item.columns for item in self.intervals)
         )
+
+    def limited_to(self, columns: Container[str]) -> StreamPrivacy:
+        """Returns the stream with some of its columns only."""
+        kept = {name: part for name, part in self.schema["properties"].items() if name in columns}
+        return replace(self, schema={**self.schema, "properties": kept})
 
     def apply(self, records: Sequence[Record]) -> int:
         """Changes records in place.

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from singer_rest.errors import RunError
 from singer_rest.privacy.classification import Classification, shipped_classes
 from singer_rest.privacy.profiles import EVERYTHING, Profile, load_profile
-from singer_rest.privacy.pseudonyms import Pseudonyms, load_key
-from singer_rest.privacy.stream_privacy import PrivacyCompiler
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from singer_rest.privacy.pseudonyms import Pseudonyms
+    from singer_rest.privacy.stream_privacy import PrivacyCompiler
 
 STATE_KEY = "privacy"
 """The state of each stream names the profile under this key."""
@@ -53,6 +54,8 @@ class TapPrivacy:
     @cached_property
     def compiler(self) -> PrivacyCompiler:
         """Compiles the profile for streams."""
+        from singer_rest.privacy.stream_privacy import PrivacyCompiler  # noqa: PLC0415 - most runs load everything
+
         return PrivacyCompiler(self.profile, self.classification, lambda: self.pseudonyms)
 
     @cached_property
@@ -62,6 +65,8 @@ class TapPrivacy:
         Raises:
             RunError: If there is no valid key.
         """
+        from singer_rest.privacy.pseudonyms import Pseudonyms, load_key  # noqa: PLC0415 - most runs load everything
+
         space = str(self._config.get("privacy_space") or "")
         return Pseudonyms(load_key(self._config), f"{self._vendor}/{space}")
 

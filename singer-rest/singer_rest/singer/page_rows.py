@@ -58,12 +58,8 @@ class PageRows:
         if not self._is_wrapped:
             return records
         rows = [record.fields for record in records]
-        if {*self._values(ID, rows)} == {UNSET}:
-            self._set(ID, rows, [record.id for record in records])
-            return rows
-        for row, record in zip(rows, records, strict=True):
-            if getattr(row, self._names[ID]) is UNSET:
-                setattr(row, self._names[ID], record.id)
+        own_ids = zip(self._values(ID, rows), records, strict=True)
+        self._set(ID, rows, [record.id if own is UNSET else own for own, record in own_ids])
         return rows
 
     def column(self, name: str, rows: list[Any]) -> list[Any]:

@@ -136,28 +136,21 @@ class CompletedStream(Stream):
             entry.schema = singerlib.Schema.from_dict(self.complete_schema(entry.schema.to_dict()))
         super().apply_catalog(catalog)
         if entry and self.privacy:
-            self._apply_protected_catalog(entry)
+            self._apply_protected_catalog(entry, self.privacy)
         # The SDK prefers the method that discovery wrote to the one that the user sets.
         root = entry.metadata.get(()) if entry else None
         if isinstance(root, StreamMetadata) and root.forced_replication_method:
             self.forced_replication_method = root.forced_replication_method
 
-    def _apply_protected_catalog(self, entry: CatalogEntry) -> None:
+    def _apply_protected_catalog(self, entry: CatalogEntry, privacy: StreamPrivacy) -> None:
         """Reads with the stream's own columns: the catalog may lack those that the privacy profile drops."""
         given, own = entry.schema.to_dict(), self.unprotected_schema["properties"]
         listed = given["properties"]
-        replaced = {name: part for name, part in listed.items() if name not in own or self.keeps_values(name)}
+        replaced = {name: part for name, part in listed.items() if name not in own or privacy.keeps(name)}
         self._input_schema = {**given, "properties": {**own, **replaced}}
-        if privacy := self.privacy_of(self._input_schema):
-            privacy.schema["properties"] = {
-                name: part for name, part in privacy.schema["properties"].items() if name in listed
-            }
-            self._privacy = privacy
-            entry.schema = singerlib.Schema.from_dict(privacy.schema)
-
-    def keeps_values(self, column: str) -> bool:
-        """Whether the privacy profile leaves the values of a column as they are."""
-        return self.privacy is None or self.privacy.keeps(column)
+        if compiled := self.privacy_of(self._input_schema):
+            self._privacy = compiled.limited_to(listed)
+            entry.schema = singerlib.Schema.from_dict(self._privacy.schema)
 
 
 class CompletedSchema:
