@@ -21,12 +21,12 @@ STATE = "_singer_state"
 """The table that `target-duckdb` writes beside the data."""
 
 
-def find_problem(database: Path, *, names_schema: bool = False) -> str | None:
+def find_problem(database: Path, arguments: str) -> str | None:
     """Finds out what prevents a build.
 
     Args:
         database: The DuckDB file.
-        names_schema: Whether the arguments for dbt say which schemas the data is in.
+        arguments: The arguments for dbt, which may name the schemas of the data.
 
     Returns:
         A sentence that says what to do, or None.
@@ -46,10 +46,10 @@ def find_problem(database: Path, *, names_schema: bool = False) -> str | None:
             f"The file {database} cannot be opened as a DuckDB file. Name the file that `target-duckdb` loads into"
             " in HR_DATABASE (for Meltano, in DBT_DUCKDB_DATABASE)."
         )
-    return find_missing(database, set(tables), names_schema=names_schema)
+    return find_missing(database, set(tables), arguments)
 
 
-def find_missing(database: Path, tables: set[tuple[str, str]], *, names_schema: bool) -> str | None:
+def find_missing(database: Path, tables: set[tuple[str, str]], arguments: str) -> str | None:
     """Finds out whether a file lacks data of the taps. Takes and returns the same as `find_problem`."""
     if not tables:
         return f"The file {database} has no tables yet. Load data first: meltano run tap-personio target-duckdb."
@@ -59,7 +59,8 @@ def find_missing(database: Path, tables: set[tuple[str, str]], *, names_schema: 
             f"The tables in {database} are not from `target-duckdb`, whose types the models rely on. Load the data with"
             " it, or name another file in HR_DATABASE (for Meltano, in DBT_DUCKDB_DATABASE)."
         )
-    if not names_schema and not {f"tap_{vendor}" for vendor in VENDORS} & {schema for schema, _ in tables}:
+    schemas = {schema for schema, _ in tables}
+    if not any(f"{vendor}_schema" in arguments or f"tap_{vendor}" in schemas for vendor in VENDORS):
         return (
             f"The file {database} has loaded data, but no schema {', '.join(f'tap_{name}' for name in VENDORS)}."
             f" State which vendor's data it is, for example with --vars '{{personio_schema: {loaded[0]}}}'."
@@ -69,8 +70,11 @@ def find_missing(database: Path, tables: set[tuple[str, str]], *, names_schema: 
 
 def main() -> None:
     """Runs dbt, which ends the process."""
-    database = Path(os.environ.get("HR_DATABASE") or DATABASE).absolute()
-    if problem := find_problem(database, names_schema=any("_schema" in argument for argument in sys.argv)):
+    given = os.environ.get("HR_DATABASE")
+    if not given and os.environ.get("DBT_TARGET") == "prod":
+        sys.exit("The profile prod has no default file. Name the file with the data in HR_DATABASE.")
+    database = Path(given or DATABASE).absolute()
+    if problem := find_problem(database, " ".join(sys.argv[1:])):
         sys.exit(problem)
     settings = {
         "DBT_PROJECT_DIR": str(MODELS),
