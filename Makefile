@@ -42,9 +42,10 @@ setup: .venv/.ready .meltano/.ready ## Create .venv from uv.lock, and install Me
 	@UV_COMPILE_BYTECODE=1 $(BIN)/meltano --log-level=warning install --clean
 	@touch $@
 
-.venv/.report: .venv/.ready
-	@echo 'Installing what the report needs ...'
-	@$(BIN)/uv sync --locked --quiet --inexact --group report
+# Each is a dependency group that only some targets need.
+.venv/.report .venv/.docs .venv/.frames .venv/.explore: .venv/.%: .venv/.ready
+	@echo 'Installing the dependency group $* ...'
+	@$(BIN)/uv sync --locked --quiet --inexact $(if $(filter explore,$*),--compile-bytecode) --group $*
 	@touch $@
 
 demo: setup .venv/.report ## Load a fictitious company through Meltano into DuckDB, build the models, and write the report
@@ -59,7 +60,7 @@ explore: setup .venv/.explore ## Open a notebook about the HR models, with filte
 test: setup .venv/.report ## Run all tests but those of the models, the site and recordings (make test-deep)
 	$(BIN)/pytest $(TWO_AT_A_TIME) -m 'not deep'
 
-test-deep: setup .venv/.site .venv/.report .venv/.explore .venv/.frames ## Run the tests that take minutes: dbt models, site, recordings, faults of all vendors, every stream by id
+test-deep: setup .venv/.docs .venv/.report .venv/.explore .venv/.frames ## Run the tests that take minutes: dbt models, site, recordings, faults of all vendors, every stream by id
 	$(BIN)/pytest $(TWO_AT_A_TIME) -m deep tests tap-*/tests
 
 test-fast: setup ## Run tests for a minute: without the loader's, the sandbox's, and those marked slow (see CONTRIBUTING.md)
@@ -112,29 +113,17 @@ hub: setup ## Generate the Meltano Hub definitions, and the settings in meltano.
 docs: setup ## Generate the tables and counts in the Markdown pages
 	$(BIN)/python -m docsite.pages
 
-.venv/.site: .venv/.ready
-	@$(BIN)/uv sync --locked --quiet --inexact --group docs
-	@touch $@
-
-.venv/.frames: .venv/.ready
-	@$(BIN)/uv sync --locked --quiet --inexact --group frames
-	@touch $@
-
-.venv/.explore: .venv/.ready
-	@$(BIN)/uv sync --locked --quiet --inexact --compile-bytecode --group explore
-	@touch $@
-
 $(MERMAID_FILE):
 	@mkdir -p output/mermaid
 	@{ cd output/mermaid && npm pack --silent mermaid@$(MERMAID) > /dev/null && \
 	  tar -xzf mermaid-*.tgz package/dist/mermaid.min.js && rm mermaid-*.tgz; } 2> /dev/null || \
 	  echo 'The site will show diagrams as text: npm is not installed, or could not download mermaid.'
 
-site: setup .venv/.site $(MERMAID_FILE) ## Build the documentation into output/site (SERVE=1: serve it at http://127.0.0.1:8000)
+site: setup .venv/.docs $(MERMAID_FILE) ## Build the documentation into output/site (SERVE=1: serve it at http://127.0.0.1:8000)
 	@$(BIN)/python -m mkdocs $(if $(SERVE),serve,build --strict --quiet)
 	$(if $(SERVE),,@echo 'The documentation is in output/site/index.html. Its search needs a server: make site SERVE=1')
 
-screenshots: site ## Draw the README's pictures of the demo, the doctor and the site (needs Chromium)
+screenshots: site .venv/.report ## Draw the README's pictures of the demo, the doctor and the site (needs Chromium)
 	$(BIN)/python -m docsite.screenshots
 
 clean: ## Remove environments and caches; loaded data and Meltano's state only after a question

@@ -15,9 +15,11 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # MkDocs loads this file by its path
 
 from docsite import diagrams, llms, models, reference  # noqa: E402
-from docsite.catalog import list_described_streams, list_streams  # noqa: E402
+from docsite.catalog import list_streams  # noqa: E402
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.structure.pages import Page
 
@@ -26,11 +28,11 @@ SCRIPT = "assets/mermaid.min.js"
 CODE = re.compile(r"`(\w+)`")
 SOURCE = "https://github.com/hrtaps/hrtaps/blob/main/"
 COPIES = {
+    "models/README.md": f"{models.FOLDER}.md",
     "target-duckdb/README.md": "explanation/target-duckdb.md",
     **{f"tap-{name}/QUIRKS.md": f"explanation/quirks-{name}.md" for name in ("personio", "factorial", "cornerstone")},
 }
 """Pages of the repository that are pages of the site, too."""
-PAGE_OF = {"models/README.md": f"{models.FOLDER}.md", **COPIES}
 STACKED = ("reference/tap-", "reference/models/", "how-to/permissions.md")
 """Pages whose tables are shown as lists on a phone."""
 CELL = re.compile(r"<td>.*?</td>", re.DOTALL)
@@ -64,12 +66,12 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, page: Page, **_kwargs: Any) -> str:
     """Links the streams and models in tables to their pages, and loads Mermaid where there is a diagram."""
-    for path, target in PAGE_OF.items():
+    for path, target in COPIES.items():
         relative = posixpath.relpath(target, posixpath.dirname(page.file.src_uri))
         markdown = markdown.replace(f"{SOURCE}{path}", relative)
     folder, _, name = page.file.src_uri.removesuffix(".md").rpartition("/")
-    if folder == "reference" and (name in list_streams() or name == "models"):
-        known = set(list_described_streams(name) if name in list_streams() else models.models())
+    known: Collection[str] = models.models() if name == "models" else list_streams().get(name, ())
+    if folder == "reference" and known:
         lines = markdown.splitlines()
         return "\n".join(_link_streams(line, name, known) if line.startswith("| ") else line for line in lines)
     if MERMAID.exists() and "```mermaid" in markdown:
@@ -93,5 +95,5 @@ def on_post_page(output: str, **_kwargs: Any) -> str:
     )
 
 
-def _link_streams(line: str, folder: str, known: set[str]) -> str:
+def _link_streams(line: str, folder: str, known: Collection[str]) -> str:
     return CODE.sub(lambda found: f"[{found[0]}]({folder}/{found[1]}.md)" if found[1] in known else found[0], line)

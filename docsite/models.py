@@ -46,7 +46,7 @@ def models() -> dict[str, Model]:
     """The models that have a page, by name."""
     found = {}
     for folder, schema in SCHEMAS.items():
-        properties = YAML(typ="safe").load(ROOT / "models" / folder / f"{schema if folder == 'hr' else folder}.yml")
+        properties = YAML(typ="safe").load(ROOT / "models" / folder / f"{folder}.yml")
         for item in properties["models"]:
             sql = (ROOT / "models" / folder / f"{item['name']}.sql").read_text()
             found[item["name"]] = Model(item["name"], schema, item, sql)
@@ -54,9 +54,8 @@ def models() -> dict[str, Model]:
 
 
 def pages() -> dict[str, str]:
-    """The pages, by their path in the site: an overview, and one for each model."""
-    overview = (ROOT / "README.md").read_text()
-    return {f"{FOLDER}.md": overview, **{f"{FOLDER}/{name}.md": _page(model) for name, model in models().items()}}
+    """The pages of the models, by their path in the site."""
+    return {f"{FOLDER}/{name}.md": _page(model) for name, model in models().items()}
 
 
 def _page(model: Model) -> str:

@@ -11,8 +11,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from urllib.request import Request, urlopen
 
+from hr_sandbox.testing import Sandbox
 from rich.console import Console
 from rich.text import Text
 
@@ -54,9 +54,7 @@ def draw_doctor() -> None:
 
     with tempfile.TemporaryDirectory() as folder, demo.run_sandbox() as url:
         for permission in LACKING:
-            body = json.dumps({"vendor": "personio", "permission": permission}).encode()
-            with urlopen(Request(f"{url}/_control/revoke", body)):  # noqa: S310 - the sandbox's URL
-                pass
+            Sandbox(url).control("revoke", vendor="personio", permission=permission)
         settings = {name.lower(): value.format(url=url) for name, value in demo.VENDORS[0].settings.items()}
         config = Path(folder) / "config.json"
         config.write_text(json.dumps(settings))

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 from hr_sandbox.testing import Sandbox, running
-from ruamel.yaml import YAML
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,9 +114,3 @@ def test_production_has_a_file_and_a_profile_of_its_own(project: Project) -> Non
     assert result.returncode == 0, result.stdout[-5000:]
     assert "target='prod'" in result.stdout
     assert project.people("prod.duckdb") == dict.fromkeys(VENDORS, EMPLOYEES)
-
-
-@pytest.mark.parametrize("vendor", VENDORS)
-def test_each_vendor_has_a_job_with_the_models(vendor: str) -> None:
-    jobs = {job["name"]: job["tasks"] for job in YAML(typ="safe").load(ROOT / "meltano.yml")["jobs"]}
-    assert jobs[f"{vendor}-with-models"] == [f"tap-{vendor} target-duckdb dbt-duckdb:build"]

@@ -22,8 +22,11 @@ from hr_sandbox.company.build import build_company
 from hr_sandbox.testing import Sandbox, running
 from ruamel.yaml import YAML
 
+from docsite.models import CLASSES
+from docsite.models import models as list_models
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from hr_sandbox.company.model.company import Company
     from hr_sandbox.company.model.people import Employment
@@ -429,11 +432,10 @@ def test_the_only_warning_is_about_words_that_no_seed_maps(warehouse: Warehouse)
 
 def test_every_column_has_a_description(warehouse: Warehouse) -> None:
     described = {
-        (model["name"], column["name"])
-        for path in (MODELS / "models").glob("*/*.yml")
-        for model in YAML(typ="safe").load(path).get("models", [])
-        for column in model["columns"]
-        if column["description"] and model["description"] and column["config"]["meta"]["class"] in set("IPSOT")
+        (model.name, column["name"])
+        for model in list_models().values()
+        for column in model.properties["columns"]
+        if column["description"] and model.properties["description"] and column["config"]["meta"]["class"] in CLASSES
     }
     columns = warehouse.query(
         "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema IN ('hr', 'hr_metrics')"
@@ -499,15 +501,22 @@ def test_small_groups_and_the_next_smallest_are_left_out(warehouse: Warehouse, t
     assert sum(map(len, groups.values())) > len(expected) > 0
 
 
+def copy_tables(
+    warehouse: Warehouse, database: Path, vendor: str, streams: Iterable[str], schema: str | None = None
+) -> None:
+    """Copies tables of a vendor to another file, into a schema of the same name unless another is given."""
+    schema = schema or f"tap_{vendor}"
+    with duckdb.connect(database) as connection:
+        connection.execute(f"ATTACH '{warehouse.database}' AS whole (READ_ONLY); CREATE SCHEMA {schema}")
+        for stream in streams:
+            connection.execute(f"CREATE TABLE {schema}.{stream} AS FROM whole.tap_{vendor}.{stream}")
+
+
 @pytest.mark.parametrize("loaded", [(), ("factorial",)], ids=["nothing", "one vendor"])
 def test_models_are_built_over_what_is_loaded(warehouse: Warehouse, tmp_path: Path, loaded: tuple[str, ...]) -> None:
     database = tmp_path / "part.duckdb"
-    with duckdb.connect(database) as connection:
-        connection.execute(f"ATTACH '{warehouse.database}' AS whole (READ_ONLY)")
-        for vendor in loaded:
-            connection.execute(f"CREATE SCHEMA tap_{vendor}")
-            for stream in sorted(STAGED[vendor])[1:]:  # and without one of its tables
-                connection.execute(f"CREATE TABLE tap_{vendor}.{stream} AS FROM whole.tap_{vendor}.{stream}")
+    for vendor in loaded:
+        copy_tables(warehouse, database, vendor, sorted(STAGED[vendor])[1:])  # and without one of its tables
     built = run_dbt(database, tmp_path, "build", "--exclude-resource-type", "unit_test", *([] if loaded else ["test"]))
     assert built.returncode == 0, built.stdout
     part = Warehouse(database, warehouse.sandbox, built.stdout)
@@ -626,12 +635,9 @@ PAY = {
 
 def test_models_are_built_without_the_columns_of_pay(warehouse: Warehouse, tmp_path: Path) -> None:
     database = tmp_path / "part.duckdb"
+    for vendor, streams in STAGED.items():
+        copy_tables(warehouse, database, vendor, streams)
     with duckdb.connect(database) as connection:
-        connection.execute(f"ATTACH '{warehouse.database}' AS whole (READ_ONLY)")
-        for vendor, streams in STAGED.items():
-            connection.execute(f"CREATE SCHEMA tap_{vendor}")
-            for stream in streams:
-                connection.execute(f"CREATE TABLE tap_{vendor}.{stream} AS FROM whole.tap_{vendor}.{stream}")
         for table, columns in PAY.items():
             for column in columns:
                 connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
@@ -644,16 +650,21 @@ def test_models_are_built_without_the_columns_of_pay(warehouse: Warehouse, tmp_p
     assert part.query("SELECT count(*) FROM hr.employee") == warehouse.query("SELECT count(*) FROM hr.employee")
 
 
-def refused_build(database: Path) -> str:
-    """Runs `build.py` on a file that it refuses. Returns its message."""
-    result = subprocess.run(
-        [DBT.parent / "python", MODELS / "build.py"],
-        env={**os.environ, "HR_DATABASE": str(database)},
+def run_build(*args: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs `build.py`."""
+    return subprocess.run(
+        [DBT.parent / "python", MODELS / "build.py", *args],
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=600,
     )
+
+
+def refused_build(database: Path | str, **environment: str) -> str:
+    """Runs `build.py` on a file that it refuses. Returns its message."""
+    result = run_build(HR_DATABASE=str(database), **environment)
     assert (result.returncode, result.stdout) == (1, "")
     return result.stderr
 
@@ -678,35 +689,18 @@ def test_a_file_that_cannot_be_used_is_refused_with_what_to_do(tmp_path: Path) -
     assert re.fullmatch(
         r"The file .* has loaded data, but no schema .* --vars '\{personio_schema: ours\}'\.\n", refused_build(database)
     )
+    built = run_build("--vars", "{hr_schema: mine}", HR_DATABASE=str(database))
+    assert (built.returncode, "has loaded data, but no schema" in built.stderr) == (1, True)
+    assert refused_build("", DBT_TARGET="prod").startswith("The profile prod has no default file.")
     database.write_text("no database" * 1000)
     assert re.fullmatch(r"The file .* cannot be opened as a DuckDB file\. Name the file .*\n", refused_build(database))
 
 
 def test_one_vendor_is_built_from_a_schema_of_another_name(warehouse: Warehouse, tmp_path: Path) -> None:
     database = tmp_path / "part.duckdb"
-    with duckdb.connect(database) as connection:
-        connection.execute(f"ATTACH '{warehouse.database}' AS whole (READ_ONLY); CREATE SCHEMA ours")
-        for stream in [*sorted(STAGED["personio"]), "_singer_state"]:
-            connection.execute(f"CREATE TABLE ours.{stream} AS FROM whole.tap_personio.{stream}")
-    result = subprocess.run(
-        [
-            DBT.parent / "python",
-            MODELS / "build.py",
-            "--vars",
-            "{personio_schema: ours}",
-            "--exclude-resource-type=test",
-        ],
-        env={
-            **os.environ,
-            "HR_DATABASE": str(database),
-            "DBT_TARGET_PATH": str(tmp_path),
-            "DBT_LOG_PATH": str(tmp_path),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
+    copy_tables(warehouse, database, "personio", [*sorted(STAGED["personio"]), "_singer_state"], "ours")
+    paths = {"HR_DATABASE": str(database), "DBT_TARGET_PATH": str(tmp_path), "DBT_LOG_PATH": str(tmp_path)}
+    result = run_build("--vars", "{personio_schema: ours}", "--exclude-resource-type=test", **paths)
     assert result.returncode == 0, result.stdout
     found = Warehouse(database, warehouse.sandbox, result.stdout).query(
         "SELECT source, count(*) FROM hr.employee GROUP BY 1"
@@ -739,10 +733,7 @@ def test_another_dbt_project_includes_the_models(warehouse: Warehouse, tmp_path:
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
-    with duckdb.connect(tmp_path / "mine.duckdb") as connection:
-        connection.execute(f"ATTACH '{warehouse.database}' AS whole (READ_ONLY); CREATE SCHEMA tap_personio")
-        for stream in sorted(STAGED["personio"]):
-            connection.execute(f"CREATE TABLE tap_personio.{stream} AS FROM whole.tap_personio.{stream}")
+    copy_tables(warehouse, tmp_path / "mine.duckdb", "personio", sorted(STAGED["personio"]))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
     for command in (["deps"], ["build", "--exclude-resource-type", "unit_test"]):
         result = subprocess.run(

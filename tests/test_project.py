@@ -53,3 +53,9 @@ def test_capabilities_match_the_plugin(plugin: Any) -> None:
 def test_plugins_need_neither_the_hub_nor_a_lock_file(name: str) -> None:
     assert PLUGINS[name]["namespace"] == name.replace("-", "_")
     assert PLUGINS[name]["pip_url"].startswith("-e ./")
+
+
+@pytest.mark.parametrize("vendor", ["personio", "factorial", "cornerstone"])
+def test_each_vendor_has_a_job_with_the_models(vendor: str) -> None:
+    jobs = {job["name"]: job["tasks"] for job in PROJECT["jobs"]}
+    assert jobs[f"{vendor}-with-models"] == [f"tap-{vendor} target-duckdb dbt-duckdb:build"]

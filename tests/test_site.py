@@ -185,7 +185,7 @@ def test_the_site_has_a_page_for_each_stream(site: Path) -> None:
 
 def test_pages_of_the_repository_are_pages_of_the_site(site: Path) -> None:
     hook = importlib.import_module("docsite.hook")  # needs mkdocs
-    for path, page in hook.PAGE_OF.items():
+    for path, page in hook.COPIES.items():
         assert (site / page).with_suffix(".html").exists()
         linking = [html.name for html in site.rglob("*.html") if f"{hook.SOURCE}{path}" in html.read_text()]
         assert linking == [], path
