@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from singer_rest.privacy.classes import CLASSES, TOP_CLASSES, lookup_class
-from singer_rest.privacy.classification import EACH_STREAM, shipped_classes
+from singer_rest.privacy.classification import EACH_STREAM, parse_row_rule, shipped_classes
 from singer_rest.privacy.profiles import ACTIONS, EVERYTHING, PROFILES
 
 from docsite.text import make_table
@@ -19,8 +19,9 @@ def classes() -> str:
         tap: Counter(
             protection.name.partition(".")[0]
             for stream, paths in shipped_classes(tap).items()
-            if stream != EACH_STREAM
-            for protection in paths.values()
+            if EACH_STREAM not in stream
+            for path, protection in paths.items()
+            if not parse_row_rule(path, protection.name)
         )
         for tap in TAPS
     }

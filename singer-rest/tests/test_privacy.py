@@ -118,6 +118,48 @@ def test_key_has_the_class_that_the_user_gives_it() -> None:
     assert classification.of_key("s", "id").name == "technical"
 
 
+def test_key_of_an_unknown_stream_may_be_pay() -> None:
+    classification = Classification({"*user_ou*": {"^ou_id$": Protection("pay.band")}})
+    assert classification.of_key("user_ou_multi", "ou_id").name == "pay.band"
+    assert classification.of_key("ou_multi", "ou_id").name == "technical"
+
+
+def test_rows_of_a_dropped_class_are_left_out() -> None:
+    classes = {"[kind=8]": "pay.band", "id": "technical", "kind": "technical"}
+    privacy = compile_privacy("no-pay", {"id": NUMBER, "kind": NUMBER}, classes)
+    rows = [
+        {"id": 1, "kind": 8},
+        {"id": 2, "kind": 80},
+        {"id": 3, "kind": Decimal("8.0")},
+        {"id": 4},
+        {"id": 5, "kind": 4},
+    ]
+    assert [row["id"] for row in privacy.keep_rows(rows)] == [2, 5], "a row without a kind may be one"
+    assert not compile_privacy("pseudonymous", {"id": NUMBER, "kind": NUMBER}, classes).row_rules
+
+
+def test_objects_of_a_dropped_class_are_left_out_of_lists() -> None:
+    classes = {"units[type=.*grade]": "pay.band", "units[].name": "organisational", "units[].type": "organisational"}
+    units = {"units": {"type": ["array", "null"], "items": {}}}
+    record = {"units": [{"name": "a", "type": "Pay Grade"}, {"name": "b", "type": "Team"}, {"name": "c"}, None]}
+    privacy = compile_privacy("no-pay", units, classes)
+    assert apply_to(privacy, record) == {"units": [{"name": "b", "type": "Team"}]}
+    assert apply_to(privacy, {"units": None}) == {"units": None}
+    assert not privacy.keeps("units")
+
+
+def test_user_says_which_rows_are_pay(tmp_path: Path) -> None:
+    path = tmp_path / "own.yml"
+    path.write_text("extends: no-pay\nclasses: {'s*[kind=524291]': pay.band, 's.units[type=Band]': pay.band}\n")
+    profile = load_profile(str(path))
+    classification = Classification({}, profile.classes)
+    assert [rule.keywords for rule in classification.row_rules("s")] == [
+        {"when": {"kind": "524291"}, "x-protection": "pay.band"},
+        {"path": "units", "when": {"type": "Band"}, "x-protection": "pay.band"},
+    ]
+    assert classification.row_rules("t") == []
+
+
 def test_intervals_are_rebased_wherever_they_are() -> None:
     clock = {
         "start": {"type": "object", "properties": {"at": TEXT}},
@@ -244,6 +286,8 @@ def test_user_defined_profile_extends_another_one(tmp_path: Path) -> None:
         ("actions: {pay: hide}", "the action must be one of"),
         ("actions: {salary: drop}", "neither a protection class nor"),
         ("classes: {s.x: paid}", "the class must be one of"),
+        ("classes: {'s.a.b[x=1]': pay}", "neither `stream.path` nor"),
+        ("classes: {salary: pay}", "neither `stream.path` nor"),
         ("actions: [drop]", "must be mappings"),
         ("a: {", "not valid YAML"),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from fnmatch import translate
+from fnmatch import fnmatchcase, translate
 from functools import cache, cached_property
 from importlib import import_module
 from importlib.resources import files
@@ -21,7 +21,8 @@ ANY_KEY = "*"
 
 
 EACH_STREAM = "*"
-"""In place of a stream's name: the path is a regular expression for the names of columns that the tap does not know."""
+"""In the name of a stream: the path is a regular expression for the names of columns that the tap does not know."""
+_ROWS = re.compile(r"(?P<path>[^\[.]*)\[(?P<column>\w+)=(?P<value>.+)\]")
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,44 @@ class Protection:
                 refers["when"] = {self.condition[0]: self.condition[1]}  # type: ignore[assignment]
             found["x-refers-to"] = {name: value for name, value in refers.items() if value}
         return found
+
+
+@dataclass(frozen=True)
+class RowRule:
+    """The class of some rows, or of some objects in a list, whatever the classes of their fields are.
+
+    Args:
+        path: The path of the list. Empty: the rule is about rows.
+        column: The field that says which they are.
+        value: A regular expression for its values.
+        name: The protection class.
+    """
+
+    path: str
+    column: str
+    value: str
+    name: str
+
+    @cached_property
+    def _value(self) -> re.Pattern[str]:
+        return re.compile(self.value, re.IGNORECASE)
+
+    def applies_to(self, item: object) -> bool:
+        """Whether a row or object is of the class. One that does not say what it is may be."""
+        value = item.get(self.column) if isinstance(item, dict) else None
+        return value is None or self._value.fullmatch(re.sub(r"\.0+$", "", str(value))) is not None
+
+    @property
+    def keywords(self) -> dict[str, object]:
+        """The rule as a keyword of the JSON Schema says it."""
+        path = {"path": self.path} if self.path else {}
+        return {**path, "when": {self.column: self.value}, "x-protection": self.name}
+
+
+def parse_row_rule(path: str, name: str) -> RowRule | None:
+    """Parses the path of a rule, such as `[type_id=8]` or `units[type=Grade]`. None: it is the path of a field."""
+    found = _ROWS.fullmatch(path)
+    return RowRule(found["path"], found["column"], found["value"], name) if found else None
 
 
 Pattern = tuple[Protection, "re.Pattern[str]"]
@@ -100,35 +139,56 @@ class Classification:
 
     Args:
         shipped: The classes that the tap ships, by stream and path.
-        own: The user's classes, by `stream.path`, which may hold `*`.
+        own: The user's classes, by `stream.path`, which may hold `*`, or of rows, by `stream[column=value]`.
     """
 
     def __init__(self, shipped: Mapping[str, Mapping[str, Protection]], own: Mapping[str, str] | None = None) -> None:
         self._shipped = shipped
-        own_patterns = [
-            (protection, re.compile(pattern, re.IGNORECASE))
-            for pattern, protection in shipped.get(EACH_STREAM, {}).items()
-        ]
-        order = list(CLASSES)
-        self._patterns = sorted((*own_patterns, *PATTERNS), key=lambda found: order.index(found[0].name))
-        self._own = [(re.compile(translate(pattern)), Protection(name)) for pattern, name in (own or {}).items()]
+        self._patterns: dict[str, list[Pattern]] = {}
+        self._own_rules: list[tuple[str, RowRule]] = []
+        self._own: list[Pattern] = []
+        for key, name in (own or {}).items():
+            stream, separator, path = re.split(r"([.\[])", key, maxsplit=1)
+            if rule := parse_row_rule(path if separator == "." else f"[{path}", name):
+                self._own_rules.append((stream, rule))
+            else:
+                self._own.append((Protection(name), re.compile(translate(key))))
 
     def of(self, stream: str, path: str) -> Protection:
         """Returns the class of a path: the user's, the tap's, or that of a pattern."""
         own = self._find_own(stream, path)
         shipped = self.shipped(stream, path)
         if own is None:
-            return shipped or pattern_class(path.rpartition(".")[2].removesuffix("[]"), self._patterns)
+            return shipped or pattern_class(path.rpartition(".")[2].removesuffix("[]"), self._patterns_of(stream))
         return Protection(own.name, shipped.space, shipped.condition) if shipped else own
 
     def of_key(self, stream: str, path: str) -> Protection:
-        """Returns the class of a key or bookmark. An unknown one is technical, unless it is a person's id."""
+        """Returns the class of a key or bookmark. An unknown one is technical, unless it is a person's id, or pay."""
         found = self.of(stream, path)
         is_known = self.shipped(stream, path) or self._find_own(stream, path)
-        return found if is_known or found.name.startswith("direct_id") else TECHNICAL
+        return found if is_known or found.name.startswith(("direct_id", "pay")) else TECHNICAL
+
+    def row_rules(self, stream: str) -> list[RowRule]:
+        """Returns the classes of some of a stream's rows, or of objects in its lists."""
+        shipped = (parse_row_rule(path, found.name) for path, found in self._shipped.get(stream, {}).items())
+        own = [rule for pattern, rule in self._own_rules if fnmatchcase(stream, pattern)]
+        return [*filter(None, shipped), *own]
+
+    def _patterns_of(self, stream: str) -> list[Pattern]:
+        """Returns the patterns for the columns of a stream, the most harmful class first."""
+        if stream not in self._patterns:
+            shipped = [
+                (protection, re.compile(pattern, re.IGNORECASE))
+                for glob, patterns in self._shipped.items()
+                if EACH_STREAM in glob and fnmatchcase(stream, glob)
+                for pattern, protection in patterns.items()
+            ]
+            order = list(CLASSES)
+            self._patterns[stream] = sorted((*shipped, *PATTERNS), key=lambda found: order.index(found[0].name))
+        return self._patterns[stream]
 
     def _find_own(self, stream: str, path: str) -> Protection | None:
-        return next((found for pattern, found in self._own if pattern.match(f"{stream}.{path}")), None)
+        return next((found for found, pattern in self._own if pattern.match(f"{stream}.{path}")), None)
 
     def shipped(self, stream: str, path: str) -> Protection | None:
         """Returns the class that the tap ships. None: the tap does not know the path."""
@@ -143,6 +203,8 @@ class Classification:
             found["properties"] = {
                 name: self.annotated(stream, part, f"{prefix}{name}") for name, part in properties.items()
             }
+            if not path and (rules := self.row_rules(stream)):
+                found["x-protection-rows"] = [rule.keywords for rule in rules]
             return found
         items = schema.get("items")
         if isinstance(items, dict) and (items.get("properties") or items.get("items")):
@@ -167,7 +229,8 @@ def shipped_classes(package: str) -> Mapping[str, Mapping[str, Protection]]:
 
     Args:
         package: The package, which holds `protection.tsv`: stream, path, class, and the kind of id if it is a person's,
-            such as `employee` or `employee if valuable_type=Employee`.
+            such as `employee` or `employee if valuable_type=Employee`. The path `[type_id=8]` stands for the rows of
+            which that is true, and `units[type=Grade]` for such objects in a list.
 
     Returns:
         The classes by stream and path. Empty if the package ships none.

@@ -77,6 +77,7 @@ PROFILES: dict[str, dict[str, str]] = {
 }
 """The built-in profiles: actions by class. Values of other classes are kept."""
 
+_CLASSIFIED = re.compile(r"[^.\[]+(\.[^\[]+(\[\].*)?|(\.[^.\[]+)?\[\w+=.+\])")
 _FILE_KEYS = ("extends", "actions", "classes")
 
 
@@ -167,6 +168,8 @@ def _make_profile(name: str, content: Any) -> Profile:  # noqa: ANN401 - what th
     for key, found in classes.items():
         if found not in CLASSES:
             raise RunError(f"`{key}` in the file in `privacy`: the class must be one of {', '.join(CLASSES)}.")
+        if not _CLASSIFIED.fullmatch(str(key)):
+            raise RunError(f"`{key}` in the file in `privacy` is neither `stream.path` nor `stream[column=value]`.")
     by_class = {key: action for key, action in given.items() if key in CLASSES}
     # A class that the file names replaces what the base says of its subclasses, too.
     inherited = {

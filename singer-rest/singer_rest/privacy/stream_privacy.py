@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from singer_rest.privacy.classification import ANY_KEY, NOT_CLASSIFIED
+from singer_rest.privacy.classification import ANY_KEY, NOT_CLASSIFIED, Protection
 from singer_rest.privacy.coarsening import COARSENING, rebased
 from singer_rest.privacy.pseudonyms import EMAIL
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
     from singer_rest.aliases import Record
-    from singer_rest.privacy.classification import Classification, Protection
+    from singer_rest.privacy.classification import Classification, RowRule
     from singer_rest.privacy.profiles import Action, Profile
     from singer_rest.privacy.pseudonyms import Pseudonyms
 
@@ -114,12 +114,16 @@ class StreamPrivacy:
         transforms: The columns whose values change, with what changes them.
         conditional: The columns with ids of which another column says whether they are of people.
         intervals: The intervals that are rebased.
+        row_rules: The rows that are dropped.
+        item_rules: The objects in lists that are dropped.
     """
 
     schema: dict[str, Any]
     transforms: dict[str, Transform]
     conditional: dict[str, Conditional]
     intervals: Sequence[Interval]
+    row_rules: Sequence[RowRule] = ()
+    item_rules: Sequence[RowRule] = ()
 
     def keeps(self, column: str) -> bool:
         """Whether the values of a column stay as they are."""
@@ -127,6 +131,7 @@ class StreamPrivacy:
             column in self.transforms
             or column in self.conditional
             or any(column in item.columns for item in self.intervals)
+            or any(column == rule.path for rule in self.item_rules)
         )
 
     def limited_to(self, columns: Container[str]) -> StreamPrivacy:
@@ -134,29 +139,48 @@ class StreamPrivacy:
         kept = {name: part for name, part in self.schema["properties"].items() if name in columns}
         return replace(self, schema={**self.schema, "properties": kept})
 
+    def keep_rows(self, records: list[Record]) -> list[Record]:
+        """Returns the records without those that are dropped. It has to be called before `apply`."""
+        for rule in self.row_rules:
+            records = [record for record in records if not rule.applies_to(record)]
+        return records
+
     def apply(self, records: Sequence[Record]) -> int:
         """Changes records in place.
 
         Returns:
             The number of values that were dropped although the profile does not know their columns.
         """
-        kept = self.schema["properties"].keys()
-        unknown = 0
-        for record in records:
-            for name, ids in self.conditional.items():  # before the column that they depend on is dropped
+        self._drop_items(records)
+        for name, ids in self.conditional.items():  # before the column that they depend on is dropped
+            for record in records:
                 if (value := record.get(name)) is not None:
                     is_person = record.get(ids.column) == ids.value
                     record[name] = (ids.person if is_person else ids.other)(value)
-            if not record.keys() <= kept:
-                for name in record.keys() - kept:
-                    value = record.pop(name)
-                    unknown += len(value) if name == EXTRA and value else 0
-            for interval in self.intervals:
+        unknown = self._drop_columns(records)
+        for interval in self.intervals:
+            for record in records:
                 interval.rebase(record)
         for name, transform in self.transforms.items():
             for record in records:
                 if (value := record.get(name)) is not None:
                     record[name] = transform(value)
+        return unknown
+
+    def _drop_items(self, records: Sequence[Record]) -> None:
+        for rule in self.item_rules:
+            for record in records:
+                if isinstance(items := record.get(rule.path), list):
+                    record[rule.path] = [item for item in items if not rule.applies_to(item)]
+
+    def _drop_columns(self, records: Sequence[Record]) -> int:
+        kept = self.schema["properties"].keys()
+        unknown = 0
+        for record in records:
+            if not record.keys() <= kept:
+                for name in record.keys() - kept:
+                    value = record.pop(name)
+                    unknown += len(value) if name == EXTRA and value else 0
         return unknown
 
 
@@ -188,7 +212,13 @@ class PrivacyCompiler:
         schema = {**schema, "properties": schema.get("properties") or {}}
         compiler = _StreamCompiler(self, stream, schema, frozenset({*keys, replication_key or ""}))
         kept, transforms = compiler.compile_properties("", schema)
-        return StreamPrivacy(kept, transforms, compiler.conditional, compiler.intervals)
+        rules = [
+            rule
+            for rule in self.classification.row_rules(stream)
+            if self.action(stream, rule.path, Protection(rule.name)) != "keep"
+        ]
+        row_rules, item_rules = ([rule for rule in rules if bool(rule.path) is in_list] for in_list in (False, True))
+        return StreamPrivacy(kept, transforms, compiler.conditional, compiler.intervals, row_rules, item_rules)
 
     def lost_keys(self, stream: str, keys: Sequence[str]) -> list[str]:
         """Returns the keys of a stream that cannot stay, so that the stream cannot be offered."""

@@ -98,6 +98,8 @@ class SyncedStream(CompletedStream):
     """Number of records emitted."""
     withheld_values = 0
     """Number of values that were not emitted because the privacy profile does not know their columns."""
+    withheld_rows = 0
+    """Number of rows that were not emitted because the privacy profile drops rows of their class."""
     _requests = 0
 
     @property
@@ -282,6 +284,9 @@ class SyncedStream(CompletedStream):
         self.coverage.add_repeated(page, self.conformer.repeated - repeated)
         self.replication.observe(records, self.conformer.keyless - keyless)
         if self.privacy:
+            kept = self.privacy.keep_rows(records)
+            self.withheld_rows += len(records) - len(kept)
+            records = kept
             self.withheld_values += self.privacy.apply(records)
         if write_messages and self._writes_whole_pages:
             # In parts, so that the lines of a large page are not in memory all at once.

@@ -30,6 +30,7 @@ class ReadStream(Protocol):
     keyless_advice: ClassVar[str]
     rereads: bool
     rows_written: int
+    withheld_rows: int
     withheld_values: int
 
     @property
@@ -123,6 +124,8 @@ def _extra_values(conformer: RecordConformer) -> Iterator[str]:
 
 def _withheld_values(stream: ReadStream) -> Iterator[str]:
     """Yields the warning about values that the privacy profile withholds. A field's name may be personal data, too."""
+    if stream.withheld_rows:
+        yield f"{stream.withheld_rows} rows were not loaded: the privacy profile drops rows of their kind."
     if stream.withheld_values:
         yield (
             f"{stream.withheld_values} values were not loaded: the privacy profile does not know their fields, or "

@@ -110,7 +110,7 @@ class ODataStream(CornerstoneStream):
     @property
     def _key(self) -> str | None:
         # A catalog may name a column that cannot be used in a filter.
-        return super()._key if self.changed_since else None
+        return super()._key if self.changed_since and not self._hides_deletions else None
 
     @property
     def _delta(self) -> str | None:
@@ -121,7 +121,13 @@ class ODataStream(CornerstoneStream):
     @property
     def _tracks_changes(self) -> bool:
         """Whether the object tracks its changes, and deleted rows have the stream's key, which a catalog may set."""
-        return self.entity_set.tracks_changes and {*self.primary_keys} <= {*self.entity_set.key}
+        is_keyed = {*self.primary_keys} <= {*self.entity_set.key}
+        return self.entity_set.tracks_changes and is_keyed and not self._hides_deletions
+
+    @property
+    def _hides_deletions(self) -> bool:
+        """Whether the privacy profile drops rows by a column that a deleted row lacks, so that each run reads all."""
+        return self.entity_set.tracks_changes and bool(self.privacy and self.privacy.row_rules)
 
     @property
     def _saved_position(self) -> str | None:
@@ -355,7 +361,7 @@ class ODataStream(CornerstoneStream):
         if self._delta:  # it still worked, and may again
             self.logger.warning("%s: the portal sent no new delta link; keeping the old one.", self.name)
             return
-        if self.entity_set.tracks_changes and self.replication.whole:
+        if self.entity_set.tracks_changes and self.replication.whole and not self._hides_deletions:
             reason = "sent no delta link" if list_info.tracks else "does not track its changes"
             self.logger.warning("%s: the portal %s; %s", self.name, reason, WITHOUT_DELTA)
         if state.get(DELTA):
