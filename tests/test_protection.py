@@ -139,3 +139,38 @@ def test_catalog_of_all_columns_shows_no_more_under_a_profile() -> None:
         assert shown.keys() == expected[name]["properties"].keys()
         assert stream.effective_schema["properties"].keys() > shown.keys()
         assert message.schema["x-privacy"].startswith("minimal-")
+
+
+@pytest.mark.parametrize("name", TAPS)
+def test_catalog_shows_what_refers_to_people(name: str) -> None:
+    shown = {
+        (entry["stream"], path)
+        for entry in make_tap(name).catalog_dict["streams"]
+        for leaf, part in leaves(entry["schema"])
+        for path in (
+            leaf,
+            *(f"{leaf}{below}" if below[0] == "[" else f"{leaf}.{below}" for below in part.get("x-paths", ())),
+        )
+        if "x-refers-to" in part or path != leaf
+    }
+    known = {
+        (stream, path)
+        for stream, classes in shipped_classes(package_name(name)).items()
+        for path, protection in classes.items()
+        if "x-refers-to" in protection.keywords and stream != EACH_STREAM
+    }
+    assert known <= shown
+    assert known
+
+
+@pytest.mark.parametrize("name", TAPS)
+def test_rows_about_the_same_person_are_of_a_stream_with_one_key(name: str) -> None:
+    streams = make_tap(name).streams
+    parents = {
+        protection.parent
+        for classes in shipped_classes(package_name(name)).values()
+        for protection in classes.values()
+        if protection.parent
+    }
+    assert parents
+    assert {stream: len(streams[stream].primary_keys) for stream in parents} == dict.fromkeys(parents, 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase, translate
 from functools import cache, cached_property
 from importlib import import_module
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 FILE = "protection.tsv"
+_ROW_OF = "row of "
 ANY_KEY = "*"
 """The last name of a path whose keys are dates or the like, and not names that a company chose."""
 
@@ -33,20 +34,30 @@ class Protection:
         name: The protection class.
         space: The kind of id, if the values are ids of people. Empty: they are not.
         condition: The column and the value that say so, if the ids may be of something else. None: they are always.
+        is_mention: Whether the row only mentions the person, as its author or approver. Otherwise it is about them.
+        parent: The stream whose rows the values are ids of, if a row is about the same person as that row.
+        is_contact_email: Whether the values are private e-mail addresses of the person that the row is about.
     """
 
     name: str
     space: str = ""
     condition: tuple[str, str] | None = None
+    is_mention: bool = False
+    parent: str = ""
+    is_contact_email: bool = False
 
     @cached_property
     def keywords(self) -> dict[str, object]:
         """The keywords of the JSON Schema: `x-protection` and `x-refers-to`."""
         found: dict[str, object] = {"x-protection": self.name}
-        if self.space or self.name.startswith("direct_id."):
-            refers = {"space": self.space or None, "form": self.name.rpartition(".")[2]}
-            if self.condition:
-                refers["when"] = {self.condition[0]: self.condition[1]}  # type: ignore[assignment]
+        if self.parent:
+            found["x-refers-to"] = {"form": "row", "stream": self.parent}
+        elif self.is_contact_email:
+            found["x-refers-to"] = {"form": "email"}
+        elif self.space or self.name.startswith("direct_id."):
+            refers: dict[str, object] = {"space": self.space or None, "form": self.name.rpartition(".")[2]}
+            refers["when"] = dict([self.condition]) if self.condition else None
+            refers["role"] = "mention" if self.is_mention else None
             found["x-refers-to"] = {name: value for name, value in refers.items() if value}
         return found
 
@@ -119,7 +130,11 @@ _NAMES = (
     ("conduct.login", r"last_?(login|access|action)|session_time|logout"),
     ("conduct", r"minutes_participated|pct_complete"),
 )
-PATTERNS = tuple((Protection(name), re.compile(pattern, re.IGNORECASE)) for name, pattern in _NAMES)
+PATTERNS = tuple(
+    # A row with an unknown column may be about somebody else.
+    (Protection(name, is_mention=name.startswith("direct_id")), re.compile(pattern, re.IGNORECASE))
+    for name, pattern in _NAMES
+)
 """Names of columns that reveal a class, for columns that a company or its portal defines. They only raise a class."""
 
 
@@ -152,7 +167,7 @@ class Classification:
             if rule := parse_row_rule(path if separator == "." else f"[{path}", name):
                 self._own_rules.append((stream, rule))
             else:
-                self._own.append((Protection(name), re.compile(translate(key))))
+                self._own.append((Protection(name, is_mention=True), re.compile(translate(key))))
 
     def of(self, stream: str, path: str) -> Protection:
         """Returns the class of a path: the user's, the tap's, or that of a pattern."""
@@ -160,7 +175,7 @@ class Classification:
         shipped = self.shipped(stream, path)
         if own is None:
             return shipped or pattern_class(path.rpartition(".")[2].removesuffix("[]"), self._patterns_of(stream))
-        return Protection(own.name, shipped.space, shipped.condition) if shipped else own
+        return replace(shipped, name=own.name) if shipped else own
 
     def of_key(self, stream: str, path: str) -> Protection:
         """Returns the class of a key or bookmark. An unknown one is technical, unless it is a person's id, or pay."""
@@ -210,7 +225,29 @@ class Classification:
         if isinstance(items, dict) and (items.get("properties") or items.get("items")):
             found["items"] = self.annotated(stream, items, f"{path}[]")
             return found
-        return {**found, **self.of(stream, path).keywords}
+        found |= self.of(stream, path).keywords
+        if below := self._keywords_below(stream, path):
+            found["x-paths"] = below
+        return found
+
+    def _keywords_below(self, stream: str, path: str) -> dict[str, object]:
+        """Returns the keywords of the fields of people in an object whose schema lists no fields, by their path in it.
+
+        Args:
+            stream: The stream's name.
+            path: The object's path.
+        """
+        found = ((name[len(path) :], shipped.keywords) for name, shipped in self._below(stream).get(path, ()))
+        return {name.removeprefix("."): keywords for name, keywords in found if "x-refers-to" in keywords}
+
+    @cache  # noqa: B019 - lives as long as the tap
+    def _below(self, stream: str) -> dict[str, list[tuple[str, Protection]]]:
+        """Returns the shipped paths of a stream by each path above them."""
+        found: dict[str, list[tuple[str, Protection]]] = {}
+        for name, shipped in self._shipped.get(stream, {}).items():
+            for match in re.finditer(r"\[\]|\.", name):
+                found.setdefault(name[: match.start()], []).append((name, shipped))
+        return found
 
     def names_below(self, stream: str, path: str) -> list[str]:
         """Returns the names of the fields directly below a path of which the tap ships classes."""
@@ -228,9 +265,11 @@ def shipped_classes(package: str) -> Mapping[str, Mapping[str, Protection]]:
     """Reads the classes that a tap's package ships.
 
     Args:
-        package: The package, which holds `protection.tsv`: stream, path, class, and the kind of id if it is a person's,
-            such as `employee` or `employee if valuable_type=Employee`. The path `[type_id=8]` stands for the rows of
-            which that is true, and `units[type=Grade]` for such objects in a list.
+        package: The package, which holds `protection.tsv`: stream, path and class; the kind of id if it is a person's,
+            such as `employee` or `employee if valuable_type=Employee`, `email` for a private address, or
+            `row of STREAM` for the id of a row about the same person; and `mention` if the row is about something else.
+            The path `[type_id=8]` stands for the rows of which that is true, and `units[type=Grade]` for such objects
+            in a list.
 
     Returns:
         The classes by stream and path. Empty if the package ships none.
@@ -253,9 +292,13 @@ def shipped_classes(package: str) -> Mapping[str, Mapping[str, Protection]]:
     return found
 
 
-def _parse_protection(line: str, name: str, person: str = "") -> Protection:
+def _parse_protection(line: str, name: str, person: str = "", role: str = "") -> Protection:
     space, _, condition = person.partition(" if ")
-    if name not in CLASSES or (space and space not in PERSON_SPACES):
-        raise ValueError(f"{FILE}: the class or the kind of id is unknown: {line}")
+    is_row, is_email = person.startswith(_ROW_OF), person == "email"
+    known = name in CLASSES and (not space or is_row or is_email or space in PERSON_SPACES)
+    if not known or role not in {"", "mention"}:
+        raise ValueError(f"{FILE}: the class, the kind of id or the role is unknown: {line}")
+    if is_row or is_email:
+        return Protection(name, parent=person.removeprefix(_ROW_OF) if is_row else "", is_contact_email=is_email)
     column, _, value = condition.partition("=")
-    return Protection(name, space, (column, value) if condition else None)
+    return Protection(name, space, (column, value) if condition else None, is_mention=role == "mention")
