@@ -258,6 +258,27 @@ def test_fte_is_that_of_the_company(warehouse: Warehouse, company: Company, sour
     assert warehouse.totals("fte", "fte", source) == pytest.approx(expected, abs=0.01)
 
 
+def test_layers_are_those_of_the_company(warehouse: Warehouse, company: Company) -> None:
+    def depths(day: date) -> list[int]:
+        above = {
+            row.person_id: row.supervisor_id
+            for row in known_employments(company, "personio")
+            if row.start_date <= day <= last_day(row, "personio")
+        }
+        found = []
+        for person in above:
+            line = [person]
+            while (manager := above[line[-1]]) in above and manager != line[-1]:
+                line.append(manager)
+            found.append(len(line) - 1)
+        return found
+
+    expected = [depths(day) for day in MONTHS]
+    assert warehouse.totals("layers", "mean_depth", "personio") == pytest.approx([mean(day) for day in expected])
+    assert warehouse.totals("layers", "max_depth", "personio") == [max(day) for day in expected]
+    assert max(expected[-1]) > 1
+
+
 def test_cornerstone_has_no_share_of_full_time(warehouse: Warehouse) -> None:
     assert warehouse.totals("fte", "fte", "cornerstone") == [0] * len(MONTHS)
 
@@ -772,6 +793,7 @@ METRICS = {
     "training_hours": ["hours"],
     "time_to_hire": ["mean_days"],
     "span_of_control": ["mean_reports"],
+    "layers": ["mean_depth", "max_depth"],
     "absence_rate": ["absence_days", "sick_days"],
     "gender_pay_gap": ["median_gap"],
 }
