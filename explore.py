@@ -71,7 +71,7 @@ def draw(FIGURES, Filters, chosen, database, department, mo, opened, since, unti
         return mo.vstack(
             [
                 mo.md(f"## {figure.title}"),
-                mo.md(f"*{figure.empty}*") if figure.empty else figure.chart(),
+                mo.md(f"*{figure.empty}*") if figure.empty else mo.Html(figure.svg()),
                 mo.md(figure.note),
                 mo.accordion({"Definition and SQL": mo.md(f"{explained}\n\n```sql\n{figure.sql}\n```")}),
             ]

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from calendar import month_name as month_names
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import altair as alt
+import vl_convert
 
 from hr_report.database import descriptions, literal, query
 from hr_report.look import (
+    CONFIG,
     MUTED,
     NAMES,
     SOURCES,
     WIDE,
     Rows,
+    Spec,
     amount_axis,
     bar_width,
-    data,
     in_panels,
     is_narrow,
     month_axis,
     palette,
     source_color,
-    styled,
 )
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from datetime import date
 
     import duckdb
+
+
+SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ class Figure:
     sql: str
     rows: Rows
     empty: str
-    draw: Callable[[Rows, int], alt.TopLevelMixin] = field(repr=False)
+    draw: Callable[[Rows, int], Spec] = field(repr=False)
     note: str = ""
     colors: str = "source"
 
@@ -119,8 +123,8 @@ class Figure:
         figures = "; ".join(f"{NAMES[source]} {part}" for source, part in self.parts.items() if part)
         return f"{self.lead}: {figures}" if figures else self.lead
 
-    def chart(self, width: int = WIDE) -> alt.TopLevelMixin:
-        """The Altair chart.
+    def spec(self, width: int = WIDE) -> Spec:
+        """The chart's Vega-Lite specification.
 
         Args:
             width: The width of the whole chart in pixels; below 600 it is laid out for a phone.
@@ -130,7 +134,31 @@ class Figure:
         """
         if self.empty:
             raise ValueError(self.empty)
-        return styled(self.draw([dict(row) for row in self.rows], width))
+        return {"$schema": SCHEMA, "config": CONFIG, **self.draw([dict(row) for row in self.rows], width)}
+
+    def svg(self, width: int = WIDE, *, legend: bool = True) -> str:
+        """The chart as SVG. Its ids differ from those of other charts and widths, so that they can share a page.
+
+        Args:
+            width: The width, as of `spec`.
+            legend: Whether there is a legend of the colours.
+        """
+        spec = self.spec(width)
+        if not legend:
+            leave_out_legends(spec)
+        text = str(vl_convert.vegalite_to_svg(spec))
+        prefix = f"{self.name}-{width}-"
+        text = re.sub(r'\bid="', f'id="{prefix}', text)
+        return re.sub(r"url\(#", f"url(#{prefix}", text)
+
+
+def leave_out_legends(spec: object) -> None:
+    """Removes the legends of the colours."""
+    for key, value in spec.items() if isinstance(spec, dict) else enumerate(spec) if isinstance(spec, list) else ():
+        if key == "color" and isinstance(value, dict):
+            value["legend"] = None
+        elif key != "data":
+            leave_out_legends(value)
 
 
 def figure(
@@ -142,7 +170,7 @@ def figure(
     *,
     lead: Callable[[Rows], str],
     part: Callable[[Rows], str] | None = None,
-    draw: Callable[[Rows, int], alt.TopLevelMixin],
+    draw: Callable[[Rows, int], Spec],
     why_empty: str,
     note: Callable[[Rows], str] = lambda _: "",
     colors: str = "source",
@@ -175,25 +203,25 @@ def of_source(rows: Rows, source: str) -> Rows:
     return [row for row in rows if row["source"] == source]
 
 
-def lines(rows: Rows, value: str, width: int, top: float, *, scale: Rows, **axis: Any) -> alt.LayerChart:
+def lines(rows: Rows, value: str, width: int, top: float, *, scale: Rows, **axis: Any) -> Spec:
     """Lines per source, with a dot at the last month."""
-    base = alt.Chart(data(rows)).encode(
-        x=month_axis(scale, width),
-        y=amount_axis(value, top, **axis),
-        color=source_color(row["source"] for row in scale),
-    )
+    position = {"x": month_axis(scale, width), "y": amount_axis(value, top, **axis)}
     last = {name: max(row["month"] for row in of_source(rows, name)) for name in present(rows)}
     ends = [row for row in rows if row["month"] == last.get(row["source"])]
-    dots = alt.Chart(data(ends)).mark_point(filled=True, size=36, opacity=1)
-    return alt.layer(
-        base.mark_line(strokeWidth=2),
-        dots.encode(x=month_axis(scale, width), y=amount_axis(value, top, **axis), color=source_color(last)),
-    )
+    line = {
+        "data": {"values": rows},
+        "mark": {"type": "line", "strokeWidth": 2},
+        "encoding": {**position, "color": source_color(row["source"] for row in scale)},
+    }
+    dots = {
+        "data": {"values": ends},
+        "mark": {"type": "point", "filled": True, "size": 36, "opacity": 1},
+        "encoding": {**position, "color": source_color(last)},
+    }
+    return {"layer": [line, dots]}
 
 
-def stacked_bars(
-    rows: Rows, value: str, part: str, colors: dict[str, str], width: int, *, height: int
-) -> alt.TopLevelMixin:
+def stacked_bars(rows: Rows, value: str, part: str, colors: dict[str, str], width: int, *, height: int) -> Spec:
     """Bars by month, in a panel per source, whose parts are stacked in the order of their colours.
 
     Args:
@@ -211,35 +239,50 @@ def stacked_bars(
         totals[key] = totals.get(key, 0) + row[value]
         row["order"] = order.get(row[part], 0)
 
-    def panel(name: str, plot: int) -> alt.Chart:
-        return (
-            alt.Chart(data(of_source(rows, name)))
-            .mark_bar(width=bar_width(rows, plot))
-            .encode(
-                x=month_axis(rows, plot),
-                y=amount_axis(value, max(totals.values())),
-                color=palette(colors, part, width),
-                order=alt.Order("order:Q"),
-            )
-            .properties(title=NAMES[name], width=plot, height=height)
-        )
+    def panel(name: str, plot: int) -> Spec:
+        return {
+            "data": {"values": of_source(rows, name)},
+            "mark": {"type": "bar", "width": bar_width(rows, plot)},
+            "encoding": {
+                "x": month_axis(rows, plot),
+                "y": amount_axis(value, max(totals.values())),
+                "color": palette(colors, part, width),
+                "order": {"field": "order", "type": "quantitative"},
+            },
+            "title": NAMES[name],
+            "width": plot,
+            "height": height,
+        }
 
     return in_panels(present(rows), panel, width, 1 if is_narrow(width) else 2)
 
 
-def bars(rows: Rows, name: str, value: str, plot: int, top: float, *, label: str) -> alt.LayerChart:
+def bars(rows: Rows, name: str, value: str, plot: int, top: float, *, label: str) -> Spec:
     """Horizontal bars of one source in the rows' order, with the names above them and labels behind them."""
     step = 38
-    base = alt.Chart(data(rows)).encode(
-        y=alt.Y(f"{name}:N", sort=None, axis=None, scale=alt.Scale(paddingInner=0, paddingOuter=0)),
-    )
+    scale: Spec = {"paddingInner": 0, "paddingOuter": 0}
+    y = {"field": name, "type": "nominal", "sort": None, "axis": None, "scale": scale}
     # The labels need some room on the right.
-    x = alt.X(f"{value}:Q", scale=alt.Scale(domain=[0, (top or 1) * plot / (plot - 135)], nice=False), axis=None)
-    return alt.layer(
-        base.mark_bar(height=12, yOffset=9).encode(x=x, color=source_color(SOURCES, legend=False)),
-        base.mark_text(align="left", yOffset=-5, limit=plot).encode(x=alt.value(0), text=f"{name}:N"),
-        base.mark_text(align="left", dx=6, yOffset=9, color=MUTED).encode(x=x, text=f"{label}:N"),
-    ).properties(width=plot, height=step * max(1, len({row[name] for row in rows})))
+    scale = {"domain": [0, (top or 1) * plot / (plot - 135)], "nice": False}
+    x = {"field": value, "type": "quantitative", "axis": None, "scale": scale}
+    bar = {
+        "mark": {"type": "bar", "height": 12, "yOffset": 9},
+        "encoding": {"x": x, "y": y, "color": source_color(SOURCES, legend=False)},
+    }
+    above = {
+        "mark": {"type": "text", "align": "left", "yOffset": -5, "limit": plot},
+        "encoding": {"x": {"value": 0}, "y": y, "text": {"field": name, "type": "nominal"}},
+    }
+    behind = {
+        "mark": {"type": "text", "align": "left", "dx": 6, "yOffset": 9, "color": MUTED},
+        "encoding": {"x": x, "y": y, "text": {"field": label, "type": "nominal"}},
+    }
+    return {
+        "data": {"values": rows},
+        "layer": [bar, above, behind],
+        "width": plot,
+        "height": step * max(1, len({row[name] for row in rows})),
+    }
 
 
 def signed(number: float) -> str:

@@ -1,10 +1,8 @@
-"""A function per chart: from a connection to its rows, SQL, definition and Altair chart."""
+"""A function per chart: from a connection to its rows, SQL, definition and Vega-Lite specification."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-
-import altair as alt
 
 from hr_report.database import literal, query
 from hr_report.figure import (
@@ -27,9 +25,9 @@ from hr_report.look import (
     NAMES,
     PROGRESS,
     Rows,
+    Spec,
     amount_axis,
     bar_width,
-    data,
     in_panels,
     is_narrow,
     largest,
@@ -46,6 +44,12 @@ PERCENT = ".0%"
 NOBODY = "No source has people with an employment: load employees and employments, and build the models again."
 YEAR = 12
 MOST_DEPARTMENTS = 12
+ZERO: Spec = {
+    "data": {"values": [{}]},
+    "mark": {"type": "rule", "color": MUTED},
+    "encoding": {"y": {"datum": 0}},
+}
+"""A line at zero."""
 STAGES = {
     "applications": "Applied",
     "reached_screening": "Screening",
@@ -62,10 +66,10 @@ def headcount(connection: duckdb.DuckDBPyConnection, filters: Filters = EVERYTHI
         now, then = rows[-1]["headcount"], rows[-YEAR - 1]["headcount"] if len(rows) > YEAR else None
         return f"{now:,}" + (f", {signed(now - then)} in a year" if then is not None else "")
 
-    def draw(rows: Rows, width: int) -> alt.TopLevelMixin:
+    def draw(rows: Rows, width: int) -> Spec:
         plot = width - 60
         chart = lines(rows, "headcount", plot, largest(rows, "headcount"), scale=rows)
-        return chart.properties(width=plot, height=220 if is_narrow(width) else 260)
+        return {**chart, "width": plot, "height": 220 if is_narrow(width) else 260}
 
     return figure(
         connection,
@@ -101,16 +105,15 @@ def headcount_by_department(connection: duckdb.DuckDBPyConnection, filters: Filt
         kind = str(last["dimension"])
         return f"{name} is the largest {kind}, with {last['headcount']:,} people"
 
-    def draw(rows: Rows, width: int) -> alt.TopLevelMixin:
+    def draw(rows: Rows, width: int) -> Spec:
         shown = members(rows)[:MOST_DEPARTMENTS]
         scale = [row for row in rows if row["member"] in shown]
         top = largest(scale, "headcount")
 
-        def panel(name: str, plot: int) -> alt.Chart:
+        def panel(name: str, plot: int) -> Spec:
             found = [row for row in scale if row["member"] == name]
-            return lines(found, "headcount", plot, top, scale=scale).properties(
-                title=alt.Title(name, limit=plot), width=plot, height=90
-            )
+            chart = lines(found, "headcount", plot, top, scale=scale)
+            return {**chart, "title": {"text": name, "limit": plot}, "width": plot, "height": 90}
 
         return in_panels(shown, panel, width, 2 if is_narrow(width) else 4)
 
@@ -155,25 +158,32 @@ def movements(connection: duckdb.DuckDBPyConnection, filters: Filters = EVERYTHI
         year = rows[-YEAR:]
         return f"{sum(row['joiners'] for row in year)} joined, {sum(row['leavers'] for row in year)} left"
 
-    def draw(rows: Rows, width: int) -> alt.TopLevelMixin:
+    def draw(rows: Rows, width: int) -> Spec:
         for row in rows:
             row["minus"] = -row["leavers"]
         up, down = largest(rows, "joiners"), -largest(rows, "leavers")
 
-        def panel(name: str, plot: int) -> alt.Chart:
-            found = of_source(rows, name)
-            base = alt.Chart(data(found)).encode(x=month_axis(rows, plot))
-            positive = {"labelExpr": "format(abs(datum.value), ',.0f')"}
-            color = source_color(present(rows), legend=False)
-            return alt.layer(
-                base.mark_bar(width=bar_width(rows, plot)).encode(
-                    y=amount_axis("joiners", up, bottom=down, **positive), color=color
-                ),
-                base.mark_bar(width=bar_width(rows, plot), opacity=0.45).encode(
-                    y=amount_axis("minus", up, bottom=down, **positive), color=color
-                ),
-                alt.Chart(data([{"zero": 0}])).mark_rule(color=MUTED).encode(y=alt.datum(0)),
-            ).properties(title=NAMES[name], width=plot, height=150)
+        def panel(name: str, plot: int) -> Spec:
+            x, color = month_axis(rows, plot), source_color(present(rows), legend=False)
+
+            def amount(value: str) -> Spec:
+                return amount_axis(value, up, bottom=down, labelExpr="format(abs(datum.value), ',.0f')")
+
+            above = {
+                "mark": {"type": "bar", "width": bar_width(rows, plot)},
+                "encoding": {"x": x, "y": amount("joiners"), "color": color},
+            }
+            below = {
+                "mark": {"type": "bar", "width": bar_width(rows, plot), "opacity": 0.45},
+                "encoding": {"x": x, "y": amount("minus"), "color": color},
+            }
+            return {
+                "data": {"values": of_source(rows, name)},
+                "layer": [above, below, ZERO],
+                "title": NAMES[name],
+                "width": plot,
+                "height": 150,
+            }
 
         return in_panels(present(rows), panel, width, 1 if is_narrow(width) else 3)
 
@@ -205,13 +215,12 @@ def attrition(connection: duckdb.DuckDBPyConnection, filters: Filters = EVERYTHI
         "first_year_attrition": "In the first year",
     }
 
-    def draw(rows: Rows, width: int) -> alt.TopLevelMixin:
+    def draw(rows: Rows, width: int) -> Spec:
         top = largest(rows, *kinds)
 
-        def panel(kind: str, plot: int) -> alt.Chart:
-            return lines(rows, kind, plot, top, scale=rows, format=PERCENT).properties(
-                title=kinds[kind], width=plot, height=150
-            )
+        def panel(kind: str, plot: int) -> Spec:
+            chart = lines(rows, kind, plot, top, scale=rows, format=PERCENT)
+            return {**chart, "title": kinds[kind], "width": plot, "height": 150}
 
         return in_panels(list(kinds), panel, width, 1 if is_narrow(width) else 3)
 
@@ -247,7 +256,7 @@ def absence_types(connection: duckdb.DuckDBPyConnection, filters: Filters = EVER
         share = days[largest_one] / (sum(days.values()) + rest)
         return f"{share:.0%} {largest_one.replace('_', ' ')}"
 
-    def draw(rows: Rows, width: int) -> alt.TopLevelMixin:
+    def draw(rows: Rows, width: int) -> Spec:
         known = {name: color for name, color in CATEGORIES.items() if any(row["category"] == name for row in rows)}
         return stacked_bars(rows, "days", "category", known, width, height=190)
 
@@ -285,13 +294,12 @@ def absence_rate(connection: duckdb.DuckDBPyConnection, filters: Filters = EVERY
     """Days of absence, and of sickness, per planned working day."""
     kinds = {"absence_rate": "All absences", "sick_rate": "Sickness"}
 
-    def draw(rows: Rows, width: int) -> alt.TopLevelMixin:
+    def draw(rows: Rows, width: int) -> Spec:
         top = largest(rows, *kinds)
 
-        def panel(kind: str, plot: int) -> alt.Chart:
-            return lines(rows, kind, plot, top, scale=rows, format=".1%", minExtent=40, maxExtent=40).properties(
-                title=kinds[kind], width=plot, height=150
-            )
+        def panel(kind: str, plot: int) -> Spec:
+            chart = lines(rows, kind, plot, top, scale=rows, format=".1%", minExtent=40, maxExtent=40)
+            return {**chart, "title": kinds[kind], "width": plot, "height": 150}
 
         return in_panels(list(kinds), panel, width, 1 if is_narrow(width) else 2, axis=52)
 
@@ -315,38 +323,43 @@ ORDER BY source, month""",
 def hours(connection: duckdb.DuckDBPyConnection, filters: Filters = EVERYTHING) -> Figure:
     """Worked and planned hours, and overtime per person."""
 
-    def draw(rows: Rows, width: int) -> alt.TopLevelMixin:
+    def draw(rows: Rows, width: int) -> Spec:
         top = largest(rows, "worked_hours", "planned_hours")
         high, low = largest(rows, "overtime"), min(0.0, *(row["overtime"] for row in rows))
         sources = present(rows)
 
-        def panel(key: tuple[str, str], plot: int) -> alt.Chart:
+        def panel(key: tuple[str, str], plot: int) -> Spec:
             name, value = key
-            base = alt.Chart(data(of_source(rows, name)))
             x = month_axis(rows, plot)
+            room: dict[str, Any] = {"minExtent": 42, "maxExtent": 42}
             color = source_color(sources, legend=False)
+            bar = {"type": "bar", "width": bar_width(rows, plot)}
             if value == "overtime":
-                chart = base.mark_bar(width=bar_width(rows, plot)).encode(
-                    x=x, y=amount_axis(value, high, bottom=low, minExtent=42, maxExtent=42), color=color
-                )
+                y = amount_axis(value, high, bottom=low, **room)
+                chart: Spec = {"mark": bar, "encoding": {"x": x, "y": y, "color": color}}
                 title = f"{NAMES[name]}: overtime per person"
             else:
-                shared: dict[str, Any] = {
+                shared = {
                     "format": "~s",
                     "labelExpr": "datum.value == 0 ? '0' : datum.label",
-                    "minExtent": 42,
-                    "maxExtent": 42,
+                    **room,
                 }
-                chart = alt.layer(
-                    base.mark_bar(width=bar_width(rows, plot)).encode(
-                        x=x, y=amount_axis("worked_hours", top, **shared), color=color
-                    ),
-                    base.mark_tick(color=INK, thickness=2, orient="horizontal", width=bar_width(rows, plot) + 8).encode(
-                        x=x, y=amount_axis("planned_hours", top, **shared)
-                    ),
-                )
+                y = amount_axis("worked_hours", top, **shared)
+                worked = {"mark": bar, "encoding": {"x": x, "y": y, "color": color}}
+                tick = {"type": "tick", "color": INK, "thickness": 2, "orient": "horizontal"}
+                planned = {
+                    "mark": {**tick, "width": bar_width(rows, plot) + 8},
+                    "encoding": {"x": x, "y": amount_axis("planned_hours", top, **shared)},
+                }
+                chart = {"layer": [worked, planned]}
                 title = f"{NAMES[name]}: hours worked"
-            return chart.properties(title=alt.Title(title, limit=plot + 40), width=plot, height=150)
+            return {
+                "data": {"values": of_source(rows, name)},
+                **chart,
+                "title": {"text": title, "limit": plot + 40},
+                "width": plot,
+                "height": 150,
+            }
 
         keys = [(name, value) for name in sources for value in ("worked_hours", "overtime")]
         return in_panels(keys, panel, width, 1 if is_narrow(width) else 2, axis=54)
@@ -374,12 +387,12 @@ def open_positions(connection: duckdb.DuckDBPyConnection, filters: Filters = EVE
     """Open positions per source and department. Months cannot be chosen."""
     chosen = "dimension = 'department'" if filters.dimension == "total" else filters.of_group()
 
-    def draw(rows: Rows, width: int) -> alt.TopLevelMixin:
+    def draw(rows: Rows, width: int) -> Spec:
         top = largest(rows, "positions")
 
-        def panel(name: str, plot: int) -> alt.Chart:
+        def panel(name: str, plot: int) -> Spec:
             found = of_source(rows, name)
-            return bars(found, "department", "positions", plot, top, label="label").properties(title=NAMES[name])
+            return {**bars(found, "department", "positions", plot, top, label="label"), "title": NAMES[name]}
 
         for row in rows:
             days = row["days"]
@@ -419,13 +432,13 @@ def funnel(connection: duckdb.DuckDBPyConnection, filters: Filters = EVERYTHING)
                 before = count
         return found
 
-    def draw(rows: Rows, width: int) -> alt.TopLevelMixin:
+    def draw(rows: Rows, width: int) -> Spec:
         reached = stages(rows)
         top = largest(reached, "count")
 
-        def panel(name: str, plot: int) -> alt.Chart:
+        def panel(name: str, plot: int) -> Spec:
             found = of_source(reached, name)
-            return bars(found, "stage", "count", plot, top, label="label").properties(title=NAMES[name])
+            return {**bars(found, "stage", "count", plot, top, label="label"), "title": NAMES[name]}
 
         return in_panels(present(rows), panel, width, 1 if is_narrow(width) else 3, axis=8)
 
@@ -458,7 +471,7 @@ def training(connection: duckdb.DuckDBPyConnection, filters: Filters = EVERYTHIN
         late = sum(row["registrations"] for row in rows if row["progress"] == "overdue")
         return f"{late:,} of {due:,} registrations"
 
-    def draw(rows: Rows, width: int) -> alt.TopLevelMixin:
+    def draw(rows: Rows, width: int) -> Spec:
         return stacked_bars(rows, "registrations", "progress", PROGRESS, width, height=160)
 
     table = "hr_metrics.training_completion"
@@ -502,25 +515,15 @@ def pay_gap(connection: duckdb.DuckDBPyConnection, filters: Filters = EVERYTHING
         more = "less" if gap > 0 else "more"
         return f"{abs(gap):.1%} {more} ({main})"
 
-    def draw(rows: Rows, width: int) -> alt.TopLevelMixin:
+    def draw(rows: Rows, width: int) -> Spec:
         values = [row["median_gap"] for row in rows if row["median_gap"] is not None]
         high, low = max(0.05, *values), min(-0.05, *values)
 
-        def panel(currency: str, plot: int) -> alt.Chart:
+        def panel(currency: str, plot: int) -> Spec:
             found = [row for row in rows if row["currency"] == currency]
-            return alt.layer(
-                alt.Chart(data([{"zero": 0}])).mark_rule(color=MUTED).encode(y=alt.datum(0)),
-                lines(
-                    found,
-                    "median_gap",
-                    plot,
-                    high,
-                    bottom=low,
-                    scale=rows,
-                    format="+.0%",
-                    labelExpr="datum.value == 0 ? '0%' : datum.label",
-                ),
-            ).properties(title=f"Paid in {currency}", width=plot, height=150)
+            label = "datum.value == 0 ? '0%' : datum.label"
+            chart = lines(found, "median_gap", plot, high, bottom=low, scale=rows, format="+.0%", labelExpr=label)
+            return {"layer": [ZERO, chart], "title": f"Paid in {currency}", "width": plot, "height": 150}
 
         return in_panels(currencies(rows)[:6], panel, width, 1 if is_narrow(width) else 3)
 
@@ -545,18 +548,17 @@ ORDER BY source, currency, month""",
 def pay_quartiles(connection: duckdb.DuckDBPyConnection, filters: Filters = EVERYTHING) -> Figure:
     """Share of women in each quarter of the pay. Groups cannot be chosen."""
 
-    def draw(rows: Rows, width: int) -> alt.TopLevelMixin:
+    def draw(rows: Rows, width: int) -> Spec:
         labels = {"1": "Lowest", "2": "Second", "3": "Third", "4": "Highest"}
         for row in rows:
             row["name"] = labels.get(row["quartile"][-1], row["quartile"])
             row["label"] = f"{row['share_women']:.0%}"
         keys = sorted({(row["source"], row["currency"]) for row in rows}, key=lambda key: (key[1], key[0]))
 
-        def panel(key: tuple[str, str], plot: int) -> alt.Chart:
+        def panel(key: tuple[str, str], plot: int) -> Spec:
             found = [row for row in rows if (row["source"], row["currency"]) == key]
-            return bars(found, "name", "share_women", plot, 1, label="label").properties(
-                title=f"{NAMES[key[0]]}, paid in {key[1]}"
-            )
+            chart = bars(found, "name", "share_women", plot, 1, label="label")
+            return {**chart, "title": f"{NAMES[key[0]]}, paid in {key[1]}"}
 
         return in_panels(keys, panel, width, 1 if is_narrow(width) else 2, axis=8)
 

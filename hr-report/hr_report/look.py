@@ -5,9 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-import altair as alt
-import polars as pl
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
@@ -50,6 +47,8 @@ DARK = {
 FONT = "Helvetica Neue, Helvetica, Arial, sans-serif"
 MONTH_NAMES = "['Jan','Feb','Mar','Apr','May','Jun','Jul','Aug','Sep','Oct','Nov','Dec']"
 Rows = list[dict[str, Any]]
+Spec = dict[str, Any]
+"""A chart or a part of one, in the words of Vega-Lite."""
 
 
 def is_narrow(width: int) -> bool:
@@ -57,65 +56,61 @@ def is_narrow(width: int) -> bool:
     return width < NARROW
 
 
-def data(rows: Rows) -> pl.DataFrame:
-    """Rows for a chart, in a form that Altair does not copy with each step."""
-    return pl.DataFrame(rows, infer_schema_length=None)
+CONFIG: Spec = {
+    "font": FONT,
+    "aria": False,  # the page describes each chart as a whole
+    "background": "transparent",
+    "padding": {"left": 2, "right": 12, "top": 4, "bottom": 4},
+    "view": {"stroke": None},
+    "axis": {
+        "labelFontSize": 12,
+        "labelColor": MUTED,
+        "gridColor": GRID,
+        "domain": False,
+        "ticks": False,
+        "labelPadding": 6,
+    },
+    "axisX": {"grid": False},
+    "title": {"fontSize": 13, "fontWeight": "bold", "color": INK, "anchor": "start", "offset": 8},
+    "legend": {
+        "orient": "top",
+        "title": None,
+        "labelFontSize": 12,
+        "labelColor": INK,
+        "labelLimit": 0,
+        "symbolSize": 90,
+        "columnPadding": 28,
+        "offset": 10,
+    },
+    "text": {"fontSize": 12, "color": INK},
+}
+"""The common look of all charts."""
 
 
-def styled(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
-    """A chart with the common look."""
-    return chart.properties(
-        config=alt.Config(
-            font=FONT,
-            aria=False,  # the page describes each chart as a whole
-            background="transparent",
-            padding={"left": 2, "right": 12, "top": 4, "bottom": 4},
-            view=alt.ViewConfig(stroke=None),
-            axis=alt.AxisConfig(
-                labelFontSize=12,
-                labelColor=MUTED,
-                gridColor=GRID,
-                domain=False,
-                ticks=False,
-                labelPadding=6,
-            ),
-            axisX=alt.AxisConfig(grid=False),
-            title=alt.TitleConfig(fontSize=13, fontWeight="bold", color=INK, anchor="start", offset=8),
-            legend=alt.LegendConfig(
-                orient="top",
-                title=None,
-                labelFontSize=12,
-                labelColor=INK,
-                labelLimit=0,
-                symbolSize=90,
-                columnPadding=28,
-                offset=10,
-            ),
-            text=alt.MarkConfig(fontSize=12, color=INK),
-        )
-    )
-
-
-def source_color(sources: Iterable[str], *, legend: bool = True) -> alt.Color:
+def source_color(sources: Iterable[str], *, legend: bool = True) -> Spec:
     """The colour of a field `source`."""
     found = set(sources)
     present = [name for name in SOURCES if name in found]
-    return alt.Color(
-        "source:N",
-        scale=alt.Scale(domain=present, range=[SOURCES[name] for name in present]),
-        legend=alt.Legend(labelExpr=f"{NAMES}[datum.label]", symbolType="circle") if legend and present else None,
-    )
+    return {
+        "field": "source",
+        "type": "nominal",
+        "scale": {"domain": present, "range": [SOURCES[name] for name in present]},
+        "legend": {"labelExpr": f"{NAMES}[datum.label]", "symbolType": "circle"} if legend and present else None,
+    }
 
 
-def palette(colors: dict[str, str], field: str, width: int) -> alt.Color:
+def palette(colors: dict[str, str], field: str, width: int) -> Spec:
     """The colour of a field with fixed values."""
-    return alt.Color(
-        f"{field}:N",
-        scale=alt.Scale(domain=list(colors), range=list(colors.values())),
-        legend=alt.Legend(
-            symbolType="square", columns=2 if is_narrow(width) else 0, labelExpr="replace(datum.label, /_/g, ' ')"
-        ),
-    )
+    return {
+        "field": field,
+        "type": "nominal",
+        "scale": {"domain": list(colors), "range": list(colors.values())},
+        "legend": {
+            "symbolType": "square",
+            "columns": 2 if is_narrow(width) else 0,
+            "labelExpr": "replace(datum.label, /_/g, ' ')",
+        },
+    }
 
 
 def months_between(first: str, last: str) -> list[str]:
@@ -124,13 +119,12 @@ def months_between(first: str, last: str) -> list[str]:
     return [f"{month // 12:04}-{month % 12 + 1:02}" for month in range(start, end + 1)]
 
 
-def month_axis(rows: Rows, width: int, **options: Any) -> alt.X:
+def month_axis(rows: Rows, width: int) -> Spec:
     """The axis of a field `month` (`YYYY-MM`), with as many labels as there is room for.
 
     Args:
         rows: The rows of all panels, so that they have the same months.
         width: The width of the axis in pixels.
-        options: Options of the axis.
     """
     present = sorted({row["month"] for row in rows})
     months = months_between(present[0], present[-1])
@@ -142,11 +136,11 @@ def month_axis(rows: Rows, width: int, **options: Any) -> alt.X:
     label = f"slice(datum.value, 5) == '01' || datum.value == '{shown[0]}' ? [{name}, {year}] : {name}"
     if step >= len(MONTH_NAMES.split(",")):
         label = year
-    axis = alt.Axis(title=None, values=shown, labelExpr=label, labelAngle=0, labelOverlap=False, **options)
-    return alt.X("month:O", scale=alt.Scale(domain=months), axis=axis)
+    axis = {"title": None, "values": shown, "labelExpr": label, "labelAngle": 0, "labelOverlap": False}
+    return {"field": "month", "type": "ordinal", "scale": {"domain": months}, "axis": axis}
 
 
-def amount_axis(field: str, top: float, *, format: str = ",.0f", bottom: float = 0, **options: Any) -> alt.Y:  # noqa: A002
+def amount_axis(field: str, top: float, *, format: str = ",.0f", bottom: float = 0, **options: Any) -> Spec:  # noqa: A002
     """The vertical axis of a quantity, with a domain that all panels share.
 
     Args:
@@ -158,8 +152,8 @@ def amount_axis(field: str, top: float, *, format: str = ",.0f", bottom: float =
     """
     ticks = round_steps(bottom, top, whole=format == ",.0f")
     defaults = {"title": None, "format": format, "values": ticks, "minExtent": 34, "maxExtent": 34}
-    scale = alt.Scale(domain=[ticks[0], ticks[-1]], nice=False)
-    return alt.Y(f"{field}:Q", scale=scale, axis=alt.Axis(**{**defaults, **options}))
+    scale = {"domain": [ticks[0], ticks[-1]], "nice": False}
+    return {"field": field, "type": "quantitative", "scale": scale, "axis": {**defaults, **options}}
 
 
 def round_steps(low: float, high: float, *, whole: bool) -> list[float]:
@@ -192,8 +186,8 @@ def largest(rows: Rows, *fields: str) -> float:
 
 
 def in_panels(
-    keys: Sequence[Any], draw: Callable[[Any, int], alt.Chart], width: int, columns: int, *, axis: int = 42
-) -> alt.TopLevelMixin:
+    keys: Sequence[Any], draw: Callable[[Any, int], Spec], width: int, columns: int, *, axis: int = 42
+) -> Spec:
     """Charts side by side, and below each other when there is no more room.
 
     Args:
@@ -209,4 +203,4 @@ def in_panels(
     charts = [draw(key, plot) for key in keys]
     if len(charts) == 1:
         return charts[0]
-    return alt.concat(*charts, columns=columns, spacing=spacing).resolve_legend(color="shared")
+    return {"concat": charts, "columns": columns, "spacing": spacing, "resolve": {"legend": {"color": "shared"}}}

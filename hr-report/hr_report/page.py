@@ -12,9 +12,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import vl_convert
-from altair.utils.schemapi import debug_mode
-
 from hr_report import tables
 from hr_report.database import query
 from hr_report.figure import Figure, of_source
@@ -189,26 +186,9 @@ def drawn(figure: Figure) -> str:
 
 
 def svg(figure: Figure, kind: str, width: int) -> str:
-    """A chart as SVG."""
-    with debug_mode(arg=False):  # or Altair checks each copy of each part, which takes most of the time
-        spec = figure.chart(width).to_dict(validate=False)
-    if figure.colors == "source" and figure.parts:
-        leave_out_legends(spec)
-    text = str(vl_convert.vegalite_to_svg(spec))
-    # Ids are unique in a page.
-    prefix = f"{figure.name}-{kind}-"
-    text = re.sub(r'\bid="', f'id="{prefix}', text)
-    text = re.sub(r"url\(#", f"url(#{prefix}", text)
+    """A chart as SVG. The list of the sources is a legend of their colours."""
+    text = figure.svg(width, legend=figure.colors != "source" or not figure.parts)
     return text.replace("<svg ", f'<svg role="img" aria-label="{escape(figure.title)}" data-width="{kind}" ', 1)
-
-
-def leave_out_legends(spec: object) -> None:
-    """Removes the legends of the colours: the list of the sources is one."""
-    for key, value in spec.items() if isinstance(spec, dict) else enumerate(spec) if isinstance(spec, list) else ():
-        if key == "color" and isinstance(value, dict):
-            value["legend"] = None
-        elif key != "datasets":
-            leave_out_legends(value)
 
 
 def tabulated(table: Table) -> str:
