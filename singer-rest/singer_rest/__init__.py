@@ -31,6 +31,7 @@ from singer_rest.http.token_requests import (
     send_with_retries,
 )
 from singer_rest.http.transport import Transport
+from singer_rest.secret_settings import read_secret
 from singer_rest.settings import check_addresses, common_settings, describe_missing_setting
 from singer_rest.singer.coercion import make_coercer
 from singer_rest.singer.command import Command
@@ -115,6 +116,7 @@ __all__ = [
     "parse_count",
     "parse_lifetime",
     "post_for_token",
+    "read_secret",
     "request_token_with_retries",
     "save_login",
     "send_with_retries",

@@ -127,12 +127,6 @@ def common_settings(api_url: str | None, request_timeout: int = 60) -> list[th.P
             description="The key of the pseudonyms, at least 32 characters. Better: `privacy_key_file`.",
         ),
         th.Property(
-            "privacy_key_file",
-            th.StringType,
-            title="Privacy key file",
-            description="A file with the key of the pseudonyms, which only its owner may read.",
-        ),
-        th.Property(
             "privacy_space",
             th.StringType,
             title="Privacy space",

@@ -17,6 +17,7 @@ from singer_rest.http.retries import FIRST_DELAY
 from singer_rest.http.transport import Transport
 from singer_rest.only import RequestedRecords
 from singer_rest.privacy.tap_privacy import TapPrivacy
+from singer_rest.secret_settings import add_secret_files
 from singer_rest.settings import check_addresses, check_common, check_headers, describe_missing_setting
 from singer_rest.singer.command import Report, ReportKind
 from singer_rest.singer.sdk import SdkTap
@@ -57,6 +58,7 @@ class RestTap(SdkTap):
         """
         super().__init_subclass__(**kwargs)
         check_tap(cls, RestTap)
+        cls.config_jsonschema = add_secret_files(cls.config_jsonschema)
 
     @property
     @abstractmethod
@@ -167,6 +169,14 @@ class RestTap(SdkTap):
         """Returns a stream's schema with the protection classes of its fields, and the profile if any is withheld."""
         found = self.privacy.classification.annotated(stream, schema)
         return {**found, "x-privacy": self.privacy.fingerprint} if self.privacy.is_active else found
+
+    def make_pseudonyms(self, texts: Sequence[str]) -> list[str]:
+        """Returns the pseudonyms of e-mail addresses, and of ids such as `employee:123`.
+
+        Raises:
+            RunError: If a text is neither, or there is no key.
+        """
+        return self.privacy.make_pseudonyms(texts)
 
     @property
     def catalog_dict(self) -> dict[str, Any]:

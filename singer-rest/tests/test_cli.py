@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_rest.errors import describe_error
+from singer_rest.privacy.pseudonyms import Pseudonyms
 from singer_rest.testing import Response
 
 if TYPE_CHECKING:
@@ -220,3 +221,18 @@ def test_failed_stream_does_not_stop_others_and_is_named_with_exit_code_1(cli: C
         "sales",
     }
     assert "1 of 4 streams failed: kinds." in log.splitlines()[-1]
+
+
+def test_pseudonyms_are_printed_without_credentials(
+    cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, vendor: Host
+) -> None:
+    key = "k" * 32
+    monkeypatch.setattr("sys.stdin", ["jo@pets.example\n", "\n", "Jane@pets.example\n"])
+    code, out, log = cli("--pseudonym", "jane@pets.example", "--pseudonym", "-", config={"key": "", "privacy_key": key})
+    expected = [str(Pseudonyms(key.encode(), "").space("email").of(f"{name}@pets.example")) for name in ("jane", "jo")]
+    assert (code, out.split()) == (0, [expected[0], expected[1], expected[0]])
+    assert "pets.example" not in log
+    assert not vendor.requests
+    code, out, log = cli("--pseudonym", "jane@pets.example", config={"key": "secret"})
+    assert (code, out) == (1, "")
+    assert "needs a key" in log

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_rest.errors import RunError
+from singer_rest.privacy.classes import EMAIL
 from singer_rest.privacy.classification import Classification, Protection, pattern_class
 from singer_rest.privacy.coarsening import area, end_of_month, first_of_month, first_of_year, rebased
 from singer_rest.privacy.profiles import PROFILES, load_profile
-from singer_rest.privacy.pseudonyms import EMAIL, Pseudonyms, load_key, normalized_email
+from singer_rest.privacy.pseudonyms import Pseudonyms, load_key, normalized_email
 from singer_rest.privacy.stream_privacy import PrivacyCompiler, StreamPrivacy
 from singer_rest.privacy.tap_privacy import STATE_KEY, TapPrivacy
 
@@ -321,6 +322,20 @@ def test_key_must_be_long_and_private(tmp_path: Path) -> None:
     ]:
         with pytest.raises(RunError, match=expected):
             load_key(config)
+
+
+def test_pseudonyms_can_be_looked_up() -> None:
+    privacy = TapPrivacy({"privacy_key": KEY.decode()}, "factorial", "tap_factorial")
+    expected = Pseudonyms(KEY, "factorial/")
+    assert privacy.make_pseudonyms([" ada@EXAMPLE.com", "employee:123", "access:123"]) == [
+        expected.space(EMAIL).of("ada@example.com"),
+        expected.space("employee").of(123),
+        expected.space("access").of(123),
+    ]
+    for text in ("4711", "user:4711", "mailto:ada@example.com"):
+        with pytest.raises(RunError, match="The kinds are: access, candidate, employee, number") as error:
+            privacy.make_pseudonyms([text])
+        assert text not in str(error.value)
 
 
 def test_another_profile_or_key_is_refused_for_a_state() -> None:

@@ -24,6 +24,7 @@ from singer_rest import (
     Transport,
     check_addresses,
     describe_missing_setting,
+    read_secret,
     request_token_with_retries,
     save_login,
 )
@@ -39,7 +40,8 @@ if TYPE_CHECKING:
 AUTHORIZE_PATH = "/oauth/authorize"
 REDIRECT_URI = "http://127.0.0.1:8914/callback"
 OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
-SETTINGS = ("client_id", "client_secret", "refresh_token", "token_file", "api_url", "api_key", "access_token")
+SECRETS = ("client_secret", "refresh_token", "api_key", "access_token")
+SETTINGS = ("client_id", *SECRETS, *(f"{name}_file" for name in SECRETS), "token_file", "api_url")
 REQUEST_SECONDS = 60.0
 
 COMPANY = (
@@ -162,6 +164,7 @@ def read_settings(configs: Iterable[str]) -> dict[str, Any]:
             config[name] = value
     if wrong := [name for name in SETTINGS if config.get(name) and not isinstance(config[name], str)]:
         raise RunError(f"Set `{wrong[0]}` to a value of type string.")
+    config |= {name: secret for name in SECRETS if (secret := read_secret(config, name))}
     if missing := [name for name in ("client_id", "client_secret") if not config.get(name)]:
         raise RunError(describe_missing_setting(missing, NAME))
     if errors := check_bare(config, ("client_id", "client_secret")) + check_addresses(config, "api_url"):

@@ -57,6 +57,9 @@ TOP_CLASSES = tuple(name for name in CLASSES if "." not in name)
 PERSON_SPACES = frozenset({"person", "employee", "access", "candidate", "user", "guid", "applicant", "number"})
 """Kinds of ids of people. Ids of one kind are comparable within a vendor's account."""
 
+EMAIL = "email"
+"""The space of e-mail addresses, which all vendors share: equal addresses have equal pseudonyms."""
+
 
 def lookup_class(name: str, values: dict[str, str]) -> str | None:
     """Returns the value of a class, or of the nearest class above it. None: there is none."""

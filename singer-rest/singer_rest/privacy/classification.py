@@ -249,6 +249,11 @@ class Classification:
                 found.setdefault(name[: match.start()], []).append((name, shipped))
         return found
 
+    @property
+    def spaces(self) -> list[str]:
+        """The kinds of ids of people that the tap's columns have."""
+        return sorted({found.space for paths in self._shipped.values() for found in paths.values()} - {""})
+
     def names_below(self, stream: str, path: str) -> list[str]:
         """Returns the names of the fields directly below a path of which the tap ships classes."""
         prefix = f"{path}."

@@ -8,22 +8,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import os
-import stat
 import unicodedata
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import idna
 
 from singer_rest.errors import RunError
+from singer_rest.privacy.classes import EMAIL
+from singer_rest.secret_settings import read_secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-EMAIL = "email"
-"""The space of e-mail addresses, which all vendors share: equal addresses have equal pseudonyms."""
 MIN_KEY_BYTES = 32
 _VERSION = "hr-taps/v1/"
 _DIGEST_BYTES = 16
@@ -125,9 +122,7 @@ def load_key(config: Mapping[str, object]) -> bytes:
     Raises:
         RunError: If there is none, or it is too short, or others can read its file.
     """
-    text = config.get("privacy_key")
-    if not text and (file := config.get("privacy_key_file")):
-        text = _read_key_file(Path(str(file)))
+    text = read_secret(config, "privacy_key")
     if not text:
         raise RunError(
             "This privacy profile makes pseudonyms and needs a key: set `privacy_key_file` to a file that "
@@ -137,16 +132,3 @@ def load_key(config: Mapping[str, object]) -> bytes:
     if len(key) < MIN_KEY_BYTES:
         raise RunError(f"The privacy key is too short: it needs at least {MIN_KEY_BYTES} bytes.")
     return key
-
-
-def _read_key_file(path: Path) -> str:
-    try:
-        mode = path.stat().st_mode
-        content = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise RunError(f"The file in `privacy_key_file` cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise RunError("The file in `privacy_key_file` is not text.") from None
-    if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise RunError("Others can read the file in `privacy_key_file`. Protect it: chmod 600 FILE.")
-    return content

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from singer_rest.privacy.classes import EMAIL
 from singer_rest.privacy.classification import ANY_KEY, NOT_CLASSIFIED, Protection
 from singer_rest.privacy.coarsening import COARSENING, rebased
-from singer_rest.privacy.pseudonyms import EMAIL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Mapping, Sequence

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from singer_rest.errors import RunError
+from singer_rest.privacy.classes import EMAIL
 from singer_rest.privacy.classification import Classification, shipped_classes
 from singer_rest.privacy.profiles import EVERYTHING, Profile, load_profile
 
@@ -69,6 +70,25 @@ class TapPrivacy:
 
         space = str(self._config.get("privacy_space") or "")
         return Pseudonyms(load_key(self._config), f"{self._vendor}/{space}")
+
+    def make_pseudonyms(self, texts: Iterable[str]) -> list[str]:
+        """Returns the pseudonyms of work e-mail addresses, and of ids such as `employee:123`.
+
+        Raises:
+            RunError: If a text is neither, or there is no valid key.
+        """
+        kinds = self.classification.spaces
+        found = []
+        for text in texts:
+            kind, separator, person_id = text.partition(":")
+            if kind not in kinds and (separator or "@" not in text):
+                raise RunError(
+                    "Write each as a work e-mail address, or as a kind of id and the id, such as "
+                    f"{kinds[0] if kinds else 'person'}:123. The kinds are: {', '.join(kinds)}."
+                )
+            space = self.pseudonyms.space(kind if kind in kinds else EMAIL)
+            found.append(str(space.of(person_id if kind in kinds else text)))
+        return found
 
     @cached_property
     def fingerprint(self) -> str | None:

@@ -22,6 +22,8 @@ from singer_rest.errors import RunError, describe_error, output_sentence
 from singer_rest.singer.memory import reduce_gc_frequency, use_single_malloc_arena
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from singer_rest.record.recorder import Recorder
 
 
@@ -81,6 +83,10 @@ class CommandTap(Tap):
     def make_report(self, kind: ReportKind, state: dict[str, Any]) -> Report:
         """Creates a report."""
 
+    @abstractmethod
+    def make_pseudonyms(self, texts: Sequence[str]) -> list[str]:
+        """Returns the pseudonyms of e-mail addresses and ids."""
+
     @classmethod
     def get_singer_command(cls) -> click.Command:
         """Returns the tap's command line."""
@@ -108,6 +114,12 @@ class CommandTap(Tap):
                 metavar="DIR",
                 type=click.Path(path_type=Path),
                 help="Write the shapes of the responses to a new folder, with every value replaced.",
+            ),
+            click.Option(
+                ["--pseudonym"],
+                multiple=True,
+                metavar="EMAIL|KIND:ID",
+                help="Print the pseudonym of a work e-mail or of an id such as employee:123; - reads lines from stdin.",
             ),
             click.Option(
                 ["--only"],
@@ -168,9 +180,10 @@ class CommandTap(Tap):
         plan: bool = False,
         offline: bool = False,
         only: tuple[str, ...] = (),
+        pseudonym: tuple[str, ...] = (),
         **kwargs: Any,
     ) -> None:
-        """Runs the tap, or writes a report."""
+        """Runs the tap, or writes a report or pseudonyms."""
         if doctor and plan:
             raise click.UsageError("--doctor and --plan cannot be used together.")
         if offline and not plan:
@@ -181,12 +194,22 @@ class CommandTap(Tap):
             if kwargs["config"].parse_env and "only" in cls._env_var_config:
                 raise click.UsageError("--only cannot be used while the setting `only` is in the environment.")
             kwargs["config"].config["only"] = " ".join(only)
+        if pseudonym:
+            cls._write_pseudonyms(pseudonym, kwargs["config"])
+            return
         state, catalog = checked_state(state), checked_catalog(catalog)
         if (doctor or plan) and not kwargs.get("about"):
             kind: ReportKind = "doctor" if doctor else "offline plan" if offline else "plan"
             cls._write_report(kind, state, catalog, **kwargs)
         else:
             super().invoke(state=state, catalog=catalog, **kwargs)
+
+    @classmethod
+    def _write_pseudonyms(cls, names: tuple[str, ...], config: Any) -> None:  # noqa: ANN401 - the SDK's
+        texts = [line.strip() for name in names for line in (sys.stdin if name == "-" else [name])]
+        tap = cls(config=config.config, parse_env_config=config.parse_env, setup_mapper=False, validate_config=False)
+        for found in tap.make_pseudonyms([text for text in texts if text]):
+            click.echo(found)
 
     @classmethod
     def _write_report(cls, kind: ReportKind, state: IO[str] | None, catalog: IO[str] | None, **kwargs: Any) -> None:

@@ -16,6 +16,7 @@ from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.plugin_base import JSONSchemaValidator, PluginBase
 from singer_sdk.singerlib import Catalog
 
+from singer_rest.secret_settings import load_secrets
 from singer_rest.settings import describe_invalid_setting, unknown_settings, wrong_variables
 from singer_rest.singer.messages import MessageWriter
 from singer_rest.singer.run import SyncingTap
@@ -110,8 +111,9 @@ class SdkTap(SyncingTap):
         for name in [name for name, value in self._config.items() if value is None]:
             del self._config[name]  # a null setting takes its default
         self._warn_of_unknown_settings()
+        errors = load_secrets(self._config, self.config_jsonschema, except_for="privacy_key")
         validator = JSONSchemaValidator(self.config_jsonschema)
-        errors = [describe_invalid_setting(error, self.name) for error in validator.iter_errors(self._config)]
+        errors += [describe_invalid_setting(error, self.name) for error in validator.iter_errors(self._config)]
         errors = errors or self.check_config()
         if errors and raise_errors:
             raise ConfigValidationError("The settings are invalid", errors=errors)
