@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_rest.privacy.classes import CLASSES, PERSON_SPACES, lookup_class
-from singer_rest.privacy.classification import EACH_STREAM, parse_row_rule, pattern_class, shipped_classes
+from singer_rest.privacy.classes import CLASSES, PERSON_SPACES, TOP_CLASSES, UNCLASSIFIED, lookup_class
+from singer_rest.privacy.classification import EACH_STREAM, Protection, parse_row_rule, pattern_class, shipped_classes
 from singer_rest.privacy.profiles import PROFILES
 
 from docsite.catalog import EVERYTHING
@@ -87,6 +90,153 @@ def test_ids_of_people_say_of_which_kind_they_are(name: str) -> None:
         if (protection.name in {"direct_id.id", "direct_id.number"}) != (protection.space in PERSON_SPACES)
     ]
     assert not wrong
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A field with values, and its class."""
+
+    stream: str
+    path: str
+    description: str
+    protection: Protection
+
+    @property
+    def place(self) -> str:
+        return f"{self.stream}.{self.path}"
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition(".")[2].removesuffix("[]")
+
+    def is_at_least(self, name: str) -> bool:
+        """Whether the class is of the same harm as another one, or worse."""
+        return TOP_CLASSES.index(self.protection.name.partition(".")[0]) <= TOP_CLASSES.index(name)
+
+
+@cache
+def all_leaves() -> list[Leaf]:
+    """Returns the fields of all taps whose schemas list them."""
+    found = [
+        Leaf(stream.name, path, part.get("description", ""), shipped_classes(package_name(tap))[stream.name][path])
+        for tap in TAPS
+        for stream in make_tap(tap).streams.values()
+        for path, part in leaves(stream.schema)
+        if path != EXTRA
+    ]
+    return [leaf for leaf in found if leaf.protection.name != UNCLASSIFIED]
+
+
+TARGETS = {
+    r"as `access_id` in `employees_employees`": "access",
+    r"see `employees_employees`": "employee",
+    r"see `persons`|see `employees`": "person|user",
+    r"see `users_core`": "user",
+    r"[Ee]mployee id and date|[Ee]mployee, allowance and|made of (the ids of the review )?process": "combined",
+    r"see `performance_review_process_targets`": "combined",
+    r"see `ats_candidates`|see `recruiting_candidates`": "candidate",
+}
+"""The kind of ids of people, by what the description of their column says."""
+
+
+@pytest.mark.parametrize("text", TARGETS)
+def test_ids_are_of_the_kind_that_their_description_names(text: str) -> None:
+    described = [leaf for leaf in all_leaves() if re.search(text, leaf.description) and leaf.name != "email"]
+    assert described
+    assert not [leaf.place for leaf in described if not re.fullmatch(TARGETS[text], leaf.protection.space)]
+
+
+PEOPLE = r"(^|_)(by|author|employee|access|approver|reviewer|manager|reporter|requester|signer|candidate)_ids?$"
+
+
+def test_columns_named_like_ids_of_people_say_of_which_kind_they_are() -> None:
+    """Columns such as `created_by_id`, `author_id` and `payroll_run_employee_id`."""
+    named = [leaf for leaf in all_leaves() if re.search(PEOPLE, leaf.name)]
+    assert len(named) > 100
+    assert not [leaf.place for leaf in named if leaf.protection.space not in PERSON_SPACES]
+
+
+OWN_COMPANY = {"companies_legal_entities.tin", "api_public_credentials.tin"}
+PUBLIC = {
+    "ats_job_postings.url",
+    "catalog.DeepLinkURL",
+    "training_details.DeepLinkURL",
+    "job_requisitions.DefaultURL",
+}
+SITES = ("locations_locations.", "vw_rpt_training.lo_provider", "training_provider_core.", "companies_legal_entities.")
+AT_LEAST = {
+    r"e_?mail$": "contact",
+    r"(^|_)(phone|fax|mobile)(_number)?$|phone$": "contact",
+    r"(^|_)(first|last|middle|full|preferred)_?name$|fullname$": "direct_id",
+    r"(^|_)(iban|bic|swift_bic|bank_number|bank_account|account_number|last4)$": "bank",
+    r"(^|_)(tax_id|tin|vat_number|social_security_number|identifier_type)$": "national_id",
+    r"(^|_)(salary|salaries|compensation)(_|$)(?!id)": "pay",
+    r"(^|_)grade(_id|_ref|_title|_parent_title)?$": "pay",
+    r"(^|_)(rating|score)(_average)?$": "evaluation",
+    r"(file_?name|_url|^url|url)$": "contact",
+    r"^(comments?|notes?|observations|cover_letter|termination_reason|.*_comments?)$": "free_text",
+    r"(^|_)(gender|birthday|birth_date|date_of_birth|birth_dt|nationality|pronouns)(_on)?$": "demographic",
+    r"latitude$|longitude$": "conduct",
+    r"(^|_)(last_login|opened_at|last_access_dt)$": "conduct",
+}
+"""The class that a column has at least, by its name."""
+CATALOGUES = {
+    "job_catalog_node_attributes",
+    "performance_review_questionnaire_by_strategies",
+    "task_review_rating_local_core",
+    "training_core",
+    "vw_rpt_training",
+    "project_management_projects",
+    "project_management_project_workers",
+}
+"""Streams in which such a column is of the company, such as the scale of a rating."""
+
+
+@pytest.mark.parametrize("pattern", AT_LEAST)
+def test_columns_with_such_a_name_have_at_least_the_class(pattern: str) -> None:
+    found = [
+        leaf
+        for leaf in all_leaves()
+        if re.search(pattern, leaf.name, re.IGNORECASE)
+        and leaf.place not in OWN_COMPANY | PUBLIC
+        and not leaf.place.startswith(SITES)
+        and leaf.stream not in CATALOGUES
+    ]
+    assert found
+    assert not [(leaf.place, leaf.protection.name) for leaf in found if not leaf.is_at_least(AT_LEAST[pattern])]
+
+
+TEXT = re.compile(r"(Free text|Remarks|Comment|Notes? written|Text of the (comment|feedback|conclusions|message))\b")
+
+
+def test_text_that_somebody_typed_is_of_a_class_for_text() -> None:
+    """Such text may name anybody, so that pseudonymous profiles must be able to drop it."""
+    typed = [leaf for leaf in all_leaves() if TEXT.match(leaf.description)]
+    assert len(typed) > 30
+    kinds = {"free_text", "special.text", "pay.text", "evaluation.text", "organisational"}
+    assert not [(leaf.place, leaf.protection.name) for leaf in typed if leaf.protection.name not in kinds]
+
+
+@pytest.mark.parametrize("profile", ["no-pay", "pseudonymous", "minimal"])
+def test_text_is_dropped_whatever_it_is_about(profile: str) -> None:
+    text = [name for name in CLASSES if name.endswith("text")]
+    assert len(text) == 4
+    assert {lookup_class(name, PROFILES[profile]) for name in text} == {"drop"}
+
+
+LOST = {
+    "no-pay": {"compensations", "salary_bands", "vw_rpt_user_ou"},
+    "pseudonymous": set(),
+    "minimal": {"compensations", "salary_bands", "vw_rpt_user_ou", "absence_balances"},
+}
+
+
+@pytest.mark.parametrize("profile", LOST)
+def test_only_streams_whose_keys_must_not_be_loaded_are_lost(profile: str) -> None:
+    lost = set[str]()
+    for tap in TAPS:
+        lost |= make_tap(tap).streams.keys() - make_tap(tap, privacy=profile).streams.keys()
+    assert lost == LOST[profile]
 
 
 @pytest.mark.parametrize("name", TAPS)

@@ -333,7 +333,7 @@ def test_pseudonyms_can_be_looked_up() -> None:
         expected.space("access").of(123),
     ]
     for text in ("4711", "user:4711", "mailto:ada@example.com"):
-        with pytest.raises(RunError, match="The kinds are: access, candidate, employee, number") as error:
+        with pytest.raises(RunError, match="The kinds are: access, candidate, combined, employee, number") as error:
             privacy.make_pseudonyms([text])
         assert text not in str(error.value)
 

@@ -21,7 +21,9 @@ CLASSES = {
     "pay.amount": "An amount paid to a person, and what belongs to it.",
     "pay.band": "A salary band, a pay grade or a tariff group.",
     "pay.derived": "A cost that is computed from pay, such as a labour cost.",
+    "pay.text": "Text about pay.",
     "evaluation": "An assessment of a person: a score, an answer, a rating, a rejection.",
+    "evaluation.text": "Text of an assessment.",
     "file": "A file or a picture, its name or its address.",
     "free_text": "Text that somebody typed about a person.",
     "demographic": "A personal attribute that is not a special category.",
@@ -54,8 +56,13 @@ CLASSES = {
 """The description of each class. The order is that of the harm, except for `unclassified`."""
 
 TOP_CLASSES = tuple(name for name in CLASSES if "." not in name)
-PERSON_SPACES = frozenset({"person", "employee", "access", "candidate", "user", "guid", "applicant", "number"})
-"""Kinds of ids of people. Ids of one kind are comparable within a vendor's account."""
+PERSON_SPACES = frozenset(
+    {"person", "employee", "access", "candidate", "user", "guid", "applicant", "number", "combined"}
+)
+"""Kinds of ids of people. Ids of one kind are comparable within a vendor's account.
+
+An id of the kind `combined` is a text that joins a person's id with others, such as a date.
+"""
 
 EMAIL = "email"
 """The space of e-mail addresses, which all vendors share: equal addresses have equal pseudonyms."""

@@ -106,6 +106,7 @@ NOT_CLASSIFIED = Protection(UNCLASSIFIED)
 TECHNICAL = Protection("technical")
 
 _NAMES = (
+    ("secret", r"passw(or)?d|token|secret|api_?key|key_code"),
     ("special.origin", r"ethnic|(^|_)race($|_)|eeo_|veteran"),
     ("special.health", r"disab|health|krank|sick|medical|pregnan"),
     ("special.belief", r"religi|denominat|konfession|church|kirche|belief|union_member"),

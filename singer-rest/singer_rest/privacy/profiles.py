@@ -39,6 +39,9 @@ _LEAST: dict[str, str] = {
     "bank": "drop",
     "file": "drop",
     "free_text": "drop",
+    "special.text": "drop",
+    "pay.text": "drop",
+    "evaluation.text": "drop",
     UNCLASSIFIED: "drop",
 }
 PROFILES: dict[str, dict[str, str]] = {
