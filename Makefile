@@ -69,7 +69,8 @@ test-fast: setup ## Run tests for a minute: without the loader's, the sandbox's,
 # The taps' tests need the sandbox, which requires a newer Python.
 test-oldest: ## Test singer-rest, and the taps' discovery, on their oldest Python (OLDEST=python3.10)
 	$(OLDEST) -m venv --clear .venv-oldest
-	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check 'pytest>=9.1,<10' 'singer-sdk[testing]' \
+	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check 'proxy-py>=2.4.10,<3' 'pytest>=9.1,<10' \
+	  'singer-sdk[testing]' 'trustme>=1.2.1,<2' \
 	  ./singer-rest ./tap-personio ./tap-factorial ./tap-cornerstone
 	.venv-oldest/bin/python -m pytest singer-rest/tests
 	@for tap in tap-personio tap-factorial tap-cornerstone; do \

@@ -11,6 +11,7 @@ import pytest
 from singer_rest.diagnose import connection
 from singer_rest.diagnose.doctor import check_tap
 from singer_rest.errors import TapError
+from singer_rest.http.proxies import proxy_for
 from singer_rest.testing import Response
 
 if TYPE_CHECKING:
@@ -172,7 +173,8 @@ def test_unreachable_host_fails_alone(report_on: Callable[..., Any]) -> None:
 
 def test_proxy_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", "http://jane:s3cret@proxy.example:3128")
-    assert connection._proxy_address("https://pets.example") == "proxy.example:3128"
+    monkeypatch.setenv("no_proxy", "")
+    assert proxy_for("https://pets.example") == ("proxy.example:3128", "https_proxy")
 
 
 @pytest.mark.parametrize(("format_", "begins"), [([], "tap-pets"), (["--format", "json"], "{")])

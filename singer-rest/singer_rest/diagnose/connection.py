@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from requests.utils import get_environ_proxies, select_proxy
-
 from singer_rest import times
 from singer_rest.errors import TapError, describe_error
+from singer_rest.http.proxies import bypassed_proxy_for, proxy_for
 from singer_rest.http.retries import format_duration
+from singer_rest.http.trust import trusted_authorities
 
 if TYPE_CHECKING:
     from singer_rest.diagnose.diagnosable_tap import DiagnosableTap
+    from singer_rest.http.trust import Authorities
 
 MAX_SKEW = 60.0
 """Seconds by which the clocks may differ: tokens are renewed this long before they expire."""
-CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 class Check(NamedTuple):
@@ -51,7 +50,7 @@ def check_connection(tap: DiagnosableTap, credential: Check) -> dict[str, Check]
     return {
         "host": host,
         "encryption": _check_encryption(tap),
-        "proxy": Check("ok", _proxy_address(tap.api_url)),
+        "proxy": _check_proxy(tap),
         "clock": _check_clock(tap),
         "credentials": credential,
     }
@@ -69,20 +68,30 @@ def _check_encryption(tap: DiagnosableTap) -> Check:
     if address.scheme != "https":
         is_local = address.hostname in {"localhost", "127.0.0.1", "::1"}
         return Check("ok" if is_local else "warning", "none: the address begins with http://")
-    own = next((name for name in CERTIFICATES if os.environ.get(name)), None)
-    authority = f"certificates from {own}" if own else "the usual certificates"
+    authorities = trusted_authorities()
+    if tap.transport.failed_part == "encryption":
+        return Check("failed", f"no trusted connection ({_missing(authorities) or authorities.description})")
     if tap.transport.server_time is None:
-        return Check("unknown", f"not checked ({authority})")
-    return Check("ok", f"the host's certificate is trusted ({authority})")
+        return Check("unknown", f"not checked ({authorities.description})")
+    if missing := _missing(authorities):
+        return Check("warning", f"the host's certificate is trusted ({authorities.description}), but {missing}")
+    return Check("ok", f"the host's certificate is trusted ({authorities.description})")
 
 
-def _proxy_address(url: str) -> str:
-    """Returns host and port of the proxy that the environment configures, without the proxy's credentials."""
-    proxy = select_proxy(url, get_environ_proxies(url))
-    if not proxy:
-        return "none"
-    address = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-    return f"{address.hostname}:{address.port}" if address.port else str(address.hostname)
+def _missing(authorities: Authorities) -> str:
+    return f"{' and '.join(authorities.missing)} names nothing that exists" if authorities.missing else ""
+
+
+def _check_proxy(tap: DiagnosableTap) -> Check:
+    """Names the proxy, without its credentials."""
+    proxy = proxy_for(tap.api_url)
+    if proxy is None:
+        bypassed = bypassed_proxy_for(tap.api_url)
+        return Check("ok", f"none: NO_PROXY exempts the host from {bypassed.address}" if bypassed else "none")
+    detail = f"{proxy.address}, from {proxy.source}"
+    if tap.transport.failed_part == "proxy":
+        return Check("failed", detail)
+    return Check("ok" if tap.transport.server_time else "unknown", detail)
 
 
 def _check_clock(tap: DiagnosableTap) -> Check:

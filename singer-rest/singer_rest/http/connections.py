@@ -9,7 +9,7 @@ import io
 import time
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -21,9 +21,12 @@ from requests.structures import CaseInsensitiveDict
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from singer_rest.http.trust import trusted_context
+
 if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator, Mapping, Sequence
+    from ssl import SSLContext
 
     from typing_extensions import Buffer
     from urllib3 import BaseHTTPResponse
@@ -42,19 +45,38 @@ def limit_reads(deadline: float) -> Iterator[None]:
 
 
 class Adapter(HTTPAdapter):
-    """The transport adapter whose connections obey the deadline."""
+    """The transport adapter whose connections obey the deadline, and trust the system's authorities."""
+
+    @cached_property
+    def _context(self) -> SSLContext:
+        """The context of this adapter. A shared one would let only one thread at a time set up a connection."""
+        return trusted_context()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Creates the connection pools."""
         super().init_poolmanager(*args, **kwargs)
         _use_own_pools(self.poolmanager)
 
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> ProxyManager:
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> ProxyManager:
         """Creates the connection pools of a proxy. A SOCKS proxy keeps its own pools, without the deadline."""
-        manager: ProxyManager = super().proxy_manager_for(*args, **kwargs)
+        if proxy.lower().startswith("https://"):
+            kwargs["proxy_ssl_context"] = self._context
+        manager: ProxyManager = super().proxy_manager_for(proxy, **kwargs)
         if type(manager) is ProxyManager:
             _use_own_pools(manager)
         return manager
+
+    def build_connection_pool_key_attributes(self, request: PreparedRequest, verify: bool | str, *args: Any) -> Any:  # noqa: ANN401, FBT001 - the signature of requests
+        """Returns what a pool is looked up by. `verify` is a path if the environment names the only authorities."""
+        host, pool = super().build_connection_pool_key_attributes(request, verify, *args)
+        if verify is True and host["scheme"] == "https":
+            pool["ssl_context"] = self._context
+        return host, pool
+
+    def cert_verify(self, conn: HTTPConnectionPool, url: str, verify: bool | str, *args: Any) -> None:  # noqa: FBT001 - the signature of requests
+        """Sets the certificates of a pool whose context does not have them."""
+        if verify is not True:
+            super().cert_verify(conn, url, verify, *args)  # type: ignore[no-untyped-call]
 
 
 class HostAdapter(Adapter):
@@ -73,7 +95,7 @@ class HostAdapter(Adapter):
     def cert_verify(self, *args: Any, **kwargs: Any) -> None:
         """Sets the certificates of the pool."""
         if not self._is_verified:
-            super().cert_verify(*args, **kwargs)  # type: ignore[no-untyped-call]
+            super().cert_verify(*args, **kwargs)
             self._is_verified = True
 
     def request_url(self, request: PreparedRequest, proxies: Mapping[str, str] | None) -> str:

@@ -7,15 +7,24 @@ import threading
 import time
 from contextlib import suppress
 from datetime import datetime, timezone
+from functools import cached_property
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import requests
-from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from singer_rest.errors import RetryableError, RunError, TapError
+from singer_rest.errors import RetryableError, TapError
 from singer_rest.http.connections import HostSession, limit_reads
+from singer_rest.http.failures import (
+    BROKEN,
+    PROXY_AUTHENTICATION,
+    TIMEOUT_REASON,
+    describe_failure,
+    proxy_refuses_credentials,
+)
 from singer_rest.http.headers import check_sendable
+from singer_rest.http.proxies import Proxy, proxy_for
 from singer_rest.http.rate_limits import MAX_WAIT, RateLimiter, reset_after, retry_after
 from singer_rest.http.request import Reply, Request
 from singer_rest.http.retries import remaining_budget
@@ -42,16 +51,6 @@ CONNECT_SECONDS = 60.0
 """Maximum number of seconds to wait for a connection. A host may have several addresses."""
 BASIC_REQUEST_ARGS = {"params", "data", "headers"}
 """The arguments that most requests have."""
-TIMEOUT_REASON = "no response in time"
-UNREACHABLE = "the host cannot be reached; check the addresses in the settings"
-INVALID_RESPONSES = (
-    (requests.TooManyRedirects, "too many redirects"),
-    (
-        requests.exceptions.InvalidHeader,
-        "the response headers contradict each other",
-    ),  # not the request's
-    (requests.exceptions.ContentDecodingError, "the body could not be decompressed"),
-)
 
 
 class _RetryableStatusError(RetryableError):
@@ -95,6 +94,8 @@ class Transport:
         self._local = threading.local()
         self.server_time: tuple[str, datetime] | None = None
         """The header ``Date`` of the last response, and when it arrived, UTC. None: there was no response."""
+        self.failed_part: Literal["proxy", "encryption"] | None = None
+        """The part of the connection that failed last, if it was not the host."""
 
     def send(self, request: Request, authenticator: Authenticator | None) -> Reply:
         """Sends a request, and once more with a renewed token after a 401 that may mean an expired token.
@@ -164,6 +165,10 @@ class Transport:
             raise RetryableError(TIMEOUT_REASON, slow=True)
         with limit_reads(time.monotonic() + seconds):
             response = self._send_to_host(method, path, endpoint, min(self._timeout, seconds), kwargs)
+            if response.status == PROXY_AUTHENTICATION and self._proxy:
+                self.failed_part = "proxy"
+                response.close()
+                raise proxy_refuses_credentials(self._proxy)
             self.server_time = response.headers.get("Date", ""), datetime.now(timezone.utc)
             self.vendor_clock.observe(response.headers)
             self.rate_limiter.update(endpoint, response.headers)
@@ -197,9 +202,16 @@ class Transport:
                 method, url, timeout=timeouts, allow_redirects=self._public, stream=True, **kwargs
             )
         except (requests.RequestException, HTTPError, ValueError, OSError) as error:
-            raise _error_without_response(error, endpoint) from None
+            failure = describe_failure(error, endpoint, self._proxy)
+            self.failed_part = failure.part
+            raise failure.error from None
         raw: BaseHTTPResponse = response.raw
         return raw
+
+    @cached_property
+    def _proxy(self) -> Proxy | None:
+        """The proxy through which requests are sent."""
+        return proxy_for(self.api_url)
 
     def _thread_session(self) -> HostSession:
         session: HostSession | None = getattr(self._local, "session", None)
@@ -207,30 +219,6 @@ class Transport:
             session = HostSession({**self._headers, "Accept-Encoding": ", ".join(ENCODINGS)})
             self._local.session = session
         return session
-
-
-def _error_without_response(error: Exception, endpoint: str) -> Exception:
-    """Returns the error to raise for a request without a response."""
-    if isinstance(error, requests.exceptions.SSLError):
-        return RunError(
-            "The host's certificate cannot be trusted. Check `api_url`, or name your own authority's file in the "
-            "environment variable REQUESTS_CA_BUNDLE."
-        )
-    if isinstance(error, requests.Timeout):
-        return RetryableError(TIMEOUT_REASON, slow=not isinstance(error, requests.ConnectTimeout))
-    if reason := next((reason for kind, reason in INVALID_RESPONSES if isinstance(error, kind)), None):
-        return RetryableError(reason)
-    if isinstance(error, ValueError):
-        return TapError(f"{endpoint} has an invalid URL. Check the addresses in the settings.")
-    if isinstance(error, (requests.RequestException, HTTPError)):
-        # requests wraps an error of urllib3, which holds the one that ended its retries.
-        reason = getattr(error.args[0], "reason", None) if error.args else None
-        is_unreachable = isinstance(reason, NewConnectionError)
-        return RetryableError(UNREACHABLE if is_unreachable else "the connection broke")
-    return RunError(
-        "The certificates to verify hosts with cannot be read. Check the environment variables "
-        "REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE."
-    )
 
 
 def _read_body(response: BaseHTTPResponse) -> bytes:
@@ -247,7 +235,7 @@ def _read_body(response: BaseHTTPResponse) -> bytes:
     except ReadTimeoutError:
         raise RetryableError(TIMEOUT_REASON, slow=True) from None
     except HTTPError:
-        raise RetryableError("the connection broke") from None
+        raise RetryableError(BROKEN) from None
     return b"".join(parts)
 
 
