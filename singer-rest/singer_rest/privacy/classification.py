@@ -113,8 +113,15 @@ _NAMES = (
     ("special.absence", r"leave_reason|absence_(type|reason)"),
     ("national_id", r"(^|_)(ssn|nino|national_?id|passport|tax_?(id|number)|vat_number|social_?security)|steuer_?id"),
     ("bank", r"(^|_)(bank|iban|bic|swift|credit_?card|card_number)"),
-    ("pay", r"salar|compensation|range_?(low|high)|bonus|wage|pay_?(rate|grade|roll)|merit|gehalt|lohn|(^|_)grade"),
-    ("evaluation", r"rating|potential|readiness|eligible_for_rehire|num_attempts|attempt_number|(^|_)(score|pass)$"),
+    (
+        "pay",
+        r"salar|compensation|range_?(low|high)|bonus|(^|_)wages?(_|$)|pay_?(rate|grade|roll)|(^|_)(merit|grade(?!r))",
+    ),
+    ("pay", r"gehalt(?!en)|lohn"),
+    (
+        "evaluation",
+        r"(^|_)ratings?(_|$)|potential|readiness|eligible_for_rehire|num_attempts|attempt_number|(^|_)(score|pass)$",
+    ),
     ("file", r"thumb|attachment|resume|(^|_)cv($|_)|photo|picture|signature|download|url$"),
     ("free_text", r"comment|(^|_)notes?$|feedback|_reason$|instruction$|response|answer(?!_id)|descr(iption)?$"),
     ("demographic.gender", r"gender|(^|_)sex$|geschlecht"),
@@ -127,21 +134,41 @@ _NAMES = (
         "direct_id.name",
         r"(first|last|middle|full|user|owner)_?names?$|name_(first|last|middle|prefix|suffix)|_fullname",
     ),
-    ("direct_id.email", r"(^|_)(primary_?)?e?mail$"),
+    ("direct_id.email", r"(^|_)(?<!personal_)(?<!private_)(primary_?)?e?mail$"),
+    ("direct_id.number", r"(payroll|personnel|personal|employee|staff)_?(number|nummer|no|nr|id)$"),
     ("conduct.login", r"last_?(login|access|action)|session_time|logout"),
     ("conduct", r"minutes_participated|pct_complete"),
 )
 PATTERNS = tuple(
     # A row with an unknown column may be about somebody else.
-    (Protection(name, is_mention=name.startswith("direct_id")), re.compile(pattern, re.IGNORECASE))
+    (
+        Protection(name, "number" if name == "direct_id.number" else "", is_mention=name.startswith("direct_id")),
+        re.compile(pattern, re.IGNORECASE),
+    )
     for name, pattern in _NAMES
 )
 """Names of columns that reveal a class, for columns that a company or its portal defines. They only raise a class."""
 
 
+_WITH_TEXT = ("special", "pay", "evaluation")
+"""Classes with a subclass for text."""
+
+
 def pattern_class(name: str, patterns: Iterable[Pattern] = PATTERNS) -> Protection:
-    """Returns the most harmful class that the name of an unknown column matches. No match: it is not classified."""
-    return next((found for found, pattern in patterns if pattern.search(_snake_case(name))), NOT_CLASSIFIED)
+    """Returns the most harmful class that the name of an unknown column matches. No match: it is not classified.
+
+    Some profiles keep pay and assessments, but not who a person is or what somebody typed: `salary_approver_id` is an
+    id, and `salary_comment` is text about pay.
+    """
+    snake_case = _snake_case(name)
+    matches = [found for found, pattern in patterns if pattern.search(snake_case)]
+    first = matches[0] if matches else NOT_CLASSIFIED
+    top = first.name.partition(".")[0]
+    if top not in _WITH_TEXT:
+        return first
+    if person := next((found for found in matches if found.name.startswith("direct_id")), None):
+        return person
+    return Protection(f"{top}.text") if any(found.name == "free_text" for found in matches) else first
 
 
 def _snake_case(name: str) -> str:
