@@ -82,6 +82,7 @@ def make_parts() -> dict[str, str]:
         "privacy.classes": privacy.classes(),
         "privacy.profiles": privacy.profiles(),
         "privacy.actions": privacy.actions(),
+        "privacy.lost": privacy.lost_streams(),
         "duckdb.settings": make_settings_table(SETTINGS.to_dict()["properties"]),
         "duckdb.own_tables": make_own_tables_table(),
     }

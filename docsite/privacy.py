@@ -8,6 +8,7 @@ from singer_rest.privacy.classes import CLASSES, TOP_CLASSES, lookup_class
 from singer_rest.privacy.classification import EACH_STREAM, parse_row_rule, shipped_classes
 from singer_rest.privacy.profiles import ACTIONS, EVERYTHING, PROFILES
 
+from docsite import catalog
 from docsite.text import make_table
 
 TAPS = ("tap_personio", "tap_factorial", "tap_cornerstone")
@@ -39,6 +40,20 @@ def profiles() -> str:
         if key in named or "." not in key
     ]
     return make_table(["Class", *(f"`{name}`" for name in names)], rows)
+
+
+def lost_streams() -> str:
+    """Returns the list of the streams that each profile does not offer, because it drops a part of their keys."""
+    lines = []
+    for name in PROFILES:
+        lost = []
+        for tap_class, config in catalog.EVERYTHING.values():
+            tap = tap_class(config={**config, "privacy": name}, validate_config=False)
+            offered = tap_class(config=config, validate_config=False).streams
+            lost += [f"`{stream}`" for stream in offered if stream not in tap.streams]
+        if lost:
+            lines.append(f"- `{name}`: {', '.join(lost)}")
+    return "\n".join(lines)
 
 
 def actions() -> str:
