@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from singer_rest import Reply, Request, RestStream, RestTap
 from singer_rest.fetch.page import FittedRecords, StructRows
+from singer_rest.privacy.stream_privacy import RecordColumns
 from singer_rest.singer import page_reader
 from singer_rest.singer.messages import encode, record_lines
 from tap_cornerstone.tap import TapCornerstone
@@ -135,10 +136,14 @@ def shape_counts(shape: RecordConformer) -> tuple[Any, ...]:
     return shape.unlisted, shape.misfits, shape.secrets, shape.repeated, shape.keyless, shape.tracks_all_keys
 
 
+def streams_of(name: str, **settings: Any) -> list[RestStream]:
+    tap = TAPS[name](config={**EVERYTHING[name], **settings}, validate_config=False)
+    return [stream for stream in tap.streams.values() if isinstance(stream, RestStream)]
+
+
 @pytest.fixture(scope="module", params=TAPS)
 def streams(request: pytest.FixtureRequest) -> list[RestStream]:
-    tap = TAPS[request.param](config=EVERYTHING[request.param], validate_config=False)
-    return [stream for stream in tap.streams.values() if isinstance(stream, RestStream)]
+    return streams_of(request.param)
 
 
 @pytest.mark.slow
@@ -175,9 +180,9 @@ def wrap_record(record: Record, rng: random.Random) -> Record:
 
 def fitting_page(stream: RestStream, rng: random.Random) -> list[Record]:
     """Returns a page that often fits at once: without objects of several fields, and with bookmarks."""
-    records = random_page(stream.schema, stream.primary_keys, rng)
+    records = random_page(stream.effective_schema, stream.primary_keys, rng)
     if rng.random() < 0.7:
-        properties = stream.schema["properties"]
+        properties = stream.effective_schema["properties"]
         nested = [name for name, part in properties.items() if part.get("properties") or part.get("items")]
         for record in records:
             record.update({name: None for name in nested if name in record and rng.random() < 0.9})
@@ -189,11 +194,13 @@ def fitting_page(stream: RestStream, rng: random.Random) -> list[Record]:
 
 
 @pytest.mark.slow
-def test_pages_read_at_once_hold_the_same_records(streams: list[RestStream], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("profile", ["everything", "no-pay", "pseudonymous", "minimal"])
+@pytest.mark.parametrize("name", TAPS)
+def test_pages_read_at_once_hold_the_same_records(name: str, profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page_reader, "MAX_MISFITS", 10**9)
     rng, request = random.Random(2), Request("/", (), "/", total_known=True)
     pages = at_once = 0
-    for stream in streams:
+    for stream in streams_of(name, privacy=profile, privacy_key="k" * 32):
         reader = stream._page_reader
         if reader is None:
             continue
@@ -221,6 +228,11 @@ def test_pages_read_at_once_hold_the_same_records(streams: list[RestStream], mon
             exact = stream.conformer.conform_page(stream.process_records([*fitted]))
             stream.replication.observe(exact)
             assert result == (shape_counts(stream.conformer), stream.replication.rows, stream.replication._latest)
+
+            if stream.privacy:
+                columns = RecordColumns(exact)
+                stream.privacy.apply(columns)
+                exact = columns.records
 
             def decoded(lines: bytes) -> Any:
                 return [json.loads(line, parse_float=str, parse_int=str) for line in lines.splitlines()]

@@ -224,7 +224,7 @@ class RestStream(ReplicatedStream):
         changes = any(getattr(type(self), name) is not getattr(declaring, name) for name in RECORD_METHODS)
         batches = self.get_batch_config(self.config)
         is_parquet = batches is not None and batches.encoding.format == "parquet"
-        if changes or self.privacy or is_parquet or not self._writes_whole_pages:
+        if changes or is_parquet or not self._writes_whole_pages:
             return None
         names = Coercion(self.look_alikes)
         return PageReader(
@@ -234,6 +234,7 @@ class RestStream(ReplicatedStream):
             records_path=self.records_path,
             shape=self.row_shape,
             is_public=lambda column, name: column in self.free_names or names.is_public(name),
+            privacy=self.privacy,
         )
 
     def next_requests(

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_rest import PageContents, PageNumber, Request
+from singer_rest.fetch.loop_guard import fingerprint_records
 from singer_rest.fetch.page import FittedRecords
+from singer_rest.privacy.classification import Classification, Protection
+from singer_rest.privacy.compiler import PrivacyCompiler
+from singer_rest.privacy.profiles import PROFILES, Profile
+from singer_rest.privacy.pseudonyms import Pseudonyms
+from singer_rest.privacy.stream_privacy import RecordColumns, StreamPrivacy
 from singer_rest.singer import page_reader
 from singer_rest.singer.coercion import Coercion
 from singer_rest.singer.messages import encode_lines
@@ -44,8 +50,36 @@ PROPERTIES: dict[str, Any] = {
 WRAPPED = RowShape(attributes="attributes", has_empty_values=False)
 
 
+PERSON = Protection("direct_id.id", "person")
+CLASSES = {
+    "[open=true]": Protection("pay"),
+    "id": PERSON,
+    "day": Protection("personal.start"),
+    "updated_at": Protection("technical"),
+    "created_at": Protection("personal.end"),
+    "local": Protection("demographic.birth"),
+    "first name": Protection("direct_id.name"),
+    "count": Protection("direct_id.id", "person", ("price", "8")),
+    "price": Protection("personal"),
+    "open": Protection("evaluation"),
+    "tags": PERSON,
+    "free.a": PERSON,
+    "free.b": Protection("organisational"),
+    "person.id": PERSON,
+}
+
+
+def make_privacy() -> StreamPrivacy:
+    profile = Profile("own", {**PROFILES["minimal"], "demographic.birth": "year"})
+    compiler = PrivacyCompiler(profile, Classification({"s": CLASSES}), lambda: Pseudonyms(b"k" * 32, ""))
+    return compiler.compile("s", {"properties": PROPERTIES}, ["id"], "updated_at")
+
+
 def make_reader(
-    shape: RowShape | None = None, keys: tuple[str, ...] = ("id",), key: str | None = "updated_at"
+    shape: RowShape | None = None,
+    keys: tuple[str, ...] = ("id",),
+    key: str | None = "updated_at",
+    privacy: StreamPrivacy | None = None,
 ) -> PageReader:
     names = Coercion()
     return PageReader(
@@ -55,6 +89,7 @@ def make_reader(
         records_path="data",
         shape=shape or RowShape(),
         is_public=lambda _, name: names.is_public(name),
+        privacy=privacy,
     )
 
 
@@ -145,6 +180,57 @@ def test_values_that_fit_are_read_at_once(name: str, value: str) -> None:
 )
 def test_other_values_are_read_singly(name: str, value: str) -> None:
     assert read_page(make_body(record_json(**{name: value}), record_json(id='"2"')), make_reader()) is None
+
+
+def protected_singly(page: bytes) -> bytes:
+    conformer = RecordConformer({"properties": PROPERTIES}, ("id",))
+    columns = RecordColumns([conformer.conform(record) for record in page_reader.DECODER.decode(page)["data"]])
+    make_privacy().apply(columns)
+    return encode_lines(columns.records)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("id", '" A-1 "'),
+        ("day", '"2024-02-29"'),
+        ("created_at", '"2026-11-30T05:00:00.123456Z"'),
+        ("created_at", '"2026-11-22T05:00:00+00:00"'),
+        ("created_at", "null"),
+        ("local", '"2026-11-22T05:00:00"'),
+        ("first_name", '"Ada"'),
+        ("count", "-5"),
+        ("count", '12, "price": 8'),
+        ("count", '12, "price": 8.0'),
+        ("price", "8"),
+        ("open", "true"),
+        ("open", "null"),
+        ("tags", '["a", null, ""]'),
+        ("free", '{"b": 1, "c": "Ada", "a": "x"}'),
+        ("free", "{}"),
+        ("person", '{"id": null}'),
+        ("person", '{"id": "1"}'),
+    ],
+)
+def test_privacy_profile_changes_pages_as_it_changes_records(name: str, value: str) -> None:
+    page = make_body(record_json(**{"open": "false", name: value}), record_json(id='"2"', open="false"), record_json())
+    records = read_page(page, make_reader(privacy=make_privacy()))
+    assert records is not None
+    assert records.lines == protected_singly(page)
+    assert (len(records), records.withheld) == (3, 2 if name == "open" else 1)
+    assert records.keys == [[json.loads(value) if name == "id" else "1", "2", "1"]], "keys are compared as they were"
+    assert b"Ada" not in records.lines
+
+
+def test_pages_without_rows_are_told_apart_under_a_privacy_profile() -> None:
+    using = make_reader(privacy=make_privacy())
+    pages = [read_page(make_body(record_json(id=f'"{number}"', open="true")), using) for number in (1, 2)]
+    assert [page and page.lines for page in pages] == [b"", b""]
+    assert len({fingerprint_records(page or [], has_key=True) for page in pages}) == 2
+
+
+def test_pages_without_keys_are_read_singly_under_a_privacy_profile() -> None:
+    assert read_page(make_body(record_json()), make_reader(keys=(), privacy=make_privacy())) is None
 
 
 def test_values_without_records_are_read_singly() -> None:

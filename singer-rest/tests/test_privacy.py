@@ -13,9 +13,10 @@ from singer_rest.errors import RunError
 from singer_rest.privacy.classes import EMAIL
 from singer_rest.privacy.classification import Classification, Protection, pattern_class
 from singer_rest.privacy.coarsening import area, end_of_month, first_of_month, first_of_year, rebased
+from singer_rest.privacy.compiler import PrivacyCompiler
 from singer_rest.privacy.profiles import PROFILES, load_profile
 from singer_rest.privacy.pseudonyms import Pseudonyms, load_key, normalized_email
-from singer_rest.privacy.stream_privacy import PrivacyCompiler, StreamPrivacy
+from singer_rest.privacy.stream_privacy import RecordColumns, StreamPrivacy
 from singer_rest.privacy.tap_privacy import STATE_KEY, TapPrivacy
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def compile_privacy(profile: str, schema: dict[str, Any], classes: dict[str, Any
 
 
 def apply_to(privacy: StreamPrivacy, record: dict[str, Any]) -> dict[str, Any]:
-    privacy.apply([record])
+    privacy.apply(RecordColumns([record]))
     return record
 
 
@@ -51,7 +52,7 @@ def test_dropped_columns_leave_the_schema_and_the_records() -> None:
     )
     assert list(privacy.schema["properties"]) == ["id"]
     record = {"id": 1, "salary": 2, "_extra": {"nickname": "x", "shoe": 4}}
-    assert privacy.apply([record]) == 2
+    assert privacy.apply(RecordColumns([record])) == 2
     assert record == {"id": 1}
 
 
@@ -135,7 +136,9 @@ def test_rows_of_a_dropped_class_are_left_out() -> None:
         {"id": 4},
         {"id": 5, "kind": 4},
     ]
-    assert [row["id"] for row in privacy.keep_rows(rows)] == [2, 5], "a row without a kind may be one"
+    columns = RecordColumns(rows)
+    privacy.apply(columns)
+    assert [row["id"] for row in columns.records] == [2, 5], "a row without a kind may be one"
     assert not compile_privacy("pseudonymous", {"id": NUMBER, "kind": NUMBER}, classes).row_rules
 
 

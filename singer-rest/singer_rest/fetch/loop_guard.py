@@ -31,7 +31,7 @@ def fingerprint_records(records: Sequence[Record], *, has_key: bool) -> int | No
     if not records:
         return None
     if isinstance(records, FittedRecords):
-        return hash(records.lines)
+        return hash(repr(records.keys) if records.withheld else records.lines)
     sample = records[:1] if has_key else records[:: -(-len(records) // MAX_SAMPLE)]
     return hash((len(records), repr(sample), repr(records[-1])))
 

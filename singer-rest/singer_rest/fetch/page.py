@@ -26,6 +26,7 @@ class FittedRecords(Sequence["Record"]):
         keys: The values of each primary key.
         latest: The latest timestamp of the replication key, if there is one.
         load: Reads the records as the vendor sent them.
+        withheld: Number of records without a line, because the privacy profile drops them.
     """
 
     def __init__(
@@ -35,10 +36,13 @@ class FittedRecords(Sequence["Record"]):
         keys: Sequence[Sequence[Any]],
         latest: datetime | None,
         load: Callable[[], Sequence[Record]],
+        *,
+        withheld: int = 0,
     ) -> None:
         self.lines = lines
         self.keys = keys
         self.latest = latest
+        self.withheld = withheld
         self._count = count
         self._load = load
 

@@ -82,9 +82,8 @@ class RowRule:
     def _value(self) -> re.Pattern[str]:
         return re.compile(self.value, re.IGNORECASE)
 
-    def applies_to(self, item: object) -> bool:
-        """Whether a row or object is of the class. One that does not say what it is may be."""
-        value = item.get(self.column) if isinstance(item, dict) else None
+    def applies_to(self, value: object) -> bool:
+        """Whether a row or object with this value is of the class. One without a value may be."""
         return value is None or self._value.fullmatch(re.sub(r"\.0+$", "", str(value))) is not None
 
     @property

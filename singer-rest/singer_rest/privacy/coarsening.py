@@ -5,6 +5,7 @@ from __future__ import annotations
 import calendar
 import re
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ _DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?=$|[T ])")
 _TIME = re.compile(r"\d{2}:\d{2}(:\d{2})?$")
 _MIDNIGHT = "T00:00:00"
 AREA_LENGTH = 2
+MAX_CACHED = 100_000
+"""Maximum number of intervals that are kept in memory with what they become."""
 
 
 def first_of_year(value: object) -> object:
@@ -53,6 +56,7 @@ COARSENING: dict[str, Callable[[Any], Any]] = {
 """The functions of the actions that change a value on its own."""
 
 
+@lru_cache(MAX_CACHED)
 def rebased(start: object, end: object) -> tuple[object, object]:
     """Moves an interval to midnight of the day on which it starts.
 

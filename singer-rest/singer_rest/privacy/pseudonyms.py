@@ -8,9 +8,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 import unicodedata
+from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import idna
 
@@ -63,22 +65,33 @@ class Space:
         self._hmac = hmac.new(_derive_key(key, name), digestmod=hashlib.sha256)
         self._fingerprint = fingerprint
         self._is_email = is_email
-        self._known: dict[object, object] = {}
+        self._known: dict[Any, str | None] = {}
 
-    def of(self, value: object) -> object:
+    def of(self, value: object) -> str | None:
         """Returns the pseudonym of an id or address.
 
         Null, empty texts, and numbers at or below 0, which stand for nobody, stay as they are, but as text.
         """
-        found = self._known.get(value)  # ids, which are hashable
-        if found is None and value is not None:
-            found = self._compute_pseudonym(value)
-            if len(self._known) >= MAX_CACHED:
-                self._known.clear()
-            self._known[value] = found
+        found: str | None = self.of_all([value])[0]
         return found
 
+    def of_all(self, values: list[Any]) -> list[Any]:
+        """Returns the pseudonyms of ids or addresses, in order."""
+        known = self._known  # by ids, which are hashable
+        try:
+            return [known[value] for value in values]
+        except KeyError:
+            found: dict[Any, str | None] = {None: None}
+            found |= {value: known.get(value) or self._compute_pseudonym(value) for value in {*values} - {None}}
+        if len(known) + len(found) > MAX_CACHED:
+            self._known = found  # not emptied: other threads may be reading it
+        else:
+            known.update(found)
+        return [found[value] for value in values]
+
     def _compute_pseudonym(self, value: object) -> str:
+        if isinstance(value, float | Decimal):  # an id in a column of numbers
+            value = re.sub(r"\.0*$", "", f"{value:f}")
         text = normalized_email(str(value)) if self._is_email else normalized_id(str(value))
         if not text or (not self._is_email and text.startswith(("0", "-")) and _is_at_most_zero(text)):
             return text

@@ -13,8 +13,8 @@ from singer_rest.privacy.profiles import EVERYTHING, Profile, load_profile
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from singer_rest.privacy.compiler import PrivacyCompiler
     from singer_rest.privacy.pseudonyms import Pseudonyms
-    from singer_rest.privacy.stream_privacy import PrivacyCompiler
 
 STATE_KEY = "privacy"
 """The state of each stream names the profile under this key."""
@@ -55,7 +55,7 @@ class TapPrivacy:
     @cached_property
     def compiler(self) -> PrivacyCompiler:
         """Compiles the profile for streams."""
-        from singer_rest.privacy.stream_privacy import PrivacyCompiler  # noqa: PLC0415 - most runs load everything
+        from singer_rest.privacy.compiler import PrivacyCompiler  # noqa: PLC0415 - most runs load everything
 
         return PrivacyCompiler(self.profile, self.classification, lambda: self.pseudonyms)
 

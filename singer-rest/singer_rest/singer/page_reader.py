@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from functools import partial
+from itertools import compress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -24,9 +25,10 @@ from singer_rest.singer.row_types import FLAT, INTEGER, NUMBER, is_free_object, 
 from singer_rest.singer.scalars import local_time, timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from singer_rest.aliases import Record
+    from singer_rest.privacy.stream_privacy import StreamPrivacy
 
     Schema = Mapping[str, Any]
 
@@ -51,6 +53,7 @@ class PageReader:
         records_path: The member of the body that holds the records.
         shape: How the records differ from the rows.
         is_public: Whether an object in a column may have a field of a name.
+        privacy: The stream under the privacy profile. None: all values are loaded.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class PageReader:
         records_path: str,
         shape: RowShape,
         is_public: Callable[[str, str], bool],
+        privacy: StreamPrivacy | None = None,
     ) -> None:
         self._properties = properties
         self._keys = keys
@@ -69,6 +73,7 @@ class PageReader:
         self._records_path = records_path
         self._shape = shape
         self._is_public = is_public
+        self._privacy = privacy
         coercers = {name: Coercion().of(part) for name, part in properties.items()}
         self._timestamps = [name for name, coercer in coercers.items() if coercer is timestamp]
         self._local_times = [name for name, coercer in coercers.items() if coercer is local_time]
@@ -78,6 +83,8 @@ class PageReader:
         is_known = set(properties).issuperset([*keys, ID] if shape.attributes else keys)
         self._can_read = (
             is_known
+            # Without keys, two pages could be alike in what the privacy profile leaves of them.
+            and (privacy is None or bool(keys))
             and bool(records_path)
             and "." not in records_path
             and all(self._row_type(key, properties[key]) in (str, INTEGER) for key in keys)
@@ -143,7 +150,13 @@ class PageReader:
                 rows.replace(name, structs, values)
             _raise_unless(all(self._is_public(name, inner) for inner in set().union(*filter(None, values))))
         keys = [rows.column(name, structs) for name in self._keys]
-        return FittedRecords(len(structs), encode_lines(structs), keys, latest, load)
+        kept = structs
+        if self._privacy:
+            columns = StructColumns(rows, structs)
+            self._privacy.apply(columns)
+            kept = columns.structs
+        withheld = len(structs) - len(kept)
+        return FittedRecords(len(structs), encode_lines(kept), keys, latest, load, withheld=withheld)
 
     def _rows_like(self, page: bytes) -> PageRows:
         """Returns rows whose fields are in the order of a page's first record, as they would be in its line."""
@@ -168,6 +181,42 @@ class PageReader:
         if is_strict and "array" in types_of(part):
             return UnsetType if kind is None else kind | UnsetType
         return (TEXT if is_strict and kind is str else kind) | UnsetType | None
+
+
+class StructColumns:
+    """The columns of rows, for a privacy profile.
+
+    Args:
+        rows: Gives access to the columns.
+        structs: The rows, which are changed in place.
+    """
+
+    def __init__(self, rows: PageRows, structs: list[Any]) -> None:
+        self._rows = rows
+        self.structs = structs
+
+    def values(self, name: str) -> list[Any]:
+        """Returns the values of a column, as they are in JSON. Those that are missing are null."""
+        if name not in self._rows.names:
+            return [None] * len(self.structs)
+        found: list[Any] = msgspec.to_builtins(self._rows.column(name, self.structs), builtin_types=(Decimal,))
+        return found
+
+    def replace(self, name: str, values: list[Any]) -> None:
+        """Replaces the values of a column. Those that are missing stay so."""
+        if name in self._rows.names:
+            self._rows.replace_all(name, self.structs, values)
+
+    def keep_rows(self, kept: Iterable[bool]) -> None:
+        """Drops the other rows."""
+        self.structs = [*compress(self.structs, kept)]
+
+    def keep_columns(self, kept: Collection[str]) -> int:
+        """Drops the other columns. All values have one."""
+        for name in self._rows.names:
+            if name not in kept:
+                self._rows.drop(name, self.structs)
+        return 0
 
 
 def _keeps_order(part: Schema, *, is_wrapped: bool) -> bool:

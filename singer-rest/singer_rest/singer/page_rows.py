@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 ID = "id"
 
@@ -76,10 +76,26 @@ class PageRows:
             if value is not None:
                 setattr(row, self._names[name], value)
 
+    def drop(self, name: str, rows: list[Any]) -> None:
+        """Drops a column."""
+        self._set(name, rows, repeat(UNSET))
+
+    @property
+    def names(self) -> Collection[str]:
+        """The names of the columns."""
+        return self._names
+
+    def replace_all(self, name: str, rows: list[Any], values: list[Any]) -> None:
+        """Replaces the values of a column, except those that are missing."""
+        before = self._values(name, rows)
+        if UNSET in before:
+            values = [UNSET if old is UNSET else new for old, new in zip(before, values, strict=True)]
+        self._set(name, rows, values)
+
     def _values(self, name: str, rows: list[Any]) -> list[Any]:
         return [*map(self._getters[name], rows)]
 
-    def _set(self, name: str, rows: list[Any], values: list[Any]) -> None:
+    def _set(self, name: str, rows: list[Any], values: Iterable[Any]) -> None:
         """Sets a column in a loop that is not Python's."""
         deque(map(setattr, rows, repeat(self._names[name]), values), maxlen=0)
 

@@ -15,6 +15,7 @@ from singer_sdk.mapper import SameRecordTransform
 from singer_rest.errors import AccessDeniedError, TapError
 from singer_rest.fetch.meanings import OF_PARENT
 from singer_rest.fetch.page import FittedRecords
+from singer_rest.privacy.stream_privacy import RecordColumns
 from singer_rest.singer.batch_files import BatchFiles
 from singer_rest.singer.command import CommandTap
 from singer_rest.singer.messages import message_lines, record_lines
@@ -284,10 +285,10 @@ class SyncedStream(CompletedStream):
         self.coverage.add_repeated(page, self.conformer.repeated - repeated)
         self.replication.observe(records, self.conformer.keyless - keyless)
         if self.privacy:
-            kept = self.privacy.keep_rows(records)
-            self.withheld_rows += len(records) - len(kept)
-            records = kept
-            self.withheld_values += self.privacy.apply(records)
+            columns = RecordColumns(records)
+            self.withheld_values += self.privacy.apply(columns)
+            self.withheld_rows += len(records) - len(columns.records)
+            records = columns.records
         if write_messages and self._writes_whole_pages:
             # In parts, so that the lines of a large page are not in memory all at once.
             for start in range(0, len(records), RECORDS_PER_WRITE):
@@ -316,12 +317,14 @@ class SyncedStream(CompletedStream):
             conformer.end_slice(page.memory)
         self.coverage.add_repeated(page, conformer.repeated - repeated)
         replication.observe_page(len(records), records.latest, conformer.keyless - keyless)
+        written = len(records) - records.withheld
+        self.withheld_rows += records.withheld
         if files:
-            files.add_lines(records.lines, len(records))
+            files.add_lines(records.lines, written)
         else:
             lines = message_lines(self.name, records.lines, replication.version, page.received)
             self._tap.message_writer.write_lines(lines)
-        self.rows_written += len(records)
+        self.rows_written += written
 
     def _generate_schema_messages(self) -> Generator[SchemaMessage]:
         for message in super()._generate_schema_messages():
