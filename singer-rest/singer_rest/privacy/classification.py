@@ -299,7 +299,8 @@ def shipped_classes(package: str) -> Mapping[str, Mapping[str, Protection]]:
     Args:
         package: The package, which holds `protection.tsv`: stream, path and class; the kind of id if it is a person's,
             such as `employee` or `employee if valuable_type=Employee`, `email` for a private address, or
-            `row of STREAM` for the id of a row about the same person; and `mention` if the row is about something else.
+            `row of STREAM` for the id of a row about the same person, after the kind of id if it is one of people, too;
+            and `mention` if the row is about something else.
             The path `[type_id=8]` stands for the rows of which that is true, and `units[type=Grade]` for such objects
             in a list.
 
@@ -325,12 +326,13 @@ def shipped_classes(package: str) -> Mapping[str, Mapping[str, Protection]]:
 
 
 def _parse_protection(line: str, name: str, person: str = "", role: str = "") -> Protection:
-    space, _, condition = person.partition(" if ")
-    is_row, is_email = person.startswith(_ROW_OF), person == "email"
-    known = name in CLASSES and (not space or is_row or is_email or space in PERSON_SPACES)
+    kind, _, condition = person.partition(" if ")
+    space, _, parent = kind.partition(_ROW_OF)
+    is_email, space = kind == "email", space.strip()
+    known = name in CLASSES and (not space or is_email or space in PERSON_SPACES)
     if not known or role not in {"", "mention"}:
         raise ValueError(f"{FILE}: the class, the kind of id or the role is unknown: {line}")
-    if is_row or is_email:
-        return Protection(name, parent=person.removeprefix(_ROW_OF) if is_row else "", is_contact_email=is_email)
+    if is_email:
+        return Protection(name, is_contact_email=True)
     column, _, value = condition.partition("=")
-    return Protection(name, space, (column, value) if condition else None, is_mention=role == "mention")
+    return Protection(name, space, (column, value) if condition else None, role == "mention", parent)
