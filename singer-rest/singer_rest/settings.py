@@ -136,6 +136,15 @@ def common_settings(api_url: str | None, request_timeout: int = 60) -> list[th.P
             ),
         ),
         th.Property(
+            "metrics_file",
+            th.StringType,
+            title="Metrics file",
+            description=(
+                "A file to write the numbers of each run to, for Prometheus: `NAME.prom` in the folder of "
+                "node_exporter's textfile collector."
+            ),
+        ),
+        th.Property(
             "only",
             th.StringType,
             title="Only these records",

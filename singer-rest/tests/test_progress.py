@@ -90,7 +90,7 @@ def test_outcome_counts_streams_requests_retries_and_waits(clock: Clock) -> None
     progress = Progress(5, activity, clock)
     activity.add_request()
     activity.add_retry("owners", "status 503", 0.2)
-    with activity.count_wait(), activity.count_wait():
+    with activity.count_wait(["a"]), activity.count_wait(["a", "b"]):
         clock.seconds += 3
     clock.seconds += 1
     assert progress.outcome(120, ["reports", "webhooks"], ["owners"]) == (

@@ -31,6 +31,7 @@ from singer_rest.http.retries import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
+    from contextlib import AbstractContextManager
 
     from singer_rest.fetch.page import Page
     from singer_rest.fetch.stream_fetch import StreamFetch
@@ -270,7 +271,7 @@ class Scheduler:
         """Waits for a task that may run. None: the scheduler is closed."""
         with self._hold_lock():
             while not self._stopped and not self._worker_error:
-                min_wait, is_limited = CHECK_SECONDS, False
+                min_wait, limited = CHECK_SECONDS, []
                 is_closed = self._is_full() and not self._is_starving
                 for stream_fetch in self._fetches:  # in turn, since each endpoint has its limit
                     # Streams that nobody takes pages of yet cannot slow down the others.
@@ -287,13 +288,17 @@ class Scheduler:
                             self._queue_after_others(stream_fetch)
                             self._tasks.notify()
                             return stream_fetch, task
-                        is_limited = True
+                        limited.append(stream_fetch.endpoint)
                         if stream_fetch.is_awaited:
                             self._check_pause(stream_fetch, task)
                     min_wait = min(min_wait, seconds)
-                with self._rate_limiter.activity.count_wait() if is_limited else nullcontext():
+                with self._count_wait(limited) if limited else nullcontext():
                     self._tasks.wait(min_wait)
             return None
+
+    def _count_wait(self, endpoints: Iterable[str]) -> AbstractContextManager[None]:
+        limits = {self._rate_limiter.delaying_limit(endpoint) for endpoint in endpoints}
+        return self._rate_limiter.activity.count_wait(limits)
 
     @property
     def _is_starving(self) -> bool:

@@ -36,6 +36,8 @@ FASTEST_RATE = 1e6
 """Requests per second. Headers with a rate outside these bounds are ignored."""
 MAX_REQUESTS = 1e9
 """Requests. Headers with a larger number are ignored."""
+OWN_LIMIT = "requests_per_minute"
+"""The setting with the user's own limit."""
 
 
 @dataclass(frozen=True)
@@ -171,10 +173,20 @@ class RateLimiter:
             limit: the endpoint itself, a pattern of endpoints, or "" for all.
         """
         with self._lock:
-            own = self._endpoint_bucket(endpoint, self._clock())
-            shared = {name: bucket for name, bucket in self._shared.items() if fnmatchcase(endpoint, name)}
-            found = {**({endpoint: own} if own else {}), **shared, **({"": self._overall} if self._overall else {})}
+            found = self._named_buckets(endpoint, self._clock())
             return {name: (bucket.per_second, bucket.capacity) for name, bucket in found.items()}
+
+    def delaying_limit(self, endpoint: str) -> str:
+        """Returns the limit that delays an endpoint most: its own, the pattern of a shared one, or the user's."""
+        with self._lock:
+            now = self._clock()
+            buckets = self._named_buckets(endpoint, now)
+            return max(buckets, key=lambda name: buckets[name].seconds_to_wait(now), default=endpoint) or OWN_LIMIT
+
+    def _named_buckets(self, endpoint: str, now: float) -> dict[str, Bucket]:
+        own = self._endpoint_bucket(endpoint, now)
+        shared = {name: bucket for name, bucket in self._shared.items() if fnmatchcase(endpoint, name)}
+        return {**({endpoint: own} if own else {}), **shared, **({"": self._overall} if self._overall else {})}
 
     def update(self, endpoint: str, headers: Mapping[str, str]) -> None:
         """Updates the endpoint's limit from a response's headers."""

@@ -174,6 +174,7 @@ class Transport:
             self.rate_limiter.update(endpoint, response.headers)
             _raise_for_retry(response)
             body = _read_body(response)
+        self.rate_limiter.activity.add_body(len(body))
         try:
             body = (
                 decompress_body(body, response.headers.get("Content-Encoding") or "")

@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from singer_rest.errors import RunError, TapError, describe_error
+from singer_rest.singer.monitor import RunMonitor
 from singer_rest.singer.progress import Progress
 from singer_rest.singer.sync import StreamTap, SyncedStream
 
@@ -14,12 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from singer_rest.fetch.fetcher import Fetcher
+    from singer_rest.telemetry.numbers import StreamOutcome
 
 
 class SyncingTap(StreamTap):
     """A tap whose streams are synced together."""
 
     _progress: Progress
+    _monitor: RunMonitor
     _unfinished: dict[str, SyncedStream]
     _fetcher: Fetcher | None = None
 
@@ -48,8 +51,13 @@ class SyncingTap(StreamTap):
         rereads = any(stream.rereads for stream in selected)
         is_claimed = self.claim_state(selected) and not rereads
         failed: list[str] = []
+        is_complete = False
         self._unfinished = {stream.name: stream for stream in selected}
-        self._progress = Progress(len(selected), self.transport.rate_limiter.activity)
+        activity = self.transport.rate_limiter.activity
+        self._progress = Progress(len(selected), activity)
+        # Single records that are read again are not the run whose age is watched.
+        metrics_file = None if rereads else self.config.get("metrics_file")
+        self._monitor = RunMonitor(self.name, self.plugin_version, selected, activity, metrics_file=metrics_file)
         self._fetcher = fetcher = self.fetcher_for(selected, connection_test=False)
         try:
             kept = [stream.replication for stream in selected if not stream.rereads]
@@ -61,9 +69,11 @@ class SyncingTap(StreamTap):
             id_reads = fetcher.start()
             reads = [(name, self._steps(self._unfinished[name], fetcher, failed)) for name in fetcher.order]
             fetcher.read_all([*id_reads, *reads])
+            is_complete = not failed and len(self.skipped) < len(selected)
         finally:
             fetcher.close()
             self._fetcher = None
+            self._monitor.end(succeeded=is_complete)
         failed.sort(key=fetcher.order.index)
         rows = sum(stream.rows_written for stream in selected)
         self.logger.info("%s", self._progress.outcome(rows, self.skipped, failed))
@@ -90,19 +100,25 @@ class SyncingTap(StreamTap):
 
     def _steps(self, stream: SyncedStream, fetcher: Fetcher, failed: list[str]) -> Iterator[bool | None]:
         """Reads a stream. If it fails, the others go on."""
+        self._monitor.start_stream(stream)
+        outcome: StreamOutcome = "unfinished"
         try:
             with closing(stream.steps(fetcher)) as steps:
                 for step in steps:
                     if step is not None and self._progress.is_due:
                         self._log_progress(fetcher)
                     yield step
+            outcome = "skipped" if stream.name in self.skipped else "read"
         except RunError:
+            outcome = "failed"
             raise
         except Exception as error:  # noqa: BLE001 - the other streams go on
             self.logger.error("%s", describe_error(error))  # noqa: TRY400 - no traceback: it may hold records
             failed.append(stream.name)
+            outcome = "failed"
         finally:
             self._unfinished.pop(stream.name)
+            self._monitor.end_stream(stream, outcome)
 
     def _log_progress(self, fetcher: Fetcher) -> None:
         streams = [stream for stream in self.streams.values() if isinstance(stream, SyncedStream)]

@@ -101,7 +101,8 @@ class SyncedStream(CompletedStream):
     """Number of values that were not emitted because the privacy profile does not know their columns."""
     withheld_rows = 0
     """Number of rows that were not emitted because the privacy profile drops rows of their class."""
-    _requests = 0
+    request_count = 0
+    """Number of requests for its pages, once it was read."""
 
     @property
     @abstractmethod
@@ -202,7 +203,7 @@ class SyncedStream(CompletedStream):
             "%s: %d rows in %d requests, %.1f s",
             self.name,
             self.rows_written,
-            self._requests,
+            self.request_count,
             time.monotonic() - started_at,
         )
 
@@ -263,7 +264,7 @@ class SyncedStream(CompletedStream):
                 self._write_schema_message()
             self._finish(files, write_messages=write_messages)
         finally:
-            self._requests = fetcher.request_count(self.name)
+            self.request_count = fetcher.request_count(self.name)
             self._tap.release(fetcher)
 
     def _save_progress(self, page: Page, state: dict[str, Any]) -> bool:
