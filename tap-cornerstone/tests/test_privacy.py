@@ -1,4 +1,4 @@
-"""Pay grades do not leave the tap where pay does not: Cornerstone keeps them as one type of unit among others."""
+"""Pay grades and positions do not leave the tap where pay and job titles do not: Cornerstone keeps them as units."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 KEY = "k" * 32
-GRADE = 8
+POSITION, GRADE = 4, 8
+DROPPED = {"no-pay": {GRADE}, "minimal": {POSITION, GRADE}}
 GRADED = {"user_ou_core", "ou_core", "vw_rpt_ou", "organizational_units", "employees", "vw_rpt_user"}
 STREAMS = (*GRADED, "job_requisitions")
 CONFIG: dict[str, Any] = {"objects": ["*ou_*core"], "views": ["vw_rpt_ou", "vw_rpt_user*"], "privacy_key": KEY}
@@ -35,16 +36,17 @@ def grades_in(output: Output) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("profile", ["no-pay", "minimal"])
+@pytest.mark.parametrize("profile", DROPPED)
 def test_grades_are_left_out_row_by_row(run: Any, url: str, profile: str, caplog: pytest.LogCaptureFixture) -> None:
     shown = run(url, *STREAMS, **CONFIG)
     assert grades_in(shown) >= GRADED
     output = run(url, *STREAMS, **CONFIG, privacy=profile)
     assert grades_in(output) == set()
-    others = [row for row in shown.records("user_ou_core") if row["ou_type_id"] != GRADE]
+    others = [row for row in shown.records("user_ou_core") if row["ou_type_id"] not in DROPPED[profile]]
     assert 0 < len(others) == len(output.records("user_ou_core")) < len(shown.records("user_ou_core"))
     assert "user_ou_core: " in caplog.text
     assert "rows were not loaded: the privacy profile drops rows of their kind" in caplog.text
+    assert {row["ou_type_id"] for row in output.records("user_ou_core")}.isdisjoint(DROPPED[profile])
     assert all(row["ous"] for row in output.records("employees") if row["ous"] is not None)
 
 
