@@ -1,4 +1,4 @@
-"""Explains in sentences where each curve bends, and why."""
+"""Explains in sentences what bounds the time of a case, and where each curve bends."""
 
 from __future__ import annotations
 
@@ -21,6 +21,35 @@ WIDTH = 128
 def wrap_paragraph(text: str) -> str:
     """Wraps a paragraph of the page."""
     return textwrap.fill(" ".join(text.split()), WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+BOUNDS = """Two things bound a run of ours: the CPU, whose seconds the tap and the loader share between {cores} cores,
+and the waiting for responses, of which only so many are under way. Before the first request, {start:.1f} s go into
+starting the tap. A run cannot be shorter than the larger bound. What it takes beyond that is the start, and the time in
+which a core is idle: the tap is one Python process, which uses little more than one core and has more to do than the
+loader, and at the end only the loader has work, when it commits the last batch."""
+
+
+def explain_bounds(cases: Sequence[Case], summaries: Summaries, cores: int, start: float) -> str:
+    """Compares our runs with what bounds them: CPU time and latency.
+
+    Args:
+        cases: The cases.
+        summaries: The results.
+        cores: The machine's cores.
+        start: Seconds from the start of a tap to its first request.
+    """
+    rows = []
+    for case, summary in summaries.find_measured(cases):
+        seconds, cpu = summary.median("seconds"), summary.median("cpu") / cores
+        waiting = summary.server_median("requests") * case.latency_ms / 1_000 / case.in_flight
+        larger = "CPU" if cpu > waiting else "latency"
+        rows.append(
+            f"| {case.title} | {seconds:.1f} | {cpu:.1f} | {waiting:.1f} | {larger} | "
+            f"{seconds - max(cpu, waiting):.1f} |"
+        )
+    head = ["| | s | CPU s / cores | latency, s | larger | beyond, s |", "|---|--:|--:|--:|---|--:|"]
+    return "\n".join([wrap_paragraph(BOUNDS.format(cores=cores, start=start)), "", *head, *rows]) if rows else ""
 
 
 def explain_rows(cases: Sequence[Case], summaries: Summaries) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import textwrap
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from benchmarks import bends, start
@@ -64,6 +66,7 @@ class Report:
         sections = [
             _make_head(),
             "## Into DuckDB\n\n" + self._make_table(plan.table),
+            self._explain_bounds(),
             "## The three vendors\n\n" + _describe_datasets() + "\n\n" + self._make_table(plan.vendors),
             self._make_curve(plan.rows, "rows", "Rows", "rows") + bends.explain_rows(plan.rows, summaries),
             self._make_curve(plan.in_flight, "in_flight", "Requests in flight", "requests in flight")
@@ -75,6 +78,12 @@ class Report:
             "## Differences found\n\n" + self._list_differences(),
         ]
         self._page.write_text("\n\n".join(section.strip() for section in sections if section.strip()) + "\n")
+
+    def _explain_bounds(self) -> str:
+        first_request = self._begin.get("first_request") or {"": 0.0}
+        cores = _read_peers()["machine"].get("cores", os.cpu_count())
+        text = bends.explain_bounds(self._plan.table, self._summaries, cores, next(iter(first_request.values())))
+        return f"## What bounds these runs\n\n{text}" if text else ""
 
     def _make_table(self, cases: Iterable[Case]) -> str:
         lines = [
@@ -161,12 +170,16 @@ class Report:
         return "\n".join(lines) or "None: all peers that ran loaded the same rows with the same values."
 
 
-def _make_head() -> str:
-    machine, unavailable = {}, {}
+def _read_peers() -> dict[str, Any]:
+    """Returns the machine, and the peers that could not be installed, of the latest run."""
     path = HOME / "peers.jsonl"
-    for line in path.read_text().splitlines() if path.exists() else ():
-        entry = json.loads(line)
-        machine, unavailable = entry["machine"], entry["unavailable"]
+    lines = path.read_text().splitlines() if path.exists() else []
+    found: dict[str, Any] = json.loads(lines[-1]) if lines else {"machine": {}, "unavailable": {}}
+    return found
+
+
+def _make_head() -> str:
+    machine, unavailable = itemgetter("machine", "unavailable")(_read_peers())
     text = HEAD.format(
         cores=machine.get("cores", "?"), python=machine.get("python", "?"), duckdb=find_version("duckdb")
     )

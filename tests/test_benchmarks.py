@@ -12,12 +12,13 @@ from urllib.request import urlopen
 import pytest
 
 from benchmarks import __main__ as arguments
-from benchmarks import commands, runner, start, tap_cpu
+from benchmarks import bends, commands, runner, start, tap_cpu
 from benchmarks.cases import OURS, TUNED, Case, make_plan
 from benchmarks.chart import Chart, choose_ticks
 from benchmarks.compare import compare_rows
 from benchmarks.datasets import DATASETS
 from benchmarks.report import Report
+from benchmarks.summary import Summaries
 from benchmarks.usage import run_and_measure
 
 if TYPE_CHECKING:
@@ -169,12 +170,21 @@ def test_the_page_is_written_from_what_there_is(tmp_path: Path) -> None:
     assert "failed: it broke" in text
     assert "| `tap-x --discover` | 1.10 | 1.10 | 0.60 | 1.20 | 0.50 | 1.25 |" in text
     assert "2.5 s are Meltano's own" in text
+    assert "Before the first request, 1.0 s" in " ".join(text.split())
     assert "| tap-x | 3 | 2 | 9 | 4 | `/a` 3 |" in text
     assert sorted(path.name for path in (tmp_path / "docs" / "performance").iterdir()) == [
         "in_flight.svg",
         "latency_ms.svg",
         "rows.svg",
     ]
+
+
+def test_larger_of_cpu_and_latency_bounds_a_run() -> None:
+    case = Case("attendances", 1_000, latency_ms=400, in_flight=15)  # 75 requests wait 2 s, 15 at a time
+    for cpu, expected in ((2.0, "1.0 | 2.0 | latency | 1.0 |"), (5.0, "2.5 | 2.0 | CPU | 0.5 |")):
+        result = {**make_result(case, OURS, 3.0), "cpu": cpu}
+        text = bends.explain_bounds([case], Summaries([result]), cores=2, start=0.4)
+        assert text.splitlines()[-1] == f"| {case.title} | 3.0 | {expected}"
 
 
 def test_equal_cases_are_run_once() -> None:
