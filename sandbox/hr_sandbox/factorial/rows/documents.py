@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hr_sandbox.factorial.fake_values import find_company_id
+from hr_sandbox.factorial.fake_values import ACCESS, find_company_id
 from hr_sandbox.factorial.rows.common import builds
 from hr_sandbox.factorial.tables import NEWEST
 from hr_sandbox.http.messages import pick_fields
@@ -45,7 +45,7 @@ def list_documents(company: Company) -> Iterator[Row]:
             "space": "employee_my_documents",
             "is_pending_assignment": pending,
             "signature_status": SIGNATURES.get(row.signature or ""),
-            "signees": [row.owner_id] if row.signature else [],
+            "signees": [row.owner_id + ACCESS] if row.signature else [],
             "deleted_at": row.created_at if trashed else None,
             "_by_trash_bin": trashed,
             "_by_pending_assignment": pending,
