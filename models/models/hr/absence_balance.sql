@@ -33,3 +33,5 @@ select
   stats.available_days
 from {{ ref('stg_factorial__timeoff_allowance_stats') }} as stats
 left join {{ ref('stg_factorial__timeoff_allowances') }} as allowance on allowance.id = stats.allowance_id
+-- A privacy profile may drop the allowance, which is the kind of absence.
+where stats.allowance_id is not null
