@@ -20,8 +20,13 @@ MERMAID_FILE := output/mermaid/package/dist/mermaid.min.js
 # A file stays with one process: some share a server, or depend on the order of their tests.
 TWO_AT_A_TIME := --numprocesses=2 --dist=loadfile
 
+# What runs on a server.
+SHIPPED := singer-rest tap-personio tap-factorial tap-cornerstone hrtaps-target-duckdb
+CONTAINERS ?= docker
+BASE ?= docker.io/library/python:$(shell $(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2> /dev/null)-slim-bookworm
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo report explore test test-deep test-oldest lint format build publish bench faults test-faults hub docs site screenshots clean
+.PHONY: help setup demo report explore test test-deep test-oldest lint format build wheels image test-deploy publish bench faults test-faults hub docs site screenshots clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,7 +48,7 @@ setup: .venv/.ready .meltano/.ready ## Create .venv from uv.lock, and install Me
 	@touch $@
 
 # Each is a dependency group that only some targets need.
-.venv/.report .venv/.docs .venv/.frames .venv/.explore: .venv/.%: .venv/.ready
+.venv/.report .venv/.docs .venv/.frames .venv/.explore .venv/.deploy: .venv/.%: .venv/.ready
 	@echo 'Installing the dependency group $* ...'
 	@$(BIN)/uv sync --locked --quiet --inexact $(if $(filter explore,$*),--compile-bytecode) --group $*
 	@touch $@
@@ -58,20 +63,20 @@ explore: setup .venv/.explore ## Open a notebook about the HR models, with filte
 	@HR_DATABASE=$(or $(DATABASE),output/warehouse.duckdb) $(BIN)/marimo run --token explore.py
 
 test: setup .venv/.report ## Run all tests but those of the models, the site and recordings (make test-deep)
-	$(BIN)/pytest $(TWO_AT_A_TIME) -m 'not deep'
+	$(BIN)/pytest $(TWO_AT_A_TIME) -m 'not deep and not deploy'
 
 test-deep: setup .venv/.docs .venv/.report .venv/.explore .venv/.frames ## Run the tests that take minutes: dbt models, site, recordings, faults of all vendors, every stream by id
 	$(BIN)/pytest $(TWO_AT_A_TIME) -m deep tests tap-*/tests
 
 test-fast: setup ## Run tests for a minute: without the loader's, the sandbox's, and those marked slow (see CONTRIBUTING.md)
-	$(BIN)/pytest $(TWO_AT_A_TIME) -m 'not slow and not deep' singer-rest/tests tap-*/tests tests
+	$(BIN)/pytest $(TWO_AT_A_TIME) -m 'not slow and not deep and not deploy' singer-rest/tests tap-*/tests tests
 
 # The taps' tests need the sandbox, which requires a newer Python.
 test-oldest: ## Test singer-rest, and the taps' discovery, on their oldest Python (OLDEST=python3.10)
 	$(OLDEST) -m venv --clear .venv-oldest
 	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check 'proxy-py>=2.4.10,<3' 'pytest>=9.1,<10' \
 	  'singer-sdk[testing]' 'trustme>=1.2.1,<2' \
-	  ./singer-rest ./tap-personio ./tap-factorial ./tap-cornerstone
+	  './singer-rest[keyring,otel]' ./tap-personio ./tap-factorial ./tap-cornerstone
 	.venv-oldest/bin/python -m pytest singer-rest/tests
 	@for tap in tap-personio tap-factorial tap-cornerstone; do \
 	  .venv-oldest/bin/$$tap --discover > /dev/null || exit 1; done
@@ -94,6 +99,23 @@ build: setup ## Build the packages into dist/, and check that each one starts
 	@for name in tap-personio tap-factorial tap-cornerstone target-duckdb hr-sandbox hr-report; do \
 	  dist/.venv/bin/$$name --help > /dev/null || exit 1; done
 	rm -rf dist/.venv
+
+# For this machine's Python and platform.
+wheels: setup ## Collect the taps, the loader and all they need in dist/wheels, for machines without a package index (EXTRAS="otel keyring")
+	rm -rf dist/wheels
+	@for name in $(SHIPPED); do \
+	  $(BIN)/uv build --package $$name --wheel --no-build-isolation --quiet --out-dir dist/wheels/own || exit 1; done
+	@$(BIN)/uv export --locked --quiet --no-default-groups --no-emit-workspace --no-annotate --no-header \
+	  $(foreach name,$(SHIPPED),--package $(name)) $(foreach extra,$(EXTRAS),--extra $(extra)) --output-file dist/wheels/requirements.txt
+	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --dest dist/wheels --only-binary=:all: --no-deps \
+	  --require-hashes --requirement dist/wheels/requirements.txt
+	@echo "dist/wheels holds $$(find dist/wheels -name '*.whl' | wc -l) wheels, $$(du -sh dist/wheels | cut -f1)"
+
+image: wheels ## Build the container image hrtaps (CONTAINERS="podman" instead of docker; BASE=another image with the same Python)
+	$(CONTAINERS) build --file deploy/Dockerfile --build-arg BASE=$(BASE) --tag hrtaps:latest .
+
+test-deploy: setup .venv/.deploy ## Build the image and run it, install without an index, and check the files for Kubernetes (as root: buildah)
+	$(BIN)/pytest -m deploy tests/test_deploy.py -rs
 
 publish: ## Upload dist/ to the package index, as the release workflow does (TAG=v1.2.3)
 	@for file in dist/*.whl; do case $$file in *-$(TAG:v%=%)-*) ;; *) echo "$$file is not of $(TAG)"; exit 1;; esac; done
