@@ -53,8 +53,8 @@ setup: .venv/.ready .meltano/.ready ## Create .venv from uv.lock, and install Me
 	@$(BIN)/uv sync --locked --quiet --inexact $(if $(filter explore,$*),--compile-bytecode) --group $*
 	@touch $@
 
-demo: setup .venv/.report ## Load a fictitious company through Meltano into DuckDB, build the models, and write the report
-	@$(BIN)/python demo.py
+demo: setup .venv/.report ## Load a fictitious company through Meltano into DuckDB, build the models, and write the report (PRIVACY=minimal: under a privacy profile)
+	@$(BIN)/python demo.py $(if $(PRIVACY),--privacy '$(PRIVACY)')
 
 report: setup .venv/.report ## Write a page about the models in output/warehouse.duckdb (DATABASE=file.duckdb OUT=page.html)
 	@$(BIN)/hr-report $(if $(DATABASE),--database $(DATABASE)) $(if $(OUT),--out $(OUT))
@@ -155,5 +155,5 @@ clean: ## Remove environments and caches; loaded data and Meltano's state only a
 	  read -r answer && test "$$answer" = y \
 	    && rm -rf output .meltano || echo 'Kept output/ and .meltano/.'; \
 	else rm -rf output .meltano; fi
-	rm -rf .venv .venv-oldest dist output/demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-oldest dist output/demo output/demo-* .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

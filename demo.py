@@ -1,13 +1,18 @@
 """Loads a fictitious company from the sandbox through Meltano into DuckDB, compares row counts, and writes a report.
 
-Everything that it writes is in `output/demo`; the user's `.env`, state and runs are not touched.
+    python demo.py --privacy minimal
+
+Everything that it writes is in `output/demo`, or in a folder of its own for each privacy profile; the user's `.env`,
+state and runs are not touched.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -21,6 +26,9 @@ from urllib.request import urlopen
 import duckdb
 from singer_rest import RestStream
 from singer_rest.diagnose.duration import Load, total_duration
+from singer_rest.errors import RunError
+from singer_rest.privacy.classes import CLASSES
+from singer_rest.privacy.profiles import EVERYTHING, PROFILES, Profile, load_profile
 from tap_cornerstone import testing as cornerstone
 from tap_cornerstone.tap import TapCornerstone
 from tap_factorial import testing as factorial
@@ -36,17 +44,16 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent
 BIN = Path(sys.executable).parent
-FOLDER = ROOT / "output" / "demo"
-DATABASE = FOLDER / "demo.duckdb"
-LOG = FOLDER / "meltano.log"
-REPORT = FOLDER / "report.html"
-DBT = ROOT / ".meltano" / "transformers" / "dbt-duckdb" / "venv" / "bin" / "python"
-DBT_LOG = FOLDER / "dbt.log"
-SYSTEM = FOLDER / "meltano"
-"""What Meltano keeps in `.meltano` otherwise: its database of states and runs, catalogs and configurations."""
+OUTPUT = ROOT / "output"
+DATABASE, LOG, DBT_LOG, REPORT, KEY = "demo.duckdb", "meltano.log", "dbt.log", "report.html", "privacy.key"
+SYSTEM = "meltano"
+"""The folder of what Meltano keeps in `.meltano` otherwise: its database of states and runs, catalogs, settings."""
+MODELS = ROOT / "models"
+DBT = ROOT / ".meltano" / "transformers" / "dbt-duckdb" / "venv" / "bin"
 
 READY = re.compile(r"ready at (\S+)")
 STREAM_ENDED = re.compile(r"(\w+): (\d+) rows in (\d+) requests, [\d.]+ s")
+ROWS_WITHHELD = re.compile(r"(\w+): (\d+) rows were not loaded: the privacy profile")
 STREAM_SKIPPED = "Skipping it; the run continues."
 BLOCK_ENDED = "Block run completed"
 WIDE_LIMIT = "60000"
@@ -114,17 +121,61 @@ VENDORS = (
 )
 
 
+@dataclass(frozen=True)
+class Demo:
+    """A demo with its files and privacy profile.
+
+    Args:
+        setting: The setting `privacy`.
+        profile: What it says.
+    """
+
+    setting: str
+    profile: Profile
+
+    @property
+    def folder(self) -> Path:
+        """The folder of all files."""
+        return OUTPUT / ("demo" if self.setting == EVERYTHING else f"demo-{self.profile.name}")
+
+    def file(self, name: str) -> Path:
+        """Returns a file, relative to the project's folder."""
+        return (self.folder / name).relative_to(ROOT)
+
+    def settings(self, vendor: Vendor, url: str) -> dict[str, str]:
+        """Returns the settings of a vendor's plugin. `url` is the sandbox."""
+        found = {name: value.format(url=url) for name, value in vendor.settings.items()}
+        if self.setting != EVERYTHING:
+            found["PRIVACY"] = self.setting
+        if self.profile.uses_pseudonyms:
+            found["PRIVACY_KEY_FILE"] = str(self.folder / KEY)
+        return found
+
+    def make_tap(self, vendor: Vendor, url: str) -> RestTap:
+        """Returns a vendor's tap with these settings."""
+        return vendor.tap_class(config={name.lower(): value for name, value in self.settings(vendor, url).items()})
+
+    def streams(self, vendor: Vendor, url: str) -> set[str]:
+        """Returns the streams that the profile leaves."""
+        if self.profile.keeps_everything:
+            return vendor.streams
+        return vendor.streams & self.make_tap(vendor, url).streams.keys()
+
+
 @dataclass
 class Progress:
     """The progress of a tap: one line, rewritten on a terminal and otherwise printed once at the end.
 
     Args:
         vendor: The tap's vendor.
+        offered: The streams to read.
     """
 
     vendor: Vendor
+    offered: set[str]
     streams: int = 0
     rows: int = 0
+    withheld: dict[str, int] = field(default_factory=dict)
     requests: dict[str, int] = field(default_factory=dict)
     started_at: float = field(default_factory=time.monotonic)
     seconds: float = 0.0
@@ -134,6 +185,8 @@ class Progress:
         if ended := STREAM_ENDED.search(line):
             self.rows += int(ended.group(2))
             self.requests[ended.group(1)] = int(ended.group(3))
+        if withheld := ROWS_WITHHELD.search(line):
+            self.withheld[withheld.group(1)] = int(withheld.group(2))
         if ended or STREAM_SKIPPED in line:
             self.streams += 1
 
@@ -143,7 +196,7 @@ class Progress:
         if not (is_last or sys.stdout.isatty()):
             return
         text = (
-            f"{self.vendor.tap:<16}{self.streams:>4} of {len(self.vendor.streams)} streams{self.rows:>9,} rows"
+            f"{self.vendor.tap:<16}{self.streams:>4} of {len(self.offered)} streams{self.rows:>9,} rows"
             f"{self.rows / max(self.seconds, 1):>8,.0f} rows/s{self.seconds:>6.0f} s"
         )
         print(f"\r{text}" if sys.stdout.isatty() else text, end="\n" if is_last else "", flush=True)
@@ -164,49 +217,56 @@ def run_sandbox() -> Iterator[str]:
             process.terminate()
 
 
-def clear_folder() -> None:
+def prepare_folder(demo: Demo) -> None:
     """Removes the files of an earlier demo, and lets Meltano use the installed plugins from a folder of its own."""
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    SYSTEM.mkdir(parents=True)
+    shutil.rmtree(demo.folder, ignore_errors=True)
+    system = demo.folder / SYSTEM
+    system.mkdir(parents=True)
     for kind in ("extractors", "loaders"):
-        (SYSTEM / kind).symlink_to(ROOT / ".meltano" / kind, target_is_directory=True)
+        (system / kind).symlink_to(ROOT / ".meltano" / kind, target_is_directory=True)
+    if demo.profile.uses_pseudonyms:
+        key = demo.folder / KEY
+        key.touch(mode=0o600)
+        key.write_text(secrets.token_urlsafe(48))
 
 
-def make_environment(url: str) -> dict[str, str]:
+def make_environment(demo: Demo, url: str) -> dict[str, str]:
     """Returns the environment variables for Meltano, without the user's own settings and those in `.env`."""
     settings = {
-        f"{vendor.schema.upper()}_{name}": value.format(url=url)
+        f"{vendor.schema.upper()}_{name}": value
         for vendor in VENDORS
-        for name, value in vendor.settings.items()
+        for name, value in demo.settings(vendor, url).items()
     }
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith(("TAP_", "TARGET_", "MELTANO_"))},
         "MELTANO_PROJECT_ROOT": str(ROOT),
-        "MELTANO_SYS_DIR_ROOT": str(SYSTEM),
+        "MELTANO_SYS_DIR_ROOT": str(demo.folder / SYSTEM),
         "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "false",
         "MELTANO_CLI_DISABLE_VERSION_CHECK": "1",
         **settings,
-        "TARGET_DUCKDB_PATH": str(DATABASE),
+        "TARGET_DUCKDB_PATH": str(demo.folder / DATABASE),
     }
 
 
-def run_meltano(url: str) -> list[Progress]:
+def run_meltano(demo: Demo, url: str) -> list[Progress]:
     """Runs the taps, each with the loader, in one run of Meltano. Returns their progress."""
+    offered = {vendor.name: demo.streams(vendor, url) for vendor in VENDORS}
+    environment = make_environment(demo, url)
     blocks = [plugin for vendor in VENDORS for plugin in (vendor.tap, "target-duckdb")]
     command = [str(BIN / "meltano"), "--env-file", os.devnull, "--environment=sandbox", "run", *blocks]
     with (
-        LOG.open("w") as log,
+        (demo.folder / LOG).open("w") as log,
         subprocess.Popen(
-            command, cwd=ROOT, env=make_environment(url), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as process,
     ):
         lines = log_lines(process.stdout or (), log)
-        taps = [follow_tap(vendor, lines) for vendor in VENDORS]
+        taps = [follow_tap(Progress(vendor, offered[vendor.name]), lines) for vendor in VENDORS]
         for _ in lines:
             pass
     if process.returncode:
-        print("".join(LOG.read_text().splitlines(keepends=True)[-LINES_SHOWN:]))
-        sys.exit(f"meltano run failed with exit code {process.returncode}; its full log is {LOG.relative_to(ROOT)}.")
+        print("".join((demo.folder / LOG).read_text().splitlines(keepends=True)[-LINES_SHOWN:]))
+        sys.exit(f"meltano run failed with exit code {process.returncode}; its full log is {demo.file(LOG)}.")
     return taps
 
 
@@ -217,9 +277,8 @@ def log_lines(lines: Iterable[str], log: TextIO) -> Iterator[str]:
         yield line
 
 
-def follow_tap(vendor: Vendor, lines: Iterator[str]) -> Progress:
+def follow_tap(progress: Progress, lines: Iterator[str]) -> Progress:
     """Shows the progress of one tap, from the lines of Meltano's log."""
-    progress = Progress(vendor)
     for line in lines:
         progress.count_line(line)
         if BLOCK_ENDED in line:
@@ -229,9 +288,9 @@ def follow_tap(vendor: Vendor, lines: Iterator[str]) -> Progress:
     return progress
 
 
-def count_live_rows(schema: str) -> dict[str, int]:
+def count_live_rows(database: Path, schema: str) -> dict[str, int]:
     """Returns the number of rows per table, not counting rows that are marked as deleted."""
-    with duckdb.connect(DATABASE, read_only=True) as connection:
+    with duckdb.connect(database, read_only=True) as connection:
         tables = connection.execute(
             "SELECT table_name, bool_or(column_name = '_sdc_deleted_at') FROM information_schema.columns "
             "WHERE table_schema = ? AND NOT starts_with(table_name, '_') GROUP BY ALL",
@@ -244,10 +303,9 @@ def count_live_rows(schema: str) -> dict[str, int]:
         return counts
 
 
-def format_minutes_at_limits(progress: Progress, url: str) -> str:
+def format_minutes_at_limits(demo: Demo, progress: Progress, url: str) -> str:
     """Returns how long the requests of a tap take at the vendor's documented limits."""
-    vendor = progress.vendor
-    tap = vendor.tap_class(config={name.lower(): value.format(url=url) for name, value in vendor.settings.items()})
+    tap = demo.make_tap(progress.vendor, url)
     loads = [
         Load(stream.path, progress.requests.get(stream.name, 0), seconds=None, prefetches=stream.prefetches)
         for stream in tap.streams.values()
@@ -257,15 +315,15 @@ def format_minutes_at_limits(progress: Progress, url: str) -> str:
     return "not documented" if minutes is None else f"{minutes:.1f} min"
 
 
-def show_totals(taps: list[Progress], counts: dict[str, dict[str, int]], limits: dict[str, str]) -> bool:
+def show_totals(demo: Demo, taps: list[Progress], counts: dict[str, dict[str, int]], limits: dict[str, str]) -> bool:
     """Prints the rows of each tap, and the streams that differ from the sandbox. Returns whether all streams agree."""
     columns = f"{'streams':>8}{'rows in DuckDB':>16}{'rows in sandbox':>17}{'requests':>10}{'seconds':>9}"
     print(f"\n{'':<16}{columns}{'limits allow':>17}")
     differing = []
     for tap in taps:
         vendor = tap.vendor
-        loaded = count_live_rows(vendor.schema)
-        expected = {stream: rows for stream, rows in counts[vendor.name].items() if stream in vendor.streams}
+        loaded = count_live_rows(demo.folder / DATABASE, vendor.schema)
+        expected = {stream: rows for stream, rows in counts[vendor.name].items() if stream in tap.offered}
         print(
             f"{vendor.tap:<16}{len(loaded):>8}{sum(loaded.values()):>16,}{sum(expected.values()):>17,}"
             f"{sum(tap.requests.values()):>10,}{tap.seconds:>9.0f}{limits[vendor.name]:>17}"
@@ -273,50 +331,107 @@ def show_totals(taps: list[Progress], counts: dict[str, dict[str, int]], limits:
         differing += [
             f"{vendor.schema + '.' + stream:<60}{loaded.get(stream, 0):>16,}{expected.get(stream, 0):>17,}"
             for stream in sorted({*loaded, *expected})
-            if loaded.get(stream) != expected.get(stream)
+            if loaded.get(stream, 0) + tap.withheld.get(stream, 0) != expected.get(stream)
         ]
     if differing:
         print(f"\n{'tables that differ':<60}{'rows in DuckDB':>16}{'rows in sandbox':>17}", *differing, sep="\n")
     return not differing
 
 
-def build_models() -> None:
-    """Builds the models in the loaded file. Their tests are left to `make test-deep`."""
-    settings = {
-        "HR_DATABASE": str(DATABASE),
-        "DBT_TARGET_PATH": str(FOLDER / "dbt"),
-        "DBT_LOG_PATH": str(FOLDER / "dbt"),
-    }
-    command = [str(DBT), str(ROOT / "models" / "build.py"), "--exclude-resource-type", "test"]
-    with DBT_LOG.open("w") as log:
-        built = subprocess.run(
-            command, env={**os.environ, **settings}, stdout=log, stderr=subprocess.STDOUT, check=False
+def describe_left_out(demo: Demo, taps: list[Progress], url: str) -> str:
+    """Returns what the privacy profile left out."""
+    everything = Demo(EVERYTHING, load_profile(EVERYTHING))
+    columns = {}
+    for each in (everything, demo):
+        catalogs = [(tap.vendor.streams, each.make_tap(tap.vendor, url).catalog_dict) for tap in taps]
+        columns[each.setting] = sum(
+            len(entry["schema"]["properties"])
+            for streams, catalog in catalogs
+            for entry in catalog["streams"]
+            if entry["stream"] in streams
         )
+    total = columns[EVERYTHING]
+    streams = sum(len(tap.vendor.streams) - len(tap.offered) for tap in taps)
+    rows = sum(sum(tap.withheld.values()) for tap in taps)
+    profile = demo.profile
+    names = [
+        *(name for name in CLASSES if profile.actions.get(name) == "drop"),
+        *(path for path, action in profile.paths.items() if action == "drop"),
+    ]
+    counts = [
+        f"{total - columns[demo.setting]:,} of {total:,} columns",
+        *([f"{streams} streams"] if streams else []),
+        *([f"{rows:,} rows of other streams"] if rows else []),
+    ]
+    return f"{', '.join(counts)}; the profile {profile.name} drops {', '.join(names)}"
+
+
+def models_environment(demo: Demo) -> dict[str, str]:
+    """Returns the environment variables for dbt."""
+    return {
+        **os.environ,
+        "DBT_PROJECT_DIR": str(MODELS),
+        "DBT_PROFILES_DIR": str(MODELS),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DBT_TARGET_PATH": str(demo.folder / "dbt"),
+        "DBT_LOG_PATH": str(demo.folder / "dbt"),
+        "HR_DATABASE": str(demo.folder / DATABASE),
+    }
+
+
+@contextmanager
+def parse_models(demo: Demo) -> Iterator[None]:
+    """Lets dbt parse the models at the same time, which the build does not have to repeat."""
+    command = [str(DBT / "dbt"), "--quiet", "--no-write-json", "parse"]
+    with subprocess.Popen(command, env=models_environment(demo), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+        yield
+
+
+def build_models(demo: Demo) -> None:
+    """Builds the models in the loaded file. Their tests are left to `make test-deep`."""
+    command = [str(DBT / "python"), str(MODELS / "build.py"), "--exclude-resource-type", "test"]
+    with (demo.folder / DBT_LOG).open("w") as log:
+        built = subprocess.run(command, env=models_environment(demo), stdout=log, stderr=subprocess.STDOUT, check=False)
     if built.returncode:
-        sys.exit(f"\nThe models could not be built; dbt's log is {DBT_LOG.relative_to(ROOT)}.")
+        sys.exit(f"\nThe models could not be built; dbt's log is {demo.file(DBT_LOG)}.")
 
 
-def write_report() -> None:
+def write_report(demo: Demo) -> None:
     """Writes the report about the models."""
-    command = [str(BIN / "hr-report"), "--database", str(DATABASE), "--out", str(REPORT)]
+    command = [str(BIN / "hr-report"), "--database", str(demo.folder / DATABASE), "--out", str(demo.folder / REPORT)]
     if subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode:
         sys.exit("\nThe report could not be written; see the message above.")
 
 
+def parse_arguments() -> Demo:
+    """Returns the demo that the command line asks for."""
+    parser = argparse.ArgumentParser(description="Load a fictitious company, build the HR models, and write a report.")
+    names = ", ".join(PROFILES)
+    parser.add_argument("--privacy", default=EVERYTHING, help=f"a privacy profile: {names}, or the path of a YAML file")
+    setting = parser.parse_args().privacy
+    try:
+        profile = load_profile(setting)
+    except RunError as error:
+        sys.exit(str(error))
+    return Demo(setting if setting in PROFILES else str(Path(setting).resolve()), profile)
+
+
 def main() -> None:
     """Runs the demo."""
+    demo = parse_arguments()
     started = time.monotonic()
-    clear_folder()
-    os.environ["XDG_CACHE_HOME"] = str(FOLDER / "cache")  # metadata of the sandbox, useless to other portals
+    prepare_folder(demo)
+    os.environ["XDG_CACHE_HOME"] = str(demo.folder / "cache")  # metadata of the sandbox, useless to other portals
     print("Reading a fictitious company of 250 employees from the sandbox through Meltano into DuckDB:")
-    with run_sandbox() as url:
-        taps = run_meltano(url)
+    with run_sandbox() as url, parse_models(demo):
+        taps = run_meltano(demo, url)
         with urlopen(f"{url}/_control/counts") as reply:  # noqa: S310 - the sandbox's URL
             counts = json.load(reply)
-        limits = {tap.vendor.name: format_minutes_at_limits(tap, url) for tap in taps}
-    if not show_totals(taps, counts, limits):
+        limits = {tap.vendor.name: format_minutes_at_limits(demo, tap, url) for tap in taps}
+        left_out = "" if demo.profile.keeps_everything else describe_left_out(demo, taps, url)
+    if not show_totals(demo, taps, counts, limits):
         sys.exit("\nThe row counts differ from the sandbox.")
-    file, log = DATABASE.relative_to(ROOT), LOG.relative_to(ROOT)
+    file, log = demo.file(DATABASE), demo.file(LOG)
     needed = " or\n                 ".join(
         ", ".join(f"{vendor.schema.upper()}_{name}" for name in vendor.credentials) for vendor in VENDORS
     )
@@ -328,11 +443,13 @@ Your own data:   put {needed}
                  into a file named .env, then
                  .venv/bin/meltano run tap-personio target-duckdb""")
     started = time.monotonic()
-    build_models()
-    write_report()
+    build_models(demo)
+    write_report(demo)
     print(f"""
 The models were built in the schemas hr and hr_metrics, and a report was written, in {time.monotonic() - started:.0f} s.
-Open it:         {REPORT.relative_to(ROOT)}""")
+Open it:         {demo.file(REPORT)}""")
+    if left_out:
+        print(f"Left out:        {left_out}")
 
 
 if __name__ == "__main__":
