@@ -773,10 +773,11 @@ def test_another_dbt_project_includes_the_models(warehouse: Warehouse, tmp_path:
 
 
 def test_dbt_uses_the_duckdb_of_the_loader() -> None:
-    (plugin,) = YAML(typ="safe").load(ROOT / "meltano.yml")["plugins"]["transformers"]
+    plugins = YAML(typ="safe").load(ROOT / "meltano.yml")["plugins"]
     locked = re.search(r'name = "duckdb"\nversion = "(.*)"', (ROOT / "uv.lock").read_text())
     assert locked
-    assert f"duckdb=={locked.group(1)}" in plugin["pip_url"].split()
+    for plugin in (*plugins["loaders"], *plugins["transformers"]):
+        assert f"duckdb=={locked.group(1)}" in plugin["pip_url"].split()
     assert locked.group(1) == duckdb.__version__
 
 
