@@ -17,6 +17,9 @@ export MELTANO_CLI_DISABLE_VERSION_CHECK := 1
 MERMAID := 11.17.2
 MERMAID_FILE := output/mermaid/package/dist/mermaid.min.js
 
+# Without the other groups that a plain `uv sync` installs.
+SYNC := $(BIN)/uv sync --locked --quiet --no-default-groups --group dev
+
 # A file stays with one process: some share a server, or depend on the order of their tests.
 TWO_AT_A_TIME := --numprocesses=2 --dist=loadfile
 
@@ -38,19 +41,25 @@ setup: .venv/.ready .meltano/.ready ## Create .venv from uv.lock, and install Me
 	  { echo "Python 3.11 or newer is required, for example: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	@echo 'Installing the packages into .venv ...'
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv --clear .venv && $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'; }
-	@$(BIN)/uv sync --locked --quiet --compile-bytecode
+	@$(SYNC)
 	@touch $@
 
-# Meltano does not notice when a plugin's dependencies change.
+# Meltano does not notice when a plugin's dependencies change. Starting each program once compiles what it imports; compiling
+# all that is installed would take three times the space.
 .meltano/.ready: .venv/.ready meltano.yml
 	@echo "Installing Meltano's plugins into .meltano ..."
-	@UV_COMPILE_BYTECODE=1 $(BIN)/meltano --log-level=warning install --clean
+	@$(BIN)/meltano --log-level=warning install --clean
+	@{ for tap in tap-personio tap-factorial tap-cornerstone; do \
+	    .meltano/extractors/$$tap/venv/bin/$$tap --discover & done; \
+	  .meltano/loaders/target-duckdb/venv/bin/target-duckdb --about & \
+	  .meltano/transformers/dbt-duckdb/venv/bin/dbt --help & \
+	  $(BIN)/hr-sandbox --help & $(BIN)/python demo.py --help & wait; } > /dev/null 2>&1
 	@touch $@
 
 # Each is a dependency group that only some targets need.
-.venv/.report .venv/.docs .venv/.frames .venv/.explore .venv/.deploy: .venv/.%: .venv/.ready
+.venv/.lint .venv/.test .venv/.report .venv/.docs .venv/.frames .venv/.explore .venv/.deploy: .venv/.%: .venv/.ready
 	@echo 'Installing the dependency group $* ...'
-	@$(BIN)/uv sync --locked --quiet --inexact $(if $(filter explore,$*),--compile-bytecode) --group $*
+	@$(SYNC) --inexact $(if $(filter explore,$*),--compile-bytecode) --group $*
 	@touch $@
 
 demo: setup .venv/.report ## Load a fictitious company through Meltano into DuckDB, build the models, and write the report (PRIVACY=minimal: under a privacy profile)
@@ -62,13 +71,13 @@ report: setup .venv/.report ## Write a page about the models in output/warehouse
 explore: setup .venv/.explore ## Open a notebook about the HR models, with filters and SQL (DATABASE=output/demo/demo.duckdb)
 	@HR_DATABASE=$(or $(DATABASE),output/warehouse.duckdb) $(BIN)/marimo run --token explore.py
 
-test: setup .venv/.report ## Run all tests but those of the models, the site and recordings (make test-deep)
+test: setup .venv/.test .venv/.report ## Run all tests but those of the models, the site and recordings (make test-deep)
 	$(BIN)/pytest $(TWO_AT_A_TIME) -m 'not deep and not deploy'
 
-test-deep: setup .venv/.docs .venv/.report .venv/.explore .venv/.frames ## Run the tests that take minutes: dbt models, site, recordings, faults of all vendors, every stream by id
+test-deep: setup .venv/.test .venv/.docs .venv/.report .venv/.explore .venv/.frames ## Run the tests that take minutes: dbt models, site, recordings, faults of all vendors, every stream by id
 	$(BIN)/pytest $(TWO_AT_A_TIME) -m deep tests tap-*/tests
 
-test-fast: setup ## Run tests for a minute: without the loader's, the sandbox's, and those marked slow (see CONTRIBUTING.md)
+test-fast: setup .venv/.test ## Run tests for a minute: without the loader's, the sandbox's, and those marked slow (see CONTRIBUTING.md)
 	$(BIN)/pytest $(TWO_AT_A_TIME) -m 'not slow and not deep and not deploy' singer-rest/tests tap-*/tests tests
 
 # The taps' tests need the sandbox, which requires a newer Python.
@@ -81,13 +90,13 @@ test-oldest: ## Test singer-rest, and the taps' discovery, on their oldest Pytho
 	@for tap in tap-personio tap-factorial tap-cornerstone; do \
 	  .venv-oldest/bin/$$tap --discover > /dev/null || exit 1; done
 
-lint: setup ## Check with ruff, mypy and import contracts
+lint: setup .venv/.lint ## Check with ruff, mypy and import contracts
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-format: setup ## Format, and fix what ruff can
+format: setup .venv/.lint ## Format, and fix what ruff can
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
@@ -114,7 +123,7 @@ wheels: setup ## Collect the taps, the loader and all they need in dist/wheels, 
 image: wheels ## Build the container image hrtaps (CONTAINERS="podman" instead of docker; BASE=another image with the same Python)
 	$(CONTAINERS) build --file deploy/Dockerfile --build-arg BASE=$(BASE) --tag hrtaps:latest .
 
-test-deploy: setup .venv/.deploy ## Build the image and run it, install without an index, and check the files for Kubernetes (as root: buildah)
+test-deploy: setup .venv/.test .venv/.deploy ## Build the image and run it, install without an index, and check the files for Kubernetes (as root: buildah)
 	$(BIN)/pytest -m deploy tests/test_deploy.py -rs
 
 publish: ## Upload dist/ to the package index, as the release workflow does (TAG=v1.2.3)
@@ -127,7 +136,7 @@ bench: setup ## Run the benchmarks, about an hour, and write docs/performance.md
 faults: setup ## Run the fault-injection tests, about an hour (PART=proxy: one part; SEED=8: other random choices)
 	$(BIN)/python -m faults $(or $(PART),all) --seed $(or $(SEED),7)
 
-test-faults: setup ## Run a small selection of `make faults` as tests
+test-faults: setup .venv/.test ## Run a small selection of `make faults` as tests
 	$(BIN)/pytest tests/test_faults.py
 
 hub: setup ## Generate the Meltano Hub definitions, and the settings in meltano.yml
