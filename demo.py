@@ -354,8 +354,9 @@ def describe_left_out(demo: Demo, taps: list[Progress], url: str) -> str:
     streams = sum(len(tap.vendor.streams) - len(tap.offered) for tap in taps)
     rows = sum(sum(tap.withheld.values()) for tap in taps)
     profile = demo.profile
+    dropped = [name for name in CLASSES if profile.actions.get(name) == "drop"]
     names = [
-        *(name for name in CLASSES if profile.actions.get(name) == "drop"),
+        *(name for name in dropped if name.rpartition(".")[0] not in dropped),
         *(path for path, action in profile.paths.items() if action == "drop"),
     ]
     counts = [
