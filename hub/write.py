@@ -39,6 +39,19 @@ REPORTS = {
     },
     "plan": {"args": "--config=ENV --plan", "description": "Estimate the requests and minutes of a run"},
 }
+
+
+def reports(name: str) -> dict[str, dict[str, str]]:
+    """The commands of a tap that write reports."""
+    file = f"$MELTANO_PROJECT_ROOT/output/{name}-dossier"
+    return REPORTS | {
+        "dossier": {
+            "args": f"--config=ENV --dossier={file}.html --dossier={file}.yaml",
+            "description": "Write what would be loaded, and what happens to it first",
+        }
+    }
+
+
 # Metadata that is not in the plugins' `--about` output.
 PLUGINS: dict[str, dict[str, Any]] = {
     "tap-personio": {
@@ -49,7 +62,7 @@ PLUGINS: dict[str, dict[str, Any]] = {
         "domain_url": "https://developer.personio.de/",
         "keywords": ["api", "hr", "meltano_sdk"],
         "logo_url": "/assets/logos/extractors/personio.png",
-        "commands": REPORTS,
+        "commands": reports("tap-personio"),
         "settings_group_validation": [["client_id", "client_secret"]],
     },
     "tap-factorial": {
@@ -61,7 +74,7 @@ PLUGINS: dict[str, dict[str, Any]] = {
         "keywords": ["api", "hr", "meltano_sdk"],
         "logo_url": "/assets/logos/extractors/factorial.png",
         "settings_group_validation": [["api_key"], ["access_token"], ["client_id", "client_secret"]],
-        "commands": REPORTS
+        "commands": reports("tap-factorial")
         | {
             "login": {"args": "login", "description": "Log in with an OAuth application and store the tokens"},
         },
@@ -74,7 +87,7 @@ PLUGINS: dict[str, dict[str, Any]] = {
         "domain_url": "https://csod.dev/",
         "keywords": ["api", "hr", "meltano_sdk"],
         "logo_url": "/assets/logos/extractors/cornerstone.png",
-        "commands": REPORTS,
+        "commands": reports("tap-cornerstone"),
         "settings_group_validation": [
             ["corpname", "client_id", "client_secret"],
             ["corpname", "access_token"],

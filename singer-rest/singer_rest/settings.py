@@ -145,6 +145,15 @@ def common_settings(api_url: str | None, request_timeout: int = 60) -> list[th.P
             ),
         ),
         th.Property(
+            "privacy_agreement",
+            th.StringType,
+            title="Privacy agreement",
+            description=(
+                "A dossier (YAML) that `--dossier` wrote and that was agreed to: a run that would load more fails "
+                "before its first request."
+            ),
+        ),
+        th.Property(
             "only",
             th.StringType,
             title="Only these records",

@@ -100,6 +100,8 @@ class RestStream(ReplicatedStream):
     """Whether the stream is in the catalog only if `optional_streams` names it."""
     setting: ClassVar[str | None] = None
     """The setting that the stream needs to be in the catalog."""
+    discovery_permission: ClassVar[str | None] = None
+    """The permission to read which columns the company or its portal defines. None: it defines none."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Checks the stream's declaration.

@@ -17,10 +17,9 @@ from singer_rest.http.retries import FIRST_DELAY
 from singer_rest.http.transport import Transport
 from singer_rest.only import RequestedRecords
 from singer_rest.privacy.tap_privacy import TapPrivacy
+from singer_rest.reporting import ReportingTap
 from singer_rest.secret_settings import add_secret_files
 from singer_rest.settings import check_addresses, check_common, check_headers, describe_missing_setting
-from singer_rest.singer.command import Report, ReportKind
-from singer_rest.singer.sdk import SdkTap
 from singer_rest.stream import RestStream
 
 if TYPE_CHECKING:
@@ -34,11 +33,9 @@ if TYPE_CHECKING:
     from singer_rest.state.account import Account
 
 
-class RestTap(SdkTap):
+class RestTap(ReportingTap):
     """A tap over a REST API. A vendor's tap declares its streams, settings, credentials and limits."""
 
-    credentials: ClassVar[Sequence[Sequence[str]]]
-    """Groups of settings that hold credentials. At least one group must be complete."""
     rates: ClassVar[Mapping[str, RateLimit]] = {}
     """The vendor's documented limits by endpoint. ``""`` applies to each endpoint that is not listed."""
     header_settings: ClassVar[Sequence[str]] = ()
@@ -104,6 +101,11 @@ class RestTap(SdkTap):
     def api_url(self) -> str:
         """The vendor's base URL, without a trailing slash."""
         return str(self.config["api_url"]).rstrip("/")
+
+    @property
+    def addresses(self) -> Sequence[str]:
+        """The addresses to which requests are sent. Empty: the settings do not say."""
+        return [self.api_url]
 
     @property
     def user_agent(self) -> str:
@@ -203,31 +205,6 @@ class RestTap(SdkTap):
         streams = {name: stream for name, stream in self.streams.items() if isinstance(stream, RestStream)}
         self.only.check_streams(streams, {stream.name for stream in selected}, self.may_have)
         return [stream for stream in selected if stream.rereads]
-
-    def make_report(self, kind: ReportKind, state: dict[str, Any]) -> Report:
-        """Creates the report of `--doctor` or `--plan`.
-
-        Args:
-            kind: The kind of report.
-            state: The state of the previous run.
-
-        Raises:
-            RunError: If no stream is selected, or the state is not one of this tap.
-        """
-        from singer_rest.diagnose import text  # noqa: PLC0415 - runs do not need it
-        from singer_rest.diagnose.doctor import check_tap  # noqa: PLC0415
-        from singer_rest.diagnose.plan import estimate_runs  # noqa: PLC0415
-
-        if kind == "doctor":
-            report = check_tap(self, state)
-            return Report(report, text.format_doctor_report(report), succeeded=report["is_usable"])
-        self._config.pop("only", None)  # the reports are about whole runs
-        is_offline = kind == "offline plan"
-        if is_offline:  # discovery would send requests with the credentials
-            for name in {name for group in self.credentials for name in group}:
-                self._config.pop(name, None)
-        report = estimate_runs(self, state, offline=is_offline)
-        return Report(report, text.format_plan_report(report), succeeded=True)
 
     def _is_offered(self, stream_type: type[RestStream]) -> bool:
         if stream_type.setting and not self.config.get(stream_type.setting):

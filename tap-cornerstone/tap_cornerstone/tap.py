@@ -209,6 +209,11 @@ class TapCornerstone(RestTap):
         url = self.config.get("api_url") or f"https://{self.config.get('corpname')}.csod.com"
         return str(url).rstrip("/")
 
+    @property
+    @override
+    def addresses(self) -> Sequence[str]:
+        return [self.api_url] if self.config.get("api_url") or self.config.get("corpname") else []
+
     @override
     @cached_property
     def authenticator(self) -> Authenticator:

@@ -99,6 +99,11 @@ class TapPersonio(PersonioTap):
 
     header_settings = ("partner_id", "app_id")
 
+    @property
+    @override
+    def addresses(self) -> Sequence[str]:
+        return [*super().addresses, *site_addresses(self.config.get("careers_url"))]
+
     @override
     @cached_property
     def authenticator(self) -> Authenticator:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from singer_rest.privacy.classes import EMAIL
 from singer_rest.privacy.classification import ANY_KEY, NOT_CLASSIFIED, Protection
 from singer_rest.privacy.coarsening import COARSENING
-from singer_rest.privacy.stream_privacy import Conditional, Interval, RecordColumns, StreamPrivacy
+from singer_rest.privacy.stream_privacy import Conditional, Interval, RecordColumns, StreamPrivacy, Treatment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -77,7 +77,9 @@ class PrivacyCompiler:
             if self.action(stream, rule.path, Protection(rule.name)) != "keep"
         ]
         row_rules, item_rules = ([rule for rule in rules if bool(rule.path) is in_list] for in_list in (False, True))
-        return StreamPrivacy(kept, transforms, compiler.conditional, compiler.intervals, row_rules, item_rules)
+        return StreamPrivacy(
+            kept, transforms, compiler.conditional, compiler.intervals, row_rules, item_rules, compiler.treatments
+        )
 
     def lost_keys(self, stream: str, keys: Sequence[str]) -> list[str]:
         """Returns the keys of a stream that cannot stay, so that the stream cannot be offered."""
@@ -110,6 +112,7 @@ class _StreamCompiler:
         self._stream = stream
         self._own_columns = own_columns
         self.conditional: dict[str, Conditional] = {}
+        self.treatments: dict[str, Treatment] = {}
         clocks = [
             (protection.name, path)
             for path in _scalar_paths("", schema)
@@ -165,10 +168,15 @@ class _StreamCompiler:
 
     def _compile_free(self, path: str, part: Schema) -> Part | None:
         """Compiles an object whose schema lists no fields: only those with a class that the tap ships stay."""
+        container = path.removesuffix("[]")
+        protection = self._protection(container)
         if self._action(path, NOT_CLASSIFIED) == "keep":
-            is_kept = self._action(path, self._protection(path.removesuffix("[]"))) == "keep"
+            is_kept = self._action(path, protection) == "keep"
+            self.treatments[container] = Treatment(protection, "keep" if is_kept else "drop")
             return Part(dict(part)) if is_kept else None
         names_below = self._tap.classification.names_below
+        if not names_below(self._stream, path):
+            self.treatments[container] = Treatment(protection, "drop")
         fields: dict[str, Part] = {}
         for name in names_below(self._stream, path):
             scalar = {"type": ["string", "number", "boolean", "null"]}
@@ -192,13 +200,15 @@ class _StreamCompiler:
     def _compile_scalar(self, path: str, part: Schema, *, is_list: bool = False) -> Part | None:
         protection = self._protection(path)
         action = self._action(path, protection)
+        # A time without its counterpart is not a duration, and only texts can be made coarser.
+        is_possible = path in self._clocks if action == "rebase" else "string" in _list_types(part)
+        if not is_possible and action not in {"keep", "pseudonym"}:
+            action = "drop"
+        self.treatments[path] = Treatment(protection, action)
         if action == "drop":
             return None
-        if action == "keep":
+        if action in {"keep", "rebase"}:
             return Part(dict(part))
-        if action == "rebase":
-            # A time without its counterpart is not a duration.
-            return Part(dict(part)) if path in self._clocks else None
         if action == "pseudonym":
             described = {name: value for name, value in part.items() if name == "description"}
             null = ["null"] if "null" in _list_types(part) else []
@@ -208,7 +218,7 @@ class _StreamCompiler:
                 self.conditional[path] = Conditional(*protection.condition, person, self._tap.other_ids())
                 return Part(kept)
             return Part(kept, person)
-        return Part(dict(part), _make_value_transform(COARSENING[action])) if "string" in _list_types(part) else None
+        return Part(dict(part), _make_value_transform(COARSENING[action]))
 
     def _protection(self, path: str) -> Protection:
         classification = self._tap.classification

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from singer_rest.privacy.coarsening import rebased
 
@@ -11,12 +11,25 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 
     from singer_rest.aliases import Record
-    from singer_rest.privacy.classification import RowRule
+    from singer_rest.privacy.classification import Protection, RowRule
+    from singer_rest.privacy.profiles import Action
 
     Schema = Mapping[str, Any]
     Values = list[Any]
 
 EXTRA = "_extra"
+
+
+class Treatment(NamedTuple):
+    """What happens to the values at a path.
+
+    Args:
+        protection: Their class.
+        action: The action that is taken, which is `drop` if that of the class is not possible.
+    """
+
+    protection: Protection
+    action: Action
 
 
 class Columns(Protocol):
@@ -178,6 +191,7 @@ class StreamPrivacy:
         intervals: The intervals that are rebased.
         row_rules: The rows that are dropped.
         item_rules: The objects in lists that are dropped.
+        treatments: What happens to the values at each path, dropped ones too, in the order of the schema.
     """
 
     schema: dict[str, Any]
@@ -186,6 +200,7 @@ class StreamPrivacy:
     intervals: Sequence[Interval]
     row_rules: Sequence[RowRule] = ()
     item_rules: Sequence[RowRule] = ()
+    treatments: Mapping[str, Treatment] = field(default_factory=dict)
 
     def keeps(self, column: str) -> bool:
         """Whether the values of a column stay as they are."""

@@ -24,6 +24,8 @@ from singer_rest.singer.memory import reduce_gc_frequency, use_single_malloc_are
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from typing_extensions import Self
+
     from singer_rest.record.recorder import Recorder
 
 
@@ -57,6 +59,25 @@ class Command(SingerCommand):
 
 
 ReportKind = Literal["doctor", "plan", "offline plan"]
+FILE = click.Path(path_type=Path, dir_okay=False)
+DOSSIER_OPTIONS = (
+    click.Option(
+        ["--dossier"],
+        multiple=True,
+        metavar="FILE",
+        type=FILE,
+        help="Write what would be loaded, and what happens to it first: .html, .yaml or .csv. No data is read.",
+    ),
+    click.Option(["--answers"], metavar="FILE", type=FILE, help="Fill the dossier with the answers of a YAML file."),
+    click.Option(["--since"], metavar="FILE", type=FILE, help="Show in the dossier what has changed since this one."),
+    click.Option(["--language"], type=click.Choice(["en", "de"]), help="Language of the dossier's page (en)."),
+    click.Option(
+        ["--check-agreement"],
+        metavar="FILE",
+        type=FILE,
+        help="Check that a run would load no more than this dossier (.yaml) says.",
+    ),
+)
 
 
 class Report(NamedTuple):
@@ -73,6 +94,26 @@ class Report(NamedTuple):
     succeeded: bool
 
 
+class DossierOptions(NamedTuple):
+    """What `--dossier` and `--check-agreement` are to do.
+
+    Args:
+        files: The files to write.
+        agreement: The agreement to check.
+        answers: The file with people's answers.
+        since: The earlier dossier.
+        language: The language of the page.
+        is_offline: Whether to send no request.
+    """
+
+    files: Sequence[Path] = ()
+    agreement: Path | None = None
+    answers: Path | None = None
+    since: Path | None = None
+    language: str = "en"
+    is_offline: bool = False
+
+
 class CommandTap(Tap):
     """A tap whose command line reports errors as sentences."""
 
@@ -87,13 +128,17 @@ class CommandTap(Tap):
     def make_pseudonyms(self, texts: Sequence[str]) -> list[str]:
         """Returns the pseudonyms of e-mail addresses and ids."""
 
+    @abstractmethod
+    def make_dossier(self, options: DossierOptions) -> Report:
+        """Writes the dossier, or checks an agreement."""
+
     @classmethod
     def get_singer_command(cls) -> click.Command:
         """Returns the tap's command line."""
         command = super().get_singer_command()
         for option in command.params:
             if option.name == "about_format" and isinstance(option, click.Option):
-                option.help = "Output of --about (json, markdown) or of --doctor and --plan (json); text by default."
+                option.help = "Output of --about (json, markdown) or of the reports (json); text by default."
         command.params += [
             click.Option(
                 ["--doctor"],
@@ -105,7 +150,8 @@ class CommandTap(Tap):
                 is_flag=True,
                 help="Estimate the requests, rows and minutes of a full run and, with --state, of an incremental one.",
             ),
-            click.Option(["--offline"], is_flag=True, help="Let --plan send no request."),
+            click.Option(["--offline"], is_flag=True, help="Let --plan or --dossier send no request."),
+            *DOSSIER_OPTIONS,
             click.Option(
                 ["--record"],
                 callback=cls.cb_record,
@@ -181,15 +227,24 @@ class CommandTap(Tap):
         offline: bool = False,
         only: tuple[str, ...] = (),
         pseudonym: tuple[str, ...] = (),
+        dossier: tuple[Path, ...] = (),
+        check_agreement: Path | None = None,
+        answers: Path | None = None,
+        since: Path | None = None,
+        language: str | None = None,
         **kwargs: Any,
     ) -> None:
         """Runs the tap, or writes a report or pseudonyms."""
-        if doctor and plan:
-            raise click.UsageError("--doctor and --plan cannot be used together.")
-        if offline and not plan:
-            raise click.UsageError("--offline can only be used with --plan.")
-        if only and (doctor or plan):
-            raise click.UsageError("--only cannot be used with --doctor or --plan.")
+        reports = {"doctor": doctor, "plan": plan, "dossier": dossier, "check-agreement": check_agreement}
+        asked = [f"--{name}" for name, value in reports.items() if value]
+        if len(asked) > 1:
+            raise click.UsageError(f"{' and '.join(asked)} cannot be used together.")
+        if offline and not (plan or dossier or check_agreement):
+            raise click.UsageError("--offline can only be used with --plan, --dossier or --check-agreement.")
+        if (answers or since or language) and not dossier:
+            raise click.UsageError("--answers, --since and --language can only be used with --dossier.")
+        if only and asked:
+            raise click.UsageError(f"--only cannot be used with {asked[0]}.")
         if only:
             if kwargs["config"].parse_env and "only" in cls._env_var_config:
                 raise click.UsageError("--only cannot be used while the setting `only` is in the environment.")
@@ -198,9 +253,14 @@ class CommandTap(Tap):
             cls._write_pseudonyms(pseudonym, kwargs["config"])
             return
         state, catalog = checked_state(state), checked_catalog(catalog)
-        if (doctor or plan) and not kwargs.get("about"):
+        if (dossier or check_agreement) and not kwargs.get("about"):
+            options = DossierOptions(dossier, check_agreement, answers, since, language or "en", offline)
+            tap = cls._tap_for_report(catalog, validate_config=False, **kwargs)  # credentials are not needed
+            cls._write_report(tap.make_dossier(options), **kwargs)
+        elif (doctor or plan) and not kwargs.get("about"):
             kind: ReportKind = "doctor" if doctor else "offline plan" if offline else "plan"
-            cls._write_report(kind, state, catalog, **kwargs)
+            tap = cls._tap_for_report(catalog, validate_config=True, **kwargs)
+            cls._write_report(tap.make_report(kind, load_json(state.read()) if state else {}), **kwargs)
         else:
             super().invoke(state=state, catalog=catalog, **kwargs)
 
@@ -212,16 +272,19 @@ class CommandTap(Tap):
             click.echo(found)
 
     @classmethod
-    def _write_report(cls, kind: ReportKind, state: IO[str] | None, catalog: IO[str] | None, **kwargs: Any) -> None:
+    def _tap_for_report(cls, catalog: IO[str] | None, *, validate_config: bool, **kwargs: Any) -> Self:
         if kwargs["about_format"] not in {None, "json"}:
             raise click.UsageError("Supported formats are text and json.")
-        tap = cls(
+        return cls(
             config=kwargs["config"].config,
             catalog=load_json(catalog.read()) if catalog else None,
             parse_env_config=kwargs["config"].parse_env,
+            validate_config=validate_config,
             setup_mapper=False,  # the report says why the streams cannot be discovered
         )
-        report = tap.make_report(kind, load_json(state.read()) if state else {})
+
+    @classmethod
+    def _write_report(cls, report: Report, **kwargs: Any) -> None:
         click.echo(json.dumps(report.content, indent=2) if kwargs["about_format"] else report.text)
         sys.exit(0 if report.succeeded else 1)
 

@@ -38,6 +38,14 @@ class SyncingTap(StreamTap):
         """
 
     @abstractmethod
+    def check_agreement(self) -> None:
+        """Checks that the run loads no more than was agreed, if there is an agreement.
+
+        Raises:
+            RunError: If it would load more.
+        """
+
+    @abstractmethod
     def fetcher_for(self, streams: Sequence[SyncedStream], *, connection_test: bool) -> Fetcher:
         """Creates the fetcher for some streams."""
 
@@ -48,6 +56,7 @@ class SyncingTap(StreamTap):
             TapError: At the end, if a stream failed or nothing could be read.
         """
         selected = self.selected_streams()
+        self.check_agreement()
         rereads = any(stream.rereads for stream in selected)
         is_claimed = self.claim_state(selected) and not rereads
         failed: list[str] = []

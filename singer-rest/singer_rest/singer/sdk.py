@@ -106,6 +106,13 @@ class SdkTap(SyncingTap):
             PluginBase.setup_mapper(self)
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        errors = self.complete_settings() or self.check_config()
+        if errors and raise_errors:
+            raise ConfigValidationError("The settings are invalid", errors=errors)
+        return errors
+
+    def complete_settings(self) -> list[str]:
+        """Fills in the defaults of the settings. Returns a sentence for each that is not of its type."""
         # The SDK's messages quote the value; the validator also fills in defaults.
         self.append_builtin_config(self.config_jsonschema)
         for name in [name for name, value in self._config.items() if value is None]:
@@ -113,11 +120,7 @@ class SdkTap(SyncingTap):
         self._warn_of_unknown_settings()
         errors = load_secrets(self._config, self.config_jsonschema, except_for="privacy_key")
         validator = JSONSchemaValidator(self.config_jsonschema)
-        errors += [describe_invalid_setting(error, self.name) for error in validator.iter_errors(self._config)]
-        errors = errors or self.check_config()
-        if errors and raise_errors:
-            raise ConfigValidationError("The settings are invalid", errors=errors)
-        return errors
+        return errors + [describe_invalid_setting(error, self.name) for error in validator.iter_errors(self._config)]
 
     def _warn_of_unknown_settings(self) -> None:
         if not self._has_warned:

@@ -391,6 +391,7 @@ def stream_of(entity_set: EntitySet, service: Service, replication_key: str | No
         "replication_key": replication_key,
         "schema": schema_of(entity_set),
         "by_id": key_filter(entity_set),
+        "discovery_permission": f"the scope {service.metadata_scope}",
         "service": service,
         "entity_set": entity_set,
     }

@@ -82,6 +82,7 @@ class Employees(V1Stream):
     sample_size = 20
     hidden_columns = "absent"
     by_id = RecordPath("/v1/company/employees/{id}")
+    discovery_permission = permission
 
     @override
     def column_label(self, name: str) -> str:
