@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from singer_rest import RestTap
 
+pytestmark = pytest.mark.slow
+
 TAPS = [*EVERYTHING]
 KEY = "k" * 32
 ANSWERS = Answers(
@@ -223,7 +225,6 @@ document.querySelector("iframe").addEventListener("load", () => {{
 </script>"""
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize(("language", "width"), [("en", 1200), ("de", 390)])
 def test_a_browser_shows_the_page(browser: str, tmp_path: Path, language: str, width: int, *, dark: bool) -> None:

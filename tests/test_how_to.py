@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 from dotenv import dotenv_values
+from singer_rest.dossier.answers import FIELDS, load_answers
 from target_duckdb.target import TargetDuckDB
 
 from docsite.catalog import list_streams
@@ -275,3 +276,11 @@ def test_sensitive_columns_exist() -> None:
             assert pages, stream
             columns = {item.path[0] for page in pages for item in page.columns}
             assert not column or column in columns, f"{stream}.{column}"
+
+
+def test_answers_of_the_guide_are_valid(tmp_path: Path) -> None:
+    path = tmp_path / "answers.yaml"
+    path.write_text(code_block("dossier.md", "yaml", "purpose:"))
+    answers = load_answers(path)
+    assert answers.given.keys() == {*FIELDS}
+    assert answers.items("retention") == [("persons", "24"), ("attendance_periods", "12")]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -56,6 +57,29 @@ def test_the_reports_are_commands(project: Project) -> None:
     assert plan.returncode == 0, plan.stdout
     assert "Full run" in plan.stdout
     assert "org_units" in plan.stdout
+
+
+def test_dossier_is_a_command_and_knows_the_selection(project: Project) -> None:
+    everything = project.meltano("invoke", "tap-personio:dossier", "--offline")
+    assert everything.returncode == 0, everything.stdout
+    page = (project.folder / "output" / "tap-personio-dossier.html").read_text()
+    assert '<section id="persons">' in page
+    contract = yaml.safe_load((project.folder / "output" / "tap-personio-dossier.yaml").read_text())
+    assert len(contract["schema"]) > 30
+    # Without the name of a command, Meltano passes the selection.
+    selected = project.meltano("invoke", "tap-personio", "--dossier", "output/agreed.yaml", **ONE_STREAM)
+    assert selected.returncode == 0, selected.stdout
+    contract = yaml.safe_load((project.folder / "output" / "agreed.yaml").read_text())
+    assert [table["name"] for table in contract["schema"]] == ["org_units"]
+
+
+def test_run_that_would_load_more_than_agreed_fails(project: Project, results: dict[str, Any]) -> None:
+    agreed = {"TAP_PERSONIO_PRIVACY_AGREEMENT": "output/agreed.yaml"}
+    result = project.run(**agreed, TAP_PERSONIO__SELECT='["org_units.*", "workplaces.id"]')
+    assert result.returncode == 1
+    assert "This run would load more than the dossier in `privacy_agreement` says: workplaces.id" in result.stdout
+    assert project.run(**agreed, **ONE_STREAM).returncode == 0
+    assert project.rows("org_units") == results["rows"]
 
 
 def test_single_records_are_read_again(project: Project, results: dict[str, Any]) -> None:

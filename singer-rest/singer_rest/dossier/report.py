@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -192,7 +193,12 @@ def require_agreement(tap: DossierTap, path: Path, *, is_offline: bool) -> list[
         RunError: If it would load more, or the agreement cannot be read.
     """
     agreement = load_agreement(path, tap.name, SETTING)
-    differences = compare(agreement, take_inventory(tap, is_offline=is_offline))
+    inventory = take_inventory(tap, is_offline=is_offline)
+    if is_offline and not inventory.has_catalog:
+        # The company may lack columns that the tap ships: discovery says which there are.
+        known = [table for table in inventory.tables if not table.is_defined_by_company]
+        inventory = replace(inventory, tables=known)
+    differences = compare(agreement, inventory)
     more = [one for one in differences if one.is_more]
     if not more:
         return differences
