@@ -140,6 +140,7 @@ class Database:
         self._storage_version = storage_version
         if storage_version and not _is_remote(path):
             self._config["storage_compatibility_version"] = storage_version
+        self._has_created_file = False  # in the last transaction
         #: Called just before a transaction is committed. An exception rolls it back.
         self.before_commit: Callable[[], None] = lambda: None
         self._stopped = threading.Event()
@@ -304,6 +305,11 @@ class Database:
             raise TargetError("The setting `catalog` must name a database opened by `path` or `attach`.")
         return str(found)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the database that holds the tables is a file that the current transaction has created."""
+        return self._has_created_file and self._catalog is None
+
     def _find_missing_permissions(self) -> int:
         """Returns the permissions that new files must not have.
 
@@ -339,6 +345,7 @@ class Database:
             pause = min(pause * 2, _MAX_PAUSE)
 
     def _connect(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+        self._has_created_file = self.is_missing
         try:
             # A database in memory, which only attaches others, cannot be opened read-only.
             connection = duckdb.connect(self.path, read_only and self.path != IN_MEMORY, self._config)

@@ -84,7 +84,8 @@ class Loader:
         tables.save_notes()
 
     def _open_tables(self, connection: duckdb.DuckDBPyConnection) -> Tables:
-        return Tables(connection, self.database.find_catalog(connection), self.schema)
+        catalog = self.database.find_catalog(connection)
+        return Tables(connection, catalog, self.schema, is_empty=self.database.is_empty)
 
     def commit(
         self,

@@ -23,12 +23,15 @@ class Tables:
         connection: A connection in a transaction.
         catalog: The database's name.
         schema: The schema's name. It is created if it does not exist.
+        is_empty: Whether the database has no tables.
 
     Attributes:
         changes: The changes to tables in this transaction.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, catalog: str, schema: str) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, catalog: str, schema: str, *, is_empty: bool = False
+    ) -> None:
         self.changes: list[SchemaChange] = []
         self._connection = connection
         self._schema = schema
@@ -36,16 +39,29 @@ class Tables:
         # Includes the catalog, because `schema.table` is ambiguous if the file is named like the schema.
         self._prefix = f"{quote_identifier(self._catalog)}.{quote_identifier(schema)}"
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {self._prefix}")
-        # Read once for all streams: listing the catalog takes DuckDB milliseconds.
-        self._comments: dict[str, dict[str, str]] = {
+        self._comments: dict[str, dict[str, str]] = {}
+        self._columns: dict[str, dict[str, str]] = {}  # of views, too
+        self._generated: set[tuple[str, str]] = set()
+        self._defaults: dict[str, dict[str, str]] = {}
+        if not is_empty:
+            self._read_catalog()
+        self._tables: dict[str, Table] = {}  # opened, by name
+        self._notes: dict[str, TableNote] = self._note_comments()
+        self._stored: dict[str, TableNote] = {}
+        if name := self._find_own(TABLES):
+            self._add_columns(TABLES, name)
+            self._stored = read_notes(connection, self.sql_name(name))
+        names = {name.lower(): name for name in self._comments}
+        self._notes |= {names[name.lower()]: note for name, note in self._stored.items() if name.lower() in names}
+
+    def _read_catalog(self) -> None:
+        """Reads all tables and columns of the schema at once: a query about the catalog takes DuckDB milliseconds."""
+        self._comments = {
             table: {"": comment} if comment else {}
             for table, comment in self._fetch_rows(
                 "SELECT table_name, comment FROM duckdb_tables() WHERE database_name = ? AND schema_name = ?"
             )
         }
-        self._columns: dict[str, dict[str, str]] = {}
-        self._generated: set[tuple[str, str]] = set()
-        self._defaults: dict[str, dict[str, str]] = {}
         for table, column, type_, generated, default, comment in self._fetch_rows(
             "SELECT table_name, column_name, data_type, is_generated, column_default, comment FROM duckdb_columns()"
             " WHERE database_name = ? AND schema_name = ? ORDER BY column_index"
@@ -59,14 +75,6 @@ class Tables:
                 self._defaults.setdefault(table, {})[column] = default
             if comment and table in self._comments:
                 self._comments[table][column] = comment
-        self._tables: dict[str, Table] = {}  # opened, by name
-        self._notes: dict[str, TableNote] = self._note_comments()
-        self._stored: dict[str, TableNote] = {}
-        if name := self._find_own(TABLES):
-            self._add_columns(TABLES, name)
-            self._stored = read_notes(connection, self.sql_name(name))
-        names = {name.lower(): name for name in self._comments}
-        self._notes |= {names[name.lower()]: note for name, note in self._stored.items() if name.lower() in names}
 
     def _fetch_rows(self, sql: str) -> list[tuple[Any, ...]]:
         return self._connection.execute(sql, [self._catalog, self._schema]).fetchall()
@@ -160,8 +168,7 @@ class Tables:
         """Finds or creates one of the target's own tables. Avoids tables of that name with other columns."""
         if name := self._find_own(table):
             return name
-        views = "SELECT view_name FROM duckdb_views() WHERE database_name = ? AND schema_name = ?"
-        taken = {name.lower() for name in self._comments} | {name.lower() for (name,) in self._fetch_rows(views)}
+        taken = {name.lower() for name in (*self._comments, *self._columns)}
         return self._create_own_table(table, free_name(table.name, taken))
 
     def state_table(self) -> str:
