@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import os
@@ -30,13 +31,21 @@ def encode_messages(*messages: dict[str, Any] | bytes | str) -> bytes:
     return b"".join(part if part.endswith(b"\n") else part + b"\n" for part in parts)
 
 
+@functools.cache
+def start_duckdb() -> duckdb.DuckDBPyConnection:
+    """Returns a connection to attach files to: starting DuckDB takes longer than most queries."""
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
 class Duck:
     """A DuckDB file and a target that loads into it."""
 
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.folder = folder
         self._path = folder / "hr.duckdb"
-        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._is_attached = False
         self._is_shared = False
         self.spool = folder / "spool"
         self.spool.mkdir()
@@ -101,21 +110,22 @@ class Duck:
         )
 
     def query(self, sql: str, values: tuple[str, ...] = ()) -> list[tuple[Any, ...]]:
-        # Opening the file takes longer than most queries.
-        if self._connection is None:
-            self._connection = duckdb.connect(str(self._path))
-            self._connection.execute("SET TimeZone = 'UTC'")
+        connection = start_duckdb()
+        if not self._is_attached:
+            connection.execute(f"ATTACH '{self._path}' AS hr")
+            connection.execute("USE hr")
+            self._is_attached = True
         try:
-            return self._connection.execute(sql, values).fetchall()
+            return connection.execute(sql, values).fetchall()
         finally:
             if self._is_shared:
                 self.close()
 
     def close(self) -> None:
         """Closes the file."""
-        if self._connection:
-            self._connection.close()
-            self._connection = None
+        if self._is_attached:
+            start_duckdb().execute("USE memory").execute("DETACH hr")
+            self._is_attached = False
 
     def types(self, table: str) -> dict[str, str]:
         # Not of `duckdb_columns()`, which also lists the columns of DuckDB's own views.

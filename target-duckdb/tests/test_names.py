@@ -14,28 +14,32 @@ STRING = {"type": ["null", "string"]}
 INSTANT = {"type": ["null", "string"], "format": "date-time"}
 
 
-def _make_messages(schema: Any, record: Any, number: int, *names: str, key: str = "id") -> list[Any]:
-    head = schema("s", {key: INTEGER, **dict.fromkeys(names, STRING)}, [key])
-    return [head, record("s", {key: number, **{name: f"{name}{number}" for name in names}})]
+def _make_messages(schema: Any, record: Any, number: int, *names: str, key: str = "id", stream: str = "s") -> list[Any]:
+    head = schema(stream, {key: INTEGER, **dict.fromkeys(names, STRING)}, [key])
+    return [head, record(stream, {key: number, **{name: f"{name}{number}" for name in names}})]
 
 
-@pytest.mark.parametrize("size", [1, 100])
-@pytest.mark.parametrize("runs", ["aAaA", "AaA", "aaA"])
-def test_property_renamed_only_in_case_keeps_its_column(
-    *, duck: Any, schema: Any, record: Any, runs: str, size: int
-) -> None:
-    messages = [_make_messages(schema, record, number, name) for number, name in enumerate(runs)]
-    expected = [(number, f"{name}{number}") for number, name in enumerate(runs)]
-    for method in ("upsert", "append-only"):
-        duck.load(*itertools.chain(*messages), batch_size_rows=size, load_method=method)
-        assert list(duck.types("s")) == ["id", runs[0]]
-        assert duck.query("FROM s ORDER BY id") == expected
-        duck.query("DROP TABLE s")
-        for run in messages:
-            duck.load(*run, load_method=method)
-        assert list(duck.types("s")) == ["id", runs[0]]
-        assert duck.query("FROM s ORDER BY id") == expected
-        duck.query("DROP TABLE s")
+@pytest.mark.parametrize("method", ["upsert", "append-only"])
+def test_property_renamed_only_in_case_keeps_its_column(*, duck: Any, schema: Any, record: Any, method: str) -> None:
+    patterns = ("aAaA", "AaA", "aaA")
+
+    def runs_of(prefix: str) -> list[list[Any]]:
+        """Returns the messages of each run. The patterns are streams, because opening a file takes longest."""
+        runs: list[list[Any]] = [[] for _ in range(4)]
+        for case, pattern in enumerate(patterns):
+            for number, name in enumerate(pattern):
+                runs[number] += _make_messages(schema, record, number, name, stream=f"{prefix}_{case}")
+        return runs
+
+    for size in (1, 100):
+        duck.load(*itertools.chain(*runs_of(f"at_once_{size}")), batch_size_rows=size, load_method=method)
+    for run in runs_of("one_by_one"):
+        duck.load(*run, load_method=method)
+    for prefix in ("at_once_1", "at_once_100", "one_by_one"):
+        for case, pattern in enumerate(patterns):
+            expected = [(number, f"{name}{number}") for number, name in enumerate(pattern)]
+            assert list(duck.types(f"{prefix}_{case}")) == ["id", pattern[0]]
+            assert duck.query(f"FROM {prefix}_{case} ORDER BY id") == expected
 
 
 def test_staging_table_records_column_names(duck: Any, schema: Any, record: Any) -> None:
@@ -142,28 +146,30 @@ def test_metadata_of_another_type_is_kept_as_text(duck: Any, schema: Any, record
     assert duck.query("SELECT _sdc_batched_at = 'soon' FROM s ORDER BY id") == [(True,), (False,)]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("20240101T100000Z", "2024-01-01t10:00:00z", "2024-01-01T10Z", "20240101t120000+0200"),
-        *("2024-01-01 10:00:00 UTC", "2024-01-01T10:00:00,000z", "2024-01-01T10:00:00.000000000Z"),
-    ],
-)
+TIMESTAMPS = [
+    *("20240101T100000Z", "2024-01-01t10:00:00z", "2024-01-01T10Z", "20240101t120000+0200"),
+    *("2024-01-01 10:00:00 UTC", "2024-01-01T10:00:00,000z", "2024-01-01T10:00:00.000000000Z"),
+]
+
+
 @pytest.mark.parametrize("count", [1, 6])
-def test_metadata_timestamps_in_other_formats_are_parsed(
-    *, duck: Any, schema: Any, record: Any, text: str, count: int
-) -> None:
+def test_metadata_timestamps_in_other_formats_are_parsed(*, duck: Any, schema: Any, record: Any, count: int) -> None:
     own = dict.fromkeys(("_sdc_extracted_at", "_sdc_received_at", "_sdc_batched_at", "_sdc_deleted_at"), INSTANT)
     numbers = range(count)
-    duck.load(
-        schema("s", {"id": INTEGER, **own}, ["id"]),
-        *(record("s", {"id": n, **dict.fromkeys(own, text)}) for n in numbers),
-        schema("t", {"id": INTEGER}, ["id"]),
-        *(record("t", {"id": n}, time_extracted=text) for n in numbers),
-        *(record("t", {"id": n, "_sdc_deleted_at": text}) for n in (10, 11)),
-        add_metadata_columns=True,
-    )
+    messages = []
+    for case, text in enumerate(TIMESTAMPS):
+        messages += [
+            schema(f"s{case}", {"id": INTEGER, **own}, ["id"]),
+            *(record(f"s{case}", {"id": n, **dict.fromkeys(own, text)}) for n in numbers),
+            schema(f"t{case}", {"id": INTEGER}, ["id"]),
+            *(record(f"t{case}", {"id": n}, time_extracted=text) for n in numbers),
+            *(record(f"t{case}", {"id": n, "_sdc_deleted_at": text}) for n in (10, 11)),
+        ]
+    duck.load(*messages, add_metadata_columns=True)
     timestamp = datetime(2024, 1, 1, 10, tzinfo=UTC)
-    assert duck.query(f"SELECT {', '.join(own)} FROM s") == [(timestamp,) * 4] * count
-    assert duck.query("SELECT _sdc_extracted_at, _sdc_deleted_at FROM t WHERE id < 10") == [(timestamp, None)] * count
-    assert duck.query("SELECT _sdc_deleted_at FROM t WHERE id >= 10") == [(timestamp,)] * 2
+    for case, text in enumerate(TIMESTAMPS):
+        s, t = f"s{case}", f"t{case}"
+        assert duck.query(f"SELECT {', '.join(own)} FROM {s}") == [(timestamp,) * 4] * count, text
+        extracted = duck.query(f"SELECT _sdc_extracted_at, _sdc_deleted_at FROM {t} WHERE id < 10")
+        assert extracted == [(timestamp, None)] * count, text
+        assert duck.query(f"SELECT _sdc_deleted_at FROM {t} WHERE id >= 10") == [(timestamp,)] * 2, text

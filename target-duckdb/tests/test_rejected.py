@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -88,32 +89,46 @@ def test_record_that_cannot_be_decoded_is_rejected(duck: Any, schema: Any) -> No
         duck.load(*messages, on_bad_record="fail")
 
 
-@pytest.mark.parametrize("version", ['"7"', "7.0", "9223372036854775808", "1e999", "true", "{}", r'"\ud800"', "NaN"])
+INVALID_VERSIONS = ['"7"', "7.0", "9223372036854775808", "1e999", "true", "{}", r'"\ud800"', "NaN"]
+
+
 @pytest.mark.parametrize("settings", [{}, {"data_flattening_max_level": 1}, {"load_method": "overwrite"}])
 def test_record_with_invalid_version_is_rejected(
-    *, duck: Any, schema: Any, record: Any, version: str, settings: dict[str, Any]
+    *, duck: Any, schema: Any, record: Any, settings: dict[str, Any]
 ) -> None:
-    invalid = f'{{"version": {version}, "type": "RECORD", "stream": "s", "record": {{"id": 9}}}}'
-    good = [record("s", {"id": n}, version=7) for n in range(6)]
-    messages = [schema("s", COLUMNS, ["id"]), *good[:5], invalid, good[5], _activate_version(7), STATE]
-    assert duck.load(*messages, **settings) == ['{"bookmark": 1}']
-    assert duck.query("SELECT count(*) FROM s") == [(6,)]
+    cases = {}
+    for number, version in enumerate(INVALID_VERSIONS):
+        name = f"s{number}"
+        invalid = f'{{"version": {version}, "type": "RECORD", "stream": "{name}", "record": {{"id": 9}}}}'
+        good = [record(name, {"id": n}, version=7) for n in range(6)]
+        activate = {**_activate_version(7), "stream": name}
+        cases[name] = [schema(name, COLUMNS, ["id"]), *good[:5], invalid, good[5], activate, STATE]
+    # All in one run: opening a file takes longer than loading records.
+    assert duck.load(*itertools.chain(*cases.values()), **settings)[-1] == '{"bookmark": 1}'
     reason = "The record has a version that is not a 64-bit integer."
-    assert duck.query("SELECT stream, record, reason FROM _rejected") == [("s", '{"id": 9}', reason)]
-    with pytest.raises(TargetError, match=r"^Line 7 of the input cannot be loaded: its record has a version that is"):
-        duck.load(*messages, on_bad_record="fail", **settings)
+    rejected = duck.query("SELECT stream, record, reason FROM _rejected ORDER BY stream")
+    assert rejected == [(name, '{"id": 9}', reason) for name in cases]
+    for name, messages in cases.items():
+        assert duck.query(f"SELECT count(*) FROM {name}") == [(6,)]
+        with pytest.raises(TargetError, match=r"^Line 7 of the input cannot be loaded: its record has a version that"):
+            duck.load(*messages, on_bad_record="fail", **settings)
 
 
-@pytest.mark.parametrize("time", ["1700000000", "1e999", "[[]]", "false", "null", '"yesterday"', r'"\ud800"', '"\xff"'])
-def test_record_with_invalid_time_extracted_is_loaded_without_it(
-    *, duck: Any, schema: Any, record: Any, time: str
-) -> None:
-    head = schema("s", COLUMNS, ["id"])
-    good = [record("s", {"id": n}, time_extracted="2024-01-01T00:00:00Z") for n in range(5)]
-    line = f'{{"type": "RECORD", "stream": "s", "record": {{"id": 9}}, "time_extracted": {time}}}'.encode("latin-1")
-    state = f'{{"type": "STATE", "value": 1, "time_extracted": {time}}}'.encode("latin-1")
-    assert duck.load(head, *good, line, state, add_metadata_columns=True) == ["1"]
-    assert duck.query("SELECT count(*), count(_sdc_extracted_at) FROM s") == [(6, 5)]
+INVALID_TIMES = ["1700000000", "1e999", "[[]]", "false", "null", '"yesterday"', r'"\ud800"', '"\xff"']
+
+
+def test_record_with_invalid_time_extracted_is_loaded_without_it(duck: Any, schema: Any, record: Any) -> None:
+    messages = []
+    for number, time in enumerate(INVALID_TIMES):
+        name = f"s{number}"
+        line = f'{{"type": "RECORD", "stream": "{name}", "record": {{"id": 9}}, "time_extracted": {time}}}'
+        state = f'{{"type": "STATE", "value": {number}, "time_extracted": {time}}}'
+        good = [record(name, {"id": n}, time_extracted="2024-01-01T00:00:00Z") for n in range(5)]
+        messages += [schema(name, COLUMNS, ["id"]), *good, line.encode("latin-1"), state.encode("latin-1")]
+    states = [str(number) for number in range(len(INVALID_TIMES))]
+    assert duck.load(*messages, add_metadata_columns=True, batch_size_rows=6) == states
+    for number, time in enumerate(INVALID_TIMES):
+        assert duck.query(f"SELECT count(*), count(_sdc_extracted_at) FROM s{number}") == [(6, 5)], time
 
 
 def test_invalid_records_in_batch_files_are_rejected(duck: Any, schema: Any, caplog: pytest.LogCaptureFixture) -> None:
