@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -19,7 +20,44 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
+SERVER = Path(__file__).with_name("meltano_server.py")
 INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "SSL_CERT_FILE", "TMPDIR", "TZ")
+
+
+class Meltano:
+    """Runs commands of Meltano, each in a process of its own that does not have to import Meltano."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._servers: list[subprocess.Popen[str]] = []
+        self._idle: list[subprocess.Popen[str]] = []
+        self._numbers = itertools.count()
+
+    def run(self, *arguments: str, folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        """Runs a command. Its output includes errors. Another thread can run one at the same time."""
+        server = self._idle.pop() if self._idle else self._start_server()
+        assert server.stdin
+        assert server.stdout
+        output = self._folder / f"output-{next(self._numbers)}.txt"
+        command = {"arguments": arguments, "folder": str(folder), "environment": environment, "output": str(output)}
+        server.stdin.write(json.dumps(command) + "\n")
+        server.stdin.flush()
+        code = int(server.stdout.readline())
+        self._idle.append(server)
+        return subprocess.CompletedProcess(arguments, code, output.read_text())
+
+    def _start_server(self) -> subprocess.Popen[str]:
+        environment = {name: os.environ[name] for name in INHERITED if name in os.environ} | {"NO_COLOR": "1"}
+        server = subprocess.Popen(
+            [sys.executable, SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
+        self._servers.append(server)
+        return server
+
+    def close(self) -> None:
+        """Ends the servers."""
+        for server in self._servers:
+            server.communicate()
 
 
 class Project:
@@ -29,11 +67,13 @@ class Project:
         folder: The project's folder.
         sandbox: The sandbox.
         vendor: The vendor whose tap `run` runs.
+        commands: Runs the commands.
     """
 
-    def __init__(self, folder: Path, sandbox: Sandbox, vendor: str) -> None:
+    def __init__(self, folder: Path, sandbox: Sandbox, vendor: str, commands: Meltano) -> None:
         self.folder = folder
         self.sandbox = sandbox
+        self.commands = commands
         self.vendor = vendor
         self.database = folder / "output" / "test.duckdb"
         # Use this environment's plugins instead of installing them from `pip_url`, as `make demo` does.
@@ -66,16 +106,8 @@ class Project:
 
     def meltano(self, *args: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Runs a Meltano command in the environment `sandbox`."""
-        return subprocess.run(
-            [BIN / "meltano", "--environment=sandbox", *args],
-            cwd=self.folder,
-            env=self.environment(**environment),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            timeout=300,
-        )
+        environment = self.environment(**environment)
+        return self.commands.run("--environment=sandbox", *args, folder=self.folder, environment=environment)
 
     def run(self, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Runs `meltano run tap-... target-duckdb`."""
@@ -118,8 +150,16 @@ def vendor() -> str:
     return "personio"
 
 
+@pytest.fixture(scope="session")
+def meltano(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Meltano]:
+    """Runs commands of Meltano."""
+    commands = Meltano(tmp_path_factory.mktemp("meltano"))
+    yield commands
+    commands.close()
+
+
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, vendor: str) -> Iterator[Project]:
+def project(tmp_path_factory: pytest.TempPathFactory, vendor: str, meltano: Meltano) -> Iterator[Project]:
     """A project with installed plugins, and a sandbox with 12 employees."""
     with running(employees=12, requests_per_minute=600_000) as sandbox:
-        yield Project(tmp_path_factory.mktemp("project"), sandbox, vendor)
+        yield Project(tmp_path_factory.mktemp("project"), sandbox, vendor, meltano)
