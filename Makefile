@@ -20,8 +20,9 @@ MERMAID_FILE := output/mermaid/package/dist/mermaid.min.js
 # Without the other groups that a plain `uv sync` installs.
 SYNC := $(BIN)/uv sync --locked --quiet --no-default-groups --group dev
 
-# A file stays with one process: some share a server, or depend on the order of their tests.
-TWO_AT_A_TIME := --numprocesses=2 --dist=loadfile
+# A file stays with one process: some share a server, or depend on the order of their tests. Files keep their order, so
+# that those with few but slow tests are not the last.
+TWO_AT_A_TIME := --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 # What runs on a server.
 SHIPPED := singer-rest tap-personio tap-factorial tap-cornerstone hrtaps-target-duckdb
