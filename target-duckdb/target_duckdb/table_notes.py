@@ -115,24 +115,29 @@ def write_notes(
         removed: The names of tables whose notes are removed.
     """
     connection.execute(f"DELETE FROM {table} WHERE list_contains(?, table_name)", [[*notes, *removed]])  # noqa: S608 - quoted names
+    if not notes:
+        return
+    values: list[Any] = []
     for name, note in notes.items():
-        connection.execute(
-            f"INSERT INTO {table} ({', '.join(TABLES.columns)}) VALUES ({', '.join('?' * len(TABLES.columns))})",  # noqa: S608 - quoted names
-            [
-                name,
-                note.stream,
-                note.staging,
-                list(note.keys),
-                note.version,
-                json.dumps(note.column_names, ensure_ascii=False),
-                sorted(note.flattened),
-                json.dumps(note.former_key_types, ensure_ascii=False),
-                sorted(note.sent_columns),
-                note.fragment_since,
-                json.dumps(note.comments, ensure_ascii=False),
-                note.privacy,
-            ],
-        )
+        values += [
+            name,
+            note.stream,
+            note.staging,
+            list(note.keys),
+            note.version,
+            json.dumps(note.column_names, ensure_ascii=False),
+            sorted(note.flattened),
+            json.dumps(note.former_key_types, ensure_ascii=False),
+            sorted(note.sent_columns),
+            note.fragment_since,
+            json.dumps(note.comments, ensure_ascii=False),
+            note.privacy,
+        ]
+    row = f"({', '.join('?' * len(TABLES.columns))})"
+    connection.execute(
+        f"INSERT INTO {table} ({', '.join(TABLES.columns)}) VALUES {', '.join([row] * len(notes))}",  # noqa: S608 - quoted names
+        values,
+    )
 
 
 def parse_comment(comment: str | None) -> TableNote | None:
