@@ -123,6 +123,7 @@ def test_questions_are_at_most_three_lines_of_sql() -> None:
             assert len(connection.extract_statements(sql)) == 1
 
 
+@pytest.mark.slow
 def test_plain_duckdb_reads_the_models(tmp_path: Path) -> None:
     (tmp_path / "output").mkdir()
     with duckdb.connect(tmp_path / "output" / "warehouse.duckdb") as connection:

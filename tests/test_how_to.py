@@ -91,6 +91,7 @@ def run_script(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("statement", [0, 1])
 def test_removed_values_are_nowhere_in_the_copy_and_the_loader_continues(
     loaded_warehouse: Callable[..., None], statement: int
@@ -126,6 +127,7 @@ def test_removed_values_are_nowhere_in_the_copy_and_the_loader_continues(
     assert json.loads(query_file("SELECT state FROM tap_personio._singer_state")[0][0]) == make_state(SECOND)["value"]
 
 
+@pytest.mark.slow
 def test_a_file_is_converted_for_readers_with_duckdb_1(loaded_warehouse: Callable[..., None]) -> None:
     def version() -> bytes:
         return Path("output/warehouse.duckdb").read_bytes()[12:20]  # after the checksum and "DUCK"
@@ -143,6 +145,7 @@ def test_a_file_is_converted_for_readers_with_duckdb_1(loaded_warehouse: Callabl
     assert version() == (64).to_bytes(8, "little"), "compact.py keeps the format"
 
 
+@pytest.mark.slow
 def test_a_text_is_found_in_all_tables(loaded_warehouse: Callable[..., None]) -> None:
     query_file("CREATE SCHEMA hr_snapshots")
     query_file(
@@ -159,6 +162,7 @@ def test_a_text_is_found_in_all_tables(loaded_warehouse: Callable[..., None]) ->
     ]
 
 
+@pytest.mark.slow
 def test_models_are_exported_for_their_owner_only(loaded_warehouse: Callable[..., None]) -> None:
     query_file("CREATE SCHEMA hr")
     query_file("CREATE TABLE hr.employee AS FROM tap_personio.persons")
@@ -185,6 +189,7 @@ exit "$CODE"
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [0, 1])
 def test_the_nightly_script_prints_only_failures(tmp_path: Path, code: int) -> None:
     folder = tmp_path / "with a space"
@@ -211,6 +216,7 @@ def test_the_nightly_script_prints_only_failures(tmp_path: Path, code: int) -> N
     ]
 
 
+@pytest.mark.slow
 def test_the_check_names_runs_that_are_too_old(loaded_warehouse: Callable[..., None]) -> None:
     loaded_warehouse(SCHEMA, default_target_schema="tap_factorial")
     script = code_block("operate.md", "python", "import sys")
@@ -238,6 +244,7 @@ def test_the_check_names_runs_that_are_too_old(loaded_warehouse: Callable[..., N
     assert check() == (1, "Nothing was ever loaded.\n")
 
 
+@pytest.mark.slow
 def test_queries_about_changes_find_them(loaded_warehouse: Callable[..., None]) -> None:
     (now,) = query_file("SELECT strftime(now() AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%SZ')")[0]
     shutil.copy("output/warehouse.duckdb", "output/before.duckdb")
