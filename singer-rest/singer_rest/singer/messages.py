@@ -6,11 +6,13 @@ import io
 import select
 import sys
 from contextlib import suppress
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import msgspec
+from singer_sdk.helpers._state import StateWriter
 from singer_sdk.singerlib.encoding import GenericSingerWriter
-from singer_sdk.singerlib.encoding.simple import RecordMessage
+from singer_sdk.singerlib.encoding.simple import RecordMessage, SchemaMessage, StateMessage
 from singer_sdk.singerlib.json import serialize_json
 
 from singer_rest import nesting
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
+    from singer_sdk.helpers.types import TapState
     from singer_sdk.singerlib.encoding.simple import Message
 
     from singer_rest.aliases import Record
@@ -98,6 +101,10 @@ class MessageWriter(GenericSingerWriter[bytes, "Message"]):
         """Encodes one message as one line."""
         if isinstance(message, RecordMessage):
             return record_lines(message.stream, [message.record], message.version, message.time_extracted)
+        if isinstance(message, StateMessage | SchemaMessage):
+            # Not `to_dict`, which copies the state of all streams, and each schema.
+            values = ((field.name, getattr(message, field.name)) for field in fields(message))
+            return encode({name: value for name, value in values if value is not None}) + b"\n"
         return encode(message.to_dict()) + b"\n"
 
     def write_message(self, message: Message) -> None:
@@ -124,6 +131,26 @@ class MessageWriter(GenericSingerWriter[bytes, "Message"]):
                 self._is_writing = False
             if self._stop:
                 self._stop()
+
+
+class ChangedStateWriter(StateWriter):
+    """Writes STATE messages that differ from the last one. Compares their lines, so that no state has to be copied."""
+
+    def __init__(self, writer: MessageWriter) -> None:
+        super().__init__(writer)
+        self._writer = writer
+        self._last_line = b""
+
+    def write_state(self, state: TapState) -> None:
+        """Writes the state if it has changed.
+
+        Raises:
+            RunError: If the output cannot be written.
+        """
+        line = self._writer.format_message(StateMessage(state))
+        if line != self._last_line:
+            self._writer.write_lines(line)
+            self._last_line = line
 
 
 def _enlarge_pipe() -> None:

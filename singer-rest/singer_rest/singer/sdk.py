@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from abc import abstractmethod
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.exceptions import ConfigValidationError
@@ -18,7 +19,7 @@ from singer_sdk.singerlib import Catalog
 
 from singer_rest.secret_settings import load_secrets
 from singer_rest.settings import describe_invalid_setting, unknown_settings, wrong_variables
-from singer_rest.singer.messages import MessageWriter
+from singer_rest.singer.messages import ChangedStateWriter, MessageWriter
 from singer_rest.singer.run import SyncingTap
 from singer_rest.singer.sync import SyncedStream
 
@@ -75,6 +76,11 @@ class SdkTap(SyncingTap):
     """A tap as the SDK sees it. Validates settings without showing values and syncs streams concurrently."""
 
     message_writer_class = MessageWriter
+
+    @cached_property
+    def state_writer(self) -> ChangedStateWriter:
+        """Writes STATE messages."""
+        return ChangedStateWriter(self.message_writer)
 
     @abstractmethod
     def check_config(self) -> list[str]:
