@@ -271,7 +271,7 @@ def test_stream_fails_soon_if_every_parent_is_rejected(
     workers: int,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    set_owners(shop, *(str(number) for number in range(2000)))
+    set_owners(shop, *(str(number) for number in range(200)))
     shop.before = lambda request: Response({}, status) if request.path.endswith("/pets") else None
     fails: list[Exception] = []
     output = run("owners", "pets", max_concurrency=workers, fails=fails, **OPTIONS)
@@ -421,7 +421,7 @@ def test_children_of_parents_changed_since_a_later_start_date_are_partial(
 def test_stream_is_skipped_if_many_parents_and_no_others_are_forbidden(
     run: Callable[..., Output], vendor: Host, shop: Any, workers: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    set_owners(shop, *(str(number) for number in range(2000)))
+    set_owners(shop, *(str(number) for number in range(200)))
     shop.before = lambda request: Response({}, 403) if request.path.endswith("/pets") else None
     run("owners", "pets", max_concurrency=workers, **OPTIONS)
     assert (
