@@ -17,8 +17,10 @@ export MELTANO_CLI_DISABLE_VERSION_CHECK := 1
 MERMAID := 11.17.2
 MERMAID_FILE := output/mermaid/package/dist/mermaid.min.js
 
-# Without the other groups that a plain `uv sync` installs.
-SYNC := $(BIN)/uv sync --locked --quiet --no-default-groups --group dev
+# Dependency groups that only some targets need; those that were installed stay.
+GROUPS := lint test report docs frames explore deploy
+SYNC = $(BIN)/uv sync --locked --quiet --no-default-groups --group dev \
+  $(foreach group,$(GROUPS),$(if $(wildcard .venv/.$(group)),--group $(group)))
 
 # A file stays with one process: some share a server, or depend on the order of their tests. Files keep their order, so
 # that those with few but slow tests are not the last.
@@ -57,8 +59,7 @@ setup: .venv/.ready .meltano/.ready ## Create .venv from uv.lock, and install Me
 	  $(BIN)/hr-sandbox --help & $(BIN)/python demo.py --help & wait; } > /dev/null 2>&1
 	@touch $@
 
-# Each is a dependency group that only some targets need.
-.venv/.lint .venv/.test .venv/.report .venv/.docs .venv/.frames .venv/.explore .venv/.deploy: .venv/.%: .venv/.ready
+$(GROUPS:%=.venv/.%): .venv/.%: .venv/.ready
 	@echo 'Installing the dependency group $* ...'
 	@$(SYNC) --inexact $(if $(filter explore,$*),--compile-bytecode) --group $*
 	@touch $@
