@@ -161,7 +161,12 @@ def test_answers_are_in_the_contract(write: Callable[..., Path], tmp_path: Path)
 
 
 def test_no_secret_is_in_any_file(write: Callable[..., Path], profile: Path) -> None:
-    secrets = {"key": "s3cret-key", "privacy_key": "s3cret" * 8, "password": "s3cret-password"}
+    secrets = {
+        "api_url": "https://user:s3cret@pets.example/?key=s3cret",
+        "key": "s3cret-key",
+        "privacy_key": "s3cret" * 8,
+        "password": "s3cret-password",
+    }
     for name in ("out.html", "out.yaml", "out.csv"):
         text = write(name, "--offline", privacy=str(profile), **secrets).read_text()
         assert "s3cret" not in text

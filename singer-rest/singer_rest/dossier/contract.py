@@ -277,7 +277,7 @@ def _list_servers(inventory: Inventory, answers: Answers) -> list[Json]:
     """Returns where the data comes from and, if the answers say so, where it goes."""
     found: list[Json] = [
         {"server": f"source-{number}", "type": "api", "location": address, "description": "Read from here."}
-        for number, address in enumerate(inventory.tap.addresses, 1)
+        for number, address in enumerate(inventory.addresses, 1)
     ]
     found += [
         _without_empty({"server": name, "type": "custom", "description": text})

@@ -56,4 +56,6 @@ def prose(text: str) -> list[Child]:
 
 def to_html(root: ET.Element) -> str:
     """Returns a page as text."""
-    return f"<!doctype html>\n{ET.tostring(root, encoding='unicode', method='html')}\n"
+    # Python 3.10 does not know that this element has no end; in texts, < is escaped.
+    text = ET.tostring(root, encoding="unicode", method="html").replace("</wbr>", "")
+    return f"<!doctype html>\n{text}\n"

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from urllib.parse import urlsplit
 
 from singer_rest.privacy.classes import TOP_CLASSES
 
@@ -174,6 +175,12 @@ class Inventory:
     def vendor(self) -> str:
         """The vendor's name."""
         return self.tap.name.removeprefix("tap-").title()
+
+    @cached_property
+    def addresses(self) -> list[str]:
+        """The addresses to which requests are sent, without a user name and password."""
+        parts = [urlsplit(address) for address in self.tap.addresses]
+        return [f"{part.scheme}://{part.netloc.rpartition('@')[2]}{part.path}" for part in parts]
 
     @cached_property
     def loaded(self) -> list[tuple[Table, Column]]:

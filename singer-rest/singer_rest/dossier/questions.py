@@ -158,6 +158,8 @@ class Questions:
         tables = self.inventory.tables
         left_out = sum(len(table.left_out) for table in tables)
         yield self._fact("counts", tables=len(tables), loaded=len(self.inventory.loaded), left_out=left_out)
+        since = self.inventory.tap.config.get("start_date")
+        yield self._fact("since", date=since) if since else self._fact("since_ever")
 
     def _answer_treatment(self) -> Iterator[Block]:
         yield self._fact("before_load")
@@ -233,7 +235,7 @@ class Questions:
         yield self._fact("f", number=NUMBERS["retention"])
         yield self._fact("g")
         changed = sum(column.action != "keep" for table in self.inventory.tables for column in table.columns)
-        addresses = self.inventory.tap.addresses
+        addresses = self.inventory.addresses
         is_encrypted = bool(addresses) and all(one.startswith("https://") for one in addresses)
         https = self.texts.get("page", "affirmed" if is_encrypted else "not_affirmed")
         profile = self.inventory.tap.privacy.profile.name
@@ -288,7 +290,7 @@ class Questions:
         else:
             yield self._fact("find_none")
         if any(column.action == "pseudonym" for _, column in columns):
-            yield self._fact("find_pseudonym")
+            yield self._fact("find_pseudonym", tap=self.inventory.tap.name)
         yield Blank("subject_access")
 
     def _answer_erasure(self) -> Iterator[Block]:
@@ -335,10 +337,11 @@ class Questions:
 
     def _answer_destination(self) -> Iterator[Block]:
         yield self._fact("batch_files" if self.inventory.tap.config.get("batch_config") else "no_files")
+        yield self._fact("loader_files")
         yield Blank("destination")
 
     def _answer_hosts(self) -> Iterator[Block]:
-        if addresses := self.inventory.tap.addresses:
+        if addresses := self.inventory.addresses:
             yield self._fact("hosts")
             yield NameList(addresses)
         else:
