@@ -106,6 +106,16 @@ PLUGINS: dict[str, dict[str, Any]] = {
         "dialect": "duckdb",
         "target_schema": "$TARGET_DUCKDB_DEFAULT_TARGET_SCHEMA",
         "settings_group_validation": [["path"], ["filepath"]],
+        "commands": {
+            "forget": {
+                "args": "forget --config=ENV",
+                "description": "Remove a person from the DuckDB file, also from its free blocks",
+            },
+            "retain": {
+                "args": "retain --config=ENV",
+                "description": "Remove what the setting retention no longer allows to keep",
+            },
+        },
     },
 }
 PROJECT = ROOT / "meltano.yml"

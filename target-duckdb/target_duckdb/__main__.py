@@ -21,6 +21,11 @@ def main() -> None:
     """Runs the command. Handles signals before the imports, which take a second."""
     signal.signal(signal.SIGINT, _stop)
     signal.signal(signal.SIGTERM, _stop)
+    if sys.argv[1:2] in (["forget"], ["retain"]):
+        from target_duckdb.erasure.commands import make_group  # noqa: PLC0415 - loading does not need it
+
+        make_group().main(prog_name="target-duckdb")
+        return
     gc.disable()  # the imports create no garbage, and looking for it takes time
     from target_duckdb.target import TargetDuckDB  # noqa: PLC0415
 

@@ -142,7 +142,7 @@ class Command(ConfiguredTarget):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise Python fails to flush at exit
         if isinstance(error, SystemExit):
             raise error
-        message = _error_message(error)
+        message = error_message(error)
         cls.logger.error(message)
         if target is not None:
             target.end_run(FAILED, message)
@@ -172,7 +172,7 @@ def _drain_input() -> None:
     reader.join(_DRAIN_SECONDS)
 
 
-def _error_message(error: Exception) -> str:
+def error_message(error: Exception) -> str:
     """Describes an error without record data or secrets."""
     if isinstance(error, ConfigValidationError):
         return " ".join(error.errors)

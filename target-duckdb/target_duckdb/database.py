@@ -253,6 +253,26 @@ class Database:
         finally:
             os.umask(self._umask)
 
+    @property
+    def is_own_file(self) -> bool:
+        """Whether the tables are in the file at `path`."""
+        return self._is_file and self._catalog is None
+
+    @contextmanager
+    def open_alone(self, temp_directory: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Opens the database without a transaction.
+
+        Args:
+            temp_directory: The folder in which DuckDB writes data that does not fit into memory.
+            read_only: Whether other processes may have it open for reading, too.
+
+        Raises:
+            LockedTargetError: The file is locked for longer than `lock_timeout`.
+        """
+        with self._open(read_only=read_only) as connection:
+            self._configure(connection, temp_directory, low_memory=False)
+            yield connection
+
     def read_committed_state(self, schema: str, state_id: str) -> str:
         """Reads the state that was committed with the rows in the database.
 

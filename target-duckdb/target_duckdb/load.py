@@ -11,17 +11,18 @@ import duckdb
 
 from target_duckdb.database import no_row_matches, quote_identifier
 from target_duckdb.errors import LockedTargetError, OutOfMemoryTargetError, TargetError, constraint_message
-from target_duckdb.own_tables import RUNS
+from target_duckdb.own_tables import RUNS, is_own
 from target_duckdb.runs import SUCCEEDED, UNFINISHED, Counts, Run, StreamBatch
 from target_duckdb.spool import MIN_OBJECT_SIZE
 from target_duckdb.table_notes import SchemaChange
-from target_duckdb.tables import Tables, is_own
+from target_duckdb.tables import Tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from target_duckdb.database import Database
+    from target_duckdb.forgotten import Forgotten
     from target_duckdb.rejected import RejectedRecords
     from target_duckdb.stream_load import StreamLoad
     from target_duckdb.streams import Stream
@@ -45,6 +46,7 @@ class Loader:
         method: The load method.
         run: The record of the current run.
         allows_fragments: Whether a table may lack rows from before the bookmark that the tap began with.
+        tombstone_key_file: The file with the key for the marks of people who were erased.
     """
 
     database: Database
@@ -54,6 +56,7 @@ class Loader:
     method: type[StreamLoad]
     run: Run
     allows_fragments: bool = True
+    tombstone_key_file: str | None = None
 
     def record_start(self, temp_directory: Path) -> None:
         """Records that a run has started.
@@ -139,6 +142,8 @@ class Loader:
         batch: dict[str, StreamBatch] = {}
         with self.database.transaction(temp_directory, low_memory=low_memory) as connection:
             tables = self._open_tables(connection)
+            if tables.has_forgotten:
+                tables.forgotten = self._open_forgotten(connection)
             for stream in streams:
                 load = self.method(connection, tables, stream, hard_delete=self.hard_delete)
                 try:
@@ -157,6 +162,12 @@ class Loader:
                 self._write_state(connection, tables.sql_name(tables.state_table()), state)
             self.run.write_run(connection, tables, batch, state=state, status=status)
         self.run.note_commit(batch, state)
+
+    def _open_forgotten(self, connection: duckdb.DuckDBPyConnection) -> Forgotten | None:
+        from target_duckdb.forgotten import open_forgotten  # noqa: PLC0415 - few files need it
+
+        catalog = self.database.find_catalog(connection)
+        return open_forgotten(connection, catalog, self.schema, self.tombstone_key_file)
 
     def _check_fragment(self, load: StreamLoad) -> None:
         """Records whether a table lacks older rows.

@@ -6,8 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import duckdb
+
+from target_duckdb import types
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 
 @dataclass(frozen=True)
@@ -31,9 +35,21 @@ class OwnTable:
         """The type of each column."""
         return {name: type_ for name, (type_, _) in self.columns.items()}
 
+    def create_sql(self, sql: str) -> Iterator[str]:
+        """Yields the statements that create the table with its comments, under a full name, quoted."""
+        columns = ", ".join(f"{column} {type_}" for column, type_ in self.types.items())
+        yield f"CREATE TABLE {sql} ({columns})"
+        yield f"COMMENT ON TABLE {sql} IS {_quote(self.description)}"
+        for column, (_, description) in self.columns.items():
+            yield f"COMMENT ON COLUMN {sql}.{column} IS {_quote(description)}"
+
     def is_name(self, name: str) -> bool:
         """Whether a table may be this one by its name."""
         return re.fullmatch(rf"{self.name}(_\d+)?", name) is not None
+
+
+def _quote(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 STATE = OwnTable(
@@ -71,8 +87,9 @@ TABLES = OwnTable(
         "fragment_since": ("VARCHAR", "Set if the table lacks the rows that have not changed since this bookmark."),
         "comments": ("JSON", "The comments that the loader wrote, by column; that of the table has an empty name."),
         "privacy": ("VARCHAR", "The privacy profile of the rows, and the key of their pseudonyms. Empty: none."),
+        "protection": ("JSON", "The protection classes of the values, and the people that they refer to."),
     },
-    added=frozenset({"privacy"}),
+    added=frozenset({"privacy", "protection"}),
 )
 RUNS = OwnTable(
     "_runs",
@@ -103,6 +120,31 @@ RUN_STREAMS = OwnTable(
         "bookmark_after": ("VARCHAR", "The bookmark in the last state that was committed."),
     },
 )
+FORGOTTEN = OwnTable(
+    "_forgotten",
+    "One row per identifier of a person who was erased. Loads leave out what refers to them.",
+    {
+        "mark": ("VARCHAR", "The keyed hash of the identifier."),
+        "key_check": ("VARCHAR", "Tells whether a key is the one of the hash."),
+        "forgotten_at": ("TIMESTAMPTZ", "When the person was erased."),
+    },
+)
+PERSON_COLUMNS = OwnTable(
+    "_person_columns",
+    "One row per column with identifiers of people, of tables that are not loaded, such as those of the HR models.",
+    {
+        "table_schema": ("VARCHAR", "The schema of the table."),
+        "table_name": ("VARCHAR", "The table."),
+        "column_name": ("VARCHAR", "The column. Empty: the table has columns of `raw_table`."),
+        "raw_schema": ("VARCHAR", "The schema of the loaded tables to which the identifiers belong."),
+        "raw_table": ("VARCHAR", "The loaded table whose columns the table has."),
+        "space": ("VARCHAR", "The kind of id, such as `employee`."),
+        "form": ("VARCHAR", "`id`, `email` or `name`."),
+        "is_mention": ("BOOLEAN", "Whether a row only mentions the person. Otherwise it is about them."),
+        "when_column": ("VARCHAR", "The column that tells whether the values belong to `raw_schema`."),
+        "when_value": ("VARCHAR", "Its value if they do."),
+    },
+)
 SCHEMA_CHANGES = OwnTable(
     "_schema_changes",
     "One row per change of a table by the loader.",
@@ -119,4 +161,13 @@ SCHEMA_CHANGES = OwnTable(
         "run_id": ("VARCHAR", "The run that changed it."),
     },
 )
-OWN_TABLES = (TABLES, REJECTED, RUNS, RUN_STREAMS, SCHEMA_CHANGES)
+OWN_TABLES = (TABLES, REJECTED, FORGOTTEN, RUNS, RUN_STREAMS, SCHEMA_CHANGES)
+
+
+def is_own(connection: duckdb.DuckDBPyConnection, sql: str, table: OwnTable) -> bool:
+    """Whether one of the target's own tables exists under its full name, quoted."""
+    try:
+        found = connection.execute(f"DESCRIBE {sql}").fetchall()
+    except (duckdb.CatalogException, duckdb.BinderException):
+        return False
+    return table.types.items() <= {name: types.LONG_NAMES.get(type_, type_) for name, type_, *_ in found}.items()

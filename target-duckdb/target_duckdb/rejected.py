@@ -86,10 +86,14 @@ class RejectedRecords:
         if self._file is None:
             return
         self._table = tables.open_own_table(REJECTED)
+        where = ""
+        if tables.forgotten is not None:
+            record = "TRY_CAST(s.record AS JSON)"
+            where = f" WHERE NOT {tables.forgotten.rejected_sql(tables.notes, record, 's.stream')}"
         connection.execute(
             f"INSERT INTO {tables.sql_name(self._table)} (stream, record, reason, received)"  # noqa: S608 - quoted names
             " SELECT s.stream, coalesce(TRY_CAST(s.record AS JSON), to_json(s.record)), s.reason,"
-            f" make_timestamptz(s.received) FROM ({self._file.select_sql(_FIELDS)}) AS s"
+            f" make_timestamptz(s.received) FROM ({self._file.select_sql(_FIELDS)}) AS s{where}"
         )
 
     def remove_committed(self) -> None:

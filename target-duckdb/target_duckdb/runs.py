@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from target_duckdb.tables import Tables
 
 UNFINISHED, SUCCEEDED, FAILED, STOPPED = "unfinished", "succeeded", "failed", "stopped"
+_COUNTS = ("received", "inserted", "changed", "deleted", "rejected", "seconds")  # in `_run_streams`
 _MAX_BOOKMARK_LENGTH = 200  # taps keep lists of what they have read in some
 
 
@@ -32,6 +33,7 @@ class Counts:
         changed: The rows that replaced one with the same key.
         deleted: The rows that were removed, or marked as deleted.
         rejected: The records that could not be loaded.
+        left_out: The records of people who were erased.
         seconds: The time that loading them took.
     """
 
@@ -40,6 +42,7 @@ class Counts:
     changed: int = 0
     deleted: int = 0
     rejected: int = 0
+    left_out: int = 0
     seconds: float = 0.0
 
     def __add__(self, other: Counts) -> Counts:
@@ -153,10 +156,11 @@ class Run:
         """A line that says what was committed."""
         total = sum((stream.counts for stream in self._streams.values()), Counts())
         streams, rows = len(self._streams), total.received
+        left_out = f" {total.left_out:,} of forgotten people left out," if total.left_out else ""
         return (
             f"{streams:,} stream{'' if streams == 1 else 's'}, {rows:,} row{'' if rows == 1 else 's'}:"
             f" {total.inserted:,} inserted, {total.changed:,} changed, {total.deleted:,} deleted,"
-            f" {total.rejected:,} rejected, {time.monotonic() - self._started:.1f} s."
+            f" {total.rejected:,} rejected,{left_out} {time.monotonic() - self._started:.1f} s."
         )
 
     def write_run(
@@ -224,7 +228,7 @@ class Run:
         connection.execute(f"DELETE FROM {table} WHERE run_id = ? AND list_contains(?, stream)", [self._id, names])  # noqa: S608 - quoted names
         values: list[Any] = []
         for name, stream in streams.items():
-            counts = (getattr(stream.counts, item.name) for item in fields(Counts))
+            counts = (getattr(stream.counts, name) for name in _COUNTS)
             before = _find_bookmark(stream, self._first_bookmarks or {})
             values += [self._id, name, stream.table, *counts, before, _find_bookmark(stream, bookmarks)]
         _insert_rows(connection, table, [*RUN_STREAMS.columns], values)

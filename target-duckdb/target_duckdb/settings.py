@@ -9,6 +9,7 @@ _OPTIONS = {
     "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"},
     "additionalProperties": {"type": ["string", "number", "boolean"]},
 }
+_RETENTION = {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}}
 _ATTACHMENT = {
     "type": ["string", "object"],
     "properties": {"path": {"type": "string"}, "alias": {"type": "string"}, "options": _OPTIONS},
@@ -170,6 +171,24 @@ SETTINGS = th.PropertiesList(
         description=(
             "Identifies the row of the table `_singer_state`; by default the schema's name. Taps that share a schema "
             "need different IDs."
+        ),
+    ),
+    th.Property(
+        "tombstone_key_file",
+        th.StringType,
+        title="Tombstone Key File",
+        description=(
+            "A private file with the key by which loads recognize and leave out people who were removed by `forget`."
+            " Needed by `forget`, which creates it, and by all later loads into that DuckDB file."
+        ),
+    ),
+    th.Property(
+        "retention",
+        th.CustomType(_RETENTION),
+        title="Retention",
+        description=(
+            "How many months after the end of an employment `retain` keeps values: by protection class, such as `pay`,"
+            " or by table, such as `tap_personio.compensations`."
         ),
     ),
     th.Property(

@@ -12,6 +12,7 @@ from target_duckdb.columns import DELETED_AT, METADATA_DESCRIPTIONS, METADATA_TY
 from target_duckdb.database import no_row_matches, quote_identifier
 from target_duckdb.errors import TargetError
 from target_duckdb.names import assign_names
+from target_duckdb.references import merge_references
 from target_duckdb.runs import Counts, StreamBatch
 from target_duckdb.segments import ROW_FIELDS, ActivateVersion, Segment
 from target_duckdb.type_fit import TypeFit, canonical_text_sql, fit_types, text_sql, timestamp_sql, value_sql
@@ -120,6 +121,7 @@ class StreamLoad:
         stream = self._stream
         self._table = table
         table.privacy = stream.privacy
+        table.references = tuple(merge_references(table.references or (), stream.references))
         schemas = [*(names for segment in stream.segments for names in segment.schemas), [*stream.declared_types]]
         properties = dict.fromkeys(name for names in schemas for name in names)
         self._metadata = self._find_metadata_columns(properties)
@@ -178,6 +180,8 @@ class StreamLoad:
 
     def _load_segment(self, segment: Segment) -> None:
         self._read_segment(segment)
+        if self._tables.forgotten is not None:
+            self.counts.left_out += self._tables.forgotten.leave_out(segment, self._stream, self._tables.notes)
         fitted = self._fit_types(segment)
         self._table.ensure_columns({name: fit.type for name, fit, _ in fitted})
         types_, flattened = self._table.columns, self._table.flattened

@@ -19,6 +19,7 @@ from target_duckdb.flatten import Flattener, Flattening
 from target_duckdb.layout import Layout
 from target_duckdb.names import match_keys
 from target_duckdb.records import ColumnTooNarrowError, RecordDecoder
+from target_duckdb.references import Reference, find_references, merge_references
 from target_duckdb.segments import ActivateVersion, Part, Segment
 from target_duckdb.spool import SpoolDirectory, SpoolFile
 
@@ -45,6 +46,7 @@ class Stream:
         declared_types: The types declared by its schema, by property.
         privacy: The privacy profile of its rows, and the key of their pseudonyms.
         descriptions: Its schema's description of each property, and of the stream under the name None.
+        references: What its schemas say of its values.
         steps: The steps of the next batch, in order.
         sends_versions: Whether its messages have versions.
         sends_deletions: Whether its records have deletion marks (`_sdc_deleted_at`).
@@ -69,6 +71,7 @@ class Stream:
     declared_types: dict[str, str] = field(default_factory=dict)
     privacy: str | None = None
     descriptions: dict[str | None, str | None] = field(default_factory=dict)
+    references: list[Reference] = field(default_factory=list)
     steps: list[Segment | ActivateVersion] = field(default_factory=list)
     sends_versions: bool = False
     sends_deletions: bool = False
@@ -130,6 +133,7 @@ class Stream:
         self.keys, self.has_new_schema = keys, True
         self.declared_types = {column.name: column.type for column in columns}
         self.descriptions = find_descriptions(schema)
+        self.references = merge_references(self.references, find_references(schema))
         self.sends_deletions = self.sends_deletions or "_sdc_deleted_at" in (schema.get("properties") or {})
         if len(self._layouts) >= _MAX_LAYOUTS:
             self._layouts.clear()

@@ -17,6 +17,8 @@ from target_duckdb.type_fit import canonical_text_sql, has_canonical_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from target_duckdb.references import Reference
+
 logger = logging.getLogger("target-duckdb")
 
 _TABLE = ""  # stands for the table itself among the names of its columns
@@ -46,6 +48,7 @@ class Table:
         former_key_types: Former types of key columns that are text now, in which each value has one canonical text.
         sent_columns: The columns that the tap sent in the last complete run.
         privacy: The privacy profile of its rows, and the key of their pseudonyms.
+        references: What the tap says of its values. None: an earlier version loaded it.
         fragment_since: The bookmark from which the table was first filled, if older rows are missing.
         comments: The comments in the database, by column. That of the table has an empty name.
         written_comments: The comments that this target wrote last. Others are the user's and are kept.
@@ -69,6 +72,7 @@ class Table:
     former_key_types: dict[str, list[str]] = field(default_factory=dict)
     sent_columns: frozenset[str] = frozenset()
     privacy: str | None = None
+    references: tuple[Reference, ...] | None = None
     fragment_since: str | None = None
     comments: dict[str, str] = field(default_factory=dict)
     written_comments: dict[str, str] = field(default_factory=dict)
@@ -90,6 +94,7 @@ class Table:
             fragment_since=self.fragment_since,
             comments=self.written_comments,
             privacy=self.privacy,
+            references=self.references,
         )
 
     def write_comments(self, descriptions: Mapping[str, str | None]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from target_duckdb.own_tables import TABLES
+from target_duckdb.references import Reference, parse_references
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,6 +31,7 @@ class TableNote:
         fragment_since: The bookmark from which the table was first filled, if older rows are missing.
         comments: The comments that the target wrote, by column. That of the table has an empty name.
         privacy: The privacy profile of the rows, and the key of their pseudonyms.
+        references: What the tap says of the values. None: an earlier version loaded the table.
     """
 
     stream: str
@@ -43,6 +45,7 @@ class TableNote:
     fragment_since: str | None = None
     comments: Mapping[str, str] = field(default_factory=dict)
     privacy: str | None = None
+    references: tuple[Reference, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ def read_notes(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, T
             fragment_since=fragment_since,
             comments=_parse_object(comments),
             privacy=privacy,
+            references=_parse_protection(protection),
         )
         for (
             name,
@@ -99,6 +103,7 @@ def read_notes(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, T
             fragment_since,
             comments,
             privacy,
+            protection,
         ) in rows
     }
 
@@ -132,6 +137,7 @@ def write_notes(
             note.fragment_since,
             json.dumps(note.comments, ensure_ascii=False),
             note.privacy,
+            None if note.references is None else json.dumps([item.to_json() for item in note.references]),
         ]
     row = f"({', '.join('?' * len(TABLES.columns))})"
     connection.execute(
@@ -157,6 +163,11 @@ def parse_comment(comment: str | None) -> TableNote | None:
         flattened=frozenset(map(str, flattened)) if isinstance(flattened, list) else frozenset(),
         former_key_types=_parse_object(note.get("former_types")),
     )
+
+
+def _parse_protection(value: str | None) -> tuple[Reference, ...] | None:
+    found = parse_references(json.loads(value)) if value else None
+    return None if found is None else tuple(found)
 
 
 def _parse_object(value: Any) -> dict[str, Any]:  # noqa: ANN401 - a user may have edited it

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from target_duckdb import types
-from target_duckdb.database import quote_identifier, quote_literal
+from target_duckdb.database import quote_identifier
 from target_duckdb.errors import LineError, TargetError
 from target_duckdb.names import free_name, match_keys
-from target_duckdb.own_tables import OWN_TABLES, STATE, TABLES, OwnTable
+from target_duckdb.own_tables import FORGOTTEN, OWN_TABLES, STATE, TABLES, OwnTable
 from target_duckdb.table import Table
 from target_duckdb.table_notes import SchemaChange, TableNote, parse_comment, read_notes, write_notes
+
+if TYPE_CHECKING:
+    from target_duckdb.forgotten import Forgotten
 
 
 class Tables:
@@ -27,12 +30,16 @@ class Tables:
 
     Attributes:
         changes: The changes to tables in this transaction.
+        has_forgotten: Whether the database has a table with the marks of people who were erased.
+        forgotten: These people, if there are any.
     """
 
     def __init__(
         self, connection: duckdb.DuckDBPyConnection, catalog: str, schema: str, *, is_empty: bool = False
     ) -> None:
         self.changes: list[SchemaChange] = []
+        self.has_forgotten = False
+        self.forgotten: Forgotten | None = None
         self._connection = connection
         self._schema = schema
         self._catalog = catalog
@@ -56,12 +63,13 @@ class Tables:
 
     def _read_catalog(self) -> None:
         """Reads all tables and columns of the schema at once: a query about the catalog takes DuckDB milliseconds."""
-        self._comments = {
-            table: {"": comment} if comment else {}
-            for table, comment in self._fetch_rows(
-                "SELECT table_name, comment FROM duckdb_tables() WHERE database_name = ? AND schema_name = ?"
-            )
-        }
+        for owner, table, comment in self._fetch_rows(
+            "SELECT schema_name, table_name, comment FROM duckdb_tables()"
+            " WHERE database_name = ? AND schema_name IN (?, 'main')"
+        ):
+            self.has_forgotten |= (owner, table) == ("main", FORGOTTEN.name)
+            if owner == self._schema:
+                self._comments[table] = {"": comment} if comment else {}
         for table, column, type_, generated, default, comment in self._fetch_rows(
             "SELECT table_name, column_name, data_type, is_generated, column_default, comment FROM duckdb_columns()"
             " WHERE database_name = ? AND schema_name = ? ORDER BY column_index"
@@ -88,6 +96,11 @@ class Tables:
                 del comments[""]
                 notes[name] = note
         return notes
+
+    @property
+    def notes(self) -> list[TableNote]:
+        """What is known of the tables of streams."""
+        return list((self._notes | {name: table.note for name, table in self._tables.items()}).values())
 
     def save_notes(self) -> None:
         """Records what later runs have to know of the tables."""
@@ -177,11 +190,8 @@ class Tables:
 
     def _create_own_table(self, table: OwnTable, name: str) -> str:
         sql = self.sql_name(name)
-        columns = ", ".join(f"{column} {type_}" for column, type_ in table.types.items())
-        self._connection.execute(f"CREATE TABLE {sql} ({columns})")
-        self._connection.execute(f"COMMENT ON TABLE {sql} IS {quote_literal(table.description)}")
-        for column, (_, description) in table.columns.items():
-            self._connection.execute(f"COMMENT ON COLUMN {sql}.{column} IS {quote_literal(description)}")
+        for statement in table.create_sql(sql):
+            self._connection.execute(statement)
         self._comments[name], self._columns[name] = {}, table.types
         return name
 
@@ -295,18 +305,9 @@ class Tables:
         return next((list(columns) for name, columns in rows if name == table), None)
 
 
-def is_own(connection: duckdb.DuckDBPyConnection, sql: str, table: OwnTable) -> bool:
-    """Whether one of the target's own tables exists under its full name, quoted."""
-    try:
-        found = connection.execute(f"DESCRIBE {sql}").fetchall()
-    except (duckdb.CatalogException, duckdb.BinderException):
-        return False
-    return table.types.items() <= {name: types.LONG_NAMES.get(type_, type_) for name, type_, *_ in found}.items()
-
-
 def _apply_note(note: TableNote, table: Table) -> None:
     """Applies what is recorded of a table."""
     table.version, table.sent_columns, table.fragment_since = note.version, note.sent_columns, note.fragment_since
-    table.privacy = note.privacy
+    table.privacy, table.references = note.privacy, note.references
     table.column_names, table.flattened = {**note.column_names}, note.flattened
     table.former_key_types, table.written_comments = {**note.former_key_types}, {**note.comments}

@@ -57,6 +57,7 @@ class TargetDuckDB(Command):
             method=_METHODS[method],
             run=Run(self.state_id),
             allows_fragments=self.config["on_fragment"] == "warn",
+            tombstone_key_file=expand_home(key_file) if (key_file := self.config.get("tombstone_key_file")) else None,
         )
         self._received: set[str] = set()  # streams of the input that had records
         self._has_begun = False

@@ -67,6 +67,8 @@ def test_about_lists_every_setting() -> None:
         "memory_limit": "512MB",
         "temp_dir": None,
         "state_id": None,
+        "tombstone_key_file": None,
+        "retention": None,
         "token": None,
         "attach": None,
         "catalog": None,

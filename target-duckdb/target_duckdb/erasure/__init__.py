@@ -1,0 +1,1 @@
+"""The commands `forget` and `retain`: remove people from a DuckDB file, also from its free blocks."""
