@@ -3,13 +3,14 @@
 #
 #   load.sh tap-personio                  only changes since the last run
 #   load.sh tap-personio --full-refresh   everything, to find deletions
-#   load.sh tap-personio --doctor         what the credential may read; --plan and --discover work the same way
+#   load.sh tap-personio --doctor         what the credential may read; --plan, --dossier and --discover work
+#                                         the same way
 #
 # The state is in the DuckDB file, committed together with the rows, so nothing else has to be kept between runs.
 set -euo pipefail
 
 if [[ ! ${1:-} =~ ^tap-(personio|factorial|cornerstone)$ ]]; then
-  sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+  sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
   exit 2
 fi
 tap=$1
@@ -22,7 +23,9 @@ case ${1:-} in
     shift
     state='{}'
     ;;
-  --about | --discover | --doctor | --help | --plan | --version) exec "$tap" --config=ENV "$@" ;;
+  --about | --check-agreement | --discover | --doctor | --dossier | --help | --plan | --pseudonym | --version)
+    exec "$tap" --config=ENV "$@"
+    ;;
   *)
     state='{}'
     if [[ -e $TARGET_DUCKDB_PATH ]]; then

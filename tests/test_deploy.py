@@ -119,6 +119,9 @@ def test_script_fails_if_the_tap_or_the_loader_does(
         (["--full-refresh"], "state {}", ""),
         (["--only=persons=1"], 'state {"bookmarks": 1} --only=persons=1', ""),
         (["--doctor", "--format=json"], "", "--config=ENV --doctor --format=json\n"),
+        (["--dossier", "dossier.html"], "", "--config=ENV --dossier dossier.html\n"),
+        (["--check-agreement", "agreed.yaml"], "", "--config=ENV --check-agreement agreed.yaml\n"),
+        (["--pseudonym", "-"], "", "--config=ENV --pseudonym -\n"),
     ],
 )
 def test_records_reach_the_loader_only_and_reports_the_console(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -48,6 +50,19 @@ def test_object_settings_of_the_sdk_have_their_kind(plugin: str) -> None:
     kinds = {setting["name"]: setting.get("kind") for setting in found["settings"]}
     assert {kinds[name] for name in ("stream_maps", "stream_map_config")} == {"object"}
     assert kinds.get("batch_config", "object") == "object"
+
+
+def test_meltano_sends_no_telemetry_and_does_not_ask_the_index_for_its_version() -> None:
+    code = (
+        "from meltano.core.project import Project; from meltano.core.version_check import VersionCheckService;"
+        "project = Project.find(); print(project.settings.get('send_anonymous_usage_stats'),"
+        " VersionCheckService(project).should_check_version())"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MELTANO_")}
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    assert found.stdout.splitlines()[-1] == "False False"
 
 
 def test_env_file_beats_meltano_yml_and_the_shell_beats_both(project: Project, meltano_yml: Path) -> None:
