@@ -74,6 +74,11 @@ class Response:
     raw: bytes = b""
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # with the default of 5, a connection among many may have to wait for a second
+
+
 class Host:
     """Responds to requests with a function of the test, and counts concurrent requests."""
 
@@ -84,8 +89,7 @@ class Host:
         self.respond = respond
         self._under_way = 0
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def queries(self, path: str) -> list[dict[str, str]]:
@@ -101,7 +105,7 @@ class Host:
 
     def serve(self) -> None:
         """Responds to requests until stopped."""
-        self._server.serve_forever(poll_interval=0.01)
+        self._server.serve_forever(poll_interval=0.001)
 
     def stop(self) -> None:
         """Stops the server."""
