@@ -22,9 +22,9 @@ GROUPS := lint test report docs frames explore deploy
 SYNC = $(BIN)/uv sync --locked --quiet --no-default-groups --group dev \
   $(foreach group,$(GROUPS),$(if $(wildcard .venv/.$(group)),--group $(group)))
 
-# A file stays with one process: some share a server, or depend on the order of their tests. Files keep their order, so
-# that those with few but slow tests are not the last.
-TWO_AT_A_TIME := --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+# More processes than small machines have cores, because tests wait for responses. A file stays with one: some share a server, or
+# depend on the order of their tests. Files keep their order, so that those with few but slow tests are not the last.
+IN_PARALLEL := --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 
 # What runs on a server.
 SHIPPED := singer-rest tap-personio tap-factorial tap-cornerstone hrtaps-target-duckdb
@@ -74,13 +74,13 @@ explore: setup .venv/.explore ## Open a notebook about the HR models, with filte
 	@HR_DATABASE=$(or $(DATABASE),output/warehouse.duckdb) $(BIN)/marimo run --token explore.py
 
 test: setup .venv/.test .venv/.report ## Run all tests but those of the models, the site and recordings (make test-deep)
-	$(BIN)/pytest $(TWO_AT_A_TIME) -m 'not deep and not deploy'
+	$(BIN)/pytest $(IN_PARALLEL) -m 'not deep and not deploy'
 
 test-deep: setup .venv/.test .venv/.docs .venv/.report .venv/.explore .venv/.frames ## Run the tests that take minutes: dbt models, site, recordings, faults of all vendors, every stream by id
-	$(BIN)/pytest $(TWO_AT_A_TIME) -m deep tests tap-*/tests
+	$(BIN)/pytest $(IN_PARALLEL) -m deep tests tap-*/tests
 
 test-fast: setup .venv/.test ## Run tests for a minute: without the loader's, the sandbox's, and those marked slow (see CONTRIBUTING.md)
-	$(BIN)/pytest $(TWO_AT_A_TIME) -m 'not slow and not deep and not deploy' singer-rest/tests tap-*/tests tests
+	$(BIN)/pytest $(IN_PARALLEL) -m 'not slow and not deep and not deploy' singer-rest/tests tap-*/tests tests
 
 # The taps' tests need the sandbox, which requires a newer Python.
 test-oldest: ## Test singer-rest, and the taps' discovery, on their oldest Python (OLDEST=python3.10)
