@@ -148,7 +148,10 @@ def test_loaded_columns_are_those_of_the_messages(name: str, profile: str) -> No
 @pytest.mark.parametrize("name", TAPS)
 def test_lines_of_the_csv_file(name: str) -> None:
     inventory = inventory_of(name, "minimal")
-    assert len(to_csv(inventory).splitlines()) == 1 + sum(len(table.columns) for table in inventory.tables)
+    lines = to_csv(inventory).splitlines()
+    assert len(lines) == 1 + sum(len(table.columns) for table in inventory.tables)
+    if name == "tap-factorial":
+        assert any(",employee if valuable_type=Employee,pseudonym," in line for line in lines)
 
 
 @pytest.mark.parametrize("name", TAPS)
@@ -178,6 +181,22 @@ def test_rows_with_a_class_of_their_own_count() -> None:
     more = {f"{one.stream}.{one.path}": one.kind for one in compare(agreement_of(no_pay), pseudonymous)}
     assert more["user_ou_core.[ou_type_id=8]"] == "added"
     assert "user_ou_core.[ou_type_id=4]" not in more
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("name", TAPS)
+def test_streams_that_are_not_loaded_have_the_right_reason(name: str, profile: str) -> None:
+    tap_class, _ = EVERYTHING[name]
+    tap = tap_class(config={"privacy": profile, "views": ["*"], "objects": ["*"]}, validate_config=False)
+    types = {stream_type.name: stream_type for stream_type in tap.stream_types}
+    inventory = take_inventory(tap, is_offline=True)
+    assert types.keys() == {one.name for one in (*inventory.tables, *inventory.left_out)}
+    for one in inventory.left_out:
+        stream_type = types[one.name]
+        assert one.reason in {"setting", "optional", "key"}
+        assert one.reason != "optional" or stream_type.optional
+        assert one.detail == stream_type.setting or one.reason != "setting"
+        assert profile != "everything" or one.reason != "key"
 
 
 def test_permissions_include_those_of_parents_and_of_discovery() -> None:

@@ -63,7 +63,7 @@ def test_dossier_is_a_command_and_knows_the_selection(project: Project) -> None:
     everything = project.meltano("invoke", "tap-personio:dossier", "--offline")
     assert everything.returncode == 0, everything.stdout
     page = (project.folder / "output" / "tap-personio-dossier.html").read_text()
-    assert '<section id="persons">' in page
+    assert '<section id="table-persons">' in page
     contract = yaml.safe_load((project.folder / "output" / "tap-personio-dossier.yaml").read_text())
     assert len(contract["schema"]) > 30
     # Without the name of a command, Meltano passes the selection.

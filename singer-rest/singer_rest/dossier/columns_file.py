@@ -7,7 +7,7 @@ import io
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from singer_rest.dossier.inventory import Inventory
+    from singer_rest.dossier.inventory import Column, Inventory
 
 HEAD = ("stream", "path", "key", "class", "refers_to", "action", "not_loaded_because", "permission", "description")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -26,7 +26,7 @@ def to_csv(inventory: Inventory) -> str:
                 column.path,
                 "key" if column.is_key else "",
                 column.protection.name,
-                column.subjects,
+                _describe_reference(column),
                 column.action if column.is_loaded else "drop",
                 column.reason,
                 table.permission or "",
@@ -34,6 +34,12 @@ def to_csv(inventory: Inventory) -> str:
             )
             writer.writerow([_escape_cell(cell) for cell in cells])
     return text.getvalue()
+
+
+def _describe_reference(column: Column) -> str:
+    """Returns the kind of people that a column identifies, and when it does."""
+    conditions = (column.refers_to.get("when") or {}).items()
+    return " if ".join(filter(None, [column.subjects, *(f"{name}={value}" for name, value in conditions)]))
 
 
 def _escape_cell(text: str) -> str:

@@ -124,7 +124,9 @@ class _Page:
             yield self._section("changes", self._changes(self._differences))
         yield self._section("questions", self._question_groups(), class_="page")
         yield self._section("permissions", self._permissions())
-        tables = [element("li", element("a", code(table.name), href=f"#{table.name}")) for table in self._tables()]
+        tables = [
+            element("li", element("a", code(table.name), href=f"#table-{table.name}")) for table in self._tables()
+        ]
         yield self._section("tables", element("ul", tables, class_="index"), class_="plain page")
         yield from map(self._table, self._tables())
         yield self._section("left_out", self._left_out())
@@ -263,7 +265,7 @@ class _Page:
             yield element("p", self._english("span", advice), class_="muted")
 
     def _table(self, table: Table) -> Element:
-        about = [self._english("p", f"{ROW}{table.row}.")] if table.row else []
+        about = [self._english("p", prose(f"{ROW}{table.row}."))] if table.row else []
         about += [self._english("p", prose(table.notes))] if table.notes else []
         facts: dict[str, Child] = {
             "permission": self._permission(table),
@@ -281,7 +283,7 @@ class _Page:
             [self._rows(rows) for rows in table.row_groups],
             self._not_loaded(table),
             self._own_columns(table),
-            id=table.name,
+            id=f"table-{table.name}",
         )
 
     def _permission(self, table: Table) -> Child:
@@ -299,13 +301,19 @@ class _Page:
                 "tr",
                 element("td", code(column.path), element("span", key, class_="key") if column.is_key else None),
                 self._english("td", prose(column.description)),
-                element("td", self._texts.class_label(column.protection.name)),
+                element("td", self._texts.class_label(column.protection.name), self._person(column)),
                 element("td", self._action(column)),
             )
             for column in table.loaded
         ]
         titles = element("tr", [element("th", text) for text in head])
         return element("table", element("thead", titles), element("tbody", rows), class_="columns")
+
+    def _person(self, column: Column) -> Element | None:
+        """Returns whom an id identifies."""
+        if column.refers_to.get("form") not in {"id", "number"}:
+            return None
+        return element("div", self._texts.get("subjects", column.subjects), class_="muted")
 
     def _action(self, column: Column) -> Element:
         name = "keep" if column.action == "keep" else "changed"
