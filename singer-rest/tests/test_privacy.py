@@ -351,7 +351,8 @@ def test_another_profile_or_key_is_refused_for_a_state() -> None:
     assert claim(state, privacy="minimal")
     assert claim(state, privacy="minimal") is False
     state["bookmark"] = 1
-    for other in ({"privacy": "no-pay"}, {"privacy": "minimal", "privacy_key": "x" * 32}, {}):
+    others = ({"privacy_key": "x" * 32}, {"privacy_space": "acme"})
+    for other in ({"privacy": "no-pay"}, *({"privacy": "minimal", **one} for one in others), {}):
         with pytest.raises(RunError, match="another privacy profile or key"):
             claim(state, **other)
     with pytest.raises(RunError, match="another privacy profile or key"):

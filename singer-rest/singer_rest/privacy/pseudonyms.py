@@ -57,6 +57,12 @@ class Pseudonyms:
         """The first four characters of each pseudonym, by which pseudonyms of different keys can be told apart."""
         return _encode_digest(_derive_key(self._key, "fingerprint"))[:_FINGERPRINT_LENGTH]
 
+    @property
+    def account_fingerprint(self) -> str:
+        """Differs between keys and between accounts, which have other pseudonyms of the same ids."""
+        digest = _encode_digest(_derive_key(self._key, f"fingerprint/{self._account}"))
+        return f"{self.fingerprint}{digest[:_FINGERPRINT_LENGTH]}"
+
 
 class Space:
     """The pseudonyms of one kind of id."""

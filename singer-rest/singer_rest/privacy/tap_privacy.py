@@ -92,14 +92,14 @@ class TapPrivacy:
 
     @cached_property
     def fingerprint(self) -> str | None:
-        """Differs between profiles, and between keys. None: all values are loaded.
+        """Differs between profiles, and between keys or spaces of pseudonyms. None: all values are loaded.
 
         Raises:
             RunError: If the profile needs a key and there is no valid one.
         """
         if not self.is_active:
             return None
-        key = f"-{self.pseudonyms.fingerprint}" if self.profile.uses_pseudonyms else ""
+        key = f"-{self.pseudonyms.account_fingerprint}" if self.profile.uses_pseudonyms else ""
         return f"{self.profile.fingerprint}{key}"
 
     def claim_state(self, states: Iterable[dict[str, Any]], account_keys: Iterable[str] = ()) -> bool:
