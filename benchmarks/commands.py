@@ -74,10 +74,12 @@ class Commands:
         case: The case.
         url: The server.
         folder: The folder for configurations and databases.
+        privacy: The privacy profile of our tap.
     """
 
-    def __init__(self, case: Case, url: str, folder: Path) -> None:
+    def __init__(self, case: Case, url: str, folder: Path, *, privacy: str = "everything") -> None:
         self.case = case
+        self._privacy = {"privacy": privacy, "privacy_key": "the key of a benchmark, which is no secret"}
         self.url = url
         self.folder = folder
         self.dataset = DATASETS[case.dataset]
@@ -127,6 +129,7 @@ class Commands:
     def _make_own_pipe(self) -> list[list[str]]:
         settings = {
             **SETTINGS[self.dataset.name],
+            **self._privacy,
             "api_url": self.url,
             "max_concurrency": self.case.in_flight,
         }

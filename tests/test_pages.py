@@ -5,13 +5,16 @@ from __future__ import annotations
 import copy
 import json
 import random
+import sys
 from datetime import datetime, timezone
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_rest import Reply, Request, RestStream, RestTap
+from singer_rest import Reply, Request, RestStream, RestTap, Slice
 from singer_rest.fetch.page import FittedRecords, StructRows
+from singer_rest.privacy import stream_privacy
 from singer_rest.privacy.stream_privacy import RecordColumns
 from singer_rest.singer import page_reader
 from singer_rest.singer.messages import encode, record_lines
@@ -20,6 +23,8 @@ from tap_factorial.tap import TapFactorial
 from tap_personio.tap import TapPersonio
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from singer_rest import Record
     from singer_rest.singer.records import RecordConformer
 
@@ -166,6 +171,7 @@ def test_pages_are_written_as_their_records_are(streams: list[RestStream]) -> No
     assert pages * 0.2 < at_once < pages * 0.9, "some pages fit, some do not"
 
 
+PRIVACY = Path(stream_privacy.__file__).parent
 NOW = datetime(2026, 11, 22, 5, tzinfo=timezone.utc)
 
 
@@ -243,3 +249,31 @@ def test_pages_read_at_once_hold_the_same_records(name: str, profile: str, monke
 
 def record_lines_of(records: list[Record]) -> bytes:
     return b"".join(encode(record) + b"\n" for record in records)
+
+
+@pytest.mark.parametrize("profile", ["everything", "minimal"])
+def test_records_that_are_loaded_as_they_are_pass_no_privacy_profile(
+    profile: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    streams = {stream.name: stream for stream in streams_of("personio", privacy=profile, privacy_key="k" * 32)}
+    stream = streams["attendance_periods"]
+    monkeypatch.setattr(stream._tap, "message_writer", None)
+    called: set[str] = set()
+
+    def trace(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and Path(frame.f_code.co_filename).parent == PRIVACY:
+            called.add(frame.f_code.co_name)
+
+    request, body = (
+        Request("/", (), "/"),
+        encode({"_data": [{"id": f"{number}", "updated_at": TIMESTAMPS[0]} for number in range(50)]}),
+    )
+    _ = stream._page_reader, stream.conformer  # what is done once
+    sys.setprofile(trace)
+    try:
+        assert stream.read_whole_page(Reply(200, {}, body, NOW), request)
+        page = stream._page_of_records(Reply(200, {}, body.replace(b'"0"', b"0"), NOW), request, Slice())
+        assert len([*stream._emit(page, None, write_messages=False)]) == 50
+    finally:
+        sys.setprofile(None)
+    assert bool(called) is (profile != "everything"), called
