@@ -10,7 +10,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from faults import days, killer, markers, meltano_killer, mutator, pairs, proxy, report
+from faults import days, killer, markers, meltano_killer, mutator, pairs, profiles, proxy, report
 from faults.results import Options, ResultLog, read_results
 from faults.vendors import VENDORS
 
@@ -21,9 +21,10 @@ PARTS = {
     "meltano": meltano_killer.run,
     "mutator": mutator.run,
     "pairs": pairs.run,
+    "profiles": profiles.run,
     "proxy": proxy.run,
 }
-LONGEST_FIRST = ("killer", "proxy", "meltano", "days", "pairs", "mutator", "markers")
+LONGEST_FIRST = ("killer", "proxy", "meltano", "profiles", "days", "pairs", "mutator", "markers")
 OUTPUT = Path(__file__).parent.parent / "output" / "faults"
 SEED = 7
 JOBS = 2

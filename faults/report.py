@@ -26,6 +26,7 @@ PARTS = {
     "days": "Simulated days",
     "pairs": "Concurrent runs",
     "markers": "Planted markers",
+    "profiles": "Privacy profiles",
 }
 """Headings by part."""
 
@@ -47,6 +48,10 @@ DESCRIPTIONS = {
     "pairs": "Two concurrent runs that share a database or a token file.",
     "markers": "Markers in credentials, tokens, webhook secrets, names and pay are searched for in logs (at level "
     "DEBUG), messages, states and files that others can read; secrets also in the loaded data.",
+    "profiles": "Markers in every field of every record, and in fields that no schema has, are searched for in all "
+    "that a run writes: output, logs at level DEBUG, states, BATCH and temporary files, the database and its bytes. A "
+    "run that loads everything shows where each stands. Under a privacy profile, those of values that it keeps must "
+    "all be loaded, and no other may be anywhere.",
 }
 
 
@@ -103,6 +108,8 @@ def render_report(outcomes: Sequence[Outcome], info: RunInfo) -> str:
             lines += ["", f"## {heading}", "", DESCRIPTIONS[part], ""]
             lines += _make_table("kind", dict(sorted(by_category.items())))
             lines += ["", _summarize_by_vendor(by_part[part])]
+            if part == "profiles":
+                lines += ["", *(f"- tap-{outcome.vendor}, {outcome.description}" for outcome in by_part[part])]
     lines += ["", "## Repeat a run", "", *_explain_how_to_repeat(info)]
     return "\n".join([*lines, ""])
 

@@ -106,19 +106,20 @@ class TestBench:
         """The endpoint of each stream, in the form in which the proxy counts requests."""
         return {
             name: f"GET /{self.vendor.name}{re.sub('{[^}]*}', '{}', stream.path)}"
-            for name, stream in self._streams.items()
+            for name, stream in self.streams.items()
         }
 
     @cached_property
     def parents(self) -> dict[str, str]:
         """The parent of each stream that has one."""
-        return {name: stream.slices.parent for name, stream in self._streams.items() if stream.slices.parent}
+        return {name: stream.slices.parent for name, stream in self.streams.items() if stream.slices.parent}
 
     @cached_property
-    def _streams(self) -> dict[str, Any]:
+    def streams(self) -> dict[str, Any]:
+        """The streams of a tap that loads everything."""
         module, name = processes.COMMANDS[self.vendor.tap]
         tap = getattr(importlib.import_module(module), name)
-        available = tap(config=self.vendor.make_config(self.proxy.url), validate_config=False).streams
+        available = tap(config=self.vendor.make_config(self.proxy.url, **self._settings), validate_config=False).streams
         return {name: available[name] for name in self.keys if name in available}
 
     def fetch_bodies(self, streams: Collection[str]) -> dict[str, list[Row]]:
