@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from abc import abstractmethod
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.exceptions import ConfigValidationError
@@ -81,6 +81,12 @@ class SdkTap(SyncingTap):
     def state_writer(self) -> ChangedStateWriter:
         """Writes STATE messages."""
         return ChangedStateWriter(self.message_writer)
+
+    @classmethod
+    @cache
+    def get_plugin_version(cls) -> str:
+        """Returns the version of the tap's package, which is looked up once: that reads files."""
+        return super().get_plugin_version()
 
     @abstractmethod
     def check_config(self) -> list[str]:
