@@ -290,4 +290,4 @@ def test_answers_of_the_guide_are_valid(tmp_path: Path) -> None:
     path.write_text(code_block("dossier.md", "yaml", "purpose:"))
     answers = load_answers(path)
     assert answers.given.keys() == {*FIELDS}
-    assert answers.items("retention") == [("persons", "24"), ("attendance_periods", "12")]
+    assert answers.items("retention") == [("conduct", "12"), ("tap_personio.absence_periods", "24")]

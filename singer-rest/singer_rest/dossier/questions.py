@@ -201,6 +201,7 @@ class Questions:
 
     def _answer_retention(self) -> Iterator[Block]:
         yield self._fact("deletions")
+        yield self._fact("retain")
         yield Blank("retention")
 
     def _answer_changes(self) -> Iterator[Block]:
@@ -291,13 +292,16 @@ class Questions:
             yield self._fact("find_none")
         if any(column.action == "pseudonym" for _, column in columns):
             yield self._fact("find_pseudonym", tap=self.inventory.tap.name)
+        yield self._fact("access")
         yield Blank("subject_access")
 
     def _answer_erasure(self) -> Iterator[Block]:
         yield self._fact("deletions")
+        yield self._fact("forget", vendor=self.inventory.vendor)
         yield Blank("erasure")
 
     def _answer_backups(self) -> Iterator[Block]:
+        yield self._fact("backups")
         yield Blank("backups")
 
     def _answer_default(self) -> Iterator[Block]:
