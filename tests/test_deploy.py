@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -14,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
+import trustme
 from hr_sandbox.testing import running
 from ruamel.yaml import YAML
+from singer_rest.testing.network import tls_front
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -242,6 +246,11 @@ class Containers:
         assert wheels.is_dir()
         self._bud("localhost/hrtaps", ROOT, DEPLOY / "Dockerfile", "--build-arg=BASE=localhost/base")
 
+    def add(self, tag: str, folder: Path, dockerfile: str) -> None:
+        """Builds an image from another one."""
+        (folder / "Dockerfile").write_text(dockerfile)
+        self._bud(f"localhost/{tag}", folder, folder / "Dockerfile")
+
     def _bud(self, tag: str, context: Path, file: Path, *options: str) -> None:
         command = ["buildah", *self._storage, "bud", "--quiet", "--isolation=chroot", "--format=docker", f"--tag={tag}"]
         found = subprocess.run(
@@ -249,12 +258,12 @@ class Containers:
         )
         assert found.returncode == 0, found.stderr[-3000:]
 
-    def run(self, *args: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    def run(self, *args: str, options: tuple[str, ...] = (), image: str = "hrtaps") -> subprocess.CompletedProcess[str]:
         """Runs a container with a read-only root and without capabilities."""
         limits = ["--ulimit=nofile=1024:1024", "--ulimit=nproc=4096:4096", "--no-healthcheck", "--network=host"]
         locked = ["--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges"]
         podman = ["podman", *self._storage, "--runtime=/usr/sbin/runc", "run", "--rm"]
-        command = [*podman, *limits, *locked, *options, "localhost/hrtaps", *args]
+        command = [*podman, *limits, *locked, *options, f"localhost/{image}", *args]
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
 
     def inspect(self) -> Any:
@@ -320,3 +329,23 @@ def test_image_has_a_user_and_a_health_check_that_notices_an_endless_run(contain
     found = containers.run("-c", f"{script}; touch /app/new", options=("--entrypoint=/bin/sh",))
     assert found.stdout.split() == ["0", "0", "1"], found.stderr
     assert "Read-only file system" in found.stderr
+
+
+@pytest.mark.deploy
+def test_authority_of_the_company_can_be_added_to_the_system_of_the_image(
+    containers: Containers, tmp_path: Path, sandbox: Sandbox
+) -> None:
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "company.crt"))
+    block = re.search(r"```dockerfile\n(.*?)```", (ROOT / "docs" / "how-to" / "deploy.md").read_text(), re.DOTALL)
+    assert block
+    containers.add("with-authority", tmp_path, block[1].replace("FROM hrtaps", "FROM localhost/hrtaps"))
+    with tls_front(sandbox.url, context) as url:
+        settings = settings_of(sandbox) | {"TAP_PERSONIO_API_URL": f"{url}/personio"}
+        options = tuple(f"--env={name}={value}" for name, value in settings.items())
+        report = containers.run("tap-personio", "--doctor", "--format=json", options=options, image="with-authority")
+        other = containers.run("tap-personio", "--doctor", "--format=json", options=options)
+    encryption = {"status": "ok", "detail": "the host's certificate is trusted (the system's authorities)"}
+    assert json.loads(report.stdout)["connection"]["encryption"] == encryption
+    assert json.loads(other.stdout)["connection"]["encryption"]["status"] == "failed"

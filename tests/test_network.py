@@ -2,69 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import ssl
 import subprocess
 import sys
-import threading
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
 import trustme
 from hr_sandbox.testing import running
-from singer_rest.testing import Output, password_proxy
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from singer_rest.testing import Output
+from singer_rest.testing.network import password_proxy, tls_front
 
 BIN = Path(sys.executable).parent
 PASSWORD = "s3cret"
-
-
-@contextmanager
-def tls_front(url: str, context: ssl.SSLContext) -> Iterator[str]:
-    """Decrypts connections and passes them on to a local server. Its address."""
-    port = int(url.rpartition(":")[2])
-    loop = asyncio.new_event_loop()
-    tasks: set[asyncio.Task[Any]] = set()
-
-    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while part := await reader.read(65536):
-                writer.write(part)
-                await writer.drain()
-        except OSError:
-            pass
-        finally:
-            writer.close()
-
-    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", port)
-        for ends in ((reader, inner_writer), (inner_reader, writer)):
-            task = loop.create_task(copy(*ends))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-
-    async def stop() -> None:
-        server.close()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    server = loop.run_until_complete(asyncio.start_server(connect, "127.0.0.1", 0, ssl=context))
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        asyncio.run_coroutine_threadsafe(stop(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
 
 
 def run_tap(url: str, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -17,7 +17,8 @@ from singer_rest import RateLimiter, Request, RunError
 from singer_rest.diagnose import connection
 from singer_rest.errors import RetryableError
 from singer_rest.http.transport import Transport
-from singer_rest.testing import Response, host, password_proxy
+from singer_rest.testing import Response, host
+from singer_rest.testing.network import password_proxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import subprocess
 import sys
 import threading
 import time
@@ -25,7 +24,6 @@ from singer_rest.http import retries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from pathlib import Path
 
     import pytest
 
@@ -194,35 +192,6 @@ def hosts() -> Iterator[Callable[[Callable[[ReceivedRequest], Response]], Host]]
     """Starts any number of hosts, which run until the block ends."""
     with ExitStack() as stack:
         yield lambda response: stack.enter_context(host(response))
-
-
-@contextmanager
-def password_proxy(folder: Path, login: str) -> Iterator[str]:
-    """Runs a proxy that wants a user name and password, by the package proxy-py.
-
-    Args:
-        folder: An empty folder for its files.
-        login: The user name and password, as "user:password".
-
-    Yields:
-        Its host and port.
-    """
-    port_file = folder / "port"
-    options = ["--port=0", f"--port-file={port_file}", f"--basic-auth={login}", "--num-acceptors=1", "--num-workers=1"]
-    process = subprocess.Popen(  # noqa: S603 - a fixed command
-        [sys.executable, "-m", "proxy", "--log-level=ERROR", *options],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        while not (port_file.exists() and port_file.read_text().strip()):
-            if process.poll() is not None:
-                raise RuntimeError("The proxy did not start.")
-            time.sleep(0.02)
-        yield f"127.0.0.1:{port_file.read_text().split()[0]}"
-    finally:
-        process.terminate()
-        process.wait()
 
 
 class Output:
