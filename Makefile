@@ -112,7 +112,7 @@ build: setup ## Build the packages into dist/, and check that each one starts
 	rm -rf dist/.venv
 
 # For this machine's Python and platform.
-wheels: setup ## Collect the taps, the loader and all they need in dist/wheels, for machines without a package index (EXTRAS="otel keyring")
+wheels: .venv/.ready ## Collect the taps, the loader and all they need in dist/wheels, for machines without a package index (EXTRAS="otel keyring")
 	rm -rf dist/wheels
 	@for name in $(SHIPPED); do \
 	  $(BIN)/uv build --package $$name --wheel --no-build-isolation --quiet --out-dir dist/wheels/own || exit 1; done
@@ -125,7 +125,7 @@ wheels: setup ## Collect the taps, the loader and all they need in dist/wheels, 
 image: wheels ## Build the container image hrtaps (CONTAINERS="podman" instead of docker; BASE=another image with the same Python)
 	$(CONTAINERS) build --file deploy/Dockerfile --build-arg BASE=$(BASE) --tag hrtaps:latest .
 
-test-deploy: setup .venv/.test .venv/.deploy ## Build the image and run it, install without an index, and check the files for Kubernetes (as root: buildah)
+test-deploy: .venv/.test .venv/.deploy ## Build the image and run it, install without an index, and check the files for Kubernetes (as root: buildah)
 	$(BIN)/pytest -m deploy tests/test_deploy.py -rs
 
 publish: ## Upload dist/ to the package index, as the release workflow does (TAG=v1.2.3)
