@@ -532,3 +532,6 @@ def test_command_prints_a_receipt_and_exits_with_1_for_a_wrong_address(file: Fil
     assert "ada" not in (done.stdout + done.stderr + receipt.read_text()).lower()
     assert receipt.stat().st_mode & 0o777 == 0o600
     assert run("--person", ADA).returncode == 1
+    command = [sys.executable, "-m", "target_duckdb", "forget", "--config", str(config), "--person", "-", "--dry-run"]
+    piped = subprocess.run(command, capture_output=True, text=True, check=False, input=f"{EVE}\n")
+    assert piped.returncode == 0, piped.stderr

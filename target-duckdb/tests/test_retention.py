@@ -33,7 +33,11 @@ SCHEMAS = [
     _schema(
         "persons", {"id": PERSON, "email": EMAIL, "termination_date": END, "trial_period_end": END, "salary": PAY}, "id"
     ),
-    _schema("contracts", {"id": TEXT, "person_id": PERSON, "starts_on": START, "ends_on": END, "amount": PAY}, "id"),
+    _schema(
+        "contracts",
+        {"id": TEXT, "person_id": PERSON, "employment_start_date": START, "employment_end_date": END, "amount": PAY},
+        "id",
+    ),
     _schema("absences", {"id": TEXT, "person_id": PERSON, "day": DAY}, "id"),
     _schema("days", {"id": TEXT, "absence_id": PARENT}, "id"),
 ]
@@ -45,7 +49,12 @@ def _person(number: int, left: str | None, **more: Any) -> list[dict[str, Any]]:
     return [
         _record("persons", id=person, email=email, termination_date=left, trial_period_end="2015-06-30", salary=5.5),
         _record(
-            "contracts", id=f"c{number}", person_id=person, starts_on="2015-01-01", ends_on="2019-12-31", amount=7.5
+            "contracts",
+            id=f"c{number}",
+            person_id=person,
+            employment_start_date="2015-01-01",
+            employment_end_date="2019-12-31",
+            amount=7.5,
         ),
         _record("absences", id=f"a{number}", person_id=person, day="2020-01-01"),
         _record("days", id=f"d{number}", absence_id=f"a{number}"),
@@ -87,7 +96,16 @@ def test_rows_of_a_table_go_with_those_that_belong_to_them(duck: Any) -> None:
 
 
 def test_who_came_back_keeps_everything(duck: Any) -> None:
-    again = [_record("contracts", id="c9", person_id="1", starts_on="2021-01-01", ends_on=None, amount=1.5)]
+    again = [
+        _record(
+            "contracts",
+            id="c9",
+            person_id="1",
+            employment_start_date="2021-01-01",
+            employment_end_date=None,
+            amount=1.5,
+        )
+    ]
     _load(duck, _person(1, "2020-01-31"), again)
     report = _retain(duck, {"pay": 1, "absences": 1})
     assert not any(plan.is_changed for plan in report.plans)

@@ -57,8 +57,13 @@ def _options(command: click.Command) -> click.Command:
     return command
 
 
+def _read_person(given: str) -> str:
+    """Returns the person that was given, or the first line of the input for `-`."""
+    return sys.stdin.readline().strip() if given == "-" else given
+
+
 def _forget(person: str, export: str | None, config: Any, receipt: str | None, *, dry_run: bool) -> None:  # noqa: ANN401
-    _run(config, receipt, lambda plugin: forget(plugin, person, dry_run=dry_run, export=export))
+    _run(config, receipt, lambda plugin: forget(plugin, _read_person(person), dry_run=dry_run, export=export))
 
 
 def _retain(config: Any, receipt: str | None, *, dry_run: bool) -> None:  # noqa: ANN401
@@ -68,7 +73,9 @@ def _retain(config: Any, receipt: str | None, *, dry_run: bool) -> None:  # noqa
 def make_group() -> click.Group:
     """Returns the commands."""
     person = click.Option(
-        ["--person"], required=True, help="An e-mail address, an id, SCHEMA.KIND:ID, or a pseudonym of one of them."
+        ["--person"],
+        required=True,
+        help="An e-mail address, an id, SCHEMA.KIND:ID, or a pseudonym of one of them; - reads it from the input.",
     )
     export = click.Option(["--export"], metavar="FILE", help="Write the rows about the person to a new private file.")
     group = click.Group("target-duckdb")

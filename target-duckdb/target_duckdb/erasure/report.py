@@ -78,6 +78,8 @@ class Report:
             yield f"  {item.table}.{item.column}: {item.kind} in {item.rows:,} row{'' if item.rows == 1 else 's'}{keys}"
         if self.is_dry_run:
             yield "Nothing was changed (--dry-run)."
+        elif not self._changed:
+            yield "There is nothing to remove, so the file is unchanged."
         else:
             yield f"The new file has replaced the old one. Out of reach: {'; '.join(OUT_OF_REACH)}."
 

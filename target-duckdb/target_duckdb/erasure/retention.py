@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _END, _START = "personal.end", "personal.start"
 #: The ends of employments. Other ends, such as those of contracts and trial periods, do not say that the person left.
 _LEAVING = re.compile(r"terminat|employment_end", re.IGNORECASE)
+#: The starts of employments, after which somebody who left is back. Others are those of contracts or accounts.
+_JOINING = re.compile(r"hire|employment_start", re.IGNORECASE)
 _MONTHS = 12
 
 
@@ -203,7 +205,7 @@ def _read_employments(session: Session, table: FileTable) -> Iterator[Employment
     if not is_record(table):
         fields = [item for item in fields if item.reference.form == ID][:1]
     ends = [sql for name, sql in _dates_of(table, _END) if _LEAVING.search(name)]
-    starts = [sql for _, sql in _dates_of(table, _START)]
+    starts = [sql for name, sql in _dates_of(table, _START) if _JOINING.search(name)]
     if not fields or not (is_record(table) or ends or starts):
         return
     end, start = (f"greatest({', '.join(dates)})" if dates else "CAST(NULL AS DATE)" for dates in (ends, starts))

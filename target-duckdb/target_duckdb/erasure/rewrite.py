@@ -145,8 +145,8 @@ def _replace(new: Path, path: Path) -> None:
     new.chmod(status.st_mode & 0o7777)
     with new.open("rb") as file:
         os.fsync(file.fileno())
+    path.with_name(path.name + _WAL).unlink(missing_ok=True)  # of the old file, which is checkpointed
     new.replace(path)
-    path.with_name(path.name + _WAL).unlink(missing_ok=True)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
