@@ -166,6 +166,7 @@ LIMITS = {
 
 @pytest.mark.parametrize("headers", LIMITS.values(), ids=LIMITS)
 @pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.slow
 def test_rate_limit_that_never_ends_fails_its_stream_only(
     run: Callable[..., Any], shop: Any, headers: dict[str, str], status: int, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -121,6 +121,7 @@ def test_list_that_finds_no_batch_lacks_permission(
     assert output.messages_of("SCHEMA", "pets") == []
 
 
+@pytest.mark.slow
 def test_list_that_finds_none_of_many_parents_is_not_requested_for_all(
     run: Callable[..., Output], shop: Any, request_in_batches: Callable[..., Batched], caplog: Any
 ) -> None:
@@ -285,6 +286,7 @@ def test_stream_fails_soon_if_every_parent_is_rejected(
 @pytest.mark.parametrize("workers", [1, 8])
 @pytest.mark.parametrize("status", [400, 403])
 @pytest.mark.parametrize("refused", [1, 40])
+@pytest.mark.slow
 def test_forbidden_first_parents_do_not_stop_later_parents(
     run: Callable[..., Output], shop: Any, status: int, refused: int, workers: int
 ) -> None:
@@ -300,6 +302,7 @@ def test_forbidden_first_parents_do_not_stop_later_parents(
 @pytest.mark.parametrize("workers", [1, 8])
 @pytest.mark.parametrize("status", [400, 403])
 @pytest.mark.parametrize(("refused", "size"), [(20, 20), (30, 20), (30, 7)])
+@pytest.mark.slow
 def test_forbidden_first_batches_do_not_stop_later_batches(
     run: Callable[..., Output],
     shop: Any,
@@ -322,6 +325,7 @@ def test_forbidden_first_batches_do_not_stop_later_batches(
 
 @pytest.mark.parametrize("workers", [1, 8])
 @pytest.mark.parametrize(("parents", "size"), [(400, 50), (60, 50), (400, 7)])
+@pytest.mark.slow
 def test_stream_is_skipped_if_only_batches_were_requested_and_forbidden(
     run: Callable[..., Output],
     shop: Any,
@@ -343,6 +347,7 @@ def test_stream_is_skipped_if_only_batches_were_requested_and_forbidden(
 
 
 @pytest.mark.parametrize("workers", [1, 8])
+@pytest.mark.slow
 def test_first_parents_that_are_not_found_do_not_stop_later_parents(
     run: Callable[..., Output], shop: Any, workers: int, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -236,6 +236,7 @@ def test_field_names_in_a_log_line_are_short_and_on_one_line() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can enlarge a pipe")
+@pytest.mark.slow
 def test_the_pipe_to_the_loader_holds_several_pages() -> None:
     code = (
         "import fcntl, sys; from singer_rest.singer.messages import MessageWriter; MessageWriter();"

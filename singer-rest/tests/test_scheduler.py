@@ -490,6 +490,7 @@ def test_host_that_never_responded_gets_fewer_attempts() -> None:
     scheduler.close()
 
 
+@pytest.mark.slow
 def test_too_many_requests_pauses_every_worker_of_that_endpoint(start_scheduler: Callable[..., Scheduler]) -> None:
     throttled_at: list[float] = []
     times: list[float] = []
@@ -513,6 +514,7 @@ def test_too_many_requests_pauses_every_worker_of_that_endpoint(start_scheduler:
     assert sum(throttled_at[0] < at < throttled_at[0] + 0.25 for at in times) <= 3
 
 
+@pytest.mark.slow
 def test_total_time_without_a_response_is_limited_over_all_attempts(
     start_scheduler: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch
 ) -> None:

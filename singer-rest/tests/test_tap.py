@@ -144,6 +144,7 @@ def test_long_streams_log_progress(
     assert "1 streams: 1 read; " in caplog.messages[-1]
 
 
+@pytest.mark.slow
 def test_children_have_one_schema_and_one_state_entry(run: Callable[..., Any], shop: Any) -> None:
     shop.data["/owners"] = [{"id": str(number), "updated_at": "2026-01-02T00:00:00Z"} for number in range(500)]
     shop.data |= {f"/owners/{number}/pets": [{"id": f"p{number}"}] for number in range(500)}

@@ -174,6 +174,7 @@ def test_timeouts_are_distinguished_from_connection_errors(response: Response, s
     assert raised.value.slow is slow
 
 
+@pytest.mark.slow
 def test_slow_response_that_ends_in_time_is_complete() -> None:
     with host(lambda received_request: Response({"a": "x" * 10}, drip=0.06)) as vendor:
         assert make_transport(vendor.url, timeout=1).send(REQUEST, None).json() == {"a": "x" * 10}
@@ -357,6 +358,7 @@ def test_unreadable_hosts_are_not_reported_as_broken_connections(monkeypatch: py
 @pytest.mark.parametrize(
     "head", [b"H", b"HTTP/1.1 200 OK\r\nX-Long: ", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 100 Continue\r\n\r\n" * 9]
 )
+@pytest.mark.slow
 def test_endlessly_slow_headers_time_out(head: bytes) -> None:
     response = Response(raw=head + b"X-Long: " + b"x" * 60_000, drip=0.02)
 
@@ -372,6 +374,7 @@ def test_endlessly_slow_headers_time_out(head: bytes) -> None:
     assert raised.value.slow
 
 
+@pytest.mark.slow
 def test_request_without_remaining_time_is_not_sent_and_others_stop_in_time() -> None:
     with host(lambda received_request: Response({"a": "x" * 400}, drip=0.01)) as vendor:
         for seconds, requests_sent in ((0.0, 0), (0.5, 1)):

@@ -43,6 +43,7 @@ def set_start(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
     return lambda moment: monkeypatch.setattr(TapFactorial, "started", moment)
 
 
+@pytest.mark.slow
 def test_every_parameter_that_reveals_rows_or_amounts_is_sent(run: Callable[..., Any], factorial: Start) -> None:
     vendor = factorial(respond_by_list())
     run(vendor.url)
@@ -133,6 +134,7 @@ WINDOWS = {
 }
 
 
+@pytest.mark.slow
 def test_lists_by_date_are_requested_in_windows_from_five_years_ago_to_next_year(
     run: Callable[..., Any], factorial: Start, set_start: Callable[[datetime], None]
 ) -> None:

@@ -315,6 +315,7 @@ METADATA = {
 @pytest.mark.parametrize("metadata", METADATA.values(), ids=METADATA)
 @pytest.mark.parametrize("stream", ["employees", "time_offs", "attendances"])
 @pytest.mark.parametrize("total", [0, 1, 200, 201, 450])
+@pytest.mark.slow
 def test_paging_by_record_or_by_number_reads_every_record_once(
     run: Callable[..., Any], personio: Any, metadata: Any, stream: str, total: int
 ) -> None:
