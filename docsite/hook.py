@@ -87,8 +87,13 @@ def on_page_content(html: str, page: Page, **_kwargs: Any) -> str:
     return html
 
 
-def on_post_page(output: str, **_kwargs: Any) -> str:
-    """Lets names in tables break after a colon, a dot or an underscore. The search has its words before that."""
+def on_post_page(output: str, page: Page, **_kwargs: Any) -> str:
+    """Lets names in tables break after a colon, a dot or an underscore, and says in which language the page is.
+
+    The search has the words before that.
+    """
+    if language := page.meta.get("lang"):
+        output = output.replace('<html lang="en"', f'<html lang="{language}"', 1)
     return CELL.sub(
         lambda cell: CODE_IN_CELL.sub(lambda code: BREAKS.sub("<wbr>", code[0]), cell[0]),
         output,
