@@ -143,12 +143,14 @@ class Trial:
     Args:
         result: The run.
         offered: The streams that it wrote.
+        planted: The markers in the responses that it got.
         found: The markers by place.
         misshapen: Columns with values that no action of the profile would leave.
     """
 
     result: PipelineRun
     offered: set[str]
+    planted: set[str]
     found: dict[str, set[str]]
     misshapen: list[str]
 
@@ -199,7 +201,7 @@ class Trials:
             (folder / "batch").mkdir()
             encoding = {"format": "jsonl", "compression": "gzip"}
             config["batch_config"] = {"encoding": encoding, "storage": {"root": (folder / "batch").as_uri()}}
-        with self._planting(fails=kind.fails, drops_keys=kind.drops_keys):
+        with self._planting(fails=kind.fails, drops_keys=kind.drops_keys) as planted:
             result = self._bench.run(folder, folder / "trial.duckdb", limit=LIMIT, variables=DEBUG_LOGGING, **config)
         messages = [json.loads(line) for line in result.out.read_bytes().splitlines()]
         if kind.profile == "everything":
@@ -207,15 +209,17 @@ class Trials:
         offered = {message["stream"] for message in messages if message["type"] == "SCHEMA"}
         database = folder / "trial.duckdb"
         misshapen = find_misshapen(database, self.locations, load_profile(kind.profile)) if database.exists() else []
-        return Trial(result, offered, search_folder(folder), misshapen)
+        return Trial(result, offered, planted, search_folder(folder), misshapen)
 
     @contextmanager
-    def _planting(self, *, fails: bool = False, drops_keys: bool = False) -> Iterator[None]:
-        self._bench.proxy.interceptor = replace(self.planter, fails=fails, drops_keys=drops_keys)
+    def _planting(self, *, fails: bool = False, drops_keys: bool = False) -> Iterator[set[str]]:
+        planter = replace(self.planter, fails=fails, drops_keys=drops_keys, planted=set())
+        self._bench.proxy.interceptor = planter
         try:
-            yield
+            yield planter.planted
         finally:
             self._bench.proxy.interceptor = None
+            self.planter.planted |= planter.planted
 
     def _add(self, number: int, kind: Kind, trial: Trial, started: float) -> None:
         planted, allowed = self.planter.planted, self.locations.allowed(kind.profile, trial.offered)
@@ -231,15 +235,16 @@ class Trials:
         }
         leaked = set().union(*leaks.values())
         # Not in the database only, which keeps one row of those with the same key.
-        missing = allowed.difference(*(trial.found.get(place, ()) for place in WITH_RECORDS))
+        missing = (allowed & trial.planted).difference(*(trial.found.get(place, ()) for place in WITH_RECORDS))
         missing = set() if kind.fails else missing
+        kept = allowed & trial.planted
         problems = [*self._describe_leaks(leaks), *trial.misshapen]
         if missing:
             problems.append(f"{len(missing)} markers that it keeps are missing: {self._describe(missing)}")
         if (not trial.result.succeeded and not kind.fails) or trial.result.violation:
             problems.append(str(trial.result))
         description = (
-            f"{kind.name}: {len(planted):,} markers; found {len(allowed - missing):,} of {len(allowed):,} that it "
+            f"{kind.name}: {len(planted):,} markers; found {len(kept - missing):,} of {len(kept):,} that it "
             f"keeps, and {len(leaked):,} of {len(forbidden):,} others"
         )
         self._add_outcome(number, kind.name, description, problems, started)

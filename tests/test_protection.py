@@ -75,6 +75,21 @@ def test_every_path_has_a_class(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TAPS)
+def test_lists_of_anything_are_not_classified(name: str) -> None:
+    """A profile cannot keep items of which nothing is known."""
+    tap = make_tap(name)
+    wrong = [
+        f"{stream.name}.{path}"
+        for stream in tap.streams.values()
+        for path, part in leaves(stream.schema)
+        if "array" in part.get("type", ()) and not (part.get("items") or {}).get("type")
+        if not tap.privacy.classification.names_below(stream.name, f"{path}[]")
+        if tap.privacy.classification.of(stream.name, path).name != "unclassified"
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("name", TAPS)
 def test_every_class_is_of_a_path(name: str) -> None:
     streams = make_tap(name).streams
     paths = {stream.name: leaf_paths(stream.schema) for stream in streams.values()}
