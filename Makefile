@@ -92,7 +92,8 @@ test-oldest: ## Test singer-rest, and the taps' discovery, on their oldest Pytho
 	@for tap in tap-personio tap-factorial tap-cornerstone; do \
 	  .venv-oldest/bin/$$tap --discover > /dev/null || exit 1; done
 
-lint: setup .venv/.lint ## Check with ruff, mypy and import contracts
+# mypy reads the types of what helps tests.
+lint: setup .venv/.test .venv/.lint ## Check with ruff, mypy and import contracts
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
