@@ -200,11 +200,24 @@ class RestTap(ReportingTap):
             RunError: If no stream is selected, or one cannot be read by the given ids.
         """
         selected = super().selected_streams()
+        if self.privacy.is_active:
+            self._warn_of_unmatched_paths(selected)
         if not self.only:
             return selected
         streams = {name: stream for name, stream in self.streams.items() if isinstance(stream, RestStream)}
         self.only.check_streams(streams, {stream.name for stream in selected}, self.may_have)
         return [stream for stream in selected if stream.rereads]
+
+    def _warn_of_unmatched_paths(self, streams: Sequence[SyncedStream]) -> None:
+        """Warns of what the profile names in vain: a misspelled path would load what should be dropped."""
+        for stream in streams:
+            if stream.privacy and (names := self.privacy.compiler.find_unmatched(stream.name)):
+                self.logger.warning(
+                    "%s: the privacy profile %s names what this stream does not have, which has no effect: %s.",
+                    stream.name,
+                    self.privacy.profile.name,
+                    ", ".join(names),
+                )
 
     def _is_offered(self, stream_type: type[RestStream]) -> bool:
         if stream_type.setting and not self.config.get(stream_type.setting):

@@ -14,7 +14,7 @@ from singer_rest.privacy.classes import EMAIL
 from singer_rest.privacy.classification import Classification, Protection, pattern_class
 from singer_rest.privacy.coarsening import area, end_of_month, first_of_month, first_of_year, rebased
 from singer_rest.privacy.compiler import PrivacyCompiler
-from singer_rest.privacy.profiles import PROFILES, load_profile
+from singer_rest.privacy.profiles import PROFILES, Profile, load_profile
 from singer_rest.privacy.pseudonyms import Pseudonyms, load_key, normalized_email
 from singer_rest.privacy.stream_privacy import RecordColumns, StreamPrivacy
 from singer_rest.privacy.tap_privacy import STATE_KEY, TapPrivacy
@@ -199,6 +199,11 @@ def test_intervals_are_rebased_wherever_they_are() -> None:
         ),
         ("2026-11-22T08:00:00.5Z", "2026-11-22T09:00:00.5Z", ("2026-11-22T00:00:00Z", "2026-11-22T01:00:00Z")),
         ("2026-11-22T08:00:00Z", None, ("2026-11-22T00:00:00Z", None)),
+        (
+            "2026-11-22T08:30+02:00",
+            "2026-11-22T09:30+02:00",
+            ("2026-11-22T00:00:00+02:00", "2026-11-22T01:00:00+02:00"),
+        ),
         ("08:00", None, ("00:00", None)),
         (None, "17:00", (None, None)),
         ("soon", "17:00", (None, None)),
@@ -214,6 +219,8 @@ def test_dates_and_postcodes_are_made_coarse() -> None:
     assert first_of_month("2026-02-17") == "2026-02-01"
     assert first_of_month("2026-02-17T08:00:00Z") == "2026-02-01T00:00:00Z"
     assert first_of_month("2026-02-17T08:00:00+01:00") == "2026-02-01T00:00:00+01:00"
+    assert first_of_month("2026-02-17 Anna-Maria") == "2026-02-01T00:00:00"
+    assert first_of_year("1990-05-17T00:00:00+0100") == "1990-01-01T00:00:00+0100"
     assert end_of_month("2026-02-28") == "2026-02-28"
     assert end_of_month("2024-02-28") == "2024-02-01"
     assert area("80331") == "80"
@@ -283,8 +290,53 @@ def test_user_defined_profile_extends_another_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "pattern",
+    ["s.shifts", "s.shifts[]", "s.shifts[].breaks", "s.shifts[].breaks[].place", "s.shifts.breaks.place", "s.*.place"],
+)
+def test_path_of_the_user_stands_for_all_that_is_in_it(pattern: str) -> None:
+    place = {"type": "object", "properties": {"place": TEXT}}
+    breaks = {"type": "array", "items": place}
+    columns = {"shifts": {"type": "array", "items": {"type": "object", "properties": {"breaks": breaks}}}, "id": TEXT}
+    shipped = {"s": {"shifts[].breaks[].place": Protection("organisational"), "id": Protection("technical")}}
+    for profile in (
+        Profile("own", {"pay": "drop"}, {pattern: "drop"}),
+        Profile("own", {"pay": "drop"}, classes={pattern: "pay"}),
+    ):
+        compiler = PrivacyCompiler(profile, Classification(shipped, profile.classes), lambda: Pseudonyms(KEY, ""))
+        assert list(compiler.compile("s", {"properties": columns}).schema["properties"]) == ["id"]
+        assert compiler.find_unmatched("s") == []
+
+
+def test_user_can_drop_an_object_of_which_some_fields_are_known() -> None:
+    shipped = {"s": {"boss.id": Protection("direct_id.id", "person"), "boss.team.name": Protection("organisational")}}
+    columns = {"boss": {"type": "object"}}
+
+    def compiled(**actions: str) -> dict[str, Any]:
+        compiler = PrivacyCompiler(
+            Profile("own", {"unclassified": "drop"}, actions), Classification(shipped), lambda: Pseudonyms(KEY, "")
+        )
+        return compiler.compile("s", {"properties": columns}).schema["properties"]
+
+    assert compiled(**{"s.boss": "drop"}) == {}
+    assert list(compiled(**{"s.boss.team": "drop"})) == ["boss"]
+
+
+def test_what_a_profile_names_in_vain_is_found() -> None:
+    paths = {"s.nmae": "drop", "s.name": "drop", "other.x": "drop", "s.dynamic_*": "drop"}
+    profile = Profile("own", {}, paths, {"s.salery": "pay"})
+    compiler = PrivacyCompiler(profile, Classification({}, profile.classes), lambda: Pseudonyms(KEY, ""))
+    compiler.compile("s", {"properties": {"name": TEXT, "salary": NUMBER}})
+    assert compiler.find_unmatched("s") == ["s.nmae", "s.dynamic_*", "s.salery"]
+
+
+@pytest.mark.parametrize(
     ("content", "expected"),
     [
+        ("extends: [minimal]", "`extends`"),
+        ("actions: {special.helth: drop}", "neither a protection class nor"),
+        ("classes: {s.x: [pay]}", "the class must be one of"),
+        ("actions: {s.x: drop}\nactions: {s.y: drop}", "more than once"),
+        ("actions: {s.x: drop, s.x: keep}", "`s.x` is in the file in `privacy` more than once"),
         ("- a", "must be a mapping"),
         ("extends: none", "`extends`"),
         ("actions: {pay: hide}", "the action must be one of"),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase, translate
+from fnmatch import fnmatchcase
 from functools import cache, cached_property
 from importlib import import_module
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from singer_rest.privacy.classes import CLASSES, PERSON_SPACES, UNCLASSIFIED
+from singer_rest.privacy.path_patterns import PathPatterns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -181,24 +182,26 @@ class Classification:
 
     Args:
         shipped: The classes that the tap ships, by stream and path.
-        own: The user's classes, by `stream.path`, which may hold `*`, or of rows, by `stream[column=value]`.
+        own: The user's classes, by `stream.path`, which may hold `*` and be that of an object or list, or of rows, by
+            `stream[column=value]`.
     """
 
     def __init__(self, shipped: Mapping[str, Mapping[str, Protection]], own: Mapping[str, str] | None = None) -> None:
         self._shipped = shipped
         self._patterns: dict[str, list[Pattern]] = {}
         self._own_rules: list[tuple[str, RowRule]] = []
-        self._own: list[Pattern] = []
+        own_paths: dict[str, Protection] = {}
         for key, name in (own or {}).items():
             stream, separator, path = re.split(r"([.\[])", key, maxsplit=1)
             if rule := parse_row_rule(path if separator == "." else f"[{path}", name):
                 self._own_rules.append((stream, rule))
             else:
-                self._own.append((Protection(name, is_mention=True), re.compile(translate(key))))
+                own_paths[key] = Protection(name, is_mention=True)
+        self.own = PathPatterns(own_paths)
 
     def of(self, stream: str, path: str) -> Protection:
         """Returns the class of a path: the user's, the tap's, or that of a pattern."""
-        own = self._find_own(stream, path)
+        own = self.own.find(stream, path)
         shipped = self.shipped(stream, path)
         if own is None:
             return shipped or pattern_class(path.rpartition(".")[2].removesuffix("[]"), self._patterns_of(stream))
@@ -207,7 +210,7 @@ class Classification:
     def of_key(self, stream: str, path: str) -> Protection:
         """Returns the class of a key or bookmark. An unknown one is technical, unless it is a person's id, or pay."""
         found = self.of(stream, path)
-        is_known = self.shipped(stream, path) or self._find_own(stream, path)
+        is_known = self.shipped(stream, path) or self.own.find(stream, path)
         return found if is_known or found.name.startswith(("direct_id", "pay")) else TECHNICAL
 
     def row_rules(self, stream: str) -> list[RowRule]:
@@ -228,9 +231,6 @@ class Classification:
             order = list(CLASSES)
             self._patterns[stream] = sorted((*shipped, *PATTERNS), key=lambda found: order.index(found[0].name))
         return self._patterns[stream]
-
-    def _find_own(self, stream: str, path: str) -> Protection | None:
-        return next((found for found, pattern in self._own if pattern.match(f"{stream}.{path}")), None)
 
     def shipped(self, stream: str, path: str) -> Protection | None:
         """Returns the class that the tap ships. None: the tap does not know the path."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?=$|[T ])")
+_OFFSET = re.compile(r"(?:Z|[+-]\d{2}:?\d{2})\Z", re.ASCII)
 _TIME = re.compile(r"\d{2}:\d{2}(:\d{2})?$")
 _MIDNIGHT = "T00:00:00"
 AREA_LENGTH = 2
@@ -75,7 +76,8 @@ def rebased(start: object, end: object) -> tuple[object, object]:
         began = datetime.fromisoformat(start.replace("Z", "+00:00"))
         ended = datetime.fromisoformat(end.replace("Z", "+00:00")) if isinstance(end, str) else None
         midnight = datetime(began.year, began.month, began.day)  # noqa: DTZ001 - in the zone of the vendor's text
-        zone = start[len("2026-11-22T08:30:00") :].lstrip("0123456789.") if "T" in start or " " in start else ""
+        offset = _OFFSET.search(start) if "T" in start or " " in start else None
+        zone = offset[0] if offset else ""
         if ended is None:
             return f"{midnight:%Y-%m-%d}{_MIDNIGHT}{zone}", None
         return tuple(f"{moment:%Y-%m-%dT%H:%M:%S}{zone}" for moment in (midnight, midnight + (ended - began)))  # type: ignore[return-value]
@@ -107,4 +109,5 @@ def _format_midnight(found: re.Match[str]) -> str:
     rest = found.string[found.end() :]
     if not rest:
         return ""
-    return f"{_MIDNIGHT}{'Z' if rest.endswith('Z') else rest[-6:] if rest[-6:-5] in {'+', '-'} else ''}"
+    offset = _OFFSET.search(rest)
+    return f"{_MIDNIGHT}{offset[0] if offset else ''}"

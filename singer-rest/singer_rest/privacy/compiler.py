@@ -86,6 +86,10 @@ class PrivacyCompiler:
         of_key = self.classification.of_key
         return [key for key in keys if self.action(stream, key, of_key(stream, key)) not in {"keep", "pseudonym"}]
 
+    def find_unmatched(self, stream: str) -> list[str]:
+        """Returns what the user's profile names of a compiled stream although it is not in its schema."""
+        return [*self._profile.patterns.unmatched(stream), *self.classification.own.unmatched(stream)]
+
     def action(self, stream: str, path: str, protection: Protection) -> Action:
         """Returns the action on the values at a path."""
         return self._profile.action(stream, path, protection.name)

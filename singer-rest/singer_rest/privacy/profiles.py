@@ -6,13 +6,13 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, field
-from fnmatch import translate
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from singer_rest.errors import RunError
-from singer_rest.privacy.classes import CLASSES, UNCLASSIFIED, lookup_class
+from singer_rest.privacy.classes import CLASSES, TOP_CLASSES, UNCLASSIFIED, lookup_class
+from singer_rest.privacy.path_patterns import PathPatterns
 
 Action = Literal["keep", "drop", "pseudonym", "year", "month", "last_month", "area", "rebase"]
 ACTIONS: dict[Action, str] = {
@@ -91,7 +91,8 @@ class Profile:
     Args:
         name: Its name, or that of its file.
         actions: The actions by class. The longest class that is named wins; other classes are kept.
-        paths: The actions by `stream.path`, which may hold `*`. They win over those of the class.
+        paths: The actions by `stream.path`, which may hold `*`. They win over those of the class, also for the fields
+            of an object or list.
         classes: The user's classes by `stream.path`.
     """
 
@@ -112,15 +113,12 @@ class Profile:
 
     def action(self, stream: str, path: str, protection_class: str) -> Action:
         """Returns the action on the values at a path."""
-        name = f"{stream}.{path}"
-        for pattern, action in self._patterns:
-            if pattern.match(name):
-                return action
-        return lookup_class(protection_class, self.actions) or "keep"  # type: ignore[return-value]
+        return self.patterns.find(stream, path) or lookup_class(protection_class, self.actions) or "keep"  # type: ignore[return-value]
 
     @cached_property
-    def _patterns(self) -> list[tuple[re.Pattern[str], Action]]:
-        return [(re.compile(translate(pattern)), action) for pattern, action in self.paths.items()]  # type: ignore[misc]
+    def patterns(self) -> PathPatterns[str]:
+        """The actions by path."""
+        return PathPatterns(self.paths)
 
     @property
     def fingerprint(self) -> str:
@@ -143,22 +141,44 @@ def load_profile(setting: str) -> Profile:
     path = Path(setting)
     if path.suffix not in {".yml", ".yaml"}:
         raise RunError(f"`privacy` is {setting!r}: use one of {', '.join(PROFILES)}, or the path of a YAML file.")
+    return _make_profile(path.stem, _read_yaml(path))
+
+
+def _read_yaml(path: Path) -> Any:  # noqa: ANN401 - what the user wrote
     import yaml  # noqa: PLC0415 - few runs need it
 
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        repeated = _find_repeated_key(yaml.compose(text, yaml.SafeLoader))
+        content = yaml.safe_load(text)
     except OSError as error:
         raise RunError(f"The file in `privacy` cannot be read: {error.strerror}.") from None
     except (yaml.YAMLError, UnicodeDecodeError):
         raise RunError("The file in `privacy` is not valid YAML.") from None
-    return _make_profile(path.stem, content)
+    if repeated is not None:  # YAML would ignore all but the last
+        raise RunError(f"`{repeated}` is in the file in `privacy` more than once: keep one of them.")
+    return content
+
+
+def _find_repeated_key(root: Any) -> str | None:  # noqa: ANN401 - a node of YAML
+    """Returns a key that the mapping, or one of its mappings, has more than once. None: there is none."""
+    outer = _list_pairs(root)
+    for pairs in (outer, *(_list_pairs(value) for _, value in outer)):
+        keys = [str(key.value) for key, _ in pairs]
+        if repeated := next((key for key in keys if keys.count(key) > 1), None):
+            return repeated
+    return None
+
+
+def _list_pairs(node: Any) -> list[Any]:  # noqa: ANN401 - a node of YAML
+    return node.value if getattr(node, "id", None) == "mapping" else []
 
 
 def _make_profile(name: str, content: Any) -> Profile:  # noqa: ANN401 - what the user wrote
     if not isinstance(content, dict) or not content.keys() <= {*_FILE_KEYS}:
         raise RunError(f"The file in `privacy` must be a mapping with the keys {', '.join(_FILE_KEYS)}, as needed.")
     base = content.get("extends", EVERYTHING)
-    if base not in PROFILES:
+    if not isinstance(base, str) or base not in PROFILES:
         raise RunError(f"`extends` in the file in `privacy` must be one of {', '.join(PROFILES)}.")
     given, classes = content.get("actions") or {}, content.get("classes") or {}
     if not all(isinstance(part, dict) for part in (given, classes)):
@@ -166,10 +186,11 @@ def _make_profile(name: str, content: Any) -> Profile:  # noqa: ANN401 - what th
     for key, action in given.items():
         if action not in get_args(Action):
             raise RunError(f"`{key}` in the file in `privacy`: the action must be one of {', '.join(ACTIONS)}.")
-        if key not in CLASSES and "." not in str(key):
+        first, separator, _ = str(key).partition(".")
+        if key not in CLASSES and (not separator or first in TOP_CLASSES):
             raise RunError(f"`{key}` in the file in `privacy` is neither a protection class nor a `stream.path`.")
     for key, found in classes.items():
-        if found not in CLASSES:
+        if not isinstance(found, str) or found not in CLASSES:
             raise RunError(f"`{key}` in the file in `privacy`: the class must be one of {', '.join(CLASSES)}.")
         if not _CLASSIFIED.fullmatch(str(key)):
             raise RunError(f"`{key}` in the file in `privacy` is neither `stream.path` nor `stream[column=value]`.")
