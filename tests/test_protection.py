@@ -168,6 +168,12 @@ def test_ids_are_of_the_kind_that_their_description_names(text: str) -> None:
     assert not [leaf.place for leaf in described if not re.fullmatch(TARGETS[text], leaf.protection.space)]
 
 
+def test_ids_of_parts_of_a_row_are_of_its_kind_if_it_has_no_id_of_its_own() -> None:
+    """The ids of rows that are computed hold the id of an employee, and the ids in such a row may be made of it."""
+    classes = shipped_classes("tap_factorial")["timeoff_allowance_stats"]
+    assert {classes[path].space for path in ("id", "cycles[].id")} == {"combined"}
+
+
 PEOPLE = r"(^|_)(by|author|employee|access|approver|reviewer|manager|reporter|requester|signer|candidate)_ids?$"
 
 
