@@ -345,6 +345,21 @@ def test_person_at_several_vendors_is_found_by_the_address(file: File) -> None:
     assert file.duck.query("SELECT id FROM other.logins") == [("l2",)]
 
 
+def test_people_who_share_a_work_address_are_not_removed_together_unless_asked(file: File) -> None:
+    file.load(*SCHEMAS, *RECORDS, _person("4", ADA.upper(), "Al", "Lee", None))
+    before = file.rows()
+    assert file.forget(dry_run=True).shared_spaces == ["main/person"]
+    for person in (ADA, "main.person:4"):
+        with pytest.raises(TargetError, match=r"several people.*--several-ids") as error:
+            file.forget(person)
+        assert ADA not in str(error.value).lower()
+    with pytest.raises(TargetError, match="--several-ids"):  # it would tell one person of another
+        file.forget(dry_run=True, export=str(file.duck.folder / "export"))
+    assert file.rows() == before
+    file.forget(several_ids=True)
+    assert normal(file.rows()) == normal(LEFT)
+
+
 def test_vendor_that_is_loaded_later_does_not_bring_the_address_back(file: File) -> None:
     file.load()
     file.forget()

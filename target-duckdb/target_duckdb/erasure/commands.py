@@ -62,8 +62,19 @@ def _read_person(given: str) -> str:
     return sys.stdin.readline().strip() if given == "-" else given
 
 
-def _forget(person: str, export: str | None, config: Any, receipt: str | None, *, dry_run: bool) -> None:  # noqa: ANN401
-    _run(config, receipt, lambda plugin: forget(plugin, _read_person(person), dry_run=dry_run, export=export))
+def _forget(
+    person: str,
+    export: str | None,
+    config: Any,  # noqa: ANN401 - of the SDK
+    receipt: str | None,
+    *,
+    several_ids: bool,
+    dry_run: bool,
+) -> None:
+    def run(plugin: ConfiguredTarget) -> Report:
+        return forget(plugin, _read_person(person), dry_run=dry_run, export=export, several_ids=several_ids)
+
+    _run(config, receipt, run)
 
 
 def _retain(config: Any, receipt: str | None, *, dry_run: bool) -> None:  # noqa: ANN401
@@ -78,13 +89,18 @@ def make_group() -> click.Group:
         help="An e-mail address, an id, SCHEMA.KIND:ID, or a pseudonym of one of them; - reads it from the input.",
     )
     export = click.Option(["--export"], metavar="FILE", help="Write the rows about the person to a new private file.")
+    several_ids = click.Option(
+        ["--several-ids"],
+        is_flag=True,
+        help="Several ids of one kind that have the same work address are all of this person.",
+    )
     group = click.Group("target-duckdb")
     group.add_command(
         _options(
             click.Command(
                 "forget",
                 callback=_forget,
-                params=[person, export],
+                params=[person, export, several_ids],
                 help="Remove a person from the DuckDB file, also from its free blocks.",
             )
         )

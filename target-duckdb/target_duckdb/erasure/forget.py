@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from target_duckdb.erasure.leftovers import find_leftovers
-from target_duckdb.erasure.person import IdentityMatcher, find_identity
+from target_duckdb.erasure.person import IdentityMatcher, find_identity, find_shared_spaces
 from target_duckdb.erasure.plan import Planner, TablePlan
 from target_duckdb.erasure.report import Report, write_private_file
 from target_duckdb.erasure.session import Session, open_session
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from target_duckdb.tombstones import Marker
 
 
-def forget(plugin: ConfiguredTarget, person: str, *, dry_run: bool, export: str | None = None) -> Report:
+def forget(
+    plugin: ConfiguredTarget, person: str, *, dry_run: bool, export: str | None = None, several_ids: bool = False
+) -> Report:
     """Removes a person from the file of the loader's settings.
 
     Args:
@@ -28,6 +30,7 @@ def forget(plugin: ConfiguredTarget, person: str, *, dry_run: bool, export: str 
         person: An e-mail address, an id, `SCHEMA.KIND:ID`, or a pseudonym.
         dry_run: Whether to leave the file as it is.
         export: A file for the rows about the person, as JSON lines.
+        several_ids: Whether several ids of one kind that have the same work address are of this person.
 
     Returns:
         What was removed.
@@ -42,12 +45,19 @@ def forget(plugin: ConfiguredTarget, person: str, *, dry_run: bool, export: str 
             raise TargetError(
                 "The DuckDB file has no row about such a person: check the address or id. Nothing was changed."
             )
+        shared = [] if several_ids else find_shared_spaces(session.tables, identity)
+        if shared and (export or not dry_run):
+            raise TargetError(
+                f"Several ids of one kind have the same work address ({', '.join(shared)}), so they may be of several"
+                " people. Nothing was changed. If all are of this person, add --several-ids; otherwise correct the"
+                " address at the vendor, and load it again."
+            )
         marker = None if dry_run else session.open_marker()
         matcher = IdentityMatcher(session.connection, identity)
         planner = Planner(session.connection, session.tables, matcher)
         summary = identity.summary
         plans = planner.plan()
-        report = Report("forget", dry_run, summary, plans, shared_names=planner.shared_names)
+        report = Report("forget", dry_run, summary, plans, shared_names=planner.shared_names, shared_spaces=shared)
         report.leftovers = find_leftovers(session.connection, plans, identity)
         if export:
             write_private_file(export, _export_rows(session, plans))

@@ -260,6 +260,22 @@ def expand_identity(connection: duckdb.DuckDBPyConnection, tables: Sequence[File
         _add_names(connection, table, matcher)
 
 
+def find_shared_spaces(tables: Iterable[FileTable], identity: Identity) -> list[str]:
+    """Returns the kinds of ids of which the person has several, in tables of people with work addresses.
+
+    These are several records of one person, or of several people who have or had the same address.
+    """
+    records = [table for table in tables if table.stream is not None and is_record(table)]
+    spaces = {
+        item.space
+        for table in records
+        if any(item.reference.form == EMAIL and not is_contact(item) for item in subject_fields(table))
+        for item in subject_fields(table)
+        if item.reference.form == ID and item.in_key
+    }
+    return sorted(space for space in spaces if len(identity.values.get(space, ())) > 1)
+
+
 def _conditional_sql(item: Located) -> str:
     value = normalized_sql(item.value_sql)
     return f"CASE WHEN {item.when} THEN {value} END" if item.when else value

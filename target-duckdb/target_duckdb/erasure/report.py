@@ -39,6 +39,7 @@ class Report:
         plans: What was removed.
         leftovers: The columns that a human should look at.
         shared_names: How many of the names other people have, too.
+        shared_spaces: The kinds of ids of which several have the same work address.
         people: How many people it is about.
         at: When.
     """
@@ -49,6 +50,7 @@ class Report:
     plans: Sequence[TablePlan] = ()
     leftovers: Sequence[Leftover] = ()
     shared_names: int = 0
+    shared_spaces: Sequence[str] = ()
     people: int = 1
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -66,6 +68,11 @@ class Report:
         yield f"{'table':{width}}  {'rows deleted':>12}  {'rows changed':>12}"
         for name, deleted, mentions in rows:
             yield f"{name:{width}}  {deleted:>12,}  {mentions:>12,}"
+        if self.shared_spaces:
+            yield (
+                "Several ids of one kind have the same work address, so they may be of several people:"
+                f" {', '.join(self.shared_spaces)}. If all are of this person, add --several-ids."
+            )
         if self.shared_names:
             yield (
                 "Somebody else has the same name. It stays where nothing but the name says who is meant:"
@@ -99,6 +106,7 @@ class Report:
             ],
             "text_left": [asdict(item) for item in self.leftovers],
             "shared_names": self.shared_names,
+            "shared_spaces": list(self.shared_spaces),
             "out_of_reach": list(OUT_OF_REACH),
         }
         return json.dumps(document, indent=2) + "\n"
