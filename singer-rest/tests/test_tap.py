@@ -6,6 +6,8 @@ import contextlib
 import gzip
 import json
 import logging
+import os
+import stat
 import sys
 import threading
 import time
@@ -626,7 +628,10 @@ def test_batches_hold_every_record_in_the_declared_encoding(
     lines = b""
     for message in output.messages_of("BATCH"):
         assert message["encoding"] == encoding
-        data = Path(message["manifest"][0].removeprefix("file://")).read_bytes()
+        file = Path(message["manifest"][0].removeprefix("file://"))
+        if os.name == "posix":
+            assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        data = file.read_bytes()
         lines += gzip.decompress(data) if compression == "gzip" else data
     assert lines.splitlines() == [encode(message["record"]) for message in run("kinds").messages_of("RECORD")]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import uuid
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeVar
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from singer_rest.aliases import Record
 
 T = TypeVar("T")
+
+_OWNER_ONLY = 0o077
+"""The umask by which nobody but the owner can read a new file."""
 
 _GZIP_LEVEL = 1  # a third of the time of the default, for files that are a tenth larger
 
@@ -95,10 +99,13 @@ class BatchFiles:
 
     def _write(self, write: Callable[[T], list[str]], content: T) -> None:
         self._files += 1
+        umask = os.umask(_OWNER_ONLY)
         try:
             manifest = write(content)
         except OSError as error:
             raise RunError(output_sentence(error)) from None
+        finally:
+            os.umask(umask)
         self._written(manifest)
 
     def _write_lines(self, lines: bytes) -> list[str]:
