@@ -174,6 +174,16 @@ def test_ids_of_parts_of_a_row_are_of_its_kind_if_it_has_no_id_of_its_own() -> N
     assert {classes[path].space for path in ("id", "cycles[].id")} == {"combined"}
 
 
+def test_times_of_entry_of_absences_are_of_the_class_of_their_kind() -> None:
+    """Sick leave is entered once it has begun, and other leave before: the time tells which it is."""
+    streams = {"absence_periods", "absence_periods_v1", "absence_period_breakdowns", "time_offs", "timeoff_leaves"}
+    entered = [
+        leaf for leaf in all_leaves() if leaf.stream in streams and re.search(r"(created|updated)_at$", leaf.name)
+    ]
+    assert {leaf.stream for leaf in entered} == streams
+    assert not [leaf.place for leaf in entered if leaf.protection.name != "special.absence"]
+
+
 PEOPLE = r"(^|_)(by|author|employee|access|approver|reviewer|manager|reporter|requester|signer|candidate)_ids?$"
 
 
