@@ -102,7 +102,7 @@ class ReportingTap(SdkTap):
         Raises:
             RunError: If the run would load more than was agreed, as far as that is known without a request.
         """
-        if path := self.config.get("privacy_agreement"):
+        if (path := self.config.get("privacy_agreement")) is not None:
             from singer_rest.dossier.report import require_agreement  # noqa: PLC0415 - few runs need it
 
             self.logger.disabled, was_disabled = True, self.logger.disabled  # the run logs the same
@@ -119,7 +119,7 @@ class ReportingTap(SdkTap):
         Raises:
             RunError: If it would load more.
         """
-        if path := self.config.get("privacy_agreement"):
+        if (path := self.config.get("privacy_agreement")) is not None:
             from singer_rest.dossier.report import require_agreement  # noqa: PLC0415 - few runs need it
 
             if less := require_agreement(cast("DossierTap", self), Path(str(path)), is_offline=False):

@@ -320,6 +320,13 @@ def test_run_that_would_load_more_fails_before_its_first_request(
     assert vendor.paths() == {}
 
 
+@pytest.mark.parametrize(("setting", "message"), [("privacy", "is ''"), ("privacy_agreement", "cannot be read")])
+def test_empty_setting_loads_nothing(make_tap: Callable[..., Any], vendor: Host, setting: str, message: str) -> None:
+    with pytest.raises(RunError, match=message):
+        make_tap("kinds", **{setting: ""})
+    assert vendor.paths() == {}
+
+
 def test_run_within_the_agreement_loads(
     run: Callable[..., Any], agreed: Path, profile: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -253,6 +253,13 @@ def test_unknown_person_is_an_error_and_changes_nothing(file: File) -> None:
     assert file.path.stat().st_ino == inode
 
 
+@pytest.mark.parametrize("nobody", ["", " "])
+def test_empty_person_is_refused_even_if_addresses_are_empty(file: File, nobody: str) -> None:
+    file.load(*SCHEMAS, _person("7", "", "Some", "Body", None), _person("8", "", "Any", "Body", None))
+    with pytest.raises(TargetError, match="`--person` is empty"):
+        file.forget(nobody)
+
+
 def test_somebody_else_with_the_same_name_stays(file: File) -> None:
     twin = _person("4", "ada2@firm.example", "Ada", "Lovelace", None)
 

@@ -39,7 +39,9 @@ class TapPrivacy:
     def __init__(self, config: Mapping[str, Any], vendor: str, package: str) -> None:
         self._config = config
         self._vendor = vendor
-        self.profile: Profile = load_profile(str(config.get("privacy") or EVERYTHING))
+        setting = config.get("privacy")
+        # An empty setting is refused: it may stand for a variable that was not set.
+        self.profile: Profile = load_profile(EVERYTHING if setting is None else str(setting))
         self._package = package
 
     @cached_property

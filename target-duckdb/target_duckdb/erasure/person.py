@@ -141,12 +141,14 @@ def find_identity(connection: duckdb.DuckDBPyConnection, tables: Sequence[FileTa
         The identity. Without identifiers if no row is about such a person.
 
     Raises:
-        TargetError: Several people have this identifier.
+        TargetError: Nobody is named, or several people have this identifier.
     """
+    value = normalized(unicodedata.normalize("NFKC", given))
+    if not value:
+        raise TargetError("`--person` is empty: give an e-mail address, an id, `SCHEMA.KIND:ID`, or a pseudonym.")
     loaded = [table for table in tables if table.stream is not None]
     records = [table for table in loaded if is_record(table)]
     identity = Identity()
-    value = normalized(unicodedata.normalize("NFKC", given))
     for places in (records, loaded):
         if _add_emails(connection, places, identity, value) or _add_ids(connection, places, identity, value):
             break
