@@ -396,6 +396,8 @@ def plain(value: Any, schema: dict[str, Any]) -> Any:
     if isinstance(value, str) and schema.get("format") == "date-time":
         instant = datetime.fromisoformat(value)
         return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
+    if isinstance(value, bool):  # which equals a number
+        return str(value)
     if isinstance(value, str) and schema.get("format") == "time":
         return datetime.fromisoformat(f"2000-01-01T{value}")
     return value
