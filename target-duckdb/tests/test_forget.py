@@ -260,6 +260,21 @@ def test_empty_person_is_refused_even_if_addresses_are_empty(file: File, nobody:
         file.forget(nobody)
 
 
+def test_number_that_others_have_too_identifies_nobody(file: File) -> None:
+    number = _of("number", space="number")
+    columns = {"id": _id("person"), "email": _of("email"), "badge": number, "company": number}
+    file.load(
+        _schema("workers", columns, "id"),
+        _schema("logins", {"id": TEXT, "number": number}, "id"),
+        _record("workers", id="1", email=ADA, badge="B1", company="Firm"),
+        _record("workers", id="2", email=EVE, badge="B2", company="Firm"),
+        *(_record("logins", id=number, number=number) for number in ("B1", "B2", "Firm")),
+    )
+    file.forget()
+    assert file.duck.query("SELECT id FROM workers") == [("2",)]
+    assert file.duck.query("SELECT id FROM logins ORDER BY id") == [("B2",), ("Firm",)]
+
+
 def test_somebody_else_with_the_same_name_stays(file: File) -> None:
     twin = _person("4", "ada2@firm.example", "Ada", "Lovelace", None)
 

@@ -233,7 +233,8 @@ def _add_ids_of_number(
 def expand_identity(connection: duckdb.DuckDBPyConnection, tables: Sequence[FileTable], identity: Identity) -> None:
     """Adds all identifiers and names in the records of the people, at all vendors.
 
-    Personnel numbers and private addresses are collected but not followed: they are not always unique.
+    Personnel numbers and private addresses are collected but not followed: they are not always unique. Numbers that
+    other people have, too, are left out.
     """
     matcher = IdentityMatcher(connection, identity)
     is_new = True
@@ -258,8 +259,23 @@ def expand_identity(connection: duckdb.DuckDBPyConnection, tables: Sequence[File
                         new.setdefault(item.space, set()).add(value)
                         is_new = is_new or item in followed
             matcher.update(new)
+    _remove_shared_numbers(connection, tables, matcher)
     for table in tables:
         _add_names(connection, table, matcher)
+
+
+def _remove_shared_numbers(
+    connection: duckdb.DuckDBPyConnection, tables: Iterable[FileTable], matcher: IdentityMatcher
+) -> None:
+    """Removes the numbers that other people have in their records, too: they identify nobody."""
+    for table in tables:
+        fields = subject_fields(table)
+        is_same = any_sql(item.match_sql(matcher) for item in fields if item.reference.form == ID and item.in_key)
+        for item in (item for item in fields if item.reference.form == NUMBER):
+            number = normalized_sql(item.value_sql)
+            sql = f"SELECT DISTINCT {number} FROM {table.sql} AS t WHERE {item.match_sql(matcher)} AND NOT {is_same}"  # noqa: S608 - quoted names
+            shared = {row[0] for row in connection.execute(sql).fetchall()}
+            matcher.identity.values.get(item.space, set()).difference_update(shared)
 
 
 def find_shared_spaces(tables: Iterable[FileTable], identity: Identity) -> list[str]:

@@ -6,13 +6,14 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from hr_sandbox.company.generator import to_ascii
-from hr_sandbox.factorial.fake_values import ACCESS
+from hr_sandbox.factorial.fake_values import ACCESS, list_keys
 from hr_sandbox.factorial.rows.common import builds, find_latest_employments
+from hr_sandbox.factorial.tables import to_api_id
 from hr_sandbox.http.messages import pick_fields
-from hr_sandbox.stable_random import stable_chance, stable_number
+from hr_sandbox.stable_random import stable_chance, stable_choice, stable_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from hr_sandbox.company import Company
     from hr_sandbox.company.model.people import Employment, Person
@@ -35,9 +36,28 @@ KINDS = {
 def list_employees(company: Company) -> Iterator[Row]:
     """Yields all employees, including former ones."""
     current = find_latest_employments(company)
-    managers = {row.supervisor_id for row in current.values()}
+    managers = _find_managers(current.values())
     for person in company.people:
         yield {**_make_employee(company, person, current.get(person.id)), "_manages": person.id in managers}
+
+
+def _find_managers(employments: Iterable[Employment]) -> set[int | None]:
+    return {row.supervisor_id for row in employments}
+
+
+@builds("performance/target_managers")
+def list_target_managers(company: Company) -> Iterator[Row]:
+    """Yields those who review their reports: one row per manager, with the manager's id as an employee."""
+    managers = _find_managers(find_latest_employments(company).values())
+    processes = list_keys("performance/review_processes")
+    for person in company.people:
+        if person.id in managers:
+            yield {
+                "id": str(to_api_id(person.id)),
+                "performance_review_process_id": stable_choice(processes, "reviews", person.id),
+                "manager_access_id": person.id + ACCESS,
+                "manager_full_name": f"{person.first_name} {person.last_name}",
+            }
 
 
 def _make_employee(company: Company, person: Person, job: Employment | None) -> Row:
