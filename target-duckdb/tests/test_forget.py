@@ -275,6 +275,22 @@ def test_number_that_others_have_too_identifies_nobody(file: File) -> None:
     assert file.duck.query("SELECT id FROM logins ORDER BY id") == [("B2",), ("Firm",)]
 
 
+def test_ids_of_several_rows_about_a_person_are_not_several_people(file: File) -> None:
+    file.load(
+        *SCHEMAS,
+        *RECORDS,
+        _schema("stats", {"id": _id("combined"), "person_id": _id("person")}, "id"),
+        _schema("keys", {"id": _id("combined"), "person_id": _id("person"), "email": _of("email")}, "id"),
+        _record("stats", id="1-2025", person_id="1"),
+        _record("stats", id="1-2026", person_id="1"),
+        _record("stats", id="2-2026", person_id="2"),
+        _record("keys", id="k1", person_id="1", email=ADA),
+    )
+    file.forget()
+    assert file.duck.query("SELECT id FROM stats") == [("2-2026",)]
+    assert file.duck.query("SELECT id FROM keys") == []
+
+
 def test_somebody_else_with_the_same_name_stays(file: File) -> None:
     twin = _person("4", "ada2@firm.example", "Ada", "Lovelace", None)
 

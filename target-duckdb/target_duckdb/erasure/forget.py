@@ -45,7 +45,8 @@ def forget(
             raise TargetError(
                 "The DuckDB file has no row about such a person: check the address or id. Nothing was changed."
             )
-        shared = [] if several_ids else find_shared_spaces(session.tables, identity)
+        matcher = IdentityMatcher(session.connection, identity)
+        shared = [] if several_ids else find_shared_spaces(session.connection, session.tables, matcher)
         if shared and (export or not dry_run):
             raise TargetError(
                 f"Several ids of one kind have the same work address ({', '.join(shared)}), so they may be of several"
@@ -53,7 +54,6 @@ def forget(
                 " address at the vendor, and load it again."
             )
         marker = None if dry_run else session.open_marker()
-        matcher = IdentityMatcher(session.connection, identity)
         planner = Planner(session.connection, session.tables, matcher)
         summary = identity.summary
         plans = planner.plan()

@@ -278,20 +278,26 @@ def _remove_shared_numbers(
             matcher.identity.values.get(item.space, set()).difference_update(shared)
 
 
-def find_shared_spaces(tables: Iterable[FileTable], identity: Identity) -> list[str]:
-    """Returns the kinds of ids of which the person has several, in tables of people with work addresses.
+def find_shared_spaces(
+    connection: duckdb.DuckDBPyConnection, tables: Iterable[FileTable], matcher: IdentityMatcher
+) -> list[str]:
+    """Returns the kinds of ids of which several have the person's work address.
 
     These are several records of one person, or of several people who have or had the same address.
     """
-    records = [table for table in tables if table.stream is not None and is_record(table)]
-    spaces = {
-        item.space
-        for table in records
-        if any(item.reference.form == EMAIL and not is_contact(item) for item in subject_fields(table))
-        for item in subject_fields(table)
-        if item.reference.form == ID and item.in_key
-    }
-    return sorted(space for space in spaces if len(identity.values.get(space, ())) > 1)
+    found: dict[str, set[str]] = {}
+    for table in tables:
+        fields = subject_fields(table)
+        emails = [item for item in fields if item.reference.form == EMAIL and not is_contact(item)]
+        if table.stream is None or not emails:
+            continue
+        condition = any_sql(item.match_sql(matcher) for item in emails)
+        for item in (item for item in fields if item.reference.form == ID and item.in_key):
+            sql = f"SELECT DISTINCT {_conditional_sql(item)} FROM {table.sql} AS t WHERE {condition}"  # noqa: S608 - quoted names
+            found.setdefault(item.space, set()).update(
+                value for (value,) in connection.execute(sql).fetchall() if value and not _NOBODY.fullmatch(value)
+            )
+    return sorted(space for space, ids in found.items() if len(ids) > 1)
 
 
 def _conditional_sql(item: Located) -> str:
