@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from target_duckdb import merge, nested_types
@@ -11,8 +11,16 @@ from target_duckdb.columns import SpoolFormat
 from target_duckdb.database import quote_identifier, quote_literal
 from target_duckdb.errors import TargetError
 from target_duckdb.own_tables import FORGOTTEN, is_own
-from target_duckdb.people import Located, any_sql, find_attached_names, remove_mentions, when_sql
-from target_duckdb.references import ITEMS, NAME, ROW
+from target_duckdb.people import (
+    Located,
+    any_sql,
+    find_attached_names,
+    locate_rejected,
+    remove_mentions,
+    split_places,
+    when_sql,
+)
+from target_duckdb.references import ITEMS, ROW
 from target_duckdb.tombstones import check_key, read_key
 
 if TYPE_CHECKING:
@@ -28,7 +36,6 @@ if TYPE_CHECKING:
     from target_duckdb.tombstones import Marker
 
 _MARKS = "temp.main._marks"
-_REJECTED_RECORD = "record"
 
 
 @dataclass
@@ -74,8 +81,7 @@ class Forgotten:
             How many rows were removed.
         """
         places = _locate_spooled(segment, stream, self.schema)
-        deleting = [item for item in places if item.deletes_row and item.reference.form != NAME]
-        about = deleting or [item for item in places if item.reference.form == NAME and item.reference.is_subject]
+        about, mentions = split_places(places)
         removed = 0
         if about:
             condition = any_sql(item.match_sql(self) for item in about)
@@ -83,12 +89,6 @@ class Forgotten:
                 self._add_rows(segment, stream, condition)
             deleted = self.connection.execute(f"DELETE FROM {merge.SPOOL} AS s WHERE {condition}")  # noqa: S608 - own name
             removed = int(deleted.fetchall()[0][0])
-        names_somebody = bool(deleting)
-        mentions = [
-            item
-            for item in places
-            if item not in about and not (names_somebody and item.reference.form == NAME and item.reference.is_subject)
-        ]
         for item in mentions:
             self._remove_mention(item, places, segment)
         return removed
@@ -104,15 +104,10 @@ class Forgotten:
         conditions = []
         for note in notes:
             for reference in note.references or ():
-                if not reference.form:
-                    continue
-                when = f"{stream} = {quote_literal(note.stream)}"
-                if reference.when:
-                    path = quote_literal(f'$."{reference.when[0]}"')
-                    when += f" AND {when_sql(f'json_extract_string({record}, {path})', reference.when[1])}"
-                inner = replace(reference, path=(_REJECTED_RECORD, *reference.path))
-                place = Located(inner, self.schema, _REJECTED_RECORD, record, record, f"({when})")
-                conditions.append(place.match_sql(self))
+                if reference.form:
+                    is_of_stream = f"{stream} = {quote_literal(note.stream)}"
+                    place = locate_rejected(reference, self.schema, record, is_of_stream)
+                    conditions.append(place.match_sql(self))
         return any_sql(conditions)
 
     def _add_rows(self, segment: Segment, stream: Stream, condition: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -16,6 +16,8 @@ from target_duckdb.references import EMAIL, ITEMS, NAME, ROW, Reference
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+RECORD = "record"
+"""The column of rejected records."""
 _NULL = msgspec.Raw(b"null")
 #: A field of an object with one of these names says that the object is a person.
 _PERSON_FIELDS = frozenset({"id", "externalid", "ref", "guid", "email", "number"})
@@ -96,6 +98,12 @@ class Located:
         path = "".join("[*]" if name == ITEMS else f".{_quote_path(name)}" for name in self.reference.path[1:])
         return f"json_extract_string({self.json}, {quote_literal(f'${path}')})"
 
+    @property
+    def identifier_sql(self) -> str:
+        """The value in SQL as an identifier, NULL where it is not one of a person."""
+        value = normalized_sql(self.value_sql)
+        return f"CASE WHEN {self.when} THEN {value} END" if self.when else value
+
     def match_sql(self, matcher: Matcher) -> str:
         """Returns SQL for whether a row refers to one of the people here."""
         match = matcher.match_any_sql if self.reference.is_in_list else matcher.match_sql
@@ -124,6 +132,38 @@ def when_sql(column: str, value: str) -> str:
 def any_sql(conditions: Iterable[str]) -> str:
     """Joins conditions by OR."""
     return "(" + (" OR ".join(conditions) or "false") + ")"
+
+
+def subject_names(fields: Iterable[Located]) -> list[Located]:
+    """Returns the names of the person that a row is about."""
+    return [item for item in fields if item.reference.form == NAME and item.reference.is_subject]
+
+
+def split_places(fields: Sequence[Located]) -> tuple[list[Located], list[Located]]:
+    """Returns the places that say whom a row is about, and those that only mention people.
+
+    A name says it only where nothing else does. Otherwise it goes with the row, or is the same name of somebody else.
+    """
+    names = subject_names(fields)
+    deleting = [item for item in fields if item.deletes_row and item.reference.form != NAME]
+    return deleting or names, [item for item in fields if item not in deleting and item not in names]
+
+
+def locate_rejected(reference: Reference, schema: str, record: str, condition: str) -> Located:
+    """Returns where a rejected record refers to people.
+
+    Args:
+        reference: The reference of the record's stream.
+        schema: The schema of the table, to which ids belong.
+        record: The column with the record as JSON in SQL.
+        condition: A condition in SQL for whether the record is of the stream.
+    """
+    if reference.when:
+        name, value = reference.when
+        path = quote_literal(f'$."{name}"')
+        condition += f" AND {when_sql(f'json_extract_string({record}, {path})', value)}"
+    inner = replace(reference, path=(RECORD, *reference.path))
+    return Located(inner, schema, RECORD, record, record, f"({condition})")
 
 
 def find_attached_names(mention: Located, fields: Sequence[Located]) -> list[Located]:

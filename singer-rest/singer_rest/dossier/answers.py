@@ -39,7 +39,6 @@ FIELDS = (
 )
 """The keys of the file. The last three are about the dossier itself."""
 SCALARS = (str, int, float)
-Answer = "str | list[str] | dict[str, str]"
 
 
 @dataclass(frozen=True)

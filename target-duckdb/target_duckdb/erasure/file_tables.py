@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from target_duckdb import types
 from target_duckdb.database import quote_identifier, quote_literal
 from target_duckdb.own_tables import PERSON_COLUMNS, REJECTED, TABLES
-from target_duckdb.people import Located, json_sql, when_sql
+from target_duckdb.people import RECORD, Located, json_sql, locate_rejected, when_sql
 from target_duckdb.references import Reference
 from target_duckdb.table_notes import read_notes
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     import duckdb
 
     from target_duckdb.table_notes import TableNote
-
-_RECORD = "record"
 
 
 @dataclass
@@ -184,16 +182,9 @@ def _apply_declarations(
 
 def _find_rejected_fields(table: FileTable, tables: list[FileTable]) -> list[Located]:
     """Returns where the records in a table `_rejected` refer to people."""
-    column = "t.record"
-    found = []
-    for other in tables:
-        if other.schema != table.schema or other.stream is None:
-            continue
-        for item in other.fields:
-            reference = replace(item.reference, path=(_RECORD, *item.reference.path))
-            when = f"t.stream = {quote_literal(other.stream)}"
-            if reference.when:
-                path = quote_literal(f'$."{reference.when[0]}"')
-                when += f" AND {when_sql(f'json_extract_string({column}, {path})', reference.when[1])}"
-            found.append(Located(reference, table.schema, _RECORD, column, column, f"({when})"))
-    return found
+    return [
+        locate_rejected(item.reference, table.schema, f"t.{RECORD}", f"t.stream = {quote_literal(other.stream)}")
+        for other in tables
+        if other.schema == table.schema and other.stream is not None
+        for item in other.fields
+    ]

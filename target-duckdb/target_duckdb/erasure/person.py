@@ -7,8 +7,9 @@ import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from target_duckdb.database import quote_literal
 from target_duckdb.errors import TargetError
-from target_duckdb.people import any_sql, normalized, normalized_sql
+from target_duckdb.people import any_sql, normalized, normalized_sql, subject_names
 from target_duckdb.references import EMAIL, ID, NAME, NUMBER
 
 if TYPE_CHECKING:
@@ -92,23 +93,19 @@ class IdentityMatcher:
         """Returns SQL for whether a text is one of the identifiers of a space."""
         if not self.identity.values.get(space):
             return "false"
-        known = f"SELECT value FROM {_IDS} WHERE space = {_literal(space)}"  # noqa: S608 - own name
+        known = f"SELECT value FROM {_IDS} WHERE space = {quote_literal(space)}"  # noqa: S608 - own name
         return f"coalesce({normalized_sql(value)} IN ({known}), false)"
 
     def match_any_sql(self, space: str, values: str) -> str:
         """Returns SQL for whether any of a list of texts is."""
         if not self.identity.values.get(space):
             return "false"
-        known = f"(SELECT list(value) FROM {_IDS} WHERE space = {_literal(space)})"  # noqa: S608 - own name
+        known = f"(SELECT list(value) FROM {_IDS} WHERE space = {quote_literal(space)})"  # noqa: S608 - own name
         return f"coalesce(list_has_any(list_transform({values}, lambda x: {normalized_sql('x')}), {known}), false)"
 
     def matches(self, space: str, value: str) -> bool:
         """Whether a text is."""
         return normalized(value) in self.identity.values.get(space, ())
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def subject_fields(table: FileTable) -> list[Located]:
@@ -245,7 +242,7 @@ def expand_identity(connection: duckdb.DuckDBPyConnection, tables: Sequence[File
             followed = [item for item in fields if item.reference.form != NUMBER and not is_contact(item)]
             if len(fields) < 2 or not followed:  # noqa: PLR2004 - one identifier leads to no other
                 continue
-            columns = ", ".join(_conditional_sql(item) for item in fields)
+            columns = ", ".join(item.identifier_sql for item in fields)
             condition = any_sql(item.match_sql(matcher) for item in followed)
             sql = f"SELECT DISTINCT {columns} FROM {table.sql} AS t WHERE {condition}"  # noqa: S608 - quoted names
             new: dict[str, set[str]] = {}
@@ -293,21 +290,16 @@ def find_shared_spaces(
             continue
         condition = any_sql(item.match_sql(matcher) for item in emails)
         for item in (item for item in fields if item.reference.form == ID and item.in_key):
-            sql = f"SELECT DISTINCT {_conditional_sql(item)} FROM {table.sql} AS t WHERE {condition}"  # noqa: S608 - quoted names
+            sql = f"SELECT DISTINCT {item.identifier_sql} FROM {table.sql} AS t WHERE {condition}"  # noqa: S608 - quoted names
             found.setdefault(item.space, set()).update(
                 value for (value,) in connection.execute(sql).fetchall() if value and not _NOBODY.fullmatch(value)
             )
     return sorted(space for space, ids in found.items() if len(ids) > 1)
 
 
-def _conditional_sql(item: Located) -> str:
-    value = normalized_sql(item.value_sql)
-    return f"CASE WHEN {item.when} THEN {value} END" if item.when else value
-
-
 def _add_names(connection: duckdb.DuckDBPyConnection, table: FileTable, matcher: IdentityMatcher) -> None:
     """Adds the names in the rows about the people."""
-    names = [item for item in table.fields if item.reference.form == NAME and item.reference.is_subject]
+    names = subject_names(table.fields)
     ids = [item for item in subject_fields(table) if item.reference.form == ID]
     if not names or not ids:
         return

@@ -10,7 +10,14 @@ from target_duckdb.database import quote_identifier, quote_literal
 from target_duckdb.erasure.person import is_contact, subject_fields
 from target_duckdb.errors import TargetError
 from target_duckdb.own_tables import REJECTED
-from target_duckdb.people import any_sql, find_attached_names, normalized_sql, remove_mentions
+from target_duckdb.people import (
+    any_sql,
+    find_attached_names,
+    normalized_sql,
+    remove_mentions,
+    split_places,
+    subject_names,
+)
 from target_duckdb.references import ID, NAME, ROW
 
 if TYPE_CHECKING:
@@ -130,7 +137,7 @@ class Planner:
         identity = self._matcher.identity
         shared: set[str] = set()
         for table in self._tables:
-            names = [item for item in table.fields if item.reference.form == NAME and item.reference.is_subject]
+            names = subject_names(table.fields)
             ids = [item for item in subject_fields(table) if item.reference.form == ID]
             if not names or not ids or not identity.names:
                 continue
@@ -156,11 +163,8 @@ class Planner:
 
     def _about_sql(self, table: FileTable) -> str:
         """Returns SQL for whether a row is about one of the people."""
-        deleting = [item for item in table.fields if item.deletes_row and item.reference.form != NAME]
-        conditions = [self._match_sql(item) for item in deleting]
-        if not deleting:  # nothing but a name tells whom the row is about
-            names = (item for item in table.fields if item.reference.form == NAME and item.reference.is_subject)
-            conditions = [item.match_sql(self._matcher) for item in names]
+        about, _ = split_places(table.fields)
+        conditions = [self._match_sql(item) for item in about]
         if REJECTED.is_name(table.name):
             conditions += [
                 f"contains(lower(CAST(t.record AS VARCHAR)), {quote_literal(address)})"
@@ -230,16 +234,8 @@ class Planner:
     def _collect_mentions(self, plan: TablePlan) -> None:
         """Finds the values that change in the rows that stay."""
         table = plan.table
-        places = [
-            item
-            for item in table.fields
-            if not (item.deletes_row and item.reference.form != NAME) and self._match_sql(item) != "false"
-        ]
-        has_subject = any(item.deletes_row and item.reference.form != NAME for item in table.fields)
-        # A name of the person that the row is about goes with the row, or is the same name of somebody else.
-        places = [
-            item for item in places if not (item.reference.form == NAME and item.reference.is_subject and has_subject)
-        ]
+        _, mentions = split_places(table.fields)
+        places = [item for item in mentions if self._match_sql(item) != "false"]
         if not places:
             return
         nested = sorted({item.column for item in places if item.is_nested})

@@ -15,14 +15,13 @@ from target_duckdb.erasure.plan import Planner, TablePlan
 from target_duckdb.erasure.report import Report
 from target_duckdb.erasure.session import Session, open_session
 from target_duckdb.errors import TargetError
-from target_duckdb.people import json_sql, normalized_sql
+from target_duckdb.people import json_sql
 from target_duckdb.references import ID, NUMBER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from target_duckdb.erasure.file_tables import FileTable
-    from target_duckdb.people import Located
     from target_duckdb.plugin import ConfiguredTarget
 
 _END, _START = "personal.end", "personal.start"
@@ -211,7 +210,7 @@ def _read_employments(session: Session, table: FileTable) -> Iterator[Employment
     end, start = (f"greatest({', '.join(dates)})" if dates else "CAST(NULL AS DATE)" for dates in (ends, starts))
     deleted = table.find_column(DELETED_AT)
     gone = f"TRY_CAST(t.{quote_identifier(deleted)} AS DATE)" if deleted else "CAST(NULL AS DATE)"
-    values = ", ".join(_value_sql(item) for item in fields)
+    values = ", ".join(item.identifier_sql for item in fields)
     rows = session.connection.execute(f"SELECT {values}, {end}, {start}, {gone} FROM {table.sql} AS t").fetchall()  # noqa: S608 - quoted names
     for *identifiers, ended_on, started_on, deleted_on in rows:
         probe = Identity()
@@ -225,11 +224,6 @@ def _read_employments(session: Session, table: FileTable) -> Iterator[Employment
         person.is_employed = bool(ends) and last_day is None and deleted_on is None
         if found:
             yield person
-
-
-def _value_sql(item: Located) -> str:
-    value = normalized_sql(item.value_sql)
-    return f"CASE WHEN {item.when} THEN {value} END" if item.when else value
 
 
 def _dates_of(table: FileTable, name: str) -> Iterator[tuple[str, str]]:
