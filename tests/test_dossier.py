@@ -26,9 +26,9 @@ from singer_rest.privacy.profiles import PROFILES, lookup_class
 
 from docsite.browser import Browser, find_browser, serve_folder
 from docsite.catalog import EVERYTHING
+from tests.helpers import leaves
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from singer_rest import RestTap
@@ -91,18 +91,6 @@ def test_contract_is_valid_and_says_what_would_be_loaded(
     assert compare(agreement, inventory) == []
 
 
-def leaves(schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
-    """Yields the paths of the catalog that have a class, with the class."""
-    items = schema.get("items")
-    if properties := schema.get("properties"):
-        for name, part in properties.items():
-            yield from leaves(part, f"{path}.{name}" if path else name)
-    elif isinstance(items, dict) and (items.get("properties") or items.get("items")):
-        yield from leaves(items, f"{path}[]")
-    else:
-        yield path, schema["x-protection"]
-
-
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("name", TAPS)
 def test_every_column_of_the_catalog_is_listed_once(name: str, profile: str) -> None:
@@ -115,7 +103,8 @@ def test_every_column_of_the_catalog_is_listed_once(name: str, profile: str) -> 
     for table in inventory.tables:
         keys = {*table.keys, everything.streams[table.name].replication_key}
         by_path = {column.path: column for column in table.columns}
-        for path, protection in leaves(offered[table.name]):
+        for path, part in leaves(offered[table.name]):
+            protection = part["x-protection"]
             below = [inner for inner in by_path if inner.startswith((f"{path}.", f"{path}[]."))]
             assert path in by_path or below, f"{table.name}.{path}"
             if path not in by_path:  # an object of which some fields are known

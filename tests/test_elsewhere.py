@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import signal
 import socket
@@ -26,6 +25,8 @@ import duckdb
 import jsonschema_rs
 import pytest
 from hr_sandbox.testing import running
+
+from tests.helpers import code_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -277,7 +278,7 @@ class Parquet:
         database = self.folder / f"warehouse-{schema}.duckdb"
         config.write_text(json.dumps({"path": str(database), "default_target_schema": schema}))
         done = load(BIN / "target-duckdb", config, output, **environment)
-        export, cast = [sql for sql in code_blocks("sql") if sql.startswith("COPY")]
+        export, cast = [sql for sql in code_blocks(GUIDE, "sql") if sql.startswith("COPY")]
         with duckdb.connect(database, read_only=True) as connection:
             tables = connection.sql(f"SELECT table_name FROM duckdb_tables() WHERE schema_name = '{schema}'").fetchall()
             for (table,) in tables:
@@ -299,11 +300,6 @@ class Parquet:
                     rows = [json.loads(line, parse_float=Decimal) for (line,) in lines]
                     found[path.stem.removeprefix(f"{schema}-")] = rows
         return found
-
-
-def code_blocks(language: str) -> list[str]:
-    """Returns the code blocks of the how-to guide."""
-    return re.findall(rf"```{language}\n(.*?)```", GUIDE.read_text(), re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -528,7 +524,7 @@ def test_a_failed_insert_logs_rows_unless_the_log_is_configured(
     assert done.returncode == 1
     assert (PERSON in done.stderr) == (not use_copy)
     assert (str(value) in done.stderr) == isinstance(value, int)
-    (logging,) = [text for text in code_blocks("yaml") if "handlers" in text]
+    (logging,) = [text for text in code_blocks(GUIDE, "yaml") if "handlers" in text]
     (tmp_path / "logging.yaml").write_text(logging)
     done = loader.load(output.path, schema, SINGER_SDK_LOG_CONFIG=str(tmp_path / "logging.yaml"))
     assert done.returncode == 1

@@ -19,6 +19,7 @@ from target_duckdb.target import TargetDuckDB
 
 from docsite.catalog import list_streams
 from docsite.permissions import find_matching_streams
+from tests.helpers import code_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,9 +45,8 @@ FIRST, SECOND = "2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z"
 
 def code_block(page: str, language: str, containing: str) -> str:
     """Returns the code block of a page that contains the text."""
-    found = re.findall(rf"```{language}\n(.*?)```", (PAGES / page).read_text(), re.DOTALL)
-    (code,) = [code for code in found if containing in code]
-    return str(code)
+    (code,) = [code for code in code_blocks(PAGES / page, language) if containing in code]
+    return code
 
 
 def make_state(bookmark: str) -> dict[str, Any]:

@@ -20,9 +20,10 @@ from singer_rest.privacy.classification import (
 from singer_rest.privacy.profiles import PROFILES
 
 from docsite.catalog import EVERYTHING
+from tests.helpers import leaves
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from singer_rest import RestTap
 
@@ -37,18 +38,6 @@ def make_tap(name: str, **settings: Any) -> RestTap:
 
 def package_name(tap: str) -> str:
     return tap.replace("-", "_")
-
-
-def leaves(schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yields the paths of a schema that have no paths below them, with their schemas."""
-    items = schema.get("items")
-    if properties := schema.get("properties"):
-        for name, part in properties.items():
-            yield from leaves(part, f"{path}.{name}" if path else name)
-    elif isinstance(items, dict) and (items.get("properties") or items.get("items")):
-        yield from leaves(items, f"{path}[]")
-    elif path:
-        yield path, schema
 
 
 def leaf_paths(schema: Mapping[str, Any]) -> list[str]:

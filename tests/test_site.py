@@ -23,6 +23,7 @@ from typing_extensions import override
 from docsite.browser import Browser, QuietHandler, find_browser, serve_folder
 from docsite.catalog import EVERYTHING, find_schema, list_described_streams, list_streams
 from docsite.queries import make_queries
+from tests.helpers import code_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,11 +37,6 @@ CLIENT = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
 CREDENTIALS = {"personio": CLIENT, "factorial": {"api_key": "sandbox-api-key"}, "cornerstone": CLIENT}
 TAKES_MINUTES = "bulk_import_reports"
 """A stream with a low rate limit. Its table is created without rows."""
-
-
-def code_blocks(page: str, language: str) -> list[str]:
-    """Returns the code blocks of a page."""
-    return re.findall(rf"```{language}\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +117,7 @@ def test_example_queries_return_rows(database: Path, tap: str) -> None:
 
 @pytest.mark.parametrize("number", range(5))
 def test_tutorial_has_five_query_results(database: Path, number: int) -> None:
-    found = code_blocks("tutorial.md", "sql")
+    found = code_blocks(DOCS / "tutorial.md", "sql")
     assert len(found) == 6  # the last is about the models: see test_models.py
     with duckdb.connect(database, read_only=True) as connection:
         assert connection.execute(found[number]).fetchall()
@@ -140,9 +136,9 @@ COLUMN_EXAMPLES: list[Callable[[Rows], bool]] = [
 
 @pytest.mark.parametrize("number", range(len(COLUMN_EXAMPLES)))
 def test_examples_for_columns_do_what_they_say(sandbox: Sandbox, number: int) -> None:
-    lines = (dotenv_values(stream=io.StringIO(block)) for block in code_blocks("how-to/columns.md", "text"))
+    lines = (dotenv_values(stream=io.StringIO(block)) for block in code_blocks(DOCS / "how-to/columns.md", "text"))
     found = [maps for line in lines if (maps := line.get("TAP_PERSONIO_STREAM_MAPS"))]
-    found += code_blocks("how-to/columns.md", "json")
+    found += code_blocks(DOCS / "how-to/columns.md", "json")
     assert len(found) == len(COLUMN_EXAMPLES)
     maps = json.loads(found[number])
     (stream,) = maps
