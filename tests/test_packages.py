@@ -16,7 +16,16 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.mark.parametrize(
     "member",
-    ["singer-rest", "tap-personio", "tap-factorial", "tap-cornerstone", "target-duckdb", "sandbox", "hr-report"],
+    [
+        "singer-rest",
+        "tap-personio",
+        "tap-factorial",
+        "tap-cornerstone",
+        "target-duckdb",
+        "sandbox",
+        "webhooks",
+        "hr-report",
+    ],
 )
 def test_wheels_contain_every_file(member: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]

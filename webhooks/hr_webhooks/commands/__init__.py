@@ -1,0 +1,1 @@
+"""The sub-commands of `hr-webhooks`, a module for each."""

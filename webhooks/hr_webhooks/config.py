@@ -1,0 +1,189 @@
+"""The configuration file, shared by all sub-commands."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+import msgspec.yaml
+
+from hr_webhooks.errors import ConfigError
+
+MAX_SECRETS = 2
+"""Secrets of a vendor that are valid at the same time, so that they can be rotated."""
+_TENANT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_FACTORIAL_TYPE = re.compile(r"[a-z0-9_]+/[a-z0-9_]+/[a-z0-9_]+")
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+
+Vendor = Literal["personio", "factorial", "cornerstone"]
+
+
+class Hmac(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How Cornerstone signs the body. Its documentation does not say, so that nothing has a default.
+
+    Attributes:
+        header: The header with the signature.
+        secret_file: The file with the security token.
+        encoding: How the signature is written.
+        over: Whether the body is signed as it is sent, or before compression.
+        secret_encoding: How the security token is written.
+    """
+
+    header: str
+    secret_file: str
+    encoding: Literal["base64", "hex"]
+    over: Literal["compressed", "plain"]
+    secret_encoding: Literal["base64", "text"] = "base64"  # noqa: S105 - not a secret
+
+
+class VendorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is common to the vendors.
+
+    Attributes:
+        secret_files: Files with a secret each, the newest first. One that does not exist or is empty is left out.
+        secret_env: Environment variables with a secret each, the newest first.
+        header: The header with the secret, if it is not the vendor's usual one.
+        api: Settings of the vendor's tap, such as `client_id`, for the sub-commands that send requests to its API.
+    """
+
+    secret_files: tuple[str, ...] = ()
+    secret_env: tuple[str, ...] = ()
+    header: str | None = None
+    api: dict[str, Any] = {}
+
+
+class PersonioConfig(VendorConfig, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Settings for Personio."""
+
+
+class FactorialConfig(VendorConfig, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Settings for Factorial.
+
+    Attributes:
+        types: Types of subscriptions, such as `employees/employee/update`. Each has an address of its own.
+    """
+
+    types: tuple[str, ...]
+
+
+class CornerstoneConfig(VendorConfig, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Settings for Cornerstone.
+
+    Attributes:
+        hmac: How the body is signed. None: signatures are not checked.
+    """
+
+    hmac: Hmac | None = None
+
+
+class TenantConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The vendors of one company."""
+
+    personio: PersonioConfig | None = None
+    factorial: FactorialConfig | None = None
+    cornerstone: CornerstoneConfig | None = None
+
+    def vendors(self) -> dict[Vendor, VendorConfig]:
+        """Returns the settings of the vendors that are configured."""
+        found: dict[Vendor, VendorConfig | None] = {
+            "personio": self.personio,
+            "factorial": self.factorial,
+            "cornerstone": self.cornerstone,
+        }
+        return {vendor: settings for vendor, settings in found.items() if settings is not None}
+
+
+class Config(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The configuration file.
+
+    Attributes:
+        journal: The folder of the journal. Like all paths here, relative to the folder of the configuration file.
+        public_url: The URL under which the vendors reach the receiver, such as `https://hooks.example.com`.
+        address_key_file: The file with the key that addresses are made with; a former key may be its second line.
+        tenants: The companies by name.
+        folder: The folder of the configuration file. It is not read from the file.
+    """
+
+    journal: str
+    public_url: str
+    address_key_file: str
+    tenants: dict[str, TenantConfig]
+    folder: Path = Path()
+
+    def resolve(self, name: str) -> Path:
+        """Returns a path that the file names."""
+        return self.folder / Path(name).expanduser()
+
+    @property
+    def journal_path(self) -> Path:
+        """The folder of the journal."""
+        return self.resolve(self.journal)
+
+    @property
+    def address_key_path(self) -> Path:
+        """The file with the key that addresses are made with."""
+        return self.resolve(self.address_key_file)
+
+
+def load_config(path: Path) -> Config:
+    """Reads and checks a configuration file. Files of secrets are not read.
+
+    Raises:
+        ConfigError: If it cannot be read or is not valid.
+    """
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        raise ConfigError(f"There is no {path}. Make one with `hr-webhooks init`, or name it with --config.") from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
+    try:
+        config = msgspec.yaml.decode(text, type=Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {error}.") from None
+    except msgspec.DecodeError:
+        raise ConfigError(f"{path} is not YAML.") from None
+    config.folder = path.absolute().parent
+    for problem in _find_problems(config):
+        raise ConfigError(f"{path}: {problem}")
+    return config
+
+
+def _find_problems(config: Config) -> list[str]:
+    problems = []
+    url = urlsplit(config.public_url)
+    if url.scheme not in {"https", "http"} or not url.netloc or url.query or url.fragment or url.username:
+        problems.append("`public_url` must be a URL such as https://hooks.example.com.")
+    if not config.tenants:
+        problems.append("Name at least one tenant under `tenants`.")
+    for name, tenant in config.tenants.items():
+        if not _TENANT.fullmatch(name):
+            problems.append("The name of a tenant has lower-case letters, digits, - and _ only, and at most 63.")
+        elif not tenant.vendors():
+            problems.append(f"`tenants.{name}` needs personio, factorial or cornerstone.")
+        for vendor, settings in tenant.vendors().items():
+            problems += [f"`tenants.{name}.{vendor}`: {problem}" for problem in _find_vendor_problems(settings)]
+    return problems
+
+
+def _find_vendor_problems(settings: VendorConfig) -> list[str]:
+    problems = []
+    number = len(settings.secret_files) + len(settings.secret_env)
+    if not 1 <= number <= MAX_SECRETS:
+        problems.append("name one or two secrets in `secret_files` or `secret_env`.")
+    if settings.header is not None and not _HEADER.fullmatch(settings.header):
+        problems.append("`header` is not the name of a header.")
+    if isinstance(settings, FactorialConfig):
+        if not settings.types:
+            problems.append("`types` is empty.")
+        problems += [
+            f"{name!r} is not a type such as employees/employee/update."
+            for name in settings.types
+            if not _FACTORIAL_TYPE.fullmatch(name)
+        ]
+    if isinstance(settings, CornerstoneConfig) and settings.hmac and not _HEADER.fullmatch(settings.hmac.header):
+        problems.append("`hmac.header` is not the name of a header.")
+    return problems

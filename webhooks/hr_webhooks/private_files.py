@@ -1,0 +1,87 @@
+"""Files that only their owner can read: secrets, keys and the journal."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from typing import TYPE_CHECKING
+
+from hr_webhooks.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PRIVATE_FILE = 0o600
+PRIVATE_FOLDER = 0o700
+
+
+def read_lines(path: Path) -> list[str]:
+    """Returns the lines of a file with secrets that are not empty.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ConfigError: If it cannot be read, or others can read it.
+    """
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            content = file.read()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
+    if os.name == "posix" and is_exposed(status.st_mode, status.st_uid):
+        raise ConfigError(f"Others can read {path}. Protect it: chmod 600 {path}")
+    try:
+        return list(_strip(content.decode()))
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not text.") from None
+
+
+def _strip(text: str) -> Iterator[str]:
+    for line in text.splitlines():
+        if stripped := line.strip():
+            yield stripped
+
+
+def is_exposed(mode: int, owner: int) -> bool:
+    """Whether others than the owner can use a file. The group may read a file of root, as orchestrators mount secrets.
+
+    Args:
+        mode: The file's mode.
+        owner: The id of its owner.
+    """
+    of_group = stat.S_IWGRP | stat.S_IXGRP if owner == 0 else stat.S_IRWXG
+    return bool(mode & (stat.S_IRWXO | of_group))
+
+
+def write_private(path: Path, text: str) -> None:
+    """Writes a file that only its owner can read, whole or not at all, and durable on return.
+
+    Raises:
+        OSError: If it cannot be written; the former file is as it was.
+    """
+    path.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
+        with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
