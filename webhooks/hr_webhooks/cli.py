@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS = {
+    "serve": "receive webhooks until SIGTERM",
     "addresses": "print the URLs that the vendors must call",
 }
 """The help of each sub-command. The module has the same name, with underscores."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -79,6 +79,32 @@ class CornerstoneConfig(VendorConfig, frozen=True, forbid_unknown_fields=True, k
     hmac: Hmac | None = None
 
 
+class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the receiver listens.
+
+    Attributes:
+        listen: The host and port for the vendors, or for the reverse proxy.
+        certificate_file: The certificate chain in PEM format, for HTTPS without a reverse proxy.
+        key_file: Its private key.
+        plain_http: Allow HTTP without encryption where other machines can connect, because a reverse proxy encrypts.
+        status_listen: The host and port for `/health` and `/metrics`. None: there are none.
+        status_token_file: The file with a token that `/metrics` requires. Needed where other machines can connect.
+        max_body_bytes: The largest body as it is sent.
+        max_inflated_bytes: The largest body after decompression.
+        max_senders: Requests whose bodies are received or stored at the same time.
+    """
+
+    listen: str = "127.0.0.1:8080"
+    certificate_file: str | None = None
+    key_file: str | None = None
+    plain_http: bool = False
+    status_listen: str | None = "127.0.0.1:8081"
+    status_token_file: str | None = None
+    max_body_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 1024 * 1024
+    max_inflated_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 10 * 1024 * 1024
+    max_senders: Annotated[int, msgspec.Meta(ge=1)] = 200
+
+
 class TenantConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The vendors of one company."""
 
@@ -104,6 +130,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         public_url: The URL under which the vendors reach the receiver, such as `https://hooks.example.com`.
         address_key_file: The file with the key that addresses are made with; a former key may be its second line.
         tenants: The companies by name.
+        server: How the receiver listens.
         folder: The folder of the configuration file. It is not read from the file.
     """
 
@@ -111,6 +138,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     public_url: str
     address_key_file: str
     tenants: dict[str, TenantConfig]
+    server: ServerConfig = ServerConfig()
     folder: Path = Path()
 
     def resolve(self, name: str) -> Path:
