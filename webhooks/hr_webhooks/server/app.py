@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hr_webhooks.journal import make_entry
 from hr_webhooks.server.bodies import (
@@ -20,25 +18,19 @@ from hr_webhooks.server.bodies import (
     is_heartbeat,
     read_body,
 )
-from hr_webhooks.server.routes import values_of
+from hr_webhooks.server.exchange import Exchange, Outcome, values_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-
     from hr_webhooks.config import ServerConfig
     from hr_webhooks.heard import Heard
     from hr_webhooks.journal import Entry
-    from hr_webhooks.server.bodies import Receive
     from hr_webhooks.server.commits import Committer
+    from hr_webhooks.server.exchange import Headers, Message, Receive, Send
     from hr_webhooks.server.logs import RequestLog
     from hr_webhooks.server.metrics import Metrics
     from hr_webhooks.server.routes import Route, Routes
 
-    Message = MutableMapping[str, Any]
-    Send = Callable[[Message], Awaitable[None]]
-    Headers = Sequence[tuple[bytes, bytes]]
 
-LOGGER = logging.getLogger(__name__)
 BODY_SECONDS = 10.0  # for a whole body
 BUDGET_BYTES = 128 * 1024 * 1024  # for all bodies that are under way
 DRAIN_SECONDS = 1.0  # for the rest of a refused body, so that the client reads the answer
@@ -48,33 +40,6 @@ SMALL_BYTES = 64 * 1024  # bodies up to this size are decompressed in the event 
 
 KEPT_HEADERS = ("content-type", "user-agent", "x-factorial-author-id", "x-factorial-author-type")
 """Headers that the journal keeps. `content-encoding` is kept where the body is still encoded."""
-
-
-class Outcome(Enum):
-    """What became of a request, with the status of the answer."""
-
-    STORED = 200, "stored"
-    HEARTBEAT = 200, "heartbeat"
-    VERIFICATION = 200, "verification"
-    UNKNOWN_ADDRESS = 404, "unknown address"
-    WRONG_METHOD = 405, "wrong method"
-    WRONG_SECRET = 401, "wrong secret"
-    WRONG_SIGNATURE = 401, "wrong signature"
-    TOO_LARGE = 413, "too large"
-    TOO_SLOW = 503, "too slow"
-    BUSY = 503, "busy"
-    FAILED = 503, "failed"
-    DISCONNECTED = 503, "disconnected"
-
-    @property
-    def status(self) -> int:
-        """The status of the answer."""
-        return self.value[0]
-
-    @property
-    def text(self) -> str:
-        """How the log and the metrics call it."""
-        return self.value[1]
 
 
 _OUTCOMES: dict[type[BodyError], Outcome] = {
@@ -120,7 +85,7 @@ class Receiver:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answers a request."""
         begin = time.monotonic()
-        exchange = _Exchange(scope, receive, send)
+        exchange = Exchange(scope, receive, send)
         route = None
         outcome = Outcome.FAILED
         try:
@@ -142,7 +107,7 @@ class Receiver:
                     self._metrics.seconds.labels(vendor).observe(seconds)
                 self._log.write(outcome, route.address if route else None, exchange, seconds)
 
-    async def _handle(self, exchange: _Exchange, route: Route | None) -> Outcome:
+    async def _handle(self, exchange: Exchange, route: Route | None) -> Outcome:
         if route is None:
             return Outcome.UNKNOWN_ADDRESS
         if exchange.method in {"GET", "HEAD"}:
@@ -161,7 +126,7 @@ class Receiver:
             self._senders -= 1
             self._metrics.senders.set(self._senders)
 
-    def _find_refusal(self, exchange: _Exchange, route: Route) -> Outcome | None:
+    def _find_refusal(self, exchange: Exchange, route: Route) -> Outcome | None:
         """Returns why a request is refused before its body is read, or None."""
         if exchange.method != "POST":
             return Outcome.WRONG_METHOD
@@ -171,7 +136,7 @@ class Receiver:
             return Outcome.WRONG_SECRET
         return Outcome.BUSY if self._senders >= self._settings.max_senders else None
 
-    async def _receive(self, exchange: _Exchange, route: Route) -> Outcome:
+    async def _receive(self, exchange: Exchange, route: Route) -> Outcome:
         limit = self._settings.max_body_bytes
         self._take(exchange, limit if exchange.length is None else exchange.length)
         sent = await read_body(exchange.receive, limit, BODY_SECONDS)
@@ -198,11 +163,11 @@ class Receiver:
         self._metrics.bytes.labels(route.address.vendor).inc(len(plain))
         return Outcome.STORED
 
-    def _take(self, exchange: _Exchange, size: int) -> None:
+    def _take(self, exchange: Exchange, size: int) -> None:
         self._budget.take(size)
         exchange.taken += size
 
-    async def _answer(self, exchange: _Exchange, outcome: Outcome) -> None:
+    async def _answer(self, exchange: Exchange, outcome: Outcome) -> None:
         headers = [(b"content-length", b"0")]
         if outcome is Outcome.WRONG_METHOD:
             headers.append((b"allow", b"POST, GET, HEAD"))
@@ -217,34 +182,6 @@ class Receiver:
             finally:
                 self._drains -= 1
         await exchange.send({"type": "http.response.body", "body": b""})
-
-
-class _Exchange:
-    """A request, and what became known about it.
-
-    Attributes:
-        length: The length of the body if the client gave it.
-        has_body: Whether there may be a body.
-        is_read: Whether the whole body was read.
-        taken: The bytes that were taken from the budget.
-        size: The number of bytes that were stored.
-        position: The position in the journal.
-        error: What failed, without values of the request.
-    """
-
-    def __init__(self, scope: Message, receive: Receive, send: Send) -> None:
-        self.method: str = scope["method"]
-        self.headers: Headers = scope["headers"]
-        self.receive = receive
-        self.send = send
-        lengths = values_of(self.headers, "content-length")
-        self.length = int(lengths[0]) if lengths and lengths[0].isdigit() else None
-        self.has_body = bool(self.length) or bool(values_of(self.headers, "transfer-encoding"))
-        self.is_read = False
-        self.taken = 0
-        self.size = 0
-        self.position: int | None = None
-        self.error = ""
 
 
 async def _drain(receive: Receive, limit: int) -> None:

@@ -8,16 +8,16 @@ import binascii
 import hashlib
 import hmac
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from hr_webhooks.server.secret_files import match_any
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+    from collections.abc import Sequence
 
-    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+    from hr_webhooks.server.exchange import Receive
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _CHUNK_BYTES = 64 * 1024  # decompressed at a time

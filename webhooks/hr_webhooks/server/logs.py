@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from hr_webhooks.addresses import Address
-    from hr_webhooks.server.app import Outcome, _Exchange
+    from hr_webhooks.server.exchange import Exchange, Outcome
 
 LOGGER = logging.getLogger("hr_webhooks")
 REFUSALS_PER_SECOND = 10  # further ones are only counted, so that a scan does not fill the disk
@@ -66,7 +66,7 @@ class RequestLog:
         self._second = 0
         self._refusals = 0
 
-    def write(self, outcome: Outcome, address: Address | None, exchange: _Exchange, seconds: float) -> None:
+    def write(self, outcome: Outcome, address: Address | None, exchange: Exchange, seconds: float) -> None:
         """Writes the line of a request."""
         level = _LEVELS.get(outcome.status, logging.WARNING)
         if not LOGGER.isEnabledFor(level) or (level != logging.INFO and self._is_suppressed()):

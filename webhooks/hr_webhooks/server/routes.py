@@ -10,6 +10,7 @@ from hr_webhooks.addresses import AddressBook, list_addresses, read_address_keys
 from hr_webhooks.config import CornerstoneConfig
 from hr_webhooks.errors import ConfigError
 from hr_webhooks.server.bodies import is_signed
+from hr_webhooks.server.exchange import values_of
 from hr_webhooks.server.secret_files import Secrets, find_secrets
 
 if TYPE_CHECKING:
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 
     from hr_webhooks.addresses import Address
     from hr_webhooks.config import Config, Hmac, Vendor
-
-    Headers = Sequence[tuple[bytes, bytes]]
+    from hr_webhooks.server.exchange import Headers
 
 SECRET_HEADERS: dict[Vendor, str] = {
     "personio": "Authorization",
@@ -119,9 +119,3 @@ def _decode_keys(settings: Hmac, secrets: Sequence[str]) -> list[bytes]:
         except binascii.Error:
             continue
     return keys
-
-
-def values_of(headers: Headers, name: str) -> list[bytes]:
-    """Returns the values of a header, which may occur several times."""
-    wanted = name.lower().encode()
-    return [value for key, value in headers if key == wanted]

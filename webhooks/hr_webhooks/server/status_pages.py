@@ -11,13 +11,12 @@ from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from hr_webhooks.private_files import PRIVATE_FILE
-from hr_webhooks.server.routes import values_of
+from hr_webhooks.server.exchange import values_of
 from hr_webhooks.server.secret_files import match_any
 
 if TYPE_CHECKING:
     from hr_webhooks.journal import Journal
-    from hr_webhooks.server.app import Message, Send
-    from hr_webhooks.server.bodies import Receive
+    from hr_webhooks.server.exchange import Message, Receive, Send
     from hr_webhooks.server.metrics import Metrics
 
 MIN_FREE_BYTES = 64 * 1024 * 1024
