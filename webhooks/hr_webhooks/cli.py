@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS = {
+    "init": "make a configuration, the key of the addresses, and secrets",
     "serve": "receive webhooks until SIGTERM",
     "addresses": "print the URLs that the vendors must call",
+    "status": "show what the journal holds, and when something last came",
+    "trim": "remove entries of the journal that were loaded",
 }
 """The help of each sub-command. The module has the same name, with underscores."""
 CONFIG_VARIABLE = "HR_WEBHOOKS_CONFIG"

@@ -48,6 +48,9 @@ class Journal:
         segment_bytes: The size at which a new segment begins.
         lock_seconds: How long to wait for other processes before `JournalLockedError`.
 
+    Attributes:
+        damaged: The number of damaged lines that were left out.
+
     Raises:
         JournalError: If the folder does not exist, and is not to be created.
         OSError: If it cannot be created.
@@ -67,6 +70,7 @@ class Journal:
         if not folder.is_dir():
             raise JournalError(f"There is no journal in {folder}. Start `hr-webhooks serve`, or correct its path.")
         self.folder = folder
+        self.damaged = 0
         self._segment_bytes = segment_bytes
         self._lock_seconds = lock_seconds
         self._thread_lock = threading.Lock()
@@ -151,6 +155,7 @@ class Journal:
             limit = segment.path.stat().st_size if end is None else end
             for line in read_lines(segment.path, begin, limit):
                 if line.text is None:
+                    self.damaged += 1
                     LOGGER.warning("A damaged line of the journal was left out: %s, before %s", segment.path, line.end)
                 else:
                     yield line.end, line.text
@@ -169,6 +174,14 @@ class Journal:
         """Returns the position of the first entry that the journal holds; of the next one if it holds none."""
         segments = list_segments(self.folder)
         return segments[0].first if segments else 1
+
+    def size(self) -> int:
+        """Returns the number of bytes of all entries."""
+        sizes = []
+        for segment in list_segments(self.folder):
+            with suppress(FileNotFoundError):  # it has been cut meanwhile
+                sizes.append(segment.path.stat().st_size)
+        return sum(sizes)
 
     def wait(self, after: int, timeout: float) -> bool:
         """Waits for an entry after a position.
