@@ -23,7 +23,8 @@ COMMANDS = {
     "serve": "receive webhooks until SIGTERM",
     "addresses": "print the URLs that the vendors must call",
     "status": "show what the journal holds, and when something last came",
-    "trim": "remove entries of the journal that were loaded",
+    "follow": "run a pipeline whenever events arrive",
+    "trim": "remove what all readers have finished from the journal",
 }
 """The help of each sub-command. The module has the same name, with underscores."""
 CONFIG_VARIABLE = "HR_WEBHOOKS_CONFIG"

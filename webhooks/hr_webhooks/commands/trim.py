@@ -1,86 +1,74 @@
-"""Removes entries of the journal that were loaded."""
+"""Removes what all readers have finished from the journal."""
 
 from __future__ import annotations
 
+import json
 import sys
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from hr_webhooks.config import load_config
 from hr_webhooks.errors import WebhookError
 from hr_webhooks.journal import Journal
+from hr_webhooks.trimming import find_cut, keep_days, read_positions, read_state_positions
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
 
-_POSITION = "position"
+    from hr_webhooks.config import Config
+
+KEPT_DAYS = 7
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of this sub-command."""
-    until = parser.add_mutually_exclusive_group(required=True)
-    until.add_argument(
+    add = parser.add_argument
+    add(
         "--state",
-        type=Path,
         nargs="+",
+        default=[],
         metavar="FILE",
-        help="remove what is before every position in these files: states of tap-hr-webhooks, as `meltano state get` "
-        "prints them, and those of `follow`",
+        help="committed states of tap-hr-webhooks, as `target-duckdb --committed-state` or `meltano state get` prints "
+        "them; - is the standard input. The positions of `follow` are known",
     )
-    until.add_argument("--until", type=int, metavar="POSITION", help="remove what is at or before a position")
-    parser.add_argument(
-        "--keep-days", type=float, default=0.0, metavar="DAYS", help="keep what is younger (default: 0)"
+    add("--until", type=int, metavar="POSITION", help="remove what is at or before a position, whoever needs it")
+    add(
+        "--keep-days",
+        type=float,
+        default=KEPT_DAYS,
+        metavar="DAYS",
+        help=f"keep what is younger (default: {KEPT_DAYS})",
     )
+    add("--dry-run", action="store_true", help="only print what would be removed")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Removes whole files of the journal, and prints how many."""
-    journal = Journal(load_config(arguments.config).journal_path)
-    until = arguments.until if arguments.state is None else min(map(_read_position, arguments.state))
+    config = load_config(arguments.config)
+    journal = Journal(config.journal_path)
+    until = arguments.until if arguments.until is not None else _find_cut(arguments.state, config)
     if until > journal.last_position():
         raise WebhookError(f"The position {until} is not in this journal. Its last one is {journal.last_position()}.")
-    if arguments.keep_days > 0:
-        until = min(until, _find_older(journal, until, arguments.keep_days))
-    removed = journal.cut(until)
-    sys.stdout.write(f"{removed} files removed; the journal begins with position {journal.first_position()}\n")
+    until = keep_days(journal, until, arguments.keep_days)
+    if arguments.dry_run:
+        sys.stdout.write(f"not needed: up to position {until}; ")
+    else:
+        sys.stdout.write(f"{journal.cut(until)} files removed; ")
+    sys.stdout.write(f"the journal begins with position {journal.first_position()}\n")
     return 0
 
 
-def _read_position(path: Path) -> int:
-    """Returns the lowest position in a state: what every reader has passed."""
+def _find_cut(states: list[str], config: Config) -> int:
+    positions = read_positions(config.journal_path)
+    for name in states:
+        positions += read_state_positions(_read_state(name), config)
+    return find_cut(positions, config)
+
+
+def _read_state(name: str) -> object:
     try:
-        positions = list(_find_positions(msgspec.json.decode(path.read_bytes())))
+        return json.loads(sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8"))
     except OSError as error:
-        raise WebhookError(f"{path} cannot be read: {error.strerror}.") from None
-    except msgspec.DecodeError:
-        raise WebhookError(f"{path} is not JSON.") from None
-    if not positions:
-        raise WebhookError(f"{path} holds no position of a reader. Nothing was removed.")
-    return min(positions)
-
-
-def _find_positions(value: Any) -> Iterator[int]:  # noqa: ANN401 - JSON
-    if isinstance(value, dict):
-        for name, member in value.items():
-            if name == _POSITION and isinstance(member, int):
-                yield member
-            else:
-                yield from _find_positions(member)
-    elif isinstance(value, list):
-        for member in value:
-            yield from _find_positions(member)
-
-
-def _find_older(journal: Journal, until: int, days: float) -> int:
-    """Returns the last position before which everything is older than a number of days."""
-    limit = f"{datetime.now(UTC) - timedelta(days=days):%Y-%m-%dT%H:%M:%S.%f}Z"
-    position = 0
-    for entry in journal.read(0):
-        if entry.n > until or entry.received >= limit:
-            break
-        position = entry.n
-    return position
+        raise WebhookError(f"{name} cannot be read: {error.strerror}.") from None
+    except ValueError:
+        raise WebhookError(f"{name} is not JSON. Write it with `target-duckdb --committed-state`.") from None

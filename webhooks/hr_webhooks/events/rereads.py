@@ -99,6 +99,10 @@ CORNERSTONE: Mapping[str, Rule] = {
 TABLES: Mapping[str, Mapping[str, Rule]] = {"personio": PERSONIO, "factorial": FACTORIAL, "cornerstone": CORNERSTONE}
 
 
+READ_ALONE = frozenset({"employments"})
+"""Streams whose records are searched through those of a parent, which must not be narrowed to given ids in that run."""
+
+
 def reads_of(vendor: str, event: Event) -> list[tuple[Read, str | None]]:
     """Returns what to read after an event, each with the id. Empty: nothing.
 

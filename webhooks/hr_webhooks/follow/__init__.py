@@ -1,0 +1,1 @@
+"""Runs a pipeline for the records that events name."""
