@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, ClassVar
 
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
@@ -17,6 +17,7 @@ from singer_rest.state.backfill import Backfill
 from singer_rest.state.replication import Replication
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     import pendulum
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from singer_rest.aliases import Record
     from singer_rest.errors import TapError
     from singer_rest.fetch.page import Page
+    from singer_rest.slices.base import ParentIds, Slice
 
 
 class ReplicatedStream(DiagnosableStream):
@@ -48,6 +50,7 @@ class ReplicatedStream(DiagnosableStream):
             by_run_start=self._is_incremental and self.bookmark_is_run_start,
             clock_ahead=lambda: self.transport.vendor_clock.ahead,
             changes_of_all_dates=self._is_incremental and self.slices.changes_of_all_dates,
+            is_part=self.part is not None,
         )
         if self.rereads:
             replication.read_again()
@@ -63,6 +66,9 @@ class ReplicatedStream(DiagnosableStream):
         start, _ = self.covered_interval
         config_fingerprint["window_start"] = times.format_utc(start) if start else None
         config_fingerprint["replication_key"] = self._key
+        if self.part:
+            first = self.slices.first_boundary(self.window(self.slices_start))
+            config_fingerprint["first_boundary"] = times.format_utc(first) if first else None
         return Backfill(self.name, self.stream_state, self.replication, config_fingerprint)
 
     @property
@@ -94,6 +100,11 @@ class ReplicatedStream(DiagnosableStream):
         changed_since = None if whole else self.since
         table_since, resumed_since = self.replication.table_since, self.replication.resumed_since
         return Window(since, until, self._tap.started, table_since, whole, changed_since, resumed_since)
+
+    def share(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:
+        """Yields the slices of the part of a back-fill that is read."""
+        takes = partial(self.part.takes, self.name) if self.part else lambda _: True
+        return self.slices.share(takes, window, parents)
 
     @property
     def slices_start(self) -> datetime | None:

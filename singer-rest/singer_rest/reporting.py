@@ -45,6 +45,7 @@ class ReportingTap(SdkTap):
         from singer_rest.diagnose.plan import estimate_runs  # noqa: PLC0415
 
         self._config.pop("privacy_agreement", None)  # it is about runs
+        self._config.pop("slice", None)
         if kind == "doctor":
             report = check_tap(cast("DiagnosableTap", self), state)
             return Report(report, text.format_doctor_report(report), succeeded=report["is_usable"])
@@ -93,7 +94,8 @@ class ReportingTap(SdkTap):
                 raise ConfigValidationError("The settings are invalid", errors=errors)
         else:
             self._validate_config()
-        self._config.pop("only", None)  # it is about whole runs
+        for name in ("only", "slice"):
+            self._config.pop(name, None)  # it is about whole runs
         return make_dossier(cast("DossierTap", self), options, given, is_offline=is_offline)
 
     def setup_mapper(self) -> None:

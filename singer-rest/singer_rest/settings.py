@@ -162,6 +162,15 @@ def common_settings(api_url: str | None, request_timeout: int = 60) -> list[th.P
                 "those of child streams, and the state stays as it is. For single runs; same as `--only`."
             ),
         ),
+        th.Property(
+            "slice",
+            th.StringType,
+            title="Part of a back-fill",
+            description=(
+                "Which part of everything to read, such as `3/8`: eight runs, each with its own part and state, read "
+                "everything together, and `--merge-states` makes one state of theirs. Same as `--slice`."
+            ),
+        ),
     ]
 
 

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from singer_rest import parts
 from singer_rest.declarations import check_parents, check_tap, unknown_parent
 from singer_rest.errors import RunError
 from singer_rest.fetch.fetcher import Fetcher
@@ -17,8 +18,8 @@ from singer_rest.http.retries import FIRST_DELAY
 from singer_rest.http.transport import Transport
 from singer_rest.only import RequestedRecords
 from singer_rest.privacy.tap_privacy import TapPrivacy
-from singer_rest.reporting import ReportingTap
-from singer_rest.secret_settings import add_secret_files
+from singer_rest.reporting import PRIVACY_KEY, ReportingTap
+from singer_rest.secret_settings import FILE, add_secret_files
 from singer_rest.settings import check_addresses, check_common, check_headers, describe_missing_setting
 from singer_rest.stream import RestStream
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from singer_rest.http.transport import Observer
     from singer_rest.record.names import KnownNames
     from singer_rest.singer.sync import SyncedStream
+    from singer_rest.slices.part import Part
     from singer_rest.state.account import Account
 
 
@@ -193,6 +195,25 @@ class RestTap(ReportingTap):
         """The records to read again, if not everything is read."""
         return RequestedRecords(self.config.get("only"), self.name)
 
+    @property
+    def part(self) -> Part | None:
+        """The part of a back-fill that is read. None: everything, or changes."""
+        return parts.part_of(self.config)
+
+    def left_to_read(self, streams: Sequence[SyncedStream]) -> list[SyncedStream]:
+        """Returns the streams of a part of a back-fill that its earlier runs have not read."""
+        if self.part is None:
+            return [*streams]
+        left = parts.left_to_read(streams)
+        if len(left) < len(streams):
+            self.logger.info("Part %s: earlier runs have read %d streams.", self.part, len(streams) - len(left))
+        return left
+
+    def fail_where_all_is_skipped(self, streams: int) -> None:
+        """Fails if the credential may read none of the streams. Other parts of a back-fill may have read something."""
+        if self.part is None:
+            super().fail_where_all_is_skipped(streams)
+
     def selected_streams(self) -> list[Any]:
         """Returns the streams that a run reads.
 
@@ -202,6 +223,8 @@ class RestTap(ReportingTap):
         selected = super().selected_streams()
         if self.privacy.is_active:
             self._warn_of_unmatched_paths(selected)
+        for stream in selected:
+            stream.part = self.part
         if not self.only:
             return selected
         streams = {name: stream for name, stream in self.streams.items() if isinstance(stream, RestStream)}
@@ -236,6 +259,7 @@ class RestTap(ReportingTap):
             *check_common(self.config),
             *check_addresses({"api_url": self.api_url}, "api_url"),
             *check_headers(self.config, "user_agent", *self.header_settings),
+            *parts.check_slice(self.config),
         ]
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -252,6 +276,7 @@ class RestTap(ReportingTap):
                 f"The state holds no stream of {self.name}: it seems to belong to another tap. Pass the one that this "
                 "tap wrote, or run a full refresh."
             )
+        parts.check_state(self.part, bookmarks)
         super().load_state(state)
 
     def account_id(self) -> str | None:
@@ -281,7 +306,11 @@ class RestTap(ReportingTap):
         account = self.account
         states = [stream.stream_state for stream in streams]
         is_changed = self.privacy.claim_state(states, [account.kind] if account else [])
-        return (account is not None and self._claim_account(account, states)) or is_changed
+        is_changed |= account is not None and self._claim_account(account, states)
+        if self.part:
+            secret = self.credential_settings | {PRIVACY_KEY, f"{PRIVACY_KEY}{FILE}"}
+            is_changed |= parts.claim_state(self.name, self.part, self.config, secret, states)
+        return is_changed
 
     def _claim_account(self, account: Account, states: Sequence[dict[str, Any]]) -> bool:
         known = [part[account.kind] for part in self.state.get("bookmarks", {}).values() if part.get(account.kind)]

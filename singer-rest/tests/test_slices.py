@@ -43,10 +43,10 @@ def test_months_are_complete_and_named_by_their_first_day() -> None:
     months = Months("from", "to").plan(make_window(datetime(2024, 1, 31, 12, tzinfo=timezone.utc)), None)
     first, second = next(months), next(months)
     assert first == Slice(
-        {"from": "2024-01-01", "to": "2024-01-31"}, {}, {"month": "2024-01-01"}, "2024-01-01/2024-01-31"
+        {"from": "2024-01-01", "to": "2024-01-31"}, {}, {"month": "2024-01-01"}, "2024-01-01/2024-01-31", number=24_289
     )
     assert second == Slice(
-        {"from": "2024-02-01", "to": "2024-02-29"}, {}, {"month": "2024-02-01"}, "2024-02-01/2024-02-29"
+        {"from": "2024-02-01", "to": "2024-02-29"}, {}, {"month": "2024-02-01"}, "2024-02-01/2024-02-29", number=24_290
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from singer_rest.aliases import Record
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from singer_rest.fetch.coverage import Coverage
     from singer_rest.fetch.page import Page
     from singer_rest.http.request import Request
-    from singer_rest.slices.base import Slice, Slices, Window
+    from singer_rest.slices.base import ParentIds, Slice, Slices, Window
+    from singer_rest.slices.part import Part
     from singer_rest.state.backfill import Backfill
     from singer_rest.state.replication import Replication
 
@@ -23,6 +24,7 @@ class FetchableStream(Protocol):
 
     name: str
     path: str
+    part: Part | None
 
     @property
     def slices(self) -> Slices:
@@ -82,6 +84,9 @@ class FetchableStream(Protocol):
 
     def window(self, since: datetime | None) -> Window:
         """Returns the time window to read."""
+
+    def share(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:
+        """Yields the slices of the part of a back-fill that is read."""
 
     def first_request(self, part: Slice, since: datetime | None) -> Request:
         """Returns the request for the first page of a slice."""

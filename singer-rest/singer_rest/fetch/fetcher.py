@@ -203,7 +203,8 @@ class Fetcher:
             parent_index.children.append(stream)
         if is_new:
             wanted = parent_index.since
-            separately = separately or own is None or bool(own.since and (wanted is None or own.since > wanted))
+            is_narrowed = own is None or own.part or (own.since and (wanted is None or own.since > wanted))
+            separately = separately or bool(is_narrowed)
         elif not separately or parent_index.parent in self._fetched_for_ids:
             return
         self._plan_parent_index(parent_index.parent, selected, stream_named, separately=separately)
@@ -224,16 +225,16 @@ class Fetcher:
         if not self._is_read(stream):
             return iter(())
         window = stream.window(stream.slices_start)
-        return stream.backfill.skip_finished(self._slices_of(stream, window))
+        return stream.backfill.skip_finished(self._slices_of(stream, window, is_shared=stream.part is not None))
 
     def _is_read(self, stream: FetchableStream) -> bool:
         return stream.used_in_connection_test or not self._connection_test
 
-    def _slices_of(self, stream: FetchableStream, window: Window) -> Iterator[Slice | None]:
-        parent = stream.slices.parent
+    def _slices_of(self, stream: FetchableStream, window: Window, *, is_shared: bool = False) -> Iterator[Slice | None]:
+        parent_index = self._parent_indexes[stream.slices.parent] if stream.slices.parent else None
         if self._connection_test:
             window = replace(window, whole=False)  # any records will do
-        return stream.slices.plan(window, self._parent_indexes[parent] if parent else None)
+        return stream.share(window, parent_index) if is_shared else stream.slices.plan(window, parent_index)
 
     def _can_fall_back(self, stream: FetchableStream) -> bool:
         return stream.can_fall_back_to_full and not self._connection_test

@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 from abc import abstractmethod
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
@@ -20,6 +21,7 @@ from singer_sdk.singerlib import Catalog
 
 from singer_rest.errors import RunError, describe_error, output_sentence
 from singer_rest.singer.memory import reduce_gc_frequency, use_single_malloc_arena
+from singer_rest.state.merge_states import merge_states as merge_part_states
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -173,6 +175,17 @@ class CommandTap(Tap):
                 metavar="STREAM=ID,ID",
                 help="Read only these records again, with those of child streams. The state stays as it is.",
             ),
+            click.Option(
+                ["--slice", "part"],
+                metavar="N/M",
+                help="Read one of several parts of everything, such as 3/8. Each has a state of its own.",
+            ),
+            click.Option(
+                ["--merge-states"],
+                is_flag=True,
+                help="Print the state from which runs go on after all parts were read, whose states are given.",
+            ),
+            click.Argument(["part_states"], metavar="[STATE...]", nargs=-1, type=FILE),
         ]
         return Command(
             name=command.name,
@@ -226,6 +239,9 @@ class CommandTap(Tap):
         plan: bool = False,
         offline: bool = False,
         only: tuple[str, ...] = (),
+        part: str | None = None,
+        merge_states: bool = False,
+        part_states: tuple[Path, ...] = (),
         pseudonym: tuple[str, ...] = (),
         dossier: tuple[Path, ...] = (),
         check_agreement: Path | None = None,
@@ -236,33 +252,61 @@ class CommandTap(Tap):
     ) -> None:
         """Runs the tap, or writes a report or pseudonyms."""
         reports = {"doctor": doctor, "plan": plan, "dossier": dossier, "check-agreement": check_agreement}
-        asked = [f"--{name}" for name, value in reports.items() if value]
+        asked = [f"--{name}" for name, value in {**reports, "merge-states": merge_states}.items() if value]
         if len(asked) > 1:
             raise click.UsageError(f"{' and '.join(asked)} cannot be used together.")
+        if part_states and not merge_states:
+            raise click.UsageError("Files can only be given with --merge-states.")
         if offline and not (plan or dossier or check_agreement):
             raise click.UsageError("--offline can only be used with --plan, --dossier or --check-agreement.")
         if (answers or since or language) and not dossier:
             raise click.UsageError("--answers, --since and --language can only be used with --dossier.")
-        if only and asked:
-            raise click.UsageError(f"--only cannot be used with {asked[0]}.")
-        if only:
-            if kwargs["config"].parse_env and "only" in cls._env_var_config:
-                raise click.UsageError("--only cannot be used while the setting `only` is in the environment.")
-            kwargs["config"].config["only"] = " ".join(only)
-        if pseudonym:
+        cls._set_extent(kwargs["config"], asked, only=" ".join(only), slice=part)
+        if merge_states:
+            cls._write_merged_state(part_states)
+        elif pseudonym:
             cls._write_pseudonyms(pseudonym, kwargs["config"])
-            return
-        state, catalog = checked_state(state), checked_catalog(catalog)
-        if (dossier or check_agreement) and not kwargs.get("about"):
+        elif (dossier or check_agreement) and not kwargs.get("about"):
             options = DossierOptions(dossier, check_agreement, answers, since, language or "en", offline)
-            tap = cls._tap_for_report(catalog, validate_config=False, **kwargs)  # credentials are not needed
+            tap = cls._tap_for_report(
+                checked_catalog(catalog), validate_config=False, **kwargs
+            )  # credentials are not needed
             cls._write_report(tap.make_dossier(options), **kwargs)
         elif (doctor or plan) and not kwargs.get("about"):
             kind: ReportKind = "doctor" if doctor else "offline plan" if offline else "plan"
-            tap = cls._tap_for_report(catalog, validate_config=True, **kwargs)
+            state = checked_state(state)
+            tap = cls._tap_for_report(checked_catalog(catalog), validate_config=True, **kwargs)
             cls._write_report(tap.make_report(kind, load_json(state.read()) if state else {}), **kwargs)
         else:
-            super().invoke(state=state, catalog=catalog, **kwargs)
+            super().invoke(state=checked_state(state), catalog=checked_catalog(catalog), **kwargs)
+
+    @classmethod
+    def _set_extent(cls, config: Any, reports: Sequence[str], **settings: str | None) -> None:  # noqa: ANN401 - the SDK's
+        """Sets the settings that say what a run reads, as the command line does."""
+        for name, value in settings.items():
+            if value and reports:
+                raise click.UsageError(f"--{name} cannot be used with {reports[0]}.")
+            if value and config.parse_env and name in cls._env_var_config:
+                raise click.UsageError(f"--{name} cannot be used while the setting `{name}` is in the environment.")
+            if value:
+                config.config[name] = value
+
+    @classmethod
+    def _write_merged_state(cls, files: Sequence[Path]) -> None:
+        if not files:
+            raise click.UsageError("Pass the states of all parts: --merge-states part1.json part2.json")
+        states = {str(file): _read_state(file) for file in files}
+        merged, due = merge_part_states(
+            {name: state.get("singer_state", state) for name, state in states.items()}, cls.name
+        )
+        if due:
+            cls.logger.warning(
+                "The next run reads these streams in full, because parts were incomplete, or the default window moved "
+                "between their starts: %s.",
+                ", ".join(due),
+            )
+        is_meltano = all("singer_state" in state for state in states.values())
+        click.echo(json.dumps({"singer_state": merged} if is_meltano else merged))
 
     @classmethod
     def _write_pseudonyms(cls, names: tuple[str, ...], config: Any) -> None:  # noqa: ANN401 - the SDK's
@@ -296,6 +340,14 @@ def checked_state(file: IO[str] | None) -> IO[str] | None:
     text = _json_object(file, "--state")
     state = load_json(text)
     return io.StringIO(json.dumps(state["singer_state"]) if state.keys() == {"singer_state"} else text)
+
+
+def _read_state(file: Path) -> dict[str, Any]:
+    with suppress(OSError, ValueError):
+        state = load_json(file.read_text(encoding="utf-8"))
+        if isinstance(state, dict) and isinstance(state.get("singer_state", state), dict):
+            return state
+    raise RunError(f"{file} cannot be read as a state. Pass the states of all parts as JSON files.")
 
 
 def checked_catalog(file: IO[str] | None) -> IO[str] | None:

@@ -38,6 +38,10 @@ class SyncingTap(StreamTap):
         """
 
     @abstractmethod
+    def left_to_read(self, streams: Sequence[SyncedStream]) -> list[SyncedStream]:
+        """Returns the streams that earlier runs have not read, if this run continues them."""
+
+    @abstractmethod
     def check_agreement(self) -> None:
         """Checks that the run loads no more than was agreed, if there is an agreement.
 
@@ -59,6 +63,7 @@ class SyncingTap(StreamTap):
         self.check_agreement()
         rereads = any(stream.rereads for stream in selected)
         is_claimed = self.claim_state(selected) and not rereads
+        selected = self.left_to_read(selected)
         failed: list[str] = []
         is_complete = False
         self._unfinished = {stream.name: stream for stream in selected}
@@ -163,5 +168,5 @@ class SyncingTap(StreamTap):
 
     def fail_where_all_is_skipped(self, streams: int) -> None:
         """Fails if the credential may read none of the streams."""
-        if len(self.skipped) == streams:
+        if streams and len(self.skipped) == streams:
             raise TapError("Nothing could be read: the credential has no permission for any selected stream.")

@@ -21,6 +21,7 @@ from singer_rest.singer.command import CommandTap
 from singer_rest.singer.messages import message_lines, record_lines
 from singer_rest.singer.schemas import CompletedStream
 from singer_rest.singer.warnings import field_names, stream_warnings
+from singer_rest.state.part_read import PartRead
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -39,7 +40,9 @@ if TYPE_CHECKING:
     from singer_rest.singer.messages import MessageWriter
     from singer_rest.singer.records import RecordConformer
     from singer_rest.slices.base import Slices
+    from singer_rest.slices.part import Part
     from singer_rest.state.backfill import Backfill
+    from singer_rest.state.part_read import Outcome
     from singer_rest.state.replication import Replication
 
 RECORDS_PER_WRITE = 250
@@ -95,6 +98,8 @@ class SyncedStream(CompletedStream):
     _pages = 0
     rereads = False
     """Whether only given records are read again, which leaves the state as it is."""
+    part: Part | None = None
+    """The part of a back-fill that is read. None: everything, or changes."""
     rows_written = 0
     """Number of records emitted."""
     withheld_values = 0
@@ -180,7 +185,7 @@ class SyncedStream(CompletedStream):
         self.logger.info(
             "%s: reading %s%s%s",
             self.name,
-            "given records" if self.rereads else "everything" if self.replication.whole else "changes",
+            "given records" if self.rereads else self._extent,
             f" since {since:%Y-%m-%d %H:%M:%S} UTC" if since and not self.rereads else "",
             ", continuing an interrupted run" if self.backfill.finished else "",
         )
@@ -198,6 +203,9 @@ class SyncedStream(CompletedStream):
                 raise TapError(str(error)) from None
             self.logger.warning("%s Skipping it; the run continues.", error)
             self._tap.skipped.append(self.name)
+            self._end_part("skipped")
+            if self.part:
+                self._tap.state_writer.write_state(self.tap_state)
             return
         self.logger.info(
             "%s: %d rows in %d requests, %.1f s",
@@ -260,9 +268,10 @@ class SyncedStream(CompletedStream):
                 if self._save_progress(page, self.stream_state if write_messages else {}) and write_messages:
                     self._tap.state_writer.write_state(self.tap_state)
             self.coverage.raise_if_nothing_read()
-            if schema_due:
-                self._write_schema_message()
-            self._finish(files, write_messages=write_messages)
+            if self.part and not (fetcher.request_count(self.name) or self.replication.total_rows):
+                self._end_part("nothing")
+            else:
+                self._finish(files, write_messages=write_messages, schema_due=schema_due)
         finally:
             self.request_count = fetcher.request_count(self.name)
             self._tap.release(fetcher)
@@ -343,7 +352,9 @@ class SyncedStream(CompletedStream):
             and all(type(item) is SameRecordTransform and not item.flattening_enabled for item in self.stream_maps)
         )
 
-    def _finish(self, files: BatchFiles | None, *, write_messages: bool) -> None:
+    def _finish(self, files: BatchFiles | None, *, write_messages: bool, schema_due: bool) -> None:
+        if schema_due:
+            self._write_schema_message()
         if files:
             files.flush()
         if not self.rereads:
@@ -364,3 +375,13 @@ class SyncedStream(CompletedStream):
         replication.finish(*self.covered_interval, versions=write_messages, incomplete=incomplete)
         replication.finish_forbidden(forbidden, all_requested=not self.slices.changed)
         self.finish_state(self.stream_state)
+        self._end_part("incomplete" if incomplete else "read")
+
+    @property
+    def _extent(self) -> str:
+        return f"part {self.part}" if self.part else "everything" if self.replication.whole else "changes"
+
+    def _end_part(self, outcome: Outcome) -> None:
+        """Records in the state how the read of a part of a back-fill ended, for the merge of the parts' states."""
+        if self.part and (read := PartRead.find(self.stream_state)):
+            read.end(self.stream_state, outcome, self.backfill.make_checkpoint(), self.coverage.forbidden)

@@ -72,7 +72,7 @@ def stream_warnings(stream: ReadStream) -> Iterator[str]:
         yield from _window_warnings(stream)
     if replication.returned_no_rows:
         yield "no records were returned, so rows loaded earlier are kept. A lost permission often looks like this."
-    if stream.slices.key and not stream.has_requested:
+    if stream.slices.key and not (stream.has_requested or replication.is_part):
         yield f"nothing was requested: none of the {stream.slices.parent} has a {stream.slices.key}."
     whole = replication.whole and replication.total_rows > 0
     forbidden = stream.coverage.forbidden

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from datetime import datetime
 
     from singer_rest.aliases import Params, Record
+
+    Takes = Callable[[int | str], bool]
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Slice:
         name: Identifies the part in later runs, which need not read it again: its first and last timestamp or date.
             None: it is read again, because it has not ended yet or such slices may be too many for the state.
         parts: Slices that together hold the same records. They are read instead if the list is long.
+        number: The number of its calendar window, which is the same in all runs. None: it is no such window.
     """
 
     params: Params = field(default_factory=dict)
@@ -35,6 +38,13 @@ class Slice:
     columns: Mapping[str, Any] = field(default_factory=dict)
     name: str | None = None
     parts: tuple[Slice, ...] = ()
+    number: int | None = None
+
+    @property
+    def share_key(self) -> int | str:
+        """What identifies the slice in all parts of a back-fill, whenever they started."""
+        # Some vendors spell an id in different ways.
+        return repr(sorted({**self.params, **self.path}.items())).casefold() if self.number is None else self.number
 
 
 @dataclass(frozen=True)
@@ -92,6 +102,22 @@ class Slices(ABC):
 
         None in place of a slice means that the next slice is not known yet. The caller then tries again later.
         """
+
+    def share(self, takes: Takes, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:
+        """Yields the slices of one part of a back-fill. Each slice belongs to exactly one part.
+
+        Args:
+            takes: Whether the part takes what has a key, such as a slice's `share_key`.
+            window: The window.
+            parents: The parents.
+        """
+        for part in self.plan(window, parents):
+            if part is None or takes(part.share_key):
+                yield part
+
+    def first_boundary(self, window: Window) -> datetime | None:
+        """Returns the first boundary of slices, which may differ between the parts of a back-fill. None: unbounded."""
+        return self.first_timestamp(window)
 
     def first_timestamp(self, window: Window) -> datetime | None:  # noqa: ARG002
         """Returns the earliest timestamp that the slices of a window cover. None: unbounded."""

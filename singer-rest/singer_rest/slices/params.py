@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from singer_rest.slices.base import ParentIds, Slice, Slices, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from singer_rest.aliases import Params, Record
+    from singer_rest.slices.base import Takes
 
 
 class ParamSets(Slices):
@@ -83,12 +84,25 @@ class Product(Slices):
 
     def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:
         """Yields the inner slices for each outer slice."""
-        for outer in self.outer.plan(window, parents):
-            if outer is None:
-                yield None
-                continue
-            for inner in self.inner.plan(window, parents):
-                yield inner and _combine_slices(outer, inner)
+        yield from _combine(self.outer.plan(window, parents), lambda: self.inner.plan(window, parents))
+
+    def share(self, takes: Takes, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:
+        """Yields the slices of one part: those of its parents, or else its inner slices, of which there are more."""
+        if self.outer.parent:
+            yield from _combine(self.outer.share(takes, window, parents), lambda: self.inner.plan(window, parents))
+        else:
+            yield from _combine(self.outer.plan(window, parents), lambda: self.inner.share(takes, window, parents))
+
+
+def _combine(
+    outer_slices: Iterator[Slice | None], plan_inner: Callable[[], Iterator[Slice | None]]
+) -> Iterator[Slice | None]:
+    for outer in outer_slices:
+        if outer is None:
+            yield None
+            continue
+        for inner in plan_inner():
+            yield inner and _combine_slices(outer, inner)
 
 
 def _combine_slices(outer: Slice, inner: Slice) -> Slice:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from singer_rest.aliases import Record
-    from singer_rest.slices.base import ParentIds, Window
+    from singer_rest.slices.base import ParentIds, Takes, Window
 
 
 class PerParent(Slices):
@@ -99,8 +99,12 @@ class ParentBatches(Slices):
         """Returns the field that requests use in place of the id."""
         return {self.key: parent.get(self.key)} if self.key else {}
 
-    def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:  # noqa: ARG002
+    def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:
         """Yields a slice as soon as a batch is complete, and one for the rest when the parents are complete."""
+        return self.share(lambda _: True, window, parents)
+
+    def share(self, takes: Takes, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:  # noqa: ARG002
+        """Yields the batches of the parents that one part takes."""
         batch: list[str] = []
         requested: set[str] = set()
         for known in iterate_parents(self.parent, parents):
@@ -112,7 +116,8 @@ class ParentBatches(Slices):
             if value is None or str(value) in requested:
                 continue
             requested.add(str(value))
-            batch.append(str(value))
+            if takes(str(value)):
+                batch.append(str(value))
             if len(batch) == self.size:
                 yield self._make_slice(batch)
                 batch = []

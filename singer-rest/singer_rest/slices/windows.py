@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from singer_rest.slices.base import ParentIds, Window
+    from singer_rest.slices.base import ParentIds, Takes, Window
 
 
 def _lower_bound(window: Window, years_back: int, days_back: int | None = None) -> pendulum.DateTime:
@@ -66,6 +66,7 @@ class Months(Slices):
                 params={self.first: first, self.last: last},
                 columns={self.column: first},
                 name=f"{first}/{last}" if has_ended else None,
+                number=_month_number(month),
             )
             month = next_start
 
@@ -121,7 +122,8 @@ class DateWindows(Slices):
             last = min(next_start.subtract(days=1), end)
             params = {self.first: day.isoformat(), self.last: last.isoformat()}
             has_ended = last < now.date()
-            yield Slice(params=params, name="/".join(params.values()) if has_ended else None)
+            name = "/".join(params.values()) if has_ended else None
+            yield Slice(params=params, name=name, number=day.toordinal() // self.days)
             day = next_start
 
 
@@ -162,7 +164,8 @@ class DayWindows(Slices):
                 self.last: times.format_zoneless(min(next_start, end)),
             }
             day = times.format_date(timestamp)
-            yield Slice(params=bounds, name=f"{day}/{day}" if next_start <= now else None)
+            name = f"{day}/{day}" if next_start <= now else None
+            yield Slice(params=bounds, name=name, number=timestamp.toordinal())
             timestamp = next_start
 
 
@@ -192,6 +195,23 @@ class MonthlyBackfill(Slices):
         whole = self._make_slice(None, None, now)
         yield replace(whole, parts=tuple(self._yearly_slices(now))) if window.whole else whole
 
+    def share(self, takes: Takes, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:  # noqa: ARG002
+        """Yields the months that one part takes.
+
+        The parts cannot know whether the list is long, so it is always cut, and up to the end of the year, because some
+        parts may start in a later month.
+        """
+        now, first = pendulum.instance(window.now), self.first_boundary(window)
+        after = pendulum.datetime(now.year + 1, 1, 1)
+        months = self._monthly_slices(first, after, now)
+        for part in (self._make_slice(None, first, now), *months, self._make_slice(after, None, now)):
+            if takes(part.share_key):
+                yield part
+
+    def first_boundary(self, window: Window) -> pendulum.DateTime:
+        """Returns the beginning of the first year. What is older is one slice."""
+        return pendulum.datetime(window.now.year - self.years_back, 1, 1)
+
     def _yearly_slices(self, now: pendulum.DateTime) -> Iterator[Slice]:
         """Yields a slice for the time before the first year, per year, and for the current year and what follows."""
         starts = [pendulum.datetime(now.year - back, 1, 1) for back in range(self.years_back, -1, -1)]
@@ -215,12 +235,16 @@ class MonthlyBackfill(Slices):
         name = (
             f"{times.format_date(first) if first else '..'}/{times.format_date(last)}" if last and last <= now else None
         )
+        number = _month_number(first) if first else _month_number(last) - 1 if last else None
         if self.days:
             first = first or pendulum.datetime(1970, 1, 1)
             last = last.subtract(days=1) if last else now.add(years=9)
-            return Slice(params={self.after: first.to_date_string(), self.before: last.to_date_string()}, name=name)
+            params = {self.after: first.to_date_string(), self.before: last.to_date_string()}
+            return Slice(params=params, name=name, number=number)
         bounds = {self.after: first, self.before: last}
-        return Slice(
-            params={param: times.format_zoneless(timestamp) for param, timestamp in bounds.items() if timestamp},
-            name=name,
-        )
+        params = {param: times.format_zoneless(timestamp) for param, timestamp in bounds.items() if timestamp}
+        return Slice(params=params, name=name, number=number)
+
+
+def _month_number(month: pendulum.Date) -> int:
+    return month.year * 12 + month.month

@@ -86,10 +86,7 @@ class Backfill:
         if self._names is None or part.name is None:
             return False
         _add_merged(self._names, part.name)
-        self._state[KEY] = [
-            msgspec.to_builtins(self._replication.make_checkpoint(self._config_fingerprint)),
-            *self._names,
-        ]
+        self._write(self._names)
         return True
 
     def save_position(self, position: str) -> bool:
@@ -97,11 +94,15 @@ class Backfill:
         if self._names is None:
             return False
         self._names[:] = [f"{POSITION_PREFIX}{position}"]
-        self._state[KEY] = [
-            msgspec.to_builtins(self._replication.make_checkpoint(self._config_fingerprint)),
-            *self._names,
-        ]
+        self._write(self._names)
         return True
+
+    def make_checkpoint(self) -> Checkpoint:
+        """Returns the progress of the read."""
+        return self._replication.make_checkpoint(self._config_fingerprint)
+
+    def _write(self, names: list[str]) -> None:
+        self._state[KEY] = [msgspec.to_builtins(self.make_checkpoint()), *names]
 
     def reset(self) -> None:
         """Discards what an earlier run finished."""

@@ -10,7 +10,7 @@ import pendulum
 
 from singer_rest import times
 from singer_rest.errors import RunError
-from singer_rest.state import checkpoint
+from singer_rest.state import checkpoint, part_read
 from singer_rest.state.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ class Replication:
         clock_ahead: How far this machine's clock is ahead of the vendor's, as far as it is known by then.
         changes_of_all_dates: Whether incremental reads return records of all dates, and full reads only those of the
             window.
+        is_part: Whether this is a part of a full read. It finds no deletions, and its records have the version of all
+            parts.
 
     Raises:
         RunError: If the state is invalid.
@@ -65,10 +67,11 @@ class Replication:
         by_run_start: bool = False,
         clock_ahead: Callable[[], timedelta] = timedelta,
         changes_of_all_dates: bool = False,
+        is_part: bool = False,
     ) -> None:
         self._stream, self._state, self._key = stream, state, key
         self._by_run_start = by_run_start
-        self._versioned = versioned
+        self._versioned, self.is_part = versioned, is_part
         self._now = now
         self._run_start = now
         self._clock_ahead = clock_ahead
@@ -113,7 +116,7 @@ class Replication:
         """The version of each RECORD, by which a later full read detects deleted rows."""
         self.bookmark_is_ahead = self._bookmark is not None and pendulum.instance(self._bookmark) - lookback > now
         """Whether the bookmark lies in the future. It is then unknown what was read, so everything is read again."""
-        if self._bookmark is None or self.bookmark_is_ahead or self._is_due():
+        if is_part or self._bookmark is None or self.bookmark_is_ahead or self._is_due():
             self.read_whole()
         else:
             from_bookmark = pendulum.instance(self._bookmark) - lookback
@@ -126,7 +129,9 @@ class Replication:
         self._bookmark = self._latest = None
         self.rows = self.keyless_rows = self.earlier_rows = self.unidentified_rows = 0
         self._run_start = self._now
-        if self._versioned:
+        if self._versioned and self.is_part:
+            self.version = part_read.VERSION
+        elif self._versioned:
             found = checkpoint.read_checkpoint(self._state)
             versions_seen = (self._old_version or 0, (found and found[0].version) or 0, self.version or 0)
             self.version = max(int(self._now.timestamp() * 1000), max(versions_seen) + 1)
@@ -157,7 +162,7 @@ class Replication:
         """Whether a full read that an earlier run began can be continued."""
         if (saved.version is None) != (self.version is None) or times.parse(saved.began) > self._now:
             return False
-        return saved.version is None or self._old_version is None or saved.version > self._old_version
+        return saved.version is None or self._old_version is None or saved.version > self._old_version or self.is_part
 
     def resume(self, saved: Checkpoint) -> None:
         """Continues a full read that an earlier run began."""
@@ -237,11 +242,13 @@ class Replication:
             start: The earliest timestamp read. None: unbounded.
             end: The user's end date. None: none.
         """
-        return self.whole and self.version is not None and self.total_rows > 0 and self._covers_table(start, end)
+        is_whole = self.whole and not self.is_part
+        return is_whole and self.version is not None and self.total_rows > 0 and self._covers_table(start, end)
 
     def is_newly_forbidden(self, parents: int) -> bool:
         """Whether more parents are forbidden than in the last run. That may pass, so the bookmark stays once."""
-        return self.has_bookmark and parents > self._known_forbidden
+        # The states of the parts tell together, and later, how many are forbidden.
+        return self.has_bookmark and parents > self._known_forbidden and not self.is_part
 
     def is_readable_again(self, parents: int) -> bool:
         """Whether fewer parents are forbidden than in the last run, so that rows before the bookmark are missing."""

@@ -113,5 +113,5 @@ class JobApplicants(RestList):
         unknown = self._unknown_statuses - set(STATUSES)  # a missing default status is not worth a warning
         if unknown:
             self.logger.warning("%s: the portal has no status named: %s.", self.name, ", ".join(sorted(unknown)))
-        if not self.replication.total_rows:
+        if not (self.replication.total_rows or self.part):
             self.logger.warning("%s: no applicant has any of the requested statuses. %s", self.name, STATUS_ADVICE)
