@@ -166,7 +166,7 @@ class Host:
                         if drip:
                             time.sleep(drip)
 
-            do_GET = do_POST = _reply  # noqa: N815 - names that http.server requires
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _reply  # noqa: N815 - names that http.server requires
 
             def log_message(self, *args: object) -> None:
                 """Logs nothing."""
