@@ -25,6 +25,12 @@ COMMANDS = {
     "status": "show what the journal holds, and when something last came",
     "follow": "run a pipeline whenever events arrive",
     "trim": "remove what all readers have finished from the journal",
+    "subscribe": "create or repair the subscriptions at the vendors",
+    "list": "list the subscriptions at the vendors",
+    "check": "check the subscriptions at the vendors, and whether events arrive",
+    "rotate": "replace the secrets that the vendors send along",
+    "unsubscribe": "delete our subscriptions at the vendors",
+    "sync": "add what pushes have missed to the journal, from the vendor's log of events",
 }
 """The help of each sub-command. The module has the same name, with underscores."""
 CONFIG_VARIABLE = "HR_WEBHOOKS_CONFIG"

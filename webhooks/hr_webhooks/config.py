@@ -56,7 +56,13 @@ class VendorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 class PersonioConfig(VendorConfig, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Settings for Personio."""
+    """Settings for Personio.
+
+    Attributes:
+        events: The events to subscribe to, such as `person.created`. Empty: all.
+    """
+
+    events: tuple[str, ...] = ()
 
 
 class FactorialConfig(VendorConfig, frozen=True, forbid_unknown_fields=True, kw_only=True):
