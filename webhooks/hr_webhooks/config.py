@@ -97,6 +97,7 @@ class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         status_token_file: The file with a token that `/metrics` requires. Needed where other machines can connect.
         max_body_bytes: The largest body as it is sent.
         max_inflated_bytes: The largest body after decompression.
+        receive_seconds: The time to receive the headers of a request, and then its whole body.
         max_senders: Requests whose bodies are received or stored at the same time.
     """
 
@@ -108,6 +109,7 @@ class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     status_token_file: str | None = None
     max_body_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 1024 * 1024
     max_inflated_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 10 * 1024 * 1024
+    receive_seconds: Annotated[float, msgspec.Meta(gt=0)] = 10.0
     max_senders: Annotated[int, msgspec.Meta(ge=1)] = 200
 
 

@@ -84,15 +84,9 @@ class Running:
         """Its journal."""
         return Journal(load_config(self.config).journal_path)
 
-    def path(self, vendor: str, *, event_type: str | None = None) -> str:
-        """Returns the path of the first address of a vendor, or of a type of event."""
-        config = load_config(self.config)
-        key = read_address_keys(config.address_key_path)[0]
-        return next(
-            make_path(key, address)
-            for address in list_addresses(config)
-            if address.vendor == vendor and event_type in (None, address.type)
-        )
+    def path(self, vendor: str, *, event_type: str | None = None, tenant: str | None = None) -> str:
+        """Returns the path of the first address of a vendor, or of a type of event, or of a tenant."""
+        return find_path(self.config, vendor, event_type=event_type, tenant=tenant)
 
     def send(
         self,
@@ -127,12 +121,12 @@ class Running:
         finally:
             connection.close()
 
-    def read_status(self, path: str) -> tuple[int, str]:
+    def read_status(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, str]:
         """Returns the status and the text of a status page, such as `/health`."""
         host = urlsplit(self.status_url)
         connection = http.client.HTTPConnection(host.hostname or "", host.port, timeout=60)
         try:
-            connection.request("GET", path)
+            connection.request("GET", path, headers=headers or {})
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
         finally:
@@ -141,7 +135,7 @@ class Running:
     def kill(self) -> None:
         """Kills it, as a crash would."""
         self.process.kill()
-        self.process.wait()
+        self.stop()
 
     def stop(self) -> int:
         """Stops it, and returns its exit code."""
@@ -151,6 +145,17 @@ class Running:
         if self.process.stdout:
             self.process.stdout.close()
         return code
+
+
+def find_path(path: Path, vendor: str, *, event_type: str | None = None, tenant: str | None = None) -> str:
+    """Returns the path of the first address of a vendor, or of a type of event, or of a tenant, in a configuration."""
+    config = load_config(path)
+    key = read_address_keys(config.address_key_path)[0]
+    return next(
+        make_path(key, address)
+        for address in list_addresses(config)
+        if address.vendor == vendor and event_type in (None, address.type) and tenant in (None, address.tenant)
+    )
 
 
 def write_config(folder: Path, **settings: Any) -> Path:

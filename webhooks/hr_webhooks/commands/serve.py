@@ -31,12 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serves until SIGTERM or SIGINT, and prints a line to stdout as soon as requests are answered."""
-    set_up_logging(arguments.log_format, quiet=arguments.quiet)
     config = load_config(arguments.config)
     names = ("listen", "status_listen", "certificate_file", "key_file", "plain_http")
     given = {name: value for name in names if (value := getattr(arguments, name)) is not None}
     config.server = msgspec.structs.replace(config.server, **given)
-    raise_file_limit()
     try:
         service = Service(arguments.config, config)
     except OSError as error:
@@ -47,5 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.write(f"hr-webhooks ready at {service.url}{status}\n")
         sys.stdout.flush()
 
+    set_up_logging(arguments.log_format, quiet=arguments.quiet)
+    raise_file_limit()
     asyncio.run(service.run(report))
     return 0

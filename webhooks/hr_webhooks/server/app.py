@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from hr_webhooks.server.routes import Route, Routes
 
 
-BODY_SECONDS = 10.0  # for a whole body
 BUDGET_BYTES = 128 * 1024 * 1024  # for all bodies that are under way
 DRAIN_SECONDS = 1.0  # for the rest of a refused body, so that the client reads the answer
 MAX_DRAINS = 50  # at the same time
@@ -139,7 +138,7 @@ class Receiver:
     async def _receive(self, exchange: Exchange, route: Route) -> Outcome:
         limit = self._settings.max_body_bytes
         self._take(exchange, limit if exchange.length is None else exchange.length)
-        sent = await read_body(exchange.receive, limit, BODY_SECONDS)
+        sent = await read_body(exchange.receive, limit, self._settings.receive_seconds)
         exchange.is_read = True
         inflate_limit = self._settings.max_inflated_bytes
         if len(sent) <= SMALL_BYTES:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 BACKLOG = 1024
 HANDSHAKE_SECONDS = 10.0
-HEADER_SECONDS = 10.0  # from the first byte of a request, or the connection, to the end of its headers
 KEEP_ALIVE_SECONDS = 75  # longer than reverse proxies keep an idle connection, so that they do not lose a request
 MAX_CONNECTIONS = 800  # below the usual limit of 1024 open files
 MAX_HEADER_BYTES = 16 * 1024
@@ -36,8 +35,9 @@ _BUSY = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-lengt
 class _Protocol(H11Protocol):
     """HTTP/1.1 with a limit of connections and a deadline for headers, neither of which uvicorn has."""
 
-    def __init__(self, *args: Any, on_refused: Callable[[], None], **options: Any) -> None:
+    def __init__(self, *args: Any, seconds: float, on_refused: Callable[[], None], **options: Any) -> None:
         super().__init__(*args, **options)
+        self._seconds = seconds  # from the first byte of a request, or the connection, to the end of the headers
         self._on_refused = on_refused
         self._deadline: asyncio.TimerHandle | None = None
 
@@ -50,7 +50,7 @@ class _Protocol(H11Protocol):
             return
         # Without it an answer may wait 40 ms for an acknowledgement: headers and body are two writes.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._deadline = self.loop.call_later(HEADER_SECONDS, transport.abort)
+        self._deadline = self.loop.call_later(self._seconds, transport.abort)
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -60,7 +60,7 @@ class _Protocol(H11Protocol):
         if self.conn.their_state is not h11.IDLE:
             self._cancel_deadline()
         elif self._deadline is None and self.conn.trailing_data[0]:
-            self._deadline = self.loop.call_later(HEADER_SECONDS, self.transport.abort)
+            self._deadline = self.loop.call_later(self._seconds, self.transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel_deadline()
@@ -79,6 +79,7 @@ class Server(uvicorn.Server):
         app: The ASGI application.
         listener: The socket.
         context: TLS; None: HTTP without encryption.
+        seconds: The time to receive the headers of a request.
         on_refused: Called for each connection beyond the limit.
     """
 
@@ -87,6 +88,8 @@ class Server(uvicorn.Server):
         app: Any,  # noqa: ANN401 - the types of ASGI differ between libraries
         listener: socket.socket,
         context: ssl.SSLContext | None = None,
+        *,
+        seconds: float = HANDSHAKE_SECONDS,
         on_refused: Callable[[], None] = lambda: None,
     ) -> None:
         config = uvicorn.Config(
@@ -104,7 +107,7 @@ class Server(uvicorn.Server):
             h11_max_incomplete_event_size=MAX_HEADER_BYTES,
         )
         super().__init__(config)
-        self._protocol = partial(_Protocol, on_refused=on_refused)
+        self._protocol = partial(_Protocol, seconds=seconds, on_refused=on_refused)
         self._listener = listener
         self._context = context
         self._stopping = asyncio.Event()

@@ -66,9 +66,22 @@ class Service:
         self._certificate = _find_certificate(config)
         context = self._certificate.context if self._certificate else None
         self._listener = _open_listener(config)
+        try:
+            status = _open_status_listener(config)
+        except ConfigError:
+            self._listener.close()
+            raise
         self.url = url_of(self._listener, "https" if context else "http")
-        self._servers = [Server(self._receiver, self._listener, context, self._metrics.refused_connections.inc)]
-        if status := _open_status_listener(config):
+        self._servers = [
+            Server(
+                self._receiver,
+                self._listener,
+                context,
+                seconds=settings.receive_seconds,
+                on_refused=self._metrics.refused_connections.inc,
+            )
+        ]
+        if status:
             listener, token = status
             self.status_url: str | None = url_of(listener, "http")
             self._servers.append(Server(StatusPages(self._journal, self._metrics, token), listener))
