@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -26,7 +27,7 @@ from hr_webhooks.journal import Journal
 from hr_webhooks.private_files import write_private
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 READY = "hr-webhooks ready at "
@@ -181,6 +182,15 @@ def write_config(folder: Path, **settings: Any) -> Path:
     path = folder / "webhooks.yml"
     path.write_bytes(msgspec.yaml.encode(content))
     return path
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Waits until a condition holds, or raises TimeoutError."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(0.01)
 
 
 @contextmanager

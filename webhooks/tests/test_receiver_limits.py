@@ -20,7 +20,7 @@ import pytest
 import trustme
 from hr_webhooks.cli import main
 from hr_webhooks.private_files import write_private
-from hr_webhooks.testing import SECRETS, TENANTS, Running, running, write_config
+from hr_webhooks.testing import SECRETS, TENANTS, Running, running, wait_until, write_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,12 +88,10 @@ def test_senders_beyond_the_limit_are_asked_to_try_again(hasty: Running) -> None
     with connect(hasty) as first, connect(hasty) as second:
         first.sendall(half_a_request(hasty))
         second.sendall(half_a_request(hasty))
-        while "hr_webhooks_senders 2.0" not in hasty.read_status("/metrics")[1]:
-            time.sleep(0.01)
+        wait_until(lambda: "hr_webhooks_senders 2.0" in hasty.read_status("/metrics")[1])
         assert hasty.send(b"1") == 503
         assert hasty.send(b"1", secret="wrong") == 401
-    while "hr_webhooks_senders 0.0" not in hasty.read_status("/metrics")[1]:
-        time.sleep(0.01)
+    wait_until(lambda: "hr_webhooks_senders 0.0" in hasty.read_status("/metrics")[1])
     assert hasty.send(b"1") == 200
 
 
@@ -103,8 +101,7 @@ def test_connections_beyond_the_limit_are_asked_to_try_again(receiver: Running) 
             stack.enter_context(connect(receiver))
         last = stack.enter_context(connect(receiver))
         assert last.recv(65536).startswith(b"HTTP/1.1 503 ")
-    while receiver.send(b"1") != 200:
-        time.sleep(0.01)
+    wait_until(lambda: receiver.send(b"1") == 200)
 
 
 @pytest.fixture(scope="module")
@@ -142,8 +139,7 @@ def test_a_certificate_of_its_own_is_renewed(authority: trustme.CA, tmp_path: Pa
             assert not plain.recv(100).startswith(b"HTTP")
         issue(authority, tmp_path)
         started.process.send_signal(signal.SIGHUP)
-        while "certificate again" not in started.log.read_text():
-            time.sleep(0.01)
+        wait_until(lambda: "certificate again" in started.log.read_text())
         second = get_certificate(started, authority)
         assert second != first
         # A certificate without its key is not used.
@@ -151,8 +147,7 @@ def test_a_certificate_of_its_own_is_renewed(authority: trustme.CA, tmp_path: Pa
         issue(authority, tmp_path)
         write_private(tmp_path / "key.pem", key)
         started.process.send_signal(signal.SIGHUP)
-        while "former certificate" not in started.log.read_text():
-            time.sleep(0.01)
+        wait_until(lambda: "former certificate" in started.log.read_text())
         assert get_certificate(started, authority) == second
     assert started.journal.last_position() == 3
 
