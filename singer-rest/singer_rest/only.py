@@ -1,28 +1,152 @@
-"""Reads single records again: the streams of `--only`."""
+"""Reads single records again, and marks those that were deleted: the streams of `--only` and `--confirm-deleted`."""
 
 from __future__ import annotations
 
+import json
+import os
+import tempfile
+from dataclasses import replace
+from datetime import datetime, timezone
+from functools import cached_property
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from singer_sdk.singerlib.catalog import Metadata
 from typing_extensions import override
 
-from singer_rest.errors import RunError
+from singer_rest import times
+from singer_rest.errors import RateLimitError, RunError, TapError
 from singer_rest.fetch.meanings import Meaning
+from singer_rest.fetch.page import Page
+from singer_rest.fetch.requested import ACCESS_PROBE, RequestedCoverage
 from singer_rest.http.paginators import SinglePage
+from singer_rest.privacy.classification import DELETED_AT
+from singer_rest.privacy.stream_privacy import RecordColumns
 from singer_rest.settings import parse_requested_ids
+from singer_rest.slices.base import Slice
 from singer_rest.slices.ids import RecordIds, RecordPath
 from singer_rest.stream import RestStream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
+    from singer_sdk.singerlib import MetadataMapping
+
+    from singer_rest.aliases import Record
+    from singer_rest.fetch.coverage import Coverage
     from singer_rest.http.request import Reply, Request
 
 NOT_FOUND = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
+MARK_SCHEMA: dict[str, Any] = {
+    "type": ["string", "null"],
+    "format": "date-time",
+    "description": "When the vendor was found to have deleted the record, in UTC; null if it has not.",
+}
 
 
-class SingleRecordStream(RestStream):
+def is_mark(record: Record, keys: Sequence[str]) -> bool:
+    """Whether a record has a deletion mark and all of its key. Without the mark it would be a record without values."""
+    return bool(record.get(DELETED_AT)) and all(record.get(key) is not None for key in keys)
+
+
+class RequestedStream(RestStream):
+    """A stream of which given records are read again."""
+
+    slices: RecordIds
+    to_confirm: ClassVar[Collection[str]] = ()
+    """The ids that were reported as deleted."""
+    listing_type: ClassVar[type[RestStream]]
+    """The class that reads all records."""
+
+    @override
+    def new_coverage(self) -> Coverage:
+        return RequestedCoverage(
+            self.name,
+            self.slices,
+            self.permission,
+            record_id=self.parent_id,
+            to_confirm=self.to_confirm,
+            can_probe="{" not in self.listing_type.path,
+            has_key=self.has_key,
+        )
+
+    @override
+    def complete_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        properties = schema.get("properties") or {}
+        if self.to_confirm and DELETED_AT not in properties:
+            schema = {**schema, "properties": {**properties, DELETED_AT: MARK_SCHEMA}}
+        return super().complete_schema(schema)
+
+    @property
+    @override
+    def metadata(self) -> MetadataMapping:
+        found = super().metadata
+        if self.to_confirm:  # cannot be deselected: a mark without it would be a record without values
+            found["properties", DELETED_AT].inclusion = Metadata.InclusionType.AUTOMATIC
+        return found
+
+    @override
+    def classify(self, reply: Reply, request: Request) -> Meaning | Request:
+        return Meaning.NO_RECORDS if reply.status in NOT_FOUND else super().classify(reply, request)
+
+    @override
+    def page_request(self, part: Slice, since: datetime | None) -> Request:
+        if part is not ACCESS_PROBE:
+            return super().page_request(part, since)
+        return self._listing.sample_request(self._listing.page_request(Slice(), None), 1)
+
+    @cached_property
+    def _listing(self) -> RestStream:
+        found = self.listing_type(self._tap)
+        found.rereads = True  # neither a bookmark nor a link of an earlier run applies
+        return found
+
+    @override
+    def fetch(self, request: Request, part: Slice) -> Page:
+        if part is not ACCESS_PROBE:
+            return super().fetch(request, part)
+        try:
+            page = super().fetch(request, part)
+        except (RunError, RateLimitError):
+            raise
+        except TapError:  # then nothing is proved
+            return Page([], [], part, 0, datetime.now(timezone.utc), Meaning.NO_RECORDS)
+        return page if page.is_placeholder else replace(page, records=[], next_requests=[])
+
+    @override
+    def emit_marks(self, *, write_messages: bool) -> Iterator[Record]:
+        coverage, keys = self.coverage, [*self.primary_keys]
+        if not isinstance(coverage, RequestedCoverage) or keys != [*type(self).primary_keys]:
+            return  # a catalog has set keys that are not known
+        self.conformer.start_page({})
+        self._stream_version = self.replication.version
+        for record_id in coverage.gone:
+            mark = {keys[0]: record_id, DELETED_AT: times.format_utc(self.started)}
+            columns = RecordColumns(self.conformer.conform_page([mark]))
+            if self.privacy:
+                self.privacy.apply(columns)
+            if not columns.records or not is_mark(columns.records[0], keys):
+                continue
+            if write_messages and not self._write_mark_messages(columns.records):
+                continue
+            coverage.add_mark(record_id)
+            yield from columns.records
+
+    def _write_mark_messages(self, records: Sequence[Record]) -> bool:
+        """Writes the messages of a mark. Returns False if stream maps cannot be applied to it or drop it."""
+        try:
+            messages = [message for record in records for message in self._generate_record_messages({**record})]
+        except Exception:  # noqa: BLE001 - the expressions of stream maps, which may read other columns
+            return False
+        if not all(message.record.get(DELETED_AT) for message in messages):
+            return False
+        for message in messages:
+            self._tap.write_message(message)
+        return bool(messages)
+
+
+class SingleRecordStream(RequestedStream):
     """A stream whose records are requested one by one, each as the response body or the object at `records_path`."""
 
     @override
@@ -37,21 +161,25 @@ class SingleRecordStream(RestStream):
     def read_whole_page(self, reply: Reply, request: Request) -> Any:
         return None
 
-    @override
-    def classify(self, reply: Reply, request: Request) -> Meaning | Request:
-        return Meaning.NO_RECORDS if reply.status in NOT_FOUND else super().classify(reply, request)
-
 
 class RequestedRecords:
     """The records to read again.
 
     Args:
-        text: The setting `only`. None: everything is read.
+        only: The setting `only`. None: no such records.
+        confirm_deleted: The setting `confirm_deleted`: records that were reported as deleted. None: no such records.
         tap: Name of the tap.
     """
 
-    def __init__(self, text: str | None, tap: str) -> None:
-        self._ids: Mapping[str, Sequence[str]] = parse_requested_ids(text) if text else {}
+    def __init__(self, only: str | None, confirm_deleted: str | None, tap: str) -> None:
+        settings = {"confirm_deleted": confirm_deleted, "only": only}
+        given = {name: parse_requested_ids(text, name) for name, text in settings.items() if text}
+        self._to_confirm: Mapping[str, Sequence[str]] = given.get("confirm_deleted", {})
+        self._setting_of = {stream: setting for setting, streams in given.items() for stream in streams}
+        self._ids: Mapping[str, Sequence[str]] = {
+            stream: list(dict.fromkeys(one for streams in given.values() for one in streams.get(stream, ())))
+            for stream in self._setting_of
+        }
         self._tap = tap
 
     def __bool__(self) -> bool:
@@ -68,14 +196,19 @@ class RequestedRecords:
         if name not in self._ids or by_id is None:
             return stream_type
         try:
-            attributes: dict[str, Any] = {"slices": RecordIds(self._ids[name], by_id)}
+            slices = RecordIds(self._ids[name], by_id)
         except ValueError as error:
-            raise RunError(f"`only`: {name} has no record with such an id: {error}") from None
-        bases: tuple[type[RestStream], ...] = (stream_type,)
-        if isinstance(by_id, RecordPath):
-            bases = (SingleRecordStream, stream_type)
-            attributes |= {"path": by_id.path, "pagination": SinglePage(), "page_size": None}
-        return type(stream_type.__name__, bases, {"__doc__": stream_type.__doc__, **attributes})
+            raise RunError(f"`{self._setting_of[name]}`: {name} has no record with such an id: {error}") from None
+        attributes: dict[str, Any] = {
+            "__doc__": stream_type.__doc__,
+            "slices": slices,
+            "to_confirm": self._to_confirm.get(name, ()),
+            "listing_type": stream_type,
+        }
+        if not isinstance(by_id, RecordPath):
+            return type(stream_type.__name__, (RequestedStream, stream_type), attributes)
+        attributes |= {"path": by_id.path, "pagination": SinglePage(), "page_size": None}
+        return type(stream_type.__name__, (SingleRecordStream, stream_type), attributes)
 
     def mark_streams(self, streams: Sequence[RestStream]) -> None:
         """Marks the streams that are read: the named streams, and the streams that iterate over their records."""
@@ -99,24 +232,49 @@ class RequestedRecords:
         Raises:
             RunError: If a named stream cannot be read by id, is not available, or is not selected.
         """
-        for name in self._ids:
+        for name, setting in self._setting_of.items():
             if name not in streams:
                 reason = "is not available with these settings" if may_have(name) else f"is no stream of {self._tap}"
-                raise RunError(f"`only`: {name} {reason}.")
+                raise RunError(f"`{setting}`: {name} {reason}.")
             if streams[name].by_id is None:
-                raise RunError(f"`only`: {name} cannot be read by id.{_suggest_parent_ids(streams, name)}")
+                raise RunError(
+                    f"`{setting}`: {name} cannot be read by id.{_suggest_parent_ids(streams, name, setting)}"
+                )
             if name not in selected:
                 raise RunError(
-                    f"`only`: {name} is not selected. Select it in the catalog (with Meltano: `select:` of the "
+                    f"`{setting}`: {name} is not selected. Select it in the catalog (with Meltano: `select:` of the "
                     "extractor)."
                 )
 
 
-def _suggest_parent_ids(streams: Mapping[str, RestStream], name: str) -> str:
-    """Returns a sentence that suggests to give the ids of a parent, or to read without `only`."""
+def write_report(path: Path, streams: Sequence[RestStream]) -> None:
+    """Writes what became of the given ids, as JSON that only the owner can read: outcome and ids by stream.
+
+    Args:
+        path: The file, which is replaced.
+        streams: The streams that were read.
+
+    Raises:
+        RunError: If it cannot be written.
+    """
+    found = {one.name: one.coverage.outcomes for one in streams if isinstance(one.coverage, RequestedCoverage)}
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(found, file)
+            Path(name).replace(path)
+        finally:
+            Path(name).unlink(missing_ok=True)
+    except OSError:
+        raise RunError("The file in `only_report` cannot be written. Check that its folder exists.") from None
+
+
+def _suggest_parent_ids(streams: Mapping[str, RestStream], name: str, setting: str) -> str:
+    """Returns a sentence that suggests to give the ids of a parent, or to read without the setting."""
     parent = streams[name].slices.parent
     while parent and parent in streams:
         if streams[parent].by_id:
             return f" Give the ids of {parent}: what belongs to them in {name} is read, too."
         parent = streams[parent].slices.parent
-    return " Run without `only` to read it."
+    return f" Run without `{setting}` to read it."

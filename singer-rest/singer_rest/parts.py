@@ -43,7 +43,8 @@ def check_slice(config: Mapping[str, Any]) -> list[str]:
         part = Part.parse(text) if text else None
     except ValueError as error:
         return [str(error)]
-    return ["Set `slice` or `only`, not both."] if part and config.get("only") else []
+    others = [name for name in ("only", "confirm_deleted") if config.get(name)]
+    return [f"Set `slice` or `{others[0]}`, not both."] if part and others else []
 
 
 def part_of(config: Mapping[str, Any]) -> Part | None:

@@ -94,7 +94,7 @@ class ReportingTap(SdkTap):
                 raise ConfigValidationError("The settings are invalid", errors=errors)
         else:
             self._validate_config()
-        for name in ("only", "slice"):
+        for name in ("only", "confirm_deleted", "slice"):
             self._config.pop(name, None)  # it is about whole runs
         return make_dossier(cast("DossierTap", self), options, given, is_offline=is_offline)
 

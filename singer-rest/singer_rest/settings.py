@@ -163,6 +163,24 @@ def common_settings(api_url: str | None, request_timeout: int = 60) -> list[th.P
             ),
         ),
         th.Property(
+            "confirm_deleted",
+            th.StringType,
+            title="Confirm these deletions",
+            description=(
+                "Streams and ids that are said to be deleted, such as `persons=3`: like `only`, but the row of a "
+                "record that the vendor proves not to know any more is marked as deleted; same as `--confirm-deleted`."
+            ),
+        ),
+        th.Property(
+            "only_report",
+            th.StringType,
+            title="Report on these records",
+            description=(
+                "A file to write the outcome of a run with `only` or `confirm_deleted` to: a JSON object with the ids "
+                "that were `found`, `deleted`, `missing` or `unconfirmed`, by stream."
+            ),
+        ),
+        th.Property(
             "slice",
             th.StringType,
             title="Part of a back-fill",
@@ -270,8 +288,12 @@ def check_addresses(config: Mapping[str, Any], *names: str) -> list[str]:
     ]
 
 
-def parse_requested_ids(text: str) -> dict[str, list[str]]:
-    """Parses the setting `only`, which holds streams and ids: ``persons=1,2 absence_periods=3``.
+def parse_requested_ids(text: str, setting: str) -> dict[str, list[str]]:
+    """Parses a setting that holds streams and ids: ``persons=1,2 absence_periods=3``.
+
+    Args:
+        text: Its value.
+        setting: Its name.
 
     Raises:
         RunError: If the text has another form.
@@ -280,7 +302,9 @@ def parse_requested_ids(text: str) -> dict[str, list[str]]:
     for part in filter(None, re.split(r"[\s;]+", text)):
         match = ONLY.fullmatch(part)
         if match is None:
-            raise RunError("Set `only` to streams and ids such as persons=1,2 (several streams separated by spaces).")
+            raise RunError(
+                f"Set `{setting}` to streams and ids such as persons=1,2 (several streams separated by spaces)."
+            )
         found.setdefault(match[1], {}).update(dict.fromkeys(match[2].split(",")))
     return {name: list(ids) for name, ids in found.items()}
 

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from datetime import datetime, timezone
 from fnmatch import fnmatchcase
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from singer_rest import parts
@@ -16,7 +17,7 @@ from singer_rest.fetch.scheduler import Scheduler
 from singer_rest.http.rate_limits import RateLimit, RateLimiter
 from singer_rest.http.retries import FIRST_DELAY
 from singer_rest.http.transport import Transport
-from singer_rest.only import RequestedRecords
+from singer_rest.only import RequestedRecords, write_report
 from singer_rest.privacy.tap_privacy import TapPrivacy
 from singer_rest.reporting import PRIVACY_KEY, ReportingTap
 from singer_rest.secret_settings import FILE, add_secret_files
@@ -193,7 +194,12 @@ class RestTap(ReportingTap):
     @cached_property
     def only(self) -> RequestedRecords:
         """The records to read again, if not everything is read."""
-        return RequestedRecords(self.config.get("only"), self.name)
+        return RequestedRecords(self.config.get("only"), self.config.get("confirm_deleted"), self.name)
+
+    def report_outcome(self, streams: Sequence[SyncedStream]) -> None:
+        """Writes the file in `only_report`."""
+        if self.only and (path := self.config.get("only_report")):
+            write_report(Path(path), cast("Sequence[RestStream]", streams))
 
     @property
     def part(self) -> Part | None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_rest import RunError
 from tap_personio.streams import STREAMS
+from tap_personio.tap import TapPersonio
 from tap_personio.testing import differing_fields, index_by_key, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from hr_sandbox.testing import Sandbox
 
@@ -83,6 +86,83 @@ def test_ids_that_are_not_found_are_counted_and_not_logged(
     assert "recruiting_candidates: 2 of 3 ids given with `only` were not found" in log
     assert "987654321" not in log
     assert "gone-" not in log
+
+
+@pytest.mark.parametrize("profile", ["everything", "pseudonymous"])
+def test_a_deletion_is_marked_with_the_key_of_its_row(
+    *, run: Callable[..., Any], sandbox: Sandbox, tmp_path: Path, profile: str
+) -> None:
+    config = {"privacy": profile, "privacy_key": "k" * 32}
+    streams = ("absence_periods", "attendance_periods", "recruiting_candidates")
+    rows = {stream: ids_of(sandbox, stream, 3) for stream in streams}
+    first = run(personio_url(sandbox), *streams, **config)
+    keys = {
+        stream: {record["id"] for record in run(personio_url(sandbox), *streams, only=only, **config).records(stream)}
+        for stream, (_, gone, _) in rows.items()
+        if (only := f"{stream}={gone}")
+    }
+    for stream in ("absence_periods", "attendance_periods"):
+        sandbox.control("delete", kind=stream.removesuffix("s"), id=rows[stream][1])
+    report = tmp_path / "report.json"
+    said = " ".join(f"{stream}={there},{gone}" for stream, (there, gone, _) in rows.items())
+    output = run(
+        personio_url(sandbox), *streams, state=first.state, confirm_deleted=said, only_report=str(report), **config
+    )
+    outcomes = json.loads(report.read_text())
+    for stream, (there, gone, _) in rows.items():
+        marks = [record for record in output.records(stream) if "_sdc_deleted_at" in record]
+        deleted = [gone] if stream != "recruiting_candidates" else []
+        assert outcomes[stream]["deleted"] == deleted, stream
+        assert outcomes[stream]["found"] == [one for one in (there, gone) if one not in deleted]
+        assert [set(mark) for mark in marks] == [{"id", "_sdc_deleted_at"}] * len(deleted)
+        assert {mark["id"] for mark in marks} == (keys[stream] if deleted else set())
+        versions = {message["version"] for message in output.messages_of("RECORD", stream)}
+        assert versions == {first.state["bookmarks"][stream]["version"]}
+
+
+def test_the_mark_of_a_person_has_their_pseudonym(run: Callable[..., Any], sandbox: Sandbox) -> None:
+    config = {"privacy": "pseudonymous", "privacy_key": "k" * 32}
+    (there,) = ids_of(sandbox, "persons", 1)
+    output = run(personio_url(sandbox), "persons", only=f"persons={there}", confirm_deleted="persons=987654", **config)
+    tap = TapPersonio(config={"client_id": "c", "client_secret": "s", **config})
+    row, mark = output.records("persons")
+    assert [row["id"], mark["id"]] == tap.make_pseudonyms([f"employee:{there}", "employee:987654"])
+    assert mark.keys() == {"id", "_sdc_deleted_at"}
+
+
+def test_nothing_is_marked_without_access(
+    run: Callable[..., Any], sandbox: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (there,) = ids_of(sandbox, "persons", 1)
+    (candidate,) = ids_of(sandbox, "recruiting_candidates", 1)
+    sandbox.control("revoke", vendor="personio", endpoint="/v2/recruiting/candidates/{id}", status=404)
+    sandbox.control("revoke", vendor="personio", endpoint="/v2/recruiting/candidates", status=404)
+    report = tmp_path / "report.json"
+    output = run(
+        personio_url(sandbox),
+        "persons",
+        "recruiting_candidates",
+        only=f"persons={there}",
+        confirm_deleted=f"recruiting_candidates={candidate}",
+        only_report=str(report),
+    )
+    assert output.counts() == {"persons": 1}
+    assert json.loads(report.read_text())["recruiting_candidates"]["unconfirmed"] == [candidate]
+    assert "the credential may lack the permission" in caplog.text
+    assert candidate not in caplog.text
+
+
+def test_a_404_that_passes_does_no_harm(run: Callable[..., Any], sandbox: Sandbox) -> None:
+    (person,), (candidate,) = (ids_of(sandbox, stream, 1) for stream in ("persons", "recruiting_candidates"))
+    for path in ("persons", "persons/{person_id}/employments", "recruiting/candidates/{id}"):
+        sandbox.control("fault", path=f"/personio/v2/{path}", kind="status", status=404, times=1)
+    streams = ("persons", "employments", "recruiting_candidates")
+    given = {"only": f"persons={person}", "confirm_deleted": f"recruiting_candidates={candidate}"}
+    output = run(personio_url(sandbox), *streams, **given)
+    assert output.ids()["persons"] == [person]
+    assert {record["person_id"] for record in output.records("employments")} == {person}
+    assert output.ids()["recruiting_candidates"] == [candidate]
+    assert not any("_sdc_deleted_at" in record for record in output.records("recruiting_candidates"))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from target_duckdb.stream_load import StreamLoad
 from target_duckdb.versions import newest_version
 
 if TYPE_CHECKING:
+    from target_duckdb.segments import Segment
     from target_duckdb.table import Table
 
 logger = logging.getLogger("target-duckdb")
@@ -24,6 +25,10 @@ class AppendOnlyLoad(StreamLoad):
     @override
     def _merge_rows(self, values: list[merge.Value]) -> tuple[int, int]:
         return merge.append_rows(self._connection, self._table, values), 0
+
+    @override
+    def _drop_unmatched_marks(self, segment: Segment, values: list[merge.Value]) -> None:
+        """Does nothing: each deletion is a row."""
 
     @override
     def _activate_version(self, step: ActivateVersion) -> None:

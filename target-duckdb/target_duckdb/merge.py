@@ -111,6 +111,38 @@ def _count_rows(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
     return int(connection.execute(sql).fetchall()[0][0])
 
 
+def drop_unmatched_marks(
+    connection: duckdb.DuckDBPyConnection, table: Table, values: list[Value], keys: list[str], others: list[int]
+) -> int:
+    """Removes deletion marks from the spool that hold only a key which neither the table nor another record has.
+
+    Merged, such a mark would become a row without values.
+
+    Args:
+        connection: A connection in a transaction.
+        table: The table, with all columns of `values`.
+        values: The values of the columns.
+        keys: The key columns of the table.
+        others: The positions of the spooled columns other than keys and metadata.
+
+    Returns:
+        How many marks were removed.
+    """
+    sql = {value.column: value.sql for value in values}
+    columns = ", ".join(f"{sql[key]} AS k{position}" for position, key in enumerate(keys))
+    is_bare = (
+        f"s.deleted IS NOT NULL AND NOT list_has_any(s.present, CAST([{', '.join(map(str, others))}] AS INTEGER[]))"
+    )
+    in_table = " AND ".join(f"t.{quote_identifier(key)} = k.k{position}" for position, key in enumerate(keys))
+    in_spool = " AND ".join(f"o.k{position} = k.k{position}" for position in range(len(keys)))
+    return _count_rows(
+        connection,
+        f"DELETE FROM {SPOOL} WHERE rowid IN (SELECT k.row FROM (SELECT s.rowid AS row, {columns} FROM {SPOOL} AS s"  # noqa: S608 - quoted names
+        f" WHERE {is_bare}) AS k ANTI JOIN {table.sql} AS t ON {in_table}"
+        f" ANTI JOIN (SELECT {columns} FROM {SPOOL} AS s WHERE NOT ({is_bare})) AS o ON {in_spool})",
+    )
+
+
 def count_marks(
     connection: duckdb.DuckDBPyConnection, table: Table, values: list[Value], keys: list[str]
 ) -> tuple[int, int]:

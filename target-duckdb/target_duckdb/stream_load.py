@@ -204,6 +204,8 @@ class StreamLoad:
             values.append(merge.Value(column, value))
         if flattened:
             values += self._make_null_values(segment, {value.column for value in values})
+        if segment.has_deletion_marks:
+            self._drop_unmatched_marks(segment, values)
         marks = (
             merge.count_marks(self._connection, self._table, values, self._key_columns)
             if segment.has_deletion_marks
@@ -215,6 +217,17 @@ class StreamLoad:
             self._delete_rows(f"{quote_identifier(self._names[DELETED_AT])} IS NOT NULL")
         else:
             self.counts.deleted += marks[0]
+
+    def _drop_unmatched_marks(self, segment: Segment, values: list[merge.Value]) -> None:
+        """Leaves out deletion marks of rows that were never loaded."""
+        keys = self._key_columns if self._table.keys else []
+        if not keys or not {*keys} <= {value.column for value in values}:
+            return
+        names = self._key_names.union(METADATA_TYPES)
+        others = [position for position, column in enumerate(segment.columns) if column.name.lower() not in names]
+        dropped = merge.drop_unmatched_marks(self._connection, self._table, values, keys, others)
+        if dropped:
+            logger.info("Stream '%s': %d deleted records have no row to mark.", self.stream_name, dropped)
 
     def _delete_rows(self, condition: str) -> None:
         deleted = self._connection.execute(f"DELETE FROM {self._table.sql} WHERE {condition}")  # noqa: S608 - quoted names

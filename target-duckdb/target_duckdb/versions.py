@@ -92,6 +92,8 @@ def _newest_known_version(connection: duckdb.DuckDBPyConnection, table: Table, c
         connection,
         f"SELECT count(*), min(s.version), max(s.version), count(s.version) FROM {SPOOL} AS s",  # noqa: S608 - own names
     )
+    if not rows:  # all were left out
+        return None
     if numbered == rows and oldest == newest and not table.is_empty:
         # Usually the table has no newer version, which DuckDB can tell from its statistics.
         version = version_sql(quote_identifier(column), table.columns[column])

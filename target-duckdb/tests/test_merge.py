@@ -116,10 +116,52 @@ def test_deletion_mark_updates_only_its_fields(duck: Any, schema: Any, record: A
         (3, "back", None, False),
         (4, "two", "one", True),
         (5, "a5", "old", False),
-        (9, None, None, True),
     ]
     duck.load(head, record("s", {"id": 0, "name": "again", "_sdc_deleted_at": None}))
     assert duck.query("SELECT name, note, _sdc_deleted_at FROM s WHERE id = 0") == [("again", None, None)]
+
+
+@pytest.mark.parametrize("size", [1, 100])
+@pytest.mark.parametrize("hard", [False, True])
+@pytest.mark.parametrize("is_declared", [False, True])
+def test_deletion_mark_without_row_creates_none(
+    *, duck: Any, schema: Any, record: Any, is_declared: bool, hard: bool, size: int
+) -> None:
+    head = schema("s", COLUMNS | ({"_sdc_deleted_at": STRING} if is_declared else {}), ["id"])
+    settings = {"hard_delete": hard, "batch_size_rows": size, "add_metadata_columns": True}
+    mark = {"_sdc_deleted_at": "2024-05-05T00:00:00Z"}
+    duck.load(
+        head,
+        record("s", {"id": 1} | mark),
+        record("s", {"id": 2, "name": "before"}),
+        record("s", {"id": 2} | mark),
+        record("s", {"id": 3, "name": "before", "note": "before"}),
+        record("s", {"id": 3} | mark),
+        record("s", {"id": 3, "name": "again"}),
+        record("s", {"id": 4} | mark),
+        record("s", {"id": 4, "name": "after"}),
+        record("s", {"id": 5, "note": "kept"} | mark),
+        **settings,
+    )
+    rows = [
+        (2, "before", None, False),
+        (3, "again", None, True),
+        (4, "after", None, True),
+        (5, None, "kept", False),
+    ]
+    rows = [row for row in rows if row[-1] or not hard]
+    query = "SELECT id, name, note, _sdc_deleted_at IS NULL FROM s ORDER BY 1"
+    assert duck.query(query) == rows
+    duck.load(head, *(record("s", {"id": n} | mark) for n in (3, 7)), **settings)
+    assert duck.query(query) == [(*row[:3], row[-1] and row[0] != 3) for row in rows if row[0] != 3 or not hard]
+
+
+def test_deletion_mark_of_a_composite_key_needs_all_of_it(duck: Any, schema: Any, record: Any) -> None:
+    head = schema("s", COLUMNS, ["id", "name"])
+    mark = "2024-05-05T00:00:00Z"
+    duck.load(head, record("s", {"id": 1, "name": "a", "note": "n"}))
+    duck.load(head, *(record("s", {"id": 1, "name": name, "_sdc_deleted_at": mark}) for name in ("a", "b")))
+    assert duck.query("SELECT id, name, note, _sdc_deleted_at IS NOT NULL FROM s") == [(1, "a", "n", True)]
 
 
 @pytest.mark.parametrize("mark", ["", False, None])

@@ -114,7 +114,7 @@ def test_metadata_columns_of_the_tap_are_kept(*, duck: Any, schema: Any, record:
     values = {"_sdc_extracted_at": timestamp, "_sdc_batched_at": timestamp, "_sdc_sequence": 5, "_sdc_table_version": 7}
     rows = [
         record("s", {"id": 1, **values, "_sdc_other": "x"}, time_extracted="2024-01-01T00:00:00Z"),
-        record("s", {"id": 2, "_sdc_deleted_at": timestamp}, time_extracted="2024-01-01T00:00:00Z"),
+        record("s", {"id": 2, "_sdc_other": "y", "_sdc_deleted_at": timestamp}, time_extracted="2024-01-01T00:00:00Z"),
     ]
     duck.load(head, *rows, add_metadata_columns=adds_columns)
     duck.load(head, record("s", {**rows[0]["record"], "_sdc_table_version": 6}), add_metadata_columns=adds_columns)
@@ -159,11 +159,11 @@ def test_metadata_timestamps_in_other_formats_are_parsed(*, duck: Any, schema: A
     messages = []
     for case, text in enumerate(TIMESTAMPS):
         messages += [
-            schema(f"s{case}", {"id": INTEGER, **own}, ["id"]),
-            *(record(f"s{case}", {"id": n, **dict.fromkeys(own, text)}) for n in numbers),
-            schema(f"t{case}", {"id": INTEGER}, ["id"]),
+            schema(f"s{case}", {"id": INTEGER, "v": INTEGER, **own}, ["id"]),
+            *(record(f"s{case}", {"id": n, "v": 1, **dict.fromkeys(own, text)}) for n in numbers),
+            schema(f"t{case}", {"id": INTEGER, "v": INTEGER}, ["id"]),
             *(record(f"t{case}", {"id": n}, time_extracted=text) for n in numbers),
-            *(record(f"t{case}", {"id": n, "_sdc_deleted_at": text}) for n in (10, 11)),
+            *(record(f"t{case}", {"id": n, "v": 1, "_sdc_deleted_at": text}) for n in (10, 11)),
         ]
     duck.load(*messages, add_metadata_columns=True)
     timestamp = datetime(2024, 1, 1, 10, tzinfo=UTC)

@@ -47,6 +47,9 @@ class Coverage:
         all_unreadable: Why the stream fails if the vendor can return none of them. Empty: it does not fail.
     """
 
+    retry_pause = 0.0
+    """The wait before `slices_to_retry` are requested, as a multiple of the wait before a first retry."""
+
     def __init__(
         self,
         stream: str,

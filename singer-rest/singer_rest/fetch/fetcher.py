@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from singer_rest.errors import (
     AccessDeniedError,
@@ -19,6 +19,7 @@ from singer_rest.fetch.meanings import filter_failure
 from singer_rest.fetch.parent_index import ParentIndex, add_page, parents_first, with_parent_errors
 from singer_rest.fetch.parent_sampler import ParentSampler
 from singer_rest.fetch.stream_fetch import StreamFetch
+from singer_rest.fetch.turns import read_in_turns
 from singer_rest.slices.base import Window
 
 if TYPE_CHECKING:
@@ -28,14 +29,11 @@ if TYPE_CHECKING:
     from singer_rest.fetch.fetchable_stream import FetchableStream
     from singer_rest.fetch.page import Page
     from singer_rest.fetch.scheduler import Scheduler
+    from singer_rest.fetch.turns import Read
     from singer_rest.slices.base import Slice
 
 
 T = TypeVar("T")
-PAGES_PER_TURN = 4  # of a stream, before it is the turn of another
-_END = object()
-Read: TypeAlias = "tuple[str, Iterator[object]]"
-"""A pair: a stream's name, and the iterator that reads it, which yields None while it waits for pages."""
 
 
 class Fetcher:
@@ -123,20 +121,7 @@ class Fetcher:
         Args:
             reads: The reads of the streams, and those that `start` returned.
         """
-        left: dict[str, list[Iterator[object]]] = {}
-        for name, read in reads:
-            left.setdefault(name, []).append(read)
-        due: Iterable[str] = list(left)
-        while left:
-            unfinished = []
-            for name in due:
-                outcomes = [(read, _advance_read(read)) for read in left[name]]
-                left[name] = [read for read, outcome in outcomes if outcome is not False]
-                if not left[name]:
-                    del left[name]
-                elif any(outcome for _, outcome in outcomes):
-                    unfinished.append(name)
-            due = {*unfinished, *self._scheduler.wait_for_pages(blocks=not unfinished)} if left else ()
+        read_in_turns(reads, self._scheduler.wait_for_pages)
 
     def read_blocking(self, read: Iterable[T | None]) -> Iterator[T]:
         """Yields what a single read yields, and waits for the read's pages."""
@@ -248,6 +233,7 @@ class Fetcher:
         has_fallback: bool = False,
         is_second: bool = False,
         reader: str | None = None,
+        pause: float = 0.0,
     ) -> StreamFetch:
         sampler = None
         parent = stream.slices.parent
@@ -265,6 +251,7 @@ class Fetcher:
             has_key=stream.has_key,
             on_result=sampler.add_result if sampler else None,
             reader=reader,
+            pause=pause,
         )
 
     def _verify_filter(self, stream: FetchableStream, stream_fetch: StreamFetch) -> Generator[Page | None]:
@@ -329,9 +316,10 @@ class Fetcher:
         if self._connection_test:
             return
         coverage = own_coverage or stream.coverage  # only now: the stream may have been restarted
-        if retries := coverage.slices_to_retry():
+        while retries := coverage.slices_to_retry():
             since = own_since if own_coverage else stream.since
-            stream_fetch = self._stream_fetch(stream, since, iter(retries), is_second=True, reader=reader)
+            pause = coverage.retry_pause * self._scheduler.first_delay
+            stream_fetch = self._stream_fetch(stream, since, iter(retries), is_second=True, reader=reader, pause=pause)
             self._scheduler.add(stream_fetch)
             for page in self._scheduler.pages(stream_fetch):
                 if page:
@@ -389,12 +377,3 @@ class Fetcher:
             if not parent_index.complete:
                 parent_index.finish(error)
             self._scheduler.wake()
-
-
-def _advance_read(read: Iterator[object]) -> bool | None:
-    """Advances a read by a few pages. Returns None if the read waits for its next page, and False if it has ended."""
-    for _ in range(PAGES_PER_TURN):
-        progress = next(read, _END)
-        if progress is None or progress is _END:
-            return None if progress is None else False
-    return True

@@ -84,6 +84,7 @@ class Scheduler:
     ) -> None:
         self._rate_limiter = rate_limiter
         self._host_answered = answered
+        self.first_delay = first_delay
         self._retries = RetryPolicy(first_delay, max_wait)
         self._lock = threading.RLock()
         self._tasks = threading.Condition(self._lock)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,7 @@ class StreamFetch:
         has_key: Whether its records have a key.
         on_result: Called with each page or error.
         reader: The stream whose read takes the pages. None: this one.
+        pause: Seconds before the first request.
     """
 
     def __init__(
@@ -63,8 +65,10 @@ class StreamFetch:
         has_key: bool = True,
         on_result: Callable[[Page | Exception], None] | None = None,
         reader: str | None = None,
+        pause: float = 0.0,
     ) -> None:
         self.name = name
+        self._not_before = time.monotonic() + pause if pause else 0.0
         self.reader = reader or name
         self.endpoint = endpoint
         self.has_fallback = has_fallback
@@ -135,6 +139,8 @@ class StreamFetch:
             now: The time by the monotonic clock.
             next_only: Whether only pages are requested that can be yielded as soon as they arrive.
         """
+        if now < self._not_before:
+            return None, self._not_before - now
         if len(self._open) < self.max_open and not (next_only and self._queue):
             self._open_slice()
         min_wait = math.inf

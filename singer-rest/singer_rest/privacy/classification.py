@@ -104,6 +104,8 @@ Pattern = tuple[Protection, "re.Pattern[str]"]
 
 NOT_CLASSIFIED = Protection(UNCLASSIFIED)
 TECHNICAL = Protection("technical")
+DELETED_AT = "_sdc_deleted_at"
+"""The column of deletion marks, which a stream has only if it may send some."""
 
 _NAMES = (
     ("secret", r"passw(or)?d|token|secret|api_?key|key_code"),
@@ -202,7 +204,7 @@ class Classification:
     def of(self, stream: str, path: str) -> Protection:
         """Returns the class of a path: the user's, the tap's, or that of a pattern."""
         own = self.own.find(stream, path)
-        shipped = self.shipped(stream, path)
+        shipped = self.shipped(stream, path) or (TECHNICAL if path == DELETED_AT else None)
         if own is None:
             return shipped or pattern_class(path.rpartition(".")[2].removesuffix("[]"), self._patterns_of(stream))
         return replace(shipped, name=own.name) if shipped else own

@@ -176,6 +176,12 @@ class CommandTap(Tap):
                 help="Read only these records again, with those of child streams. The state stays as it is.",
             ),
             click.Option(
+                ["--confirm-deleted"],
+                multiple=True,
+                metavar="STREAM=ID,ID",
+                help="Read these records again, too, and mark those as deleted that the vendor no longer knows.",
+            ),
+            click.Option(
                 ["--slice", "part"],
                 metavar="N/M",
                 help="Read one of several parts of everything, such as 3/8. Each has a state of its own.",
@@ -239,6 +245,7 @@ class CommandTap(Tap):
         plan: bool = False,
         offline: bool = False,
         only: tuple[str, ...] = (),
+        confirm_deleted: tuple[str, ...] = (),
         part: str | None = None,
         merge_states: bool = False,
         part_states: tuple[Path, ...] = (),
@@ -261,7 +268,7 @@ class CommandTap(Tap):
             raise click.UsageError("--offline can only be used with --plan, --dossier or --check-agreement.")
         if (answers or since or language) and not dossier:
             raise click.UsageError("--answers, --since and --language can only be used with --dossier.")
-        cls._set_extent(kwargs["config"], asked, only=" ".join(only), slice=part)
+        cls._set_extent(kwargs["config"], asked, only=" ".join(only), confirm_deleted=" ".join(confirm_deleted), slice=part)
         if merge_states:
             cls._write_merged_state(part_states)
         elif pseudonym:
@@ -284,10 +291,11 @@ class CommandTap(Tap):
     def _set_extent(cls, config: Any, reports: Sequence[str], **settings: str | None) -> None:  # noqa: ANN401 - the SDK's
         """Sets the settings that say what a run reads, as the command line does."""
         for name, value in settings.items():
+            option = f"--{name.replace('_', '-')}"
             if value and reports:
-                raise click.UsageError(f"--{name} cannot be used with {reports[0]}.")
+                raise click.UsageError(f"{option} cannot be used with {reports[0]}.")
             if value and config.parse_env and name in cls._env_var_config:
-                raise click.UsageError(f"--{name} cannot be used while the setting `{name}` is in the environment.")
+                raise click.UsageError(f"{option} cannot be used while the setting `{name}` is in the environment.")
             if value:
                 config.config[name] = value
 

@@ -53,6 +53,16 @@ class SyncingTap(StreamTap):
     def fetcher_for(self, streams: Sequence[SyncedStream], *, connection_test: bool) -> Fetcher:
         """Creates the fetcher for some streams."""
 
+    def report_outcome(self, streams: Sequence[SyncedStream]) -> None:
+        """Reports what became of the given records, if a setting says where.
+
+        Args:
+            streams: The streams that were read.
+
+        Raises:
+            RunError: If it cannot be written.
+        """
+
     def read_selected(self) -> None:
         """Reads every selected stream. A failure ends only its own stream.
 
@@ -97,6 +107,7 @@ class SyncingTap(StreamTap):
                 f"{'repeat this run to read' if rereads else 'the next run reads'} what is missing."
             )
         self.fail_where_all_is_skipped(len(selected))
+        self.report_outcome([stream for stream in selected if stream.name not in self.skipped])
 
     def selected_streams(self) -> list[Any]:
         """Returns the streams that a run reads.

@@ -163,6 +163,14 @@ class SyncedStream(CompletedStream):
         """
         return False
 
+    def emit_marks(self, *, write_messages: bool) -> Iterator[Record]:  # noqa: ARG002
+        """Emits deletion marks after the records. Yields their records.
+
+        Args:
+            write_messages: Whether to write their messages, too.
+        """
+        return iter(())
+
     def finish_state(self, state: dict[str, Any]) -> None:
         """Records in the stream's state what else the next run has to know after a complete read."""
 
@@ -271,6 +279,7 @@ class SyncedStream(CompletedStream):
             if self.part and not (fetcher.request_count(self.name) or self.replication.total_rows):
                 self._end_part("nothing")
             else:
+                yield self.emit_marks(write_messages=write_messages)
                 self._finish(files, write_messages=write_messages, schema_due=schema_due)
         finally:
             self.request_count = fetcher.request_count(self.name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from singer_rest.singer.schemas import EXTRA
-from singer_rest.slices.ids import RecordIds
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -29,7 +28,6 @@ class ReadStream(Protocol):
     primary_keys: Sequence[str]
     keyless_advice: ClassVar[str]
     rereads: bool
-    rows_written: int
     withheld_rows: int
     withheld_values: int
 
@@ -66,9 +64,7 @@ def stream_warnings(stream: ReadStream) -> Iterator[str]:
     """Yields the warnings."""
     replication, conformer = stream.replication, stream.conformer
     yield from _bookmark_warnings(stream)
-    if stream.rereads:
-        yield from _missing_records(stream)
-    else:
+    if not stream.rereads:
         yield from _window_warnings(stream)
     if replication.returned_no_rows:
         yield "no records were returned, so rows loaded earlier are kept. A lost permission often looks like this."
@@ -145,15 +141,6 @@ def _bookmark_warnings(stream: ReadStream) -> Iterator[str]:
         yield (
             f"the bookmark in the state was written for replication key `{replication.other_key}`, but the key is now "
             f"`{stream.replication_key}`, so everything was read again."
-        )
-
-
-def _missing_records(stream: ReadStream) -> Iterator[str]:
-    """Yields the warning about requested records that were not found."""
-    if isinstance(stream.slices, RecordIds) and (missing := stream.slices.count - stream.rows_written) > 0:
-        yield (
-            f"{missing} of {stream.slices.count} ids given with `only` were not found: they were deleted, or the "
-            "credential may not read them. Their rows stay as they are until a full refresh."
         )
 
 

@@ -85,8 +85,18 @@ class RecordIds(Slices):
     path_params = ("id",)
 
     def __init__(self, ids: Sequence[str], by_id: ById) -> None:
-        self.count = len(ids)
-        self._slices = [by_id.make_slice(ids[start : start + by_id.size]) for start in range(0, len(ids), by_id.size)]
+        self.ids = list(ids)
+        self._by_id = by_id
+        self._slices = self.make_slices(self.ids)
+
+    def make_slices(self, ids: Sequence[str]) -> list[Slice]:
+        """Returns the slices with some of the records.
+
+        Raises:
+            ValueError: If an id cannot be one of the stream.
+        """
+        size = self._by_id.size
+        return [self._by_id.make_slice(ids[start : start + size]) for start in range(0, len(ids), size)]
 
     def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:  # noqa: ARG002
         """Yields the slices."""

@@ -10,6 +10,7 @@ import pendulum
 
 from singer_rest import times
 from singer_rest.errors import RunError
+from singer_rest.privacy.classification import DELETED_AT
 from singer_rest.state import checkpoint, part_read
 from singer_rest.state.checkpoint import Checkpoint
 
@@ -209,7 +210,7 @@ class Replication:
         if not self._key:
             return
         # Deleted records have no other fields than the key.
-        records = [record for record in records if record.get("_sdc_deleted_at") is None]
+        records = [record for record in records if record.get(DELETED_AT) is None]
         latest = _latest_of([record.get(self._key) for record in records])
         if latest is not None:
             self._latest = max(self._latest or latest, latest)
