@@ -9,6 +9,7 @@ from singer_rest.dossier.answers import read_yaml
 from singer_rest.dossier.contract import DROP, find_custom, fingerprint_maps, stream_maps_of
 from singer_rest.errors import RunError
 from singer_rest.privacy.classes import TOP_CLASSES, UNCLASSIFIED
+from singer_rest.privacy.classification import DELETED_AT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -168,6 +169,8 @@ def compare(agreement: Agreement, inventory: Inventory) -> list[Difference]:
 def _compare_stream(stream: str, agreed: Mapping[str, Treated], current: Mapping[str, Treated]) -> Iterator[Difference]:
     for path, now in current.items():
         then = agreed.get(path)
+        if then is None and path == DELETED_AT:  # that a row is gone is no more than the row said
+            continue
         # Or it is in an object that was agreed to as a whole, whatever is in it.
         within = None if then else next((outer for outer in agreed if _is_within(path, outer)), None)
         if then is None and within is None:

@@ -268,7 +268,9 @@ class CommandTap(Tap):
             raise click.UsageError("--offline can only be used with --plan, --dossier or --check-agreement.")
         if (answers or since or language) and not dossier:
             raise click.UsageError("--answers, --since and --language can only be used with --dossier.")
-        cls._set_extent(kwargs["config"], asked, only=" ".join(only), confirm_deleted=" ".join(confirm_deleted), slice=part)
+        cls._set_extent(
+            kwargs["config"], asked, only=" ".join(only), confirm_deleted=" ".join(confirm_deleted), slice=part
+        )
         if merge_states:
             cls._write_merged_state(part_states)
         elif pseudonym:
