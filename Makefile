@@ -77,7 +77,7 @@ test: setup .venv/.test .venv/.report ## Run all tests but those of the models, 
 	$(BIN)/pytest $(IN_PARALLEL) -m 'not deep and not deploy and not elsewhere'
 
 test-deep: setup .venv/.test .venv/.docs .venv/.report .venv/.explore .venv/.frames ## Run the tests that take minutes: dbt models, site, recordings, faults of all vendors, every stream by id
-	$(BIN)/pytest $(IN_PARALLEL) -m deep tests tap-*/tests
+	$(BIN)/pytest $(IN_PARALLEL) -m deep tests tap-*/tests webhooks/tests
 
 test-fast: setup .venv/.test ## Run tests for a minute: without the loader's, the sandbox's, and those marked slow (see CONTRIBUTING.md)
 	$(BIN)/pytest $(IN_PARALLEL) -m 'not slow and not deep and not deploy and not elsewhere' singer-rest/tests tap-*/tests tests

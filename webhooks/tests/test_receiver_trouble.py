@@ -10,8 +10,10 @@ import os
 import random
 import resource
 import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -27,7 +29,9 @@ from hr_webhooks.testing import SECRETS, Running, find_path, running, write_conf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -119,6 +123,13 @@ def test_what_was_answered_survives_crashes(tmp_path: Path, receivers: int) -> N
 @pytest.mark.parametrize("receivers", [1, 2])
 def test_what_was_answered_survives_many_crashes(tmp_path: Path, receivers: int) -> None:
     crash(write_config(tmp_path), kills=50, receivers=receivers)
+
+
+@pytest.mark.deep
+def test_bursts_are_stored_completely() -> None:
+    command = [sys.executable, "-m", "benchmarks.webhooks", "--events", "5000", "--rate", "1000"]
+    measured = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    assert measured.returncode == 0, measured.stdout + measured.stderr
 
 
 def test_a_file_that_may_not_grow_is_trouble_of_ours(own: Running, tmp_path: Path) -> None:
