@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -15,8 +16,11 @@ from hr_sandbox.factorial import Factorial
 from hr_sandbox.http.faults import Faults
 from hr_sandbox.http.traffic import Log, VendorApp
 from hr_sandbox.personio import Personio
+from hr_sandbox.pushes.sender import Sender
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from starlette.requests import Request
 
     from hr_sandbox.http.traffic import Site
@@ -27,19 +31,27 @@ if TYPE_CHECKING:
 def make_app(options: Options) -> Starlette:
     """Generates the company and builds the application that serves it."""
     company = build_company(options.employees, options.seed, options.today)
-    personio = Personio(company, options)
-    made = (personio, Factorial(company, options), Cornerstone(company, options))
+    sender = Sender(options.seed, allow_remote=options.allow_remote)
+    personio = Personio(company, options, sender)
+    made = (personio, Factorial(company, options, sender), Cornerstone(company, options, sender))
     vendors: dict[str, Vendor] = {vendor.name: vendor for vendor in made}
     faults = Faults(options.fault_rate, options.seed)
     log = Log()
     sites: dict[str, Site] = {**vendors, personio.careers.name: personio.careers}
-    controls = Controls(company, vendors, faults, log, tuple(sites))
+    controls = Controls(company, vendors, faults, log, tuple(sites), sender=sender)
     latency = options.latency_ms / 1000
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        sender.stop()
+
     return Starlette(
         routes=[
             Mount("/_control", routes=controls.make_routes()),
             *(Mount(f"/{name}", VendorApp(site, faults, log, latency)) for name, site in sites.items()),
         ],
+        lifespan=lifespan,
         exception_handlers={404: _respond_not_found, 405: _respond_not_found},
     )
 

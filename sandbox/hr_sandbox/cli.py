@@ -46,7 +46,12 @@ def _make_parser() -> argparse.ArgumentParser:
     add = serve.add_argument
     add("--port", type=int, default=DEFAULT_PORT, help="the port; 0 selects a free one")
     add("--host", default=defaults.host, help="the address to listen on")
-    add("--allow-remote", action="store_true", help="allow a --host that other machines can reach")
+    add(
+        "--allow-remote",
+        action="store_true",
+        help="allow a --host that other machines can reach, and webhooks on other machines",
+    )
+    add("--http-webhooks", action="store_true", help="let webhooks have http addresses of this machine")
     add("--replay", type=Path, metavar="DIR", help="serve a recording of a tap instead of a company")
     add("--employees", type=int, default=defaults.employees, help="number of people, including former ones")
     add("--seed", type=int, default=defaults.seed, help="the seed of the generated company")

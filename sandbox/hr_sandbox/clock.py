@@ -30,6 +30,13 @@ def read_clock() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
+def read_precise_clock() -> datetime:
+    """Returns the machine's time in UTC, in milliseconds."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
 def format_rfc3339(timestamp: datetime) -> str:
-    """Formats a UTC timestamp to the second, with Z."""
-    return f"{timestamp.replace(tzinfo=None).isoformat()}Z"
+    """Formats a UTC timestamp with Z, to the second or, if it has a fraction, to the millisecond."""
+    precision = "milliseconds" if timestamp.microsecond else "seconds"
+    return f"{timestamp.replace(tzinfo=None).isoformat(timespec=precision)}Z"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from hr_sandbox.company.changes import ChangeError, Changes
+from hr_sandbox.company.changes import Changes
+from hr_sandbox.company.fields import ChangeError
 from hr_sandbox.http.arguments import (
     ControlError,
     check_choice,
@@ -25,6 +25,8 @@ from hr_sandbox.http.arguments import (
     with_default,
 )
 from hr_sandbox.http.faults import Fault, Faults
+from hr_sandbox.http.messages import pick_fields
+from hr_sandbox.pushes.controls import PushControls
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from hr_sandbox.company.changes import Change
     from hr_sandbox.http.messages import Json
     from hr_sandbox.http.traffic import Log
+    from hr_sandbox.pushes.sender import Sender
     from hr_sandbox.vendor import Vendor
 
 
@@ -43,7 +46,14 @@ class Controls:
     """Handles control requests."""
 
     def __init__(
-        self, company: Company, vendors: Mapping[str, Vendor], faults: Faults, log: Log, sites: Sequence[str]
+        self,
+        company: Company,
+        vendors: Mapping[str, Vendor],
+        faults: Faults,
+        log: Log,
+        sites: Sequence[str],
+        *,
+        sender: Sender,
     ) -> None:
         self._company = company
         self._vendors = vendors
@@ -51,10 +61,15 @@ class Controls:
         self._faults = faults
         self._log = log
         self._changes = Changes(company)
+        self._changes.listeners += [vendor.announce for vendor in vendors.values()]
+        self._pushes = PushControls(sender, self._changes)
 
     def make_routes(self) -> list[Route]:
         """Returns the routes below `/_control`."""
-        controls = {(method, f"/{path}"): control for (method, path), control in find_controls(self).items()}
+        controls = {
+            (method, f"/{path}"): control
+            for (method, path), control in {**find_controls(self), **find_controls(self._pushes)}.items()
+        }
         for name, vendor in self._vendors.items():
             controls |= {("POST", f"/{name}/{path}"): control for path, control in vendor.find_own_controls().items()}
         return [
@@ -69,6 +84,11 @@ class Controls:
     def hire(self, fields: Json, start_date: date | None) -> Json:
         """Hires a person, with any fields of the person."""
         return _report_changes(self._changes.hire(start_date, **fields))
+
+    @control("create", open_ended=True, kind=take_text, person_id=take_text)
+    def create(self, fields: Json, kind: str, person_id: str) -> Json:
+        """Adds an absence, working time or a document of a person."""
+        return _report_changes(self._changes.create(kind, person_id, **fields))
 
     @control("terminate", person_id=take_optional_text, date=take_date)
     def terminate(self, person_id: str | None, date: date | None) -> Json:
@@ -176,7 +196,7 @@ class Controls:
 
 
 def _report_changes(changes: list[Change]) -> Json:
-    return {"changed": [asdict(change) for change in changes]}
+    return {"changed": [pick_fields(change, "action", "kind", "id", "number") for change in changes]}
 
 
 def _without_root(control: Callable[[Json], Json]) -> Callable[[Json, str], Json]:

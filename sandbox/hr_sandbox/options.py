@@ -38,6 +38,7 @@ class Options:
     client_secret: str = "sandbox-secret"  # noqa: S105  a documented default
     api_key: str = "sandbox-api-key"
     allow_remote: bool = False
+    http_webhooks: bool = False
 
     def __post_init__(self) -> None:
         """Validates the options, or raises OptionError."""

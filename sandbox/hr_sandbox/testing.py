@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
 READY_SECONDS = 60
+READS = frozenset({"counts", "permissions", "push-counts", "pushes", "records", "requests"})
 
 
 class Sandbox:
@@ -47,7 +48,7 @@ class Sandbox:
         Raises:
             ValueError: the control failed; the message is its error.
         """
-        reads = path.partition("?")[0] in {"counts", "records", "requests", "permissions"}
+        reads = path.partition("?")[0] in READS
         request = Request(  # noqa: S310  always http
             f"{self.url}/_control/{path}",
             data=None if reads or method == "DELETE" else json.dumps(body).encode(),

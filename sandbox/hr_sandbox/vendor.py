@@ -7,13 +7,16 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from hr_sandbox.company.generator import first_of_month_after
+from hr_sandbox.pushes.sender import Sender
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hr_sandbox.company import Company
+    from hr_sandbox.company.changes import Change
     from hr_sandbox.http.access import AccessControl, Expirable
     from hr_sandbox.http.messages import Json, Request, Response
+    from hr_sandbox.options import Options
 
 YEARS_BACK = 5
 
@@ -26,6 +29,7 @@ class Vendor(ABC):
         streams: the names of its streams, for the controls.
         access: the permissions of the credential.
         tokens: the access tokens that were issued.
+        sender: sends requests to webhooks.
     """
 
     name: str
@@ -33,8 +37,9 @@ class Vendor(ABC):
     access: AccessControl
     tokens: Expirable
 
-    def __init__(self, company: Company) -> None:
+    def __init__(self, company: Company, options: Options, sender: Sender | None = None) -> None:
         self.company = company
+        self.sender = sender or Sender(company.seed, allow_remote=options.allow_remote)
 
     @abstractmethod
     def handle(self, request: Request) -> Response:
@@ -47,6 +52,10 @@ class Vendor(ABC):
     @abstractmethod
     def find_template(self, path: str) -> str | None:
         """Returns the declared path that a request's path matches, or None."""
+
+    @abstractmethod
+    def announce(self, changes: list[Change]) -> None:
+        """Sends the webhooks' events of changes to the company."""
 
     def find_own_controls(self) -> dict[str, Callable[[Json], Json]]:
         """Returns the controls that only this vendor has, by name."""

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from hr_sandbox.company import Company, build_company
-from hr_sandbox.company.changes import ChangeError, Changes
+from hr_sandbox.company.changes import Changes
+from hr_sandbox.company.fields import ChangeError
 from hr_sandbox.company.model.company import key_of
 
 TODAY = date(2026, 6, 17)

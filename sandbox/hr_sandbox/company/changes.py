@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from datetime import UTC, date, datetime, time, timedelta
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from hr_sandbox import clock
-from hr_sandbox.company.documents import NAMES, Webhooks
+from hr_sandbox.company.additions import Additions
+from hr_sandbox.company.fields import ChangeError, is_attribute_value, parse_field
 from hr_sandbox.company.generator import SeededRandom
 from hr_sandbox.company.model.company import Company, Table, key_of
 from hr_sandbox.company.model.documents import Application, Transition
@@ -23,13 +24,8 @@ if TYPE_CHECKING:
     from hr_sandbox.company.model.company import Record
     from hr_sandbox.company.model.people import Employment
 
-# Fields that identify records and cannot be changed.
-IMMUTABLE_FIELDS = frozenset({"id", "uuid", "person_id", "owner_id", "candidate_id", "webhook_id"})
 ATTRIBUTES = "attributes."
-
-
-class ChangeError(ValueError):
-    """The change is not possible; the message is one sentence."""
+TERMINATION = "termination"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +37,31 @@ class Change:
         kind: such as `person`.
         id: the record's opaque id.
         number: the record's number.
+        record: the record itself, also if it was deleted.
+        attribute: the field that was changed, if it was one.
     """
 
     action: str
     kind: str
     id: str
     number: int
+    record: Any = field(repr=False, compare=False)
+    attribute: str | None = field(default=None, compare=False)
 
 
 class Changes:
-    """Changes records of a company. Timestamps are the clock's."""
+    """Changes records of a company. Timestamps are the clock's.
+
+    Attributes:
+        listeners: are called with the changes of each call.
+    """
 
     def __init__(self, company: Company, now: Callable[[], datetime] = clock.read_clock) -> None:
         self.company = company
         self._now = now
         self._rng = SeededRandom(f"changes/{company.seed}", company.today)
-        self._webhooks = Webhooks(company, SeededRandom(f"webhooks/changes/{company.seed}", company.today))
+        self._additions = Additions(company, self._rng, now)
+        self.listeners: list[Callable[[list[Change]], None]] = []
         self._tables: dict[str, Table[Any]] = {table.kind: table for table in company.tables()}
 
     @property
@@ -67,7 +72,7 @@ class Changes:
     def hire(self, start_date: date | None = None, /, **given: Any) -> list[Change]:
         """Hires a person with these fields from a day, by default today: adds a person, an employment and a salary."""
         start = start_date or self.company.today
-        parsed = {name: self._parse_field(Person, name, value) for name, value in given.items()}
+        parsed = {name: parse_field(Person, name, value) for name, value in given.items()}
         # Created each time, because offices, jobs and teams may have changed.
         people, careers = People(self.company, self._rng), Careers(self.company, self._rng)
         person, office = people.generate_person(start)
@@ -83,6 +88,15 @@ class Changes:
         rows += [("compensation", row) for row in self.company.compensations.find_by_owner(person.id)]
         return self._report([_make_change("created", kind, row) for kind, row in rows])
 
+    def exists(self, kind: str, key: str) -> bool:
+        """Returns whether there is a record."""
+        return self._find_table(kind).find(key) is not None
+
+    def create(self, kind: str, person_id: str, /, **given: Any) -> list[Change]:
+        """Adds an absence, working time or a document of a person, with any of its fields."""
+        person = self._find_record(self.company.people, person_id)
+        return self._report([_make_change("created", kind, self._additions.add(kind, person, given))])
+
     def terminate(self, person_id: str | None = None, day: date | None = None) -> list[Change]:
         """Ends an employment and its pay, and removes later absences and working time."""
         day = day or self.company.today
@@ -93,12 +107,12 @@ class Changes:
         decided = max(employment.start_date, min(day, self._now().date()))
         employment.termination = Termination(day, day, decided, "EMPLOYEE", "New challenge")
         employment.updated_at = self._now()
-        changes = [_make_change("updated", "employment", employment)]
+        changes = [_make_change("updated", "employment", employment, TERMINATION)]
         changes += self._end_pay(employment, day)
         changes += self._end_absences(employment, day)
         worked = [row for row in self.company.attendances.find_by_owner(employment.person_id) if row.day > day]
         changes += self._delete_records(self.company.attendances, worked)
-        return self._report(changes, ("employment.terminated", employment.uuid))
+        return self._report(changes)
 
     def edit(self, kind: str, key: str, field: str, value: Any) -> list[Change]:  # noqa: ANN401  any field
         """Sets a field of a record. Changing an employment does not update the person's timestamp."""
@@ -109,13 +123,13 @@ class Changes:
         elif isinstance(row, Application) and field == "stage":
             self._move_application(row, value)
         else:
-            parsed = self._parse_field(type(row), field, value)
+            parsed = parse_field(type(row), field, value)
             if field.endswith("_id") and parsed is not None:
                 self._check_reference(table, row, field, parsed)
             setattr(row, field, parsed)
         if hasattr(row, "updated_at") and field != "updated_at":
             row.updated_at = self._now()
-        return self._report([_make_change("updated", kind, row)])
+        return self._report([_make_change("updated", kind, row, field)])
 
     def delete(self, kind: str, key: str) -> list[Change]:
         """Deletes a record and the records that it owns. Fails if other records refer to it."""
@@ -226,7 +240,7 @@ class Changes:
             raise ChangeError(f"There is no attribute {name}.")
         if value is None:
             row.attributes.pop(name, None)
-        elif _is_attribute_value(kinds[name], value):
+        elif is_attribute_value(kinds[name], value):
             row.attributes[name] = value
         else:
             raise ChangeError(f"The attribute {name} must be of the type {kinds[name]}.")
@@ -253,24 +267,11 @@ class Changes:
             raise ChangeError(f"There is no {table.kind} {key}.")
         return row
 
-    def _parse_field(self, kind: type, name: str, value: Any) -> Any:  # noqa: ANN401  any field
-        types = {row.name: str(row.type) for row in fields(kind) if row.name not in IMMUTABLE_FIELDS}
-        if name not in types or types[name] not in PARSERS | NULLABLE:
-            usable = ", ".join(row for row, type_ in types.items() if type_ in PARSERS | NULLABLE)
-            raise ChangeError(f"There is no field {name} that can be changed; choose from {usable}.")
-        if value is None and types[name] in NULLABLE:
-            return None
-        try:
-            return (PARSERS | NULLABLE)[types[name]](value)
-        except (TypeError, ValueError, OverflowError) as error:
-            raise ChangeError(f"The field {name} cannot be {value!r}.") from error
-
-    def _report(self, changes: list[Change], *events: tuple[str, str]) -> list[Change]:
-        """Sends each change to the webhooks, and each more specific event as a pair of its name and a record's id."""
+    def _report(self, changes: list[Change]) -> list[Change]:
+        """Tells the listeners about changes."""
         self.company.version += 1
-        now = self._now()
-        usual = [(NAMES[row.kind, row.action], row.id) for row in changes if (row.kind, row.action) in NAMES]
-        self._webhooks.send_events((now, name, key) for name, key in (*usual, *events))
+        for listen in self.listeners:
+            listen(changes)
         return changes
 
 
@@ -286,50 +287,5 @@ def _find_ancestors(number: int, above: Callable[[int], list[int]]) -> set[int]:
     return found
 
 
-def _make_change(action: str, kind: str, row: Record) -> Change:
-    return Change(action, kind, key_of(row), row.id)
-
-
-def _is_attribute_value(kind: str, value: object) -> bool:
-    if kind in {"string", "date"}:
-        return isinstance(value, str)
-    if kind == "string_list":
-        return isinstance(value, list) and all(isinstance(part, str) for part in value)
-    if kind == "boolean":
-        return isinstance(value, bool)
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    return whole or (kind == "double" and isinstance(value, float))
-
-
-def _parse_instance(*kinds: type) -> Callable[[Any], Any]:
-    def parse(value: Any) -> Any:  # noqa: ANN401  what JSON holds
-        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-            raise TypeError(value)
-        return value
-
-    return parse
-
-
-def _parse_utc(value: str) -> datetime:
-    return datetime.fromisoformat(value).astimezone(UTC).replace(microsecond=0)
-
-
-def _parse_local(value: str) -> datetime:
-    return datetime.fromisoformat(value).replace(tzinfo=None)
-
-
-# By the declared types of the records' fields.
-PARSERS: dict[str, Callable[[Any], Any]] = {
-    "str": _parse_instance(str),
-    "int": _parse_instance(int),
-    "float": _parse_instance(int, float),
-    "bool": _parse_instance(bool),
-    "date": date.fromisoformat,
-    "datetime": _parse_utc,
-}
-NULLABLE: dict[str, Callable[[Any], Any]] = {
-    "str | None": _parse_instance(str),
-    "int | None": _parse_instance(int),
-    "date | None": date.fromisoformat,
-    "datetime | None": _parse_local,
-}
+def _make_change(action: str, kind: str, row: Record, attribute: str | None = None) -> Change:
+    return Change(action, kind, key_of(row), row.id, row, attribute)

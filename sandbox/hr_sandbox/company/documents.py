@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from hr_sandbox.company import seed_data
 from hr_sandbox.company.generator import Generator
 from hr_sandbox.company.model.company import Company, key_of
+from hr_sandbox.stable_random import stable_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from hr_sandbox.company.generator import SeededRandom
-    from hr_sandbox.company.model.documents import Webhook
+    from hr_sandbox.company.model.documents import Event
     from hr_sandbox.company.model.people import Person
 
 MOST = 6
@@ -97,12 +98,7 @@ class Reports(Generator):
 
 
 DAYS = 30  # of history
-# The event's name by kind of record and action.
-NAMES = {
-    (kind.replace("-", "_"), action): f"{kind}.{action}"
-    for kind in ("person", "employment", "absence-period", "attendance-period", "document")
-    for action in ("created", "updated", "deleted")
-} | {("absence_period", "updated"): "absence-period.updated.timerange"}
+ABSENCE = "absence-period"
 ATTEMPTS = ((200,), (200,), (200,), (200,), (200,), (500, 200), (None, 503, 200), (404, 404, 404))
 PAUSE = timedelta(minutes=5)  # between two attempts
 
@@ -113,20 +109,27 @@ class Webhooks(Generator):
     """Generates webhooks and their events."""
 
     def generate(self) -> None:
-        """Generates the webhooks and their events until yesterday."""
+        """Generates the webhooks and their events until yesterday, and the subscriptions."""
         company, rng = self.company, self.rng
-        for name, url, status, names in seed_data.WEBHOOKS:
+        for name, url, status, names, auth_type in seed_data.WEBHOOKS:
             created_at = rng.timestamp(company.today - timedelta(rng.integer(100, 600)))
-            company.webhooks.create(rng.uuid(), name, url, status, names, created_at, rng.draw_later(created_at, 0.5))
-        self.send_events(sorted(self._list_past_events()))
-
-    def send_events(self, events: Iterable[EventData]) -> None:
-        """Sends events to all enabled webhooks that subscribe to them."""
-        listening = [row for row in self.company.webhooks if row.status == "ENABLED"]
-        for timestamp, name, subject in events:
-            for webhook in listening:
-                if name in webhook.names:
-                    self._add_event(webhook, timestamp, name, subject)
+            row = company.webhooks.create(
+                rng.uuid(), name, url, status, names, created_at, rng.draw_later(created_at, 0.5), auth_type, None, None
+            )
+            secret = f"{stable_number('webhook', row.uuid):08x}{stable_number('secret', row.uuid):08x}"
+            if auth_type == "TOKEN":
+                row.token = f"Bearer {secret}"
+            else:
+                row.custom_headers = {"X-Webhook-Key": secret[::-1]}
+        events = sorted(self._list_past_events())
+        for webhook in company.webhooks:
+            for timestamp, name, subject in events:
+                if webhook.status == "ENABLED" and name in webhook.names:
+                    event = company.events.create(rng.uuid(), webhook.id, name, subject, timestamp)
+                    simulate_attempts(company, rng, event)
+        for label, kind, url, enabled, version in seed_data.SUBSCRIPTIONS:
+            challenge = f"{stable_number('challenge', company.seed, kind):08x}{stable_number('more', kind):08x}"
+            company.subscriptions.create(label, kind, url, challenge, enabled, version)
 
     def _list_past_events(self) -> Iterator[EventData]:
         """Returns events that match the timestamps of records, and deletions of records that no longer exist."""
@@ -139,32 +142,31 @@ class Webhooks(Generator):
             company.attendances,
             company.documents,
         )
-        kinds = ("person", "employment", "absence_period", "attendance_period", "document")
+        kinds = ("person", "employment", ABSENCE, "attendance-period", "document")
         for kind, rows in zip(kinds, tables, strict=True):
             for row in rows:
                 if row.created_at >= since:
-                    yield row.created_at, NAMES[kind, "created"], key_of(row)
+                    yield row.created_at, f"{kind}.created", key_of(row)
                 changed = getattr(row, "updated_at", row.created_at)
                 if changed >= since and changed != row.created_at:
-                    yield changed, NAMES[kind, "updated"], key_of(row)
+                    yield changed, f"{kind}.updated{'.timerange' if kind == ABSENCE else ''}", key_of(row)
         for kind in kinds[2:]:
             for _ in range(rng.integer(2, 6)):
                 day = company.today - timedelta(rng.integer(1, DAYS - 1))
-                yield rng.timestamp(day), NAMES[kind, "deleted"], rng.uuid()
+                yield rng.timestamp(day), f"{kind}.deleted", rng.uuid()
 
-    def _add_event(self, webhook: Webhook, timestamp: datetime, name: str, subject: str) -> None:
-        company, rng = self.company, self.rng
-        event = company.events.create(rng.uuid(), webhook.id, name, subject, timestamp)
-        attempts = rng.choice(ATTEMPTS)
-        completed_at = timestamp + timedelta(seconds=1)
-        for index, status in enumerate(attempts):
-            company.deliveries.create(
-                uuid=rng.uuid(),
-                webhook_id=webhook.id,
-                event_id=event.uuid,
-                name=name,
-                delivered=status == 200,  # noqa: PLR2004  the successful status
-                status=status,
-                again_id=rng.uuid() if index else None,
-                completed_at=completed_at + index * PAUSE,
-            )
+
+def simulate_attempts(company: Company, rng: SeededRandom, event: Event) -> None:
+    """Adds attempts to send an event to an address that does not exist. Some of them failed."""
+    completed_at = event.occurred_at + timedelta(seconds=1)
+    for index, status in enumerate(rng.choice(ATTEMPTS)):
+        company.deliveries.create(
+            uuid=rng.uuid(),
+            webhook_id=event.webhook_id,
+            event_id=event.uuid,
+            name=event.name,
+            delivered=status == 200,  # noqa: PLR2004  the successful status
+            status=status,
+            again_id=rng.uuid() if index else None,
+            completed_at=completed_at + index * PAUSE,
+        )

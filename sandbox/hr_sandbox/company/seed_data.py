@@ -51,4 +51,5 @@ CHANNELS: tuple[str, ...] = _DATA["channels"]
 # Document categories: name, share and media types.
 DOCUMENTS: tuple[tuple[str, int, tuple[str, ...]], ...] = _DATA["documents"]
 # Webhooks: name, address, status and events.
-WEBHOOKS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = _DATA["webhooks"]
+WEBHOOKS: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = _DATA["webhooks"]
+SUBSCRIPTIONS: tuple[tuple[str | None, str, str, bool, str], ...] = _DATA["subscriptions"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,8 @@ from hr_sandbox.cornerstone.timestamps import DAY, MINUTE, to_ticks
 from hr_sandbox.stable_random import stable_chance, stable_choice, stable_number
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from hr_sandbox.company import Company
     from hr_sandbox.company.model.people import Employment, Person
 
@@ -20,7 +22,7 @@ DAYS_BACK = 700
 TRAINING_TYPES: tuple[tuple[str, int, str, int], ...] = PORTAL_DATA["training_types"]
 TOPICS: tuple[str, ...] = PORTAL_DATA["topics"]
 STATUSES: tuple[tuple[int, str], ...] = PORTAL_DATA["statuses"]
-COMPLETED = 16
+REGISTERED, COMPLETED = 4, 16
 CULTURES: tuple[tuple[int, str, str], ...] = PORTAL_DATA["cultures"]
 
 
@@ -57,11 +59,21 @@ class Transcript:
     assignment_id: int | None
 
 
-class Snapshot:
-    """The company and its learning data at present."""
+@dataclass(slots=True)
+class Registration:
+    """A training that a control has assigned to a person."""
 
-    def __init__(self, company: Company) -> None:
+    index: int
+    assigned: int
+    completed: int | None
+
+
+class Snapshot:
+    """The company and its learning data at present, with the registrations that controls have added, by person."""
+
+    def __init__(self, company: Company, registrations: Mapping[int, Sequence[Registration]] | None = None) -> None:
         self.company = company
+        self._registrations = registrations or {}
         self.latest = to_ticks(company.today) - MINUTE
 
     @cached_property
@@ -122,7 +134,28 @@ class Snapshot:
         for index in chosen:
             times = 2 if stable_chance(6, seed, number, index, "again") else 1
             found += [self._make_transcript(number, index, turn + 1, latest=turn == times - 1) for turn in range(times)]
+        for row in self._registrations.get(number, ()):
+            found = self._register(found, number, row)
         return found
+
+    def _register(self, taken: list[Transcript], number: int, row: Registration) -> list[Transcript]:
+        """Returns a person's transcripts with one more, which is the latest of its training."""
+        training = self.trainings[row.index]
+        before = [replace(other, latest=False) if other.training is training else other for other in taken]
+        added = Transcript(
+            user_id=number,
+            training=training,
+            reg_num=1 + sum(other.training is training for other in taken),
+            latest=True,
+            status_id=REGISTERED if row.completed is None else COMPLETED,
+            created=row.assigned,
+            started=row.completed,
+            completed=row.completed,
+            modified=row.completed or row.assigned,
+            score=None,
+            assignment_id=None,
+        )
+        return [*before, added]
 
     def _make_transcript(self, number: int, index: int, reg_num: int, *, latest: bool) -> Transcript:
         words = (self.company.seed, number, index, reg_num)

@@ -9,7 +9,7 @@ from hr_sandbox.cornerstone.bulk import Bulk
 from hr_sandbox.cornerstone.fake_values import FakeValues
 from hr_sandbox.cornerstone.portal import CUSTOM_FIELD_TABLES, PORTAL_DATA
 from hr_sandbox.cornerstone.rows import BUILDERS
-from hr_sandbox.cornerstone.snapshot import Snapshot, stable_uuid
+from hr_sandbox.cornerstone.snapshot import Registration, Snapshot, stable_uuid
 from hr_sandbox.cornerstone.tables import TOUCHED, load_entity_sets
 from hr_sandbox.cornerstone.timestamps import DAY, MINUTE, SECOND, parse_timestamp, to_ticks, truncate_ticks
 from hr_sandbox.stable_random import stable_number
@@ -42,6 +42,7 @@ class Store:
         self.clock = clock
         self.bulk = Bulk(lambda: self.snapshot)
         self._snapshot: tuple[int, Snapshot] | None = None
+        self._registrations: dict[int, list[Registration]] = {}
         self._fake_values: FakeValues | None = None
         self._changes = count(1)
         self._cache: dict[str, tuple[tuple[int, int], list[Row]]] = {}
@@ -56,7 +57,7 @@ class Store:
     def snapshot(self) -> Snapshot:
         """The company with its learning data, as it is now."""
         if self._snapshot is None or self._snapshot[0] != self.company.version:
-            self._snapshot = (self.company.version, Snapshot(self.company))
+            self._snapshot = (self.company.version, Snapshot(self.company, self._registrations))
         return self._snapshot[1]
 
     @property
@@ -111,6 +112,17 @@ class Store:
         """Deletes a row."""
         self._deleted.setdefault(name, set()).add(key)
         self._update_timestamp(name, key, deleted=True)
+
+    def add_training(self, person_id: int, index: int, *, completed: bool) -> None:
+        """Assigns a training to a person, or completes it. Both appear on the transcript."""
+        now = to_ticks(self.clock.now())
+        rows = self._registrations.setdefault(person_id, [])
+        pending = next((row for row in rows if row.index == index and row.completed is None), None)
+        if completed and pending:
+            pending.completed = now
+        else:
+            rows.append(Registration(index, now, now if completed else None))
+        self.company.version += 1
 
     def find_last_change_number(self, name: str) -> int:
         """Returns the number of the latest change to a table."""

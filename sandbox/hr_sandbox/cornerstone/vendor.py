@@ -30,6 +30,7 @@ from hr_sandbox.cornerstone.selection import STYLES, Links
 from hr_sandbox.cornerstone.store import Store
 from hr_sandbox.cornerstone.tables import DEFAULT_THROTTLE, METADATA_SCOPES, ROOTS, load_entity_sets
 from hr_sandbox.cornerstone.throttle import Throttle
+from hr_sandbox.cornerstone.webhooks import Pushes, WebhookControls
 from hr_sandbox.http.arguments import ControlError, check_choice, find_controls
 from hr_sandbox.http.messages import ApiError
 from hr_sandbox.vendor import Vendor
@@ -38,8 +39,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hr_sandbox.company import Company
+    from hr_sandbox.company.changes import Change
     from hr_sandbox.http.messages import Json, Request, Response
     from hr_sandbox.options import Options
+    from hr_sandbox.pushes.sender import Sender
 
 MAX_TOKEN_TTL = 3_600  # seconds
 WINDOW_DAYS, MAX_RECORDS = 30, 100_000
@@ -56,8 +59,8 @@ class Cornerstone(Vendor):
     name = "cornerstone"
     streams = (*load_entity_sets(), *Rest.streams)
 
-    def __init__(self, company: Company, options: Options) -> None:
-        super().__init__(company)
+    def __init__(self, company: Company, options: Options, sender: Sender | None = None) -> None:
+        super().__init__(company, options, sender)
         clock, portal = Clock(), Portal(company)
         self.access = Access({row.scope for row in ROUTES}, Rest.streams)
         self.tokens = Tokens(
@@ -68,6 +71,7 @@ class Cornerstone(Vendor):
         self.odata = OData(Store(company, portal, clock), Links(clock))
         self.rest = Rest(self.odata.store)
         self._metadata = Metadata(portal)
+        self._pushes = Pushes(self.odata.store, self.sender)
 
     # Requests
 
@@ -180,6 +184,12 @@ class Cornerstone(Vendor):
             return make_service_document(service, request.root)
         return self._metadata.handle(service, request)
 
+    # Webhooks
+
+    def announce(self, changes: list[Change]) -> None:
+        """Sends the webhooks' records of changes to the company."""
+        self._pushes.announce(changes)
+
     # Controls
 
     def complete_window(self, first: date | None, last: date | None) -> tuple[date, date]:
@@ -197,7 +207,9 @@ class Cornerstone(Vendor):
             failures=self.failures,
             metadata=self._metadata,
         )
-        return {path: control for (_, path), control in find_controls(controls).items()}
+        webhooks = WebhookControls(self._pushes, self.odata.store)
+        found = {**find_controls(controls), **find_controls(webhooks)}
+        return {path: control for (_, path), control in found.items()}
 
     def count_rows(self, stream: str, first: date | None, last: date | None) -> int:
         """Returns how many rows a full read of a stream yields, in a window of dates if one is given."""

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.factorial.access import find_resource, find_stream
 from hr_sandbox.factorial.query import parse_timestamp
-from hr_sandbox.factorial.tables import CLUSTER
+from hr_sandbox.factorial.tables import CLUSTER, load_resources
+from hr_sandbox.factorial.webhooks.catalogue import TYPES
 from hr_sandbox.http.arguments import (
     ControlError,
     check_choice,
     control,
     take_any,
     take_flag,
+    take_optional_text,
     take_seconds,
     take_text,
     with_default,
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from hr_sandbox.factorial.endpoint import Endpoints
     from hr_sandbox.factorial.store import Key
     from hr_sandbox.factorial.tables import Resource
+    from hr_sandbox.factorial.webhooks import Pushes
     from hr_sandbox.http.messages import Json
 
 MAX_ROWS = 5_000_000
@@ -49,7 +52,8 @@ PARSERS: dict[str, Callable[[str], object]] = {
 class FactorialControls:
     """Changes rows, and how they are served."""
 
-    def __init__(self, endpoints: Endpoints, access: Access, tokens: Tokens) -> None:
+    def __init__(self, endpoints: Endpoints, access: Access, tokens: Tokens, pushes: Pushes) -> None:
+        self._pushes = pushes
         self._endpoints = endpoints
         self._access = access
         self._tokens = tokens
@@ -85,14 +89,33 @@ class FactorialControls:
             except ValueError as error:
                 raise ControlError(f"The field {field} cannot be {value!r}.") from error
         self._endpoints.store.edit_row(resource, row_key, {field: value})
+        self._announce("update", resource, row_key)
         return _report_change("updated", resource, row_key)
 
     @control("delete", stream=take_text, id=take_text)
     def delete(self, stream: str, key: str) -> Json:
         """Deletes a row."""
         resource, row_key = self._find_row(stream, key)
+        self._announce("delete", resource, row_key)
         self._endpoints.store.delete_row(resource, row_key)
         return _report_change("deleted", resource, row_key)
+
+    @control("push", type=take_text, id=take_optional_text, body=take_any)
+    def push(self, type_: str, key: str | None, body: Any) -> Json:  # noqa: ANN401  what JSON holds
+        """Sends an event of any type without a change, by default with the first record of its resource."""
+        check_choice("type", type_, TYPES)
+        resource, row = TYPES[type_], None
+        if body is None and resource and key:
+            _, row_key = self._find_row(load_resources()[resource].stream, key)
+            row = self._endpoints.store.find_row(resource, row_key)
+        elif body is None and resource:
+            row = next(iter(self._endpoints.store.list_rows(resource)), None)
+        return {"type": self._pushes.push(type_, row, body)}
+
+    def _announce(self, action: str, resource: Resource, key: Key) -> None:
+        row = self._endpoints.store.find_row(resource.name, key)
+        if row is not None:
+            self._pushes.announce_row(action, resource.name, row)
 
     def _find_row(self, stream: str, text: str) -> tuple[Resource, Key]:
         """Returns the resource of a stream, and the key of one of its rows."""

@@ -189,6 +189,12 @@ class Store:
         index = bisect_left(rows, key, key=lambda row: find_row_key(resource, row))
         return rows[index] if index < len(rows) and find_row_key(resource, rows[index]) == key else None
 
+    def build_rows_of(self, name: str, view: Any) -> list[Row]:  # noqa: ANN401  the company, or a part of it
+        """Returns the rows of a part of the company, without those that controls changed at this vendor only."""
+        fake_values = self._make_fake_values(load_resources()[name])
+        company_id = {"company_id": find_company_id(self.company)}
+        return [fake_values.fill_row({**company_id, **row}) for row in BUILDERS[name](view)]
+
     def list_balances(self, on: date) -> list[Row]:
         """Returns the balances of all employees on a day."""
         fake_values = self._make_fake_values(load_resources()[STATS])

@@ -22,6 +22,7 @@ from hr_sandbox.factorial.errors import make_error, make_html_error, make_not_fo
 from hr_sandbox.factorial.query import make_meta_without_pages
 from hr_sandbox.factorial.store import SHIFTS, STATS, Store
 from hr_sandbox.factorial.tables import CLUSTER, NEWEST, find_served_version, load_newest, load_resources
+from hr_sandbox.factorial.webhooks import NAME, Pushes, SubscriptionApi
 from hr_sandbox.http.arguments import ControlError, check_choice, find_controls
 from hr_sandbox.http.limits import Buckets, Rate
 from hr_sandbox.http.messages import ApiError, make_json_response, pick_fields
@@ -31,11 +32,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hr_sandbox.company import Company
+    from hr_sandbox.company.changes import Change
     from hr_sandbox.factorial.access import Bearer
     from hr_sandbox.factorial.fake_values import Row
     from hr_sandbox.factorial.tables import Resource
     from hr_sandbox.http.messages import Json, Request, Response
     from hr_sandbox.options import Options
+    from hr_sandbox.pushes.sender import Sender
 
 PATH = re.compile(r"/api/([^/]+)/resources/(\w+/\w+)(?:/([^/]+))?")
 MAX_TOKEN_TTL = 7200  # seconds, for tokens of users
@@ -55,8 +58,8 @@ class Factorial(Vendor):
     name = "factorial"
     streams = tuple(row.stream for row in load_newest().values())
 
-    def __init__(self, company: Company, options: Options) -> None:
-        super().__init__(company)
+    def __init__(self, company: Company, options: Options, sender: Sender | None = None) -> None:
+        super().__init__(company, options, sender)
         self.access = Access()
         self.endpoints = Endpoints(Store(company), self.access)
         scopes = frozenset(row.scope for row in load_resources().values() if row.scope)
@@ -65,11 +68,14 @@ class Factorial(Vendor):
         self._limit = Rate.per_minute(options.requests_per_minute) if options.requests_per_minute else None
         self._buckets = Buckets()
         self._numbers = itertools.count(1)
+        self._pushes = Pushes(self.endpoints.store, self.access, self.sender)
+        self._subscriptions = SubscriptionApi(self._pushes)
 
     # Requests
 
     def handle(self, request: Request) -> Response:
         """Handles a request. Errors are responses too."""
+        self._pushes.refresh_if_disabled()
         remaining = None
         rate = self._limit or (POST_RATE if request.method == "POST" else None)
         enough = True
@@ -109,13 +115,18 @@ class Factorial(Vendor):
             return handle(self.tokens, request) if request.method == method else make_html_error(NOT_ALLOWED)
         resource, version, key = self._find_route(request.path)
         bearer = self.tokens.authenticate(request)
-        if request.method != "GET" or bearer is None:
-            return make_unauthorized() if request.method == "GET" else make_html_error(NOT_ALLOWED)
+        writes = request.method != "GET"
+        if bearer is None or (writes and resource.name != NAME):
+            return make_html_error(NOT_ALLOWED) if writes and resource.name != NAME else make_unauthorized()
         if (refused := self.access.find_refusal(resource, bearer)) is not None:
             return refused
         if resource.name == CREDENTIALS:
             return self._handle_credentials(resource, version, bearer)
-        found = self._handle_single(resource, version, key) if key else None
+        found = None
+        if writes:
+            found = self._subscriptions.handle(request, version, key)
+        elif key:
+            found = self._handle_single(resource, version, key)
         return found or self.endpoints.handle(resource, version, request.query)
 
     @staticmethod
@@ -162,6 +173,12 @@ class Factorial(Vendor):
             {"data": render_rows(resource, [row], version, self._find_hidden_fields(resource)), "meta": meta}
         )
 
+    # Webhooks
+
+    def announce(self, changes: list[Change]) -> None:
+        """Sends the webhooks' events of changes to the company."""
+        self._pushes.announce(changes)
+
     # Controls
 
     def complete_window(self, first: date | None, last: date | None) -> tuple[date, date]:
@@ -172,7 +189,7 @@ class Factorial(Vendor):
 
     def find_own_controls(self) -> dict[str, Callable[[Json], Json]]:
         """Returns the controls that only this vendor has, by name."""
-        controls = FactorialControls(self.endpoints, self.access, self.tokens)
+        controls = FactorialControls(self.endpoints, self.access, self.tokens, self._pushes)
         return {path: control for (_, path), control in find_controls(controls).items()}
 
     def count_rows(self, stream: str, first: date | None, last: date | None) -> int:

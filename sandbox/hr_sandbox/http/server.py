@@ -57,7 +57,7 @@ class Server(uvicorn.Server):
         config = uvicorn.Config(
             app,
             http=_Protocol,
-            lifespan="off",
+            lifespan="on",
             log_config=None,
             access_log=False,
             server_header=False,
@@ -89,6 +89,8 @@ class Server(uvicorn.Server):
         await asyncio.sleep(0)
         if self.server_state.connections or self.server_state.tasks:
             await super().shutdown(sockets)
+        else:
+            await self.lifespan.shutdown()
         for opened in sockets or ():
             opened.close()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from hr_sandbox.http.access import AccessControl, TokenStore, compare_secrets
 from hr_sandbox.http.arguments import ControlError
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from hr_sandbox.http.messages import Json
-    from hr_sandbox.personio.endpoint import Endpoint
 
 REQUIRED = ("grant_type", "client_id", "client_secret")
 TOKEN_PATH = "/v2/auth/token"  # noqa: S105  a path
@@ -97,12 +96,28 @@ def _read_form(request: Request, known: tuple[str, ...], required: tuple[str, ..
 CUSTOM = "custom_attributes"
 
 
+class Guarded(Protocol):
+    """The declaration of a path that requires a permission."""
+
+    @property
+    def path(self) -> str:
+        """The path."""
+
+    @property
+    def permission(self) -> str:
+        """The permission."""
+
+    @property
+    def forbidden_status(self) -> int:
+        """The status if it is missing."""
+
+
 class Access(AccessControl):
     """The permissions of the credential. Tokens of v2 do not name those of v1, which are given by path."""
 
     statuses = (400, 401, 402, 403, 404, 410, 412, 428)
 
-    def __init__(self, endpoints: Iterable[Endpoint], v1: Mapping[str, str]) -> None:
+    def __init__(self, endpoints: Iterable[Guarded], v1: Mapping[str, str]) -> None:
         endpoints = tuple(endpoints)
         scopes = sorted({endpoint.permission for endpoint in endpoints})
         super().__init__(
@@ -115,7 +130,7 @@ class Access(AccessControl):
         """Returns the permissions of v2 that the credential has."""
         return tuple(permission for permission in self.list_granted() if permission in self._scopes)
 
-    def find_refusal_status(self, endpoint: Endpoint, scopes: frozenset[str]) -> int | None:
+    def find_refusal_status(self, endpoint: Guarded, scopes: frozenset[str]) -> int | None:
         """Returns the status of a missing permission, or None if the request is allowed."""
         denied = self.find_denied_status(endpoint.path, endpoint.permission, endpoint.forbidden_status)
         return denied if denied or endpoint.permission in scopes else endpoint.forbidden_status

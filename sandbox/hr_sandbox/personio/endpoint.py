@@ -223,7 +223,8 @@ class ResultCache:
         self, endpoint: ListEndpoint, company: Company, position: Position, values: Values, duplicates: set[str]
     ) -> Rows:
         """Returns the rows that match a request, including duplicates."""
-        key = (position.path, tuple(sorted(position.query.items())), position.limit, company.version)
+        logged = len(company.events) + len(company.deliveries)  # grow without a change of the company
+        key = (position.path, tuple(sorted(position.query.items())), position.limit, company.version, logged)
         rows = self._rows.pop(key, None)
         if rows is None:
             rows = repeat_rows(endpoint.select_rows(company, values), position.limit, duplicates)

@@ -9,7 +9,7 @@ from hr_sandbox.company.model.company import key_of
 from hr_sandbox.http.arguments import ControlError, check_choice
 from hr_sandbox.http.limits import Buckets, Rate, TokenRequestLimit
 from hr_sandbox.http.messages import ApiError, Response, make_json_response
-from hr_sandbox.personio.access import CUSTOM, REVOKE_PATH, TOKEN_PATH, Access, Tokens
+from hr_sandbox.personio.access import CUSTOM, REVOKE_PATH, TOKEN_PATH, Access, Guarded, Tokens
 from hr_sandbox.personio.careers import CareerSite
 from hr_sandbox.personio.derived import DERIVED
 from hr_sandbox.personio.endpoint import (
@@ -33,6 +33,7 @@ from hr_sandbox.personio.pages import STYLES, Cursors, Position
 from hr_sandbox.personio.v1 import V1
 from hr_sandbox.personio.v1.api import MODES, ROUTES
 from hr_sandbox.personio.v1.employees import STREAM, describe_attributes
+from hr_sandbox.personio.webhooks import WRITE_ROUTES, Pushes, WebhookApi
 from hr_sandbox.vendor import Vendor
 
 if TYPE_CHECKING:
@@ -40,9 +41,12 @@ if TYPE_CHECKING:
     from datetime import date
 
     from hr_sandbox.company import Company
+    from hr_sandbox.company.changes import Change
+    from hr_sandbox.http.access import Token
     from hr_sandbox.http.messages import Json, Request
     from hr_sandbox.options import Options
     from hr_sandbox.personio.endpoint import Endpoint, Rows, Values
+    from hr_sandbox.pushes.sender import Sender
 
 TOKENS_PER_MINUTE = 150
 TOO_MANY = 429
@@ -62,9 +66,9 @@ class Personio(Vendor):
     name = "personio"
     streams = (*(row.stream for row in ENDPOINTS if isinstance(row, ListEndpoint)), *DERIVED)
 
-    def __init__(self, company: Company, options: Options) -> None:
-        super().__init__(company)
-        self.access = Access(ENDPOINTS, {row.path: row.permission for row in ROUTES})
+    def __init__(self, company: Company, options: Options, sender: Sender | None = None) -> None:
+        super().__init__(company, options, sender)
+        self.access = Access((*ENDPOINTS, *WRITE_ROUTES), {row.path: row.permission for row in ROUTES})
         client = (options.client_id, options.client_secret)
         self.tokens = Tokens(client, options.token_ttl, self.access.list_granted_scopes)
         self._limit = Rate.per_minute(options.requests_per_minute) if options.requests_per_minute else None
@@ -76,6 +80,8 @@ class Personio(Vendor):
         self.modes = Modes((row.path for row in ENDPOINTS if isinstance(row, ListEndpoint)), MODES)
         self._v1 = V1(company, self.tokens, self.access, self._limit, self.modes)
         self.careers = CareerSite(company, self.modes)
+        self._pushes = Pushes(company, self.sender)
+        self._webhooks = WebhookApi(self._pushes, options)
         self._duplicates: dict[str, set[str]] = {}
         self._list_endpoints = {row.stream: row for row in ENDPOINTS if isinstance(row, ListEndpoint)}
 
@@ -83,6 +89,7 @@ class Personio(Vendor):
 
     def handle(self, request: Request) -> Response:
         """Handles a request. Errors are responses too."""
+        self._pushes.record_attempts()
         try:
             if request.path.startswith(V1_PREFIX):
                 refused = self._check_headers(request)
@@ -108,7 +115,7 @@ class Personio(Vendor):
 
     def find_template(self, path: str) -> str | None:
         """Returns the declared path that a request's path matches, or None."""
-        found = ENDPOINTS.find_route(path)
+        found = ENDPOINTS.find_route(path) or WRITE_ROUTES.find_route(path)
         return found[0].path if found else self._v1.find_template(path)
 
     def _authenticate(self, request: Request) -> Response:
@@ -128,34 +135,43 @@ class Personio(Vendor):
     def _dispatch(self, request: Request) -> Response:
         """Checks rate, path, method, headers, token and permission, then calls the endpoint."""
         endpoint, path_values = ENDPOINTS.find_route(request.path) or (None, {})
+        write, write_values = WRITE_ROUTES.find_route(request.path) or (None, {})
+        declared = endpoint or write
         token = self.tokens.authenticate(request)
         # As in a gateway, every request counts against the rate, and every response reports it.
-        key = SHARED_BUCKET if self._limit else ("anonymous" if token is None else "token", endpoint and endpoint.path)
+        key = SHARED_BUCKET if self._limit else ("anonymous" if token is None else "token", declared and declared.path)
         rate = self._limit or (endpoint.rate if endpoint else DEFAULT_RATE)
         enough, remaining = self._buckets.take_tokens(key, rate)
+        scopes = (token and token.scopes) or frozenset()
         try:
             if not enough:
                 response = make_problem(TOO_MANY)
-            elif endpoint is None:
+            elif declared is None:
                 response = make_endpoint_not_found(request.path)
-            elif request.method != "GET":
-                response = make_problem(405, allow="GET")
             elif (refused := self._check_headers(request)) is not None:
                 response = refused
-            elif token is None:
-                response = make_problem(401)
-            elif (status := self.access.find_refusal_status(endpoint, token.scopes or frozenset())) is not None:
-                response = make_permission_error(status, request.path)
+            elif write and request.method in write.methods:
+                response = self._refuse(write, token, request.path) or self._webhooks.handle(
+                    write, write_values, request
+                )
+            elif endpoint is None or request.method != "GET":
+                methods = (*(("GET",) if endpoint else ()), *(write.methods if write else ()))
+                response = make_problem(405, allow=", ".join(methods))
             else:
-                response = make_json_response(
-                    self._make_body(
-                        endpoint, request, path_values, (token.scopes or frozenset()) - self.access.denied.keys()
-                    )
+                response = self._refuse(endpoint, token, request.path) or make_json_response(
+                    self._make_body(endpoint, request, path_values, scopes - self.access.denied.keys())
                 )
         except ApiError as error:
             response = error.response
         response.headers.update(_make_rate_headers(rate, remaining))
         return response
+
+    def _refuse(self, declared: Guarded, token: Token | None, path: str) -> Response | None:
+        """Returns the error of a request without a token or permission, or None."""
+        if token is None:
+            return make_problem(401)
+        status = self.access.find_refusal_status(declared, token.scopes or frozenset())
+        return None if status is None else make_permission_error(status, path)
 
     @staticmethod
     def _check_headers(request: Request) -> Response | None:
@@ -173,6 +189,8 @@ class Personio(Vendor):
         raw = dict(request.query)
         if len(raw) != len(request.query):
             raise make_invalid_parameter("a parameter is repeated")
+        if any(self._pushes.is_invisible(key) for key in path_values.values()):
+            raise ApiError(make_problem(404))
         if isinstance(endpoint, ListEndpoint):
             return self._make_page(endpoint, request, raw, path_values, permissions)
         assert isinstance(endpoint, ItemEndpoint)  # noqa: S101  there are only two types
@@ -198,6 +216,8 @@ class Personio(Vendor):
         values = {**endpoint.parse_filters(position.query), **path_values}
         duplicates = self._duplicates.get(endpoint.stream, set())
         rows = self._results.find_rows(endpoint, self.company, position, values, duplicates)
+        if self._pushes.has_invisible_records:
+            rows = [row for row in rows if not self._pushes.is_invisible(key_of(row))]
         if mode == NO_CONTENT and not rows:
             raise ApiError(Response(204))
         start = find_page_start(rows, position)
@@ -218,10 +238,17 @@ class Personio(Vendor):
     def _render_rows(self, endpoint: Endpoint, rows: Rows, context: RenderContext) -> Iterator[Json]:
         return (self.access.remove_hidden_attributes(endpoint.stream, endpoint.render(row, context)) for row in rows)
 
+    # Webhooks
+
+    def announce(self, changes: list[Change]) -> None:
+        """Sends the webhooks' events of changes to the company."""
+        self._pushes.announce(changes)
+
     # Controls
 
     def count_rows(self, stream: str, first: date | None, last: date | None) -> int:
         """Returns how many rows a full read of a stream yields, in a window of dates if one is given."""
+        self._pushes.record_attempts()
         if stream in DERIVED:
             return len(DERIVED[stream](self.company, "", (first, last)))
         return sum(
@@ -231,6 +258,7 @@ class Personio(Vendor):
 
     def list_records(self, stream: str, first: date | None, last: date | None, root: str) -> list[Json]:
         """Returns the rows of a full read of a stream, with all permissions and attributes."""
+        self._pushes.record_attempts()
         return list(self._list_bodies(stream, first, last, root))
 
     def _list_bodies(self, stream: str, first: date | None, last: date | None, root: str) -> Iterator[Json]:

@@ -135,6 +135,7 @@ class Company:
         self.custom_reports = Table("custom_report", documents.CustomReport, 0)
         self.webhooks = Table("webhook", documents.Webhook, 0)
         self.events = Table("webhook_event", documents.Event, 0, lambda row: row.webhook_id)
+        self.subscriptions = Table("webhook_subscription", documents.Subscription, 20)
         self.deliveries = Table("webhook_activity", documents.Delivery, 0, lambda row: row.webhook_id)
 
     def tables(self) -> tuple[Table[Any], ...]:

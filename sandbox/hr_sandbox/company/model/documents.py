@@ -87,7 +87,7 @@ class CustomReport:
 
 @dataclass(slots=True)
 class Webhook:
-    """A webhook: its address, and the events that it receives."""
+    """A webhook: its address, the events that it receives, and the secrets that it sends."""
 
     id: int
     uuid: str
@@ -97,6 +97,27 @@ class Webhook:
     names: tuple[str, ...]
     created_at: datetime
     updated_at: datetime
+    auth_type: str
+    token: str | None
+    custom_headers: dict[str, str] | None
+
+
+@dataclass(slots=True)
+class Subscription:
+    """A subscription of one type of event, at the vendor that has one per type.
+
+    Attributes:
+        challenge: a secret that is sent with each event.
+        version: the version of the API that determines the bodies.
+    """
+
+    id: int
+    name: str | None
+    type: str
+    url: str
+    challenge: str | None
+    enabled: bool
+    version: str
 
 
 @dataclass(slots=True)

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.factorial.fake_values import ACCESS, find_company_id
 from hr_sandbox.factorial.rows.common import builds
-from hr_sandbox.factorial.tables import NEWEST
 from hr_sandbox.http.messages import pick_fields
-from hr_sandbox.stable_random import stable_chance, stable_number
+from hr_sandbox.stable_random import stable_chance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,16 +17,6 @@ if TYPE_CHECKING:
 
 SIGNATURES = {"SIGNED": "completed", "REQUESTED": "pending_mfa"}
 TRASHED, UNASSIGNED = 5, 4  # percent
-KINDS = (
-    "attendance/shift/create",
-    "attendance/shift/update",
-    "ats/application/create",
-    "employees/employee/create",
-    "employees/employee/update",
-    "employees/employee/terminate",
-    "timeoff/leave/create",
-    "timeoff/leave/delete",
-)
 
 
 @builds("documents/documents")
@@ -85,19 +74,9 @@ def list_credentials(company: Company) -> Iterator[Row]:
 
 @builds("api_public/webhook_subscriptions")
 def list_subscriptions(company: Company) -> Iterator[Row]:
-    """Yields one subscription per kind of event. Each contains its secret."""
-    for row in company.webhooks:
-        for index, kind in enumerate(KINDS[: 2 + len(row.names) // 2]):
-            number = (row.id + 1) * 10 + index
-            yield {
-                "id": number,
-                "company_id": find_company_id(company),
-                "type": kind,
-                **pick_fields(row, "name", target_url="url"),
-                "enabled": row.status == "ENABLED",
-                "api_version": NEWEST,
-                "challenge": "".join(
-                    f"{part:08x}"
-                    for part in (stable_number("challenge", company.seed, number), stable_number("more", number))
-                ),
-            }
+    """Yields the subscriptions, with their secrets."""
+    for row in company.subscriptions:
+        yield {
+            **pick_fields(row, "id", "type", "enabled", "name", "challenge", target_url="url", api_version="version"),
+            "company_id": find_company_id(company),
+        }

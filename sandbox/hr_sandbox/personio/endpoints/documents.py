@@ -21,7 +21,6 @@ from hr_sandbox.personio.filters import (
 )
 from hr_sandbox.personio.pages import Links
 from hr_sandbox.personio.render import render_fields, render_reference
-from hr_sandbox.stable_random import stable_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from hr_sandbox.company.model import documents
     from hr_sandbox.http.messages import Json
 
+WEBHOOKS = "/v2/webhooks"
 _declare_webhook = partial(ListEndpoint, permission="personio:webhooks:read", forbidden_status=403, max_limit=200)
 _declare_part_of_webhook = partial(
     _declare_webhook,
@@ -63,18 +63,11 @@ def _make_recent_finder(table: str, time_field: str) -> Callable[[Company, Value
     return find_rows
 
 
-def _get_secret(row: documents.Webhook) -> str:
-    """Returns the secret that is sent to a webhook's address."""
-    return f"{stable_number('webhook', row.uuid):08x}{stable_number('secret', row.uuid):08x}"
-
-
-def _render_webhook(row: documents.Webhook, _context: RenderContext) -> Json:
+def render_webhook(row: documents.Webhook, _context: RenderContext | None = None) -> Json:
     """Renders a webhook with its secrets, which every reader of webhooks can see."""
     return {
         **render_fields(row, "url", "status", "created_at", "updated_at", id="uuid", description="name"),
-        "auth_type": "BEARER",
-        "token": f"Bearer {_get_secret(row)}",
-        "custom_headers": {"X-Webhook-Key": _get_secret(row)[::-1]},
+        **render_fields(row, "auth_type", "token", "custom_headers"),
         "enabled_events": list(row.names),
     }
 
@@ -110,9 +103,9 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         ),
     ),
     _declare_webhook(
-        "/v2/webhooks",
+        WEBHOOKS,
         "webhooks",
-        _render_webhook,
+        render_webhook,
         filters=(
             Filter("enabled_events", parse_list, lambda row, names: not names.isdisjoint(row.names)),
             filter_equal("status", "status", parser_for_choice("ENABLED", "DISABLED")),
@@ -120,7 +113,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         table="webhooks",
     ),
     _declare_part_of_webhook(
-        "/v2/webhooks/{id}/events",
+        f"{WEBHOOKS}/{{id}}/events",
         "webhook_events",
         _render_event,
         rows=_make_recent_finder("events", "occurred_at"),
@@ -130,7 +123,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         ),
     ),
     _declare_part_of_webhook(
-        "/v2/webhooks/{id}/activity",
+        f"{WEBHOOKS}/{{id}}/activity",
         "webhook_activity",
         _render_delivery,
         rows=_make_recent_finder("deliveries", "completed_at"),
