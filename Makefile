@@ -32,7 +32,7 @@ CONTAINERS ?= docker
 BASE ?= docker.io/library/python:$(shell $(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2> /dev/null)-slim-bookworm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo report explore test test-deep test-oldest lint format build wheels image test-deploy test-elsewhere publish bench faults test-faults hub docs site screenshots clean
+.PHONY: help setup demo report explore test test-deep test-oldest lint format build wheels image test-deploy test-elsewhere test-airflow publish bench faults test-faults hub docs site screenshots clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,13 +74,13 @@ explore: setup .venv/.explore ## Open a notebook about the HR models, with filte
 	@HR_DATABASE=$(or $(DATABASE),output/warehouse.duckdb) $(BIN)/marimo run --token explore.py
 
 test: setup .venv/.test .venv/.report ## Run all tests but those of the models, the site and recordings (make test-deep)
-	$(BIN)/pytest $(IN_PARALLEL) -m 'not deep and not deploy and not elsewhere'
+	$(BIN)/pytest $(IN_PARALLEL) -m 'not deep and not deploy and not elsewhere and not airflow'
 
 test-deep: setup .venv/.test .venv/.docs .venv/.report .venv/.explore .venv/.frames ## Run the tests that take minutes: dbt models, site, recordings, faults of all vendors, every stream by id
 	$(BIN)/pytest $(IN_PARALLEL) -m deep tests tap-*/tests webhooks/tests
 
 test-fast: setup .venv/.test ## Run tests for a minute: without the loader's, the sandbox's, and those marked slow (see CONTRIBUTING.md)
-	$(BIN)/pytest $(IN_PARALLEL) -m 'not slow and not deep and not deploy and not elsewhere' singer-rest/tests tap-*/tests tests
+	$(BIN)/pytest $(IN_PARALLEL) -m 'not slow and not deep and not deploy and not elsewhere and not airflow' singer-rest/tests tap-*/tests tests
 
 # The taps' tests need the sandbox, which requires a newer Python.
 test-oldest: ## Test singer-rest, and the taps' discovery, on their oldest Python (OLDEST=python3.10)
@@ -138,6 +138,15 @@ test-deploy: .venv/.test .venv/.deploy ## Build the image and run it, install wi
 
 test-elsewhere: .venv/.test .venv/loaders/target-postgres/.ready .venv/loaders/target-jsonl/.ready ## Load what the taps write with loaders of others (needs PostgreSQL) and as Parquet
 	$(BIN)/pytest -m elsewhere tests/test_elsewhere.py -rsP
+
+.venv/airflow/.ready: orchestrate/requirements.txt .venv/.ready
+	@echo 'Installing Airflow into .venv/airflow ...'
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/airflow
+	@$(BIN)/uv pip sync --quiet --python .venv/airflow $<
+	@touch $@
+
+test-airflow: .venv/.test .venv/airflow/.ready .venv/loaders/target-postgres/.ready ## Load three tenants with Airflow and kill it meanwhile (needs PostgreSQL; PEOPLE=10000)
+	$(BIN)/pytest -m airflow tests/test_airflow.py -rsP
 
 publish: ## Upload dist/ to the package index, as the release workflow does (TAG=v1.2.3)
 	@for file in dist/*.whl; do case $$file in *-$(TAG:v%=%)-*) ;; *) echo "$$file is not of $(TAG)"; exit 1;; esac; done

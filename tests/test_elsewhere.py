@@ -7,13 +7,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import signal
-import socket
 import subprocess
 import sys
-import tempfile
-import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,6 +22,7 @@ import pytest
 from hr_sandbox.testing import running
 
 from tests.helpers import code_blocks
+from tests.postgres_server import running_postgres
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -305,45 +301,8 @@ class Parquet:
 @pytest.fixture(scope="module")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     """A PostgreSQL server of the distribution on a free port, in a temporary folder."""
-    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
-    if not folders or not shutil.which("psql"):
-        pytest.skip("PostgreSQL is not installed: /usr/lib/postgresql, and psql, of the package postgresql")
-    folder = Path(tempfile.mkdtemp())  # the server's account cannot read pytest's folders
-    server: subprocess.Popen[bytes] | None = None
-    account: dict[str, Any] = {}
-    if os.geteuid() == 0:  # the server refuses to run as root
-        account = {"user": "postgres", "group": "postgres", "extra_groups": []}
-        shutil.chown(folder, "postgres")
-    try:
-        subprocess.run(
-            [folders[-1] / "initdb", "-D", folder / "data", "-U", "hr", "-N", "--auth=trust", "--locale=C.UTF-8"],
-            capture_output=True,
-            check=True,
-            cwd=folder,
-            **account,
-        )
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            port = listener.getsockname()[1]
-        options = {"listen_addresses": "127.0.0.1", "unix_socket_directories": folder, "fsync": "off"}
-        flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-        with (folder / "log").open("wb") as log:
-            server = subprocess.Popen(
-                [folders[-1] / "postgres", "-D", folder / "data", "-p", str(port), *flags],
-                stdout=log,
-                stderr=log,
-                cwd=folder,
-                **account,
-            )
-        ready = [folders[-1] / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port), "-t", "1"]
-        while subprocess.run(ready, check=False).returncode:
-            assert server.poll() is None, (folder / "log").read_text()
-            time.sleep(0.1)
+    with running_postgres() as port:
         yield Postgres(tmp_path_factory.mktemp("postgres"), port)
-    finally:
-        if server:
-            server.send_signal(signal.SIGINT)  # end now, and roll back
-            server.wait(timeout=60)
-        shutil.rmtree(folder)
 
 
 def make_loader(name: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Loader:

@@ -1,0 +1,54 @@
+"""Selects streams and columns in a tap's catalog."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+def select(
+    catalog: Mapping[str, Any], patterns: Sequence[str], groups: Mapping[str, Sequence[str]], group: str
+) -> dict[str, Any]:
+    """Returns the catalog with the streams of a group.
+
+    Args:
+        catalog: The tap's catalog.
+        patterns: Meltano's selection patterns, `stream.column` or `!stream.column`.
+        groups: Patterns of streams, by group.
+        group: The group.
+    """
+    streams = []
+    for stream in catalog["streams"]:
+        name = stream["tap_stream_id"]
+        if group_of(name, groups) == group and _is_stream_selected(name, patterns):
+            metadata = [_with_selection(name, entry, patterns) for entry in stream["metadata"]]
+            streams.append({**stream, "metadata": metadata})
+    return {**catalog, "streams": streams}
+
+
+def group_of(stream: str, groups: Mapping[str, Sequence[str]]) -> str | None:
+    """Returns the first group that names a stream."""
+    for group, patterns in groups.items():
+        if any(fnmatchcase(stream, pattern) for pattern in patterns):
+            return group
+    return None
+
+
+def _is_stream_selected(stream: str, patterns: Sequence[str]) -> bool:
+    chosen = [pattern.partition(".")[0] for pattern in patterns if not pattern.startswith("!")]
+    excluded = [pattern[1:-2] for pattern in patterns if pattern.startswith("!") and pattern.endswith(".*")]
+    return any(fnmatchcase(stream, pattern) for pattern in chosen) and not any(
+        fnmatchcase(stream, pattern) for pattern in excluded
+    )
+
+
+def _with_selection(stream: str, entry: Mapping[str, Any], patterns: Sequence[str]) -> dict[str, Any]:
+    path = ".".join([stream, *(part for part in entry["breadcrumb"] if part != "properties")])
+    selected = path == stream or (
+        any(fnmatchcase(path, pattern) for pattern in patterns if not pattern.startswith("!"))
+        and not any(fnmatchcase(path, pattern[1:]) for pattern in patterns if pattern.startswith("!"))
+    )
+    return {**entry, "metadata": {**entry["metadata"], "selected": selected}}
