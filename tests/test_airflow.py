@@ -11,9 +11,11 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +38,7 @@ SEEDS = {"acme": 7, "globex": 8, "initech": 9}
 PERSONIO = {"people": ["persons", "employments"], "time": ["absence_periods", "attendance_periods"]}
 FACTORIAL = {"all": ["employees_employees", "timeoff_leaves", "attendance_shifts"]}
 LIMIT = 6000
+BOOKMARKS = "SELECT stream, bookmark FROM hrtaps.state WHERE tenant = 'hooli' AND part = ''"
 
 
 def secret_of(tenant: str) -> str:
@@ -70,11 +73,37 @@ def sandboxes() -> Iterator[dict[str, Sandbox]]:
         yield found
 
 
+@contextmanager
+def collecting_alerts() -> Iterator[tuple[str, list[Any]]]:
+    """Runs a server for alerts. Yields its URL, and the list of what it receives."""
+    alerts: list[Any] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            alerts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", alerts
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
 @dataclass
 class Setting:
     airflow: Airflow
     database: int
     plan: dict[str, Any]
+    alerts: list[Any]
 
     def query(self, sql: str) -> list[str]:
         command = ["psql", "-h", "127.0.0.1", "-p", str(self.database), "-U", "hr", "-d", "postgres", "-X", "-At", "-q"]
@@ -97,8 +126,8 @@ class Setting:
 
     def columns(self, schema: str, table: str) -> list[str]:
         return self.query(
-            "SELECT quote_ident(column_name) FROM information_schema.columns "
-            f"WHERE table_schema = '{schema}' AND table_name = '{table}' AND column_name NOT LIKE '\\_sdc\\_%' ORDER BY 1"
+            "SELECT quote_ident(column_name) FROM information_schema.columns WHERE column_name NOT LIKE '\\_sdc\\_%' "
+            f"AND table_schema = '{schema}' AND table_name = '{table}' ORDER BY 1"
         )
 
     def differences(self, one: str, other: str) -> dict[str, int]:
@@ -113,10 +142,8 @@ class Setting:
                 "WHERE _sdc_deleted_at IS NULL"
                 for schema in (one, other)
             ]
-            sql = (
-                f"SELECT count(*) FROM (({live[0]} EXCEPT ALL {live[1]}) UNION ALL ({live[1]} EXCEPT ALL {live[0]})) x"
-            )
-            found[table] = int(self.query(sql)[0])
+            both = [f"({first} EXCEPT ALL {second})" for first, second in (live, live[::-1])]
+            found[table] = int(self.query(f"SELECT count(*) FROM ({' UNION ALL '.join(both)}) x")[0])
         return found
 
     def load_plainly(self, tenant: str, tap: str, schema: str) -> None:
@@ -144,14 +171,9 @@ class Setting:
                 settings | {"default_target_schema": schema, "use_copy": True, "sanitize_null_text_characters": True}
             )
         )
-        command = f"{BIN / tap} --config {config} --catalog {catalog} | {self.plan['programs']['target-postgres']} --config {loader}"
-        subprocess.run(
-            ["bash", "-o", "pipefail", "-c", command],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            check=True,
-            timeout=LIMIT,
-        )
+        programs = self.plan["programs"]
+        command = f"{BIN / tap} --config {config} --catalog {catalog} | {programs['target-postgres']} --config {loader}"
+        subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, check=True, timeout=LIMIT)
 
 
 @pytest.fixture(scope="module")
@@ -159,12 +181,14 @@ def setting(sandboxes: dict[str, Sandbox], tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("airflow")
     loader = Path(sys.prefix) / "loaders" / "target-postgres" / "bin" / "target-postgres"
     tenants: dict[str, Any] = {}
+    sandboxes = sandboxes | {"hooli": sandboxes["acme"]}
     for tenant, sandbox in sandboxes.items():
         secret = folder / f"{tenant}.secret"
         secret.touch(mode=0o600)
         secret.write_text(secret_of(tenant))
         source = {"acme": {"file": str(secret)}, "globex": {"variable": "globex"}, "initech": {"connection": "initech"}}
-        settings = {"api_url": f"{sandbox.url}/personio", "client_id": f"client-of-{tenant}"}
+        source["hooli"] = source["acme"]
+        settings = {"api_url": f"{sandbox.url}/personio", "client_id": f"client-of-{tenant}".replace("hooli", "acme")}
         tenants[tenant] = {
             "schedule": "@once",
             "taps": {
@@ -182,6 +206,15 @@ def setting(sandboxes: dict[str, Sandbox], tmp_path_factory: pytest.TempPathFact
         "secrets": {"api_key": {"file": str(folder / "acme.secret")}},
         "groups": FACTORIAL,
     }
+    tenants["broken"] = {
+        "schedule": "@once",
+        "taps": {
+            "tap-personio": {
+                "settings": {"api_url": f"{sandboxes['acme'].url}/personio", "client_id": "client-of-acme"},
+                "secrets": {"client_secret": {"variable": "wrong"}},
+            }
+        },
+    }
     plan = {
         "project": str(ROOT),
         "programs": {
@@ -189,51 +222,115 @@ def setting(sandboxes: dict[str, Sandbox], tmp_path_factory: pytest.TempPathFact
             "tap-personio": str(BIN / "tap-personio"),
             "tap-factorial": str(BIN / "tap-factorial"),
         },
+        "retries": 4,
         "retry_seconds": 1,
+        "alert": {"url": {"variable": "alert"}},
         "tenants": tenants,
     }
     (folder / "tenants.yml").write_text(yaml.safe_dump(plan))
-    with running_postgres() as database:
+    with running_postgres() as database, collecting_alerts() as (url, alerts):
         environment = {
             "HRTAPS_TENANTS": str(folder / "tenants.yml"),
             "AIRFLOW_CONN_HRTAPS": f"postgresql://hr:not-checked@127.0.0.1:{database}/postgres",
             "AIRFLOW_CONN_INITECH": f"generic://:{secret_of('initech')}@",
             "AIRFLOW_VAR_GLOBEX": secret_of("globex"),
+            "AIRFLOW_VAR_WRONG": secret_of("broken"),
+            "AIRFLOW_VAR_ALERT": f"{url}/{secret_of('alert')}",
         }
         with running_airflow(folder, database, **environment) as airflow:
-            yield Setting(airflow, database, plan)
+            yield Setting(airflow, database, plan, alerts)
+
+
+def kill_task(airflow: Airflow, program: str) -> None:
+    """Kills a task that runs a program, which has to end with it."""
+    (tap, task), *_ = wait_until(lambda: airflow.tasks(program)).items()
+    os.kill(task, signal.SIGKILL)
+    wait_until(lambda: not Path(f"/proc/{tap}").exists(), 10)
+
+
+def report(text: str) -> None:
+    print(text)  # noqa: T201  shown by `make test-airflow`
+
+
+def report_run(airflow: Airflow, dag: str, run: str) -> None:
+    for one in airflow.instances(dag, run):
+        if one["task_id"] != "list_parts":
+            result = airflow.result(dag, run, one["task_id"], one["map_index"])
+            numbers = {name: result[name] for name in ("rows", "requests", "warnings") if name in (result or {})}
+            report(
+                f"{dag} {one['task_id']} {one['map_index']}: "
+                f"try {one['try_number']}, {one['duration']:.0f} s, {numbers}"
+            )
 
 
 def test_killed_loads_equal_plain_ones(setting: Setting) -> None:
     airflow = setting.airflow
     begin = time.monotonic()
     runs = {f"hr_{tenant}": airflow.first_run(f"hr_{tenant}") for tenant in SEEDS}
-    wait_until(lambda: setting.tables("acme_tap_personio"))
-    (tap, task), *_ = wait_until(lambda: airflow.tasks("tap-personio")).items()
-    os.kill(task, signal.SIGKILL)
-    wait_until(lambda: not Path(f"/proc/{tap}").exists(), 10)
-    print(f"killed a task after {time.monotonic() - begin:.0f} s")  # noqa: T201
-    (tap, task), *_ = wait_until(lambda: airflow.tasks("tap-personio") or airflow.tasks("tap-factorial")).items()
-    airflow.kill("scheduler")
-    print(
-        f"killed the scheduler after {time.monotonic() - begin:.0f} s; its task lives: {Path(f'/proc/{task}').exists()}"
-    )  # noqa: T201
+    kill_task(airflow, "tap-personio")
+    report(f"killed a task after {time.monotonic() - begin:.0f} s")
+    wait_until(lambda: airflow.tasks("tap-personio") or airflow.tasks("tap-factorial"))
+    airflow.kill("scheduler")  # its workers go on with their tasks
+    report(f"killed the scheduler after {time.monotonic() - begin:.0f} s")
     airflow.start("scheduler")
     for dag, run in runs.items():
         assert airflow.wait(dag, run, LIMIT) == "success"
-        for one in airflow.instances(dag, run):
-            result = airflow.result(dag, run, one["task_id"])
-            print(dag, one["task_id"], "tries", one["try_number"], "seconds", one["duration"], result)  # noqa: T201
-    print(f"all loaded after {time.monotonic() - begin:.0f} s")  # noqa: T201
+    report(f"loaded everything after {time.monotonic() - begin:.0f} s")
+    for dag, run in runs.items():
+        report_run(airflow, dag, run)
     for tenant in SEEDS:
-        for tap_name in setting.plan["tenants"][tenant]["taps"]:
-            name = tap_name.replace("-", "_")
-            setting.load_plainly(tenant, tap_name, f"plain_{tenant}_{name}")
-            print(setting.rows(f"{tenant}_{name}"))  # noqa: T201
-            assert set(setting.differences(f"{tenant}_{name}", f"plain_{tenant}_{name}").values()) == {0}
+        for tap, one in setting.plan["tenants"][tenant]["taps"].items():
+            schema = f"{tenant}_{tap.replace('-', '_')}"
+            begin = time.monotonic()
+            setting.load_plainly(tenant, tap, f"plain_{schema}")
+            rows = setting.rows(schema)
+            report(f"{schema}: {rows}; a plain run takes {time.monotonic() - begin:.0f} s")
+            assert rows.keys() == {stream for group in one["groups"].values() for stream in group}
+            assert set(setting.differences(schema, f"plain_{schema}").values()) == {0}
 
 
-def test_no_secret_is_in_the_logs_or_the_metadata(setting: Setting) -> None:
+def test_a_killed_backfill_in_parts_equals_a_plain_run(setting: Setting) -> None:
+    airflow, dag = setting.airflow, "hr_hooli_backfill_tap-personio"
+    begin = time.monotonic()
+    run = airflow.trigger(dag, parts=3)
+    wait_until(lambda: setting.tables("hooli_tap_personio"))
+    wait_until(lambda: [one for one in airflow.instances(dag, run) if one["task_id"].endswith("part")])
+    kill_task(airflow, "tap-personio")
+    wait_until(lambda: airflow.tasks("tap-personio"))
+    airflow.kill("scheduler", group=True)
+    airflow.start("scheduler")
+    assert airflow.wait(dag, run, LIMIT) == "success"
+    report(f"{dag}: {time.monotonic() - begin:.0f} s")
+    report_run(airflow, dag, run)
+    assert set(setting.differences("hooli_tap_personio", "plain_acme_tap_personio").values()) == {0}
+    bookmarks = dict(line.split("|") for line in setting.query(BOOKMARKS))
+    assert bookmarks.keys() == {stream for group in PERSONIO.values() for stream in group}
+    assert all("replication_key_value" in bookmark for bookmark in bookmarks.values())
+
+    run = airflow.first_run("hr_hooli")  # goes on from the merged state
+    assert airflow.wait("hr_hooli", run, LIMIT) == "success"
+    report_run(airflow, "hr_hooli", run)
+    read = sum(airflow.result("hr_hooli", run, f"tap-personio.{group}")["rows"] for group in PERSONIO)
+    assert read < sum(setting.rows("hooli_tap_personio").values()) / 2
+    assert set(setting.differences("hooli_tap_personio", "plain_acme_tap_personio").values()) == {0}
+
+
+def test_a_task_that_fails_for_good_sends_an_alert_without_secrets(setting: Setting) -> None:
+    airflow = setting.airflow
+    run = airflow.first_run("hr_broken")
+    assert airflow.wait("hr_broken", run, LIMIT) == "failed"
+    alert = wait_until(lambda: setting.alerts)[0]
+    assert alert == {
+        "text": "hr_broken: tap-personio.all failed",
+        "dag": "hr_broken",
+        "task": "tap-personio.all",
+        "map_index": -1,
+        "run": run,
+        "try_number": 5,
+    }
+
+
+def test_no_secret_is_in_logs_or_results(setting: Setting) -> None:
     logs = setting.airflow.logs()
-    assert "tap-personio" in logs
+    assert "persons: reading everything" in logs or "persons:" in logs
     assert "-zqx" not in logs

@@ -155,6 +155,7 @@ class Plan(_Part):
                 place = f"tenants.{tenant}.taps.{tap}"
                 try:
                     known = self.meltano.settings(tap)
+                    self.meltano.config(tap)  # checks the environment
                 except ProjectError as error:
                     raise PlanError(f"{place}: {error}") from None
                 for name in (*one.settings, *one.secrets):
