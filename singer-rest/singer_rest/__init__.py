@@ -40,7 +40,7 @@ from singer_rest.singer.scalars import parse_count
 from singer_rest.singer.schemas import is_reserved
 from singer_rest.singer.secret_names import is_secret
 from singer_rest.slices.base import ParentIds, SingleSlice, Slice, Slices, Window
-from singer_rest.slices.ids import ById, IdsParam, RecordPath
+from singer_rest.slices.ids import ById, IdsParam, ListedInParent, RecordPath
 from singer_rest.slices.params import ParamSets, ParamValues, Product
 from singer_rest.slices.parents import ParentBatches, PerParent, iterate_parents
 from singer_rest.slices.windows import DateWindows, DayWindows, MonthlyBackfill, Months
@@ -63,6 +63,7 @@ __all__ = [
     "DateWindows",
     "DayWindows",
     "IdsParam",
+    "ListedInParent",
     "Meaning",
     "MonthlyBackfill",
     "Months",

@@ -25,7 +25,7 @@ from singer_rest.privacy.classification import DELETED_AT
 from singer_rest.privacy.stream_privacy import RecordColumns
 from singer_rest.settings import parse_requested_ids
 from singer_rest.slices.base import Slice
-from singer_rest.slices.ids import RecordIds, RecordPath
+from singer_rest.slices.ids import ListedInParent, ListedRecordIds, RecordIds, RecordPath
 from singer_rest.stream import RestStream
 
 if TYPE_CHECKING:
@@ -174,17 +174,30 @@ class RequestedRecords:
     def __init__(self, only: str | None, confirm_deleted: str | None, tap: str) -> None:
         settings = {"confirm_deleted": confirm_deleted, "only": only}
         given = {name: parse_requested_ids(text, name) for name, text in settings.items() if text}
-        self._to_confirm: Mapping[str, Sequence[str]] = given.get("confirm_deleted", {})
-        self._setting_of = {stream: setting for setting, streams in given.items() for stream in streams}
-        self._ids: Mapping[str, Sequence[str]] = {
-            stream: list(dict.fromkeys(one for streams in given.values() for one in streams.get(stream, ())))
-            for stream in self._setting_of
+        self._to_confirm: Mapping[str, Sequence[str]] = {
+            stream: found.ids for stream, found in given.get("confirm_deleted", {}).items()
         }
+        self._setting_of = {stream: setting for setting, streams in given.items() for stream in streams}
+        all_ids: dict[str, dict[str, None]] = {stream: {} for stream in self._setting_of}
+        for streams in given.values():
+            for stream, found in streams.items():
+                all_ids[stream].update(dict.fromkeys(found.ids))
+        self._ids: Mapping[str, Sequence[str]] = {stream: [*ids] for stream, ids in all_ids.items() if ids}
+        self._changes = frozenset(self._setting_of) - self._ids.keys()
+        self._optional = frozenset(
+            stream
+            for stream in self._setting_of
+            if all(streams[stream].is_optional for streams in given.values() if stream in streams)
+        )
         self._tap = tap
 
     def __bool__(self) -> bool:
-        """Whether only given records are read."""
-        return bool(self._ids)
+        """Whether only given records or streams are read."""
+        return bool(self._setting_of)
+
+    def includes(self, stream: RestStream) -> bool:
+        """Whether a stream is read."""
+        return stream.rereads or stream.name in self._changes
 
     def select_class(self, stream_type: type[RestStream]) -> type[RestStream]:
         """Returns the class that reads a stream: a subclass for the given ids if the stream can be read by id.
@@ -196,7 +209,11 @@ class RequestedRecords:
         if name not in self._ids or by_id is None:
             return stream_type
         try:
-            slices = RecordIds(self._ids[name], by_id)
+            slices = (
+                ListedRecordIds(self._ids[name], by_id)
+                if isinstance(by_id, ListedInParent)
+                else RecordIds(self._ids[name], by_id)
+            )
         except ValueError as error:
             raise RunError(f"`{self._setting_of[name]}`: {name} has no record with such an id: {error}") from None
         attributes: dict[str, Any] = {
@@ -222,7 +239,7 @@ class RequestedRecords:
     def check_streams(
         self, streams: Mapping[str, RestStream], selected: Collection[str], may_have: Callable[[str], bool]
     ) -> None:
-        """Checks that each named stream can be read by id.
+        """Checks that each named stream can be read so. Optional ones that are not selected are passed over.
 
         Args:
             streams: The available streams.
@@ -233,12 +250,19 @@ class RequestedRecords:
             RunError: If a named stream cannot be read by id, is not available, or is not selected.
         """
         for name, setting in self._setting_of.items():
+            if name in self._optional and (name not in streams or name not in selected):
+                continue
             if name not in streams:
                 reason = "is not available with these settings" if may_have(name) else f"is no stream of {self._tap}"
                 raise RunError(f"`{setting}`: {name} {reason}.")
-            if streams[name].by_id is None:
+            if name in self._ids and streams[name].by_id is None:
                 raise RunError(
                     f"`{setting}`: {name} cannot be read by id.{_suggest_parent_ids(streams, name, setting)}"
+                )
+            by_id = streams[name].by_id
+            if isinstance(by_id, ListedInParent) and by_id.parent in self._ids:
+                raise RunError(
+                    f"`{setting}`: {name} cannot be read together with {by_id.parent}. Read them in two runs."
                 )
             if name not in selected:
                 raise RunError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from singer_sdk import typing as th
 
@@ -19,10 +19,22 @@ if TYPE_CHECKING:
     from jsonschema import ValidationError
 
 
-ONLY = re.compile(r"(\w+)=([^\s;,=]+(?:,[^\s;,=]+)*)")
+ONLY = re.compile(r"(?P<stream>\w+)(?P<optional>\?)?(?:=(?P<ids>[^\s;,=]+(?:,[^\s;,=]+)*))?")
 YEARS = range(1970, 2200)
 ADDRESS = re.compile(r"https?://(\w[\w.-]*|\[[\da-fA-F:.]+\])(:\d{1,5})?(/[\w./~%-]*)?", re.ASCII)
 HEADER = re.compile(r"[\x20-\x7e]*")
+
+
+class RequestedIds(NamedTuple):
+    """What a setting names of a stream.
+
+    Args:
+        ids: The ids of records. Empty: what has changed is read.
+        is_optional: Whether the stream is passed over if it is not available or not selected.
+    """
+
+    ids: list[str]
+    is_optional: bool
 
 
 def common_settings(api_url: str | None, request_timeout: int = 60) -> list[th.Property[Any]]:
@@ -159,7 +171,8 @@ def common_settings(api_url: str | None, request_timeout: int = 60) -> list[th.P
             title="Only these records",
             description=(
                 "Streams and ids, such as `persons=1,2 absence_periods=3`: only these records are read again, with "
-                "those of child streams, and the state stays as it is. For single runs; same as `--only`."
+                "those of child streams, and the state stays as it is. A stream without ids: what has changed in it is "
+                "read. `persons?=1`: passed over if it is not selected. For single runs; same as `--only`."
             ),
         ),
         th.Property(
@@ -288,8 +301,8 @@ def check_addresses(config: Mapping[str, Any], *names: str) -> list[str]:
     ]
 
 
-def parse_requested_ids(text: str, setting: str) -> dict[str, list[str]]:
-    """Parses a setting that holds streams and ids: ``persons=1,2 absence_periods=3``.
+def parse_requested_ids(text: str, setting: str) -> dict[str, RequestedIds]:
+    """Parses a setting that holds streams and ids: ``persons=1,2 absence_periods?=3 attendance_periods``.
 
     Args:
         text: Its value.
@@ -298,15 +311,17 @@ def parse_requested_ids(text: str, setting: str) -> dict[str, list[str]]:
     Raises:
         RunError: If the text has another form.
     """
-    found: dict[str, dict[str, None]] = {}
+    found: dict[str, RequestedIds] = {}
     for part in filter(None, re.split(r"[\s;]+", text)):
         match = ONLY.fullmatch(part)
-        if match is None:
+        if match is None or (match["ids"] is None and setting != "only"):
             raise RunError(
                 f"Set `{setting}` to streams and ids such as persons=1,2 (several streams separated by spaces)."
             )
-        found.setdefault(match[1], {}).update(dict.fromkeys(match[2].split(",")))
-    return {name: list(ids) for name, ids in found.items()}
+        known = found.get(match["stream"], RequestedIds([], is_optional=True))
+        ids = dict.fromkeys([*known.ids, *(match["ids"].split(",") if match["ids"] else ())])
+        found[match["stream"]] = RequestedIds([*ids], is_optional=known.is_optional and match["optional"] is not None)
+    return found
 
 
 def check_common(config: Mapping[str, Any]) -> list[str]:

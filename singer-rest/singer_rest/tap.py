@@ -196,6 +196,11 @@ class RestTap(ReportingTap):
         """The records to read again, if not everything is read."""
         return RequestedRecords(self.config.get("only"), self.config.get("confirm_deleted"), self.name)
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether the run reads only given records or streams."""
+        return bool(self.only)
+
     def report_outcome(self, streams: Sequence[SyncedStream]) -> None:
         """Writes the file in `only_report`."""
         if self.only and (path := self.config.get("only_report")):
@@ -235,7 +240,7 @@ class RestTap(ReportingTap):
             return selected
         streams = {name: stream for name, stream in self.streams.items() if isinstance(stream, RestStream)}
         self.only.check_streams(streams, {stream.name for stream in selected}, self.may_have)
-        return [stream for stream in selected if stream.rereads]
+        return [stream for stream in selected if self.only.includes(stream)]
 
     def _warn_of_unmatched_paths(self, streams: Sequence[SyncedStream]) -> None:
         """Warns of what the profile names in vain: a misspelled path would load what should be dropped."""

@@ -41,14 +41,75 @@ def log_of_the_tap(caplog: pytest.LogCaptureFixture) -> str:
 @pytest.mark.deep
 def test_records_of_every_stream_that_can_be_read_by_id(run: Callable[..., Any], sandbox: Sandbox) -> None:
     given = {stream: ids_of(sandbox, stream) for stream in BY_ID}
-    only = " ".join(f"{stream}={','.join(ids)}" for stream, ids in given.items())
+    only = " ".join(f"{stream}={','.join(ids)}" for stream, ids in given.items() if stream != "employments")
     output = run(personio_url(sandbox), *BY_ID, only=only)
+    searched = run(personio_url(sandbox), *BY_ID, only=f"employments={','.join(given['employments'])}")
     assert {"persons", "absence_periods", "attendance_periods", "employees"} < set(BY_ID)
     for stream, ids in given.items():
-        assert sorted(str(record["id"]) for record in output.records(stream)) == sorted(ids), stream
+        found = searched if stream == "employments" else output
+        assert sorted(str(record["id"]) for record in found.records(stream)) == sorted(ids), stream
         rows = index_by_key(stream, sandbox.records("personio", stream))
-        for record in output.records(stream):
+        for record in found.records(stream):
             assert differing_fields(stream, rows[key_of(stream, record)], record) == set(), stream
+
+
+def test_employments_are_found_through_their_persons(run: Callable[..., Any], sandbox: Sandbox, tmp_path: Path) -> None:
+    rows = sandbox.records("personio", "employments")
+    (first, second), report = (str(rows[0]["id"]), str(rows[-1]["id"])), tmp_path / "report.json"
+    sandbox.clear_requests()
+    output = run(
+        personio_url(sandbox),
+        *SOME,
+        only=f"employments={first},unknown",
+        confirm_deleted=f"employments={second},gone",
+        only_report=str(report),
+    )
+    assert output.counts() == {"employments": 3}  # the mark is one of them
+    marked = [record for record in output.records("employments") if record.get("_sdc_deleted_at")]
+    assert [record["id"] for record in marked] == ["gone"]
+    owners = {record["person_id"] for record in output.records("employments") if record not in marked}
+    assert sorted({*requested_paths(sandbox)}) == sorted(
+        ["/personio/v2/persons", *(f"/personio/v2/persons/{number}/employments" for number in owners)]
+    )
+    (outcomes,) = json.loads(report.read_text()).values()
+    assert (sorted(outcomes["found"]), outcomes["deleted"]) == (sorted([first, second]), ["gone"])
+    assert (outcomes["missing"], outcomes["unconfirmed"]) == (["unknown"], [])
+
+
+def test_deleted_employments_are_not_marked_while_persons_list_none(run: Callable[..., Any], sandbox: Sandbox) -> None:
+    sandbox.control("allow-list", vendor="personio", attribute="persons.employments", allowed=False)
+    output = run(personio_url(sandbox), *SOME, confirm_deleted="employments=gone")
+    assert output.records("employments") == []
+
+
+def test_changes_of_a_stream_are_read_without_ids(run: Callable[..., Any], sandbox: Sandbox) -> None:
+    state = run(personio_url(sandbox), *SOME).state
+    (given,) = ids_of(sandbox, "persons", 1)
+    before = str(state["bookmarks"]["persons"])
+    sandbox.control("edit", kind="person", id=given, field="last_name", value="Changed")
+    sandbox.clear_requests()
+    output = run(personio_url(sandbox), *SOME, state=state, only="persons open_positions?")
+    changed = [record["id"] for record in output.records("persons")]
+    assert given in changed
+    assert len(changed) < len(sandbox.records("personio", "persons"))
+    assert output.counts().keys() == {"persons"}
+    assert [request["query"].keys() for request in sandbox.requests() if "persons" in request["path"]] == [
+        {"limit", "updated_at.gt"}
+    ]
+    assert str(output.state["bookmarks"]["persons"]) > before
+    assert output.state["bookmarks"]["absence_periods"] == state["bookmarks"]["absence_periods"]
+
+
+def test_optional_streams_are_passed_over(run: Callable[..., Any], sandbox: Sandbox) -> None:
+    (given,) = ids_of(sandbox, "persons", 1)
+    output = run(
+        personio_url(sandbox),
+        "persons",
+        only=f"persons?={given} attendance_periods?=1 unknown?=2 unknown?",
+        confirm_deleted="absence_periods?=3",
+    )
+    assert output.counts() == {"persons": 1}
+    assert run(personio_url(sandbox), "persons", only="attendance_periods?=1").messages == []
 
 
 def test_children_are_those_of_the_given_records(run: Callable[..., Any], sandbox: Sandbox) -> None:
@@ -173,16 +234,13 @@ def test_a_404_that_passes_does_no_harm(run: Callable[..., Any], sandbox: Sandbo
 @pytest.mark.parametrize(
     ("only", "sentence"),
     [
-        (
-            "employments=1",
-            "employments cannot be read by id. Give the ids of persons: what belongs to them in employme",
-        ),
+        ("employments=1 persons=2", "employments cannot be read together with persons."),
         ("absence_balances=1", "absence_balances cannot be read by id. Give the ids of employees"),
         ("compensations=1", "compensations cannot be read by id. Run without `only`"),
         ("jobs=1", "jobs is not selected"),
         ("open_positions=1", "open_positions is not available with these settings"),
         ("people=1", "people is no stream of tap-personio"),
-        ("persons", "Set `only` to streams and ids such as persons=1,2"),
+        ("persons=", "Set `only` to streams and ids such as persons=1,2"),
     ],
 )
 def test_streams_that_cannot_be_read_by_id_are_reported(

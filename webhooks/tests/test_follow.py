@@ -144,6 +144,19 @@ def test_deletions_are_confirmed(follow: Callable[..., Followed]) -> None:
     assert found == [RunSettings("persons?=1 employees?=1", "absence_periods?=a")]
 
 
+def test_employments_are_searched_in_a_run_of_their_own(follow: Callable[..., Followed]) -> None:
+    found = follow().work(
+        personio("person.created", "1"),
+        personio("employment.created", "e"),
+        personio("person.deleted", "2"),
+        personio("employment.deleted", "f"),
+    )
+    assert found == [
+        RunSettings("persons?=1 employees?=1", "persons?=2 employees?=2"),
+        RunSettings("employments?=e", "employments?=f"),
+    ]
+
+
 def test_deletions_alone(follow: Callable[..., Followed]) -> None:
     assert follow().work(personio("person.deleted", "1")) == [RunSettings("", "persons?=1 employees?=1")]
 

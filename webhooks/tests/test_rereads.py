@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from hr_sandbox.testing import Sandbox, running
 from hr_webhooks.events.event import Event
 from hr_webhooks.events.rereads import CORNERSTONE, FACTORIAL, PERSONIO, TABLES, reads_of
+from hr_webhooks.follow.plan import Plan
 from singer_rest.slices.ids import ById
+from singer_rest.testing import shorten_waits, sync_streams
 from tap_cornerstone.tap import TapCornerstone
 from tap_factorial.streams import streams_of
+from tap_factorial.tap import TapFactorial
 from tap_personio.streams import STREAMS
+from tap_personio.tap import TapPersonio
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hr_webhooks.events.rereads import Read
+    from singer_rest import RestTap
 
 STREAM_TYPES = {
     "personio": {stream.name: stream for stream in STREAMS},
@@ -79,3 +85,54 @@ def test_the_tables_cover_the_documented_kinds() -> None:
     assert set(PERSONIO) == {"person", "employment", "absence_period", "attendance_period", "document"}
     assert len(FACTORIAL) == 32
     assert {"employee", "training"} <= set(CORNERSTONE)
+
+
+# The real taps against the sandbox
+
+
+CONFIGS: dict[str, dict[str, Any]] = {
+    "personio": {"client_id": "sandbox-client", "client_secret": "sandbox-secret"},
+    "factorial": {"api_key": "sandbox-api-key"},
+    "cornerstone": {
+        "client_id": "sandbox-client",
+        "client_secret": "sandbox-secret",
+        "views": ["vw_rpt_user", "vw_rpt_transcript"],
+        "objects": ["users_core"],
+    },
+}
+TAPS: dict[str, type[RestTap]] = {"personio": TapPersonio, "factorial": TapFactorial, "cornerstone": TapCornerstone}
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with running(employees=30, requests_per_minute=600_000) as found:
+        yield found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("vendor", TABLES)
+def test_the_tap_reads_what_events_are_about(vendor: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One event of each kind, about a record of the sandbox, and one without an id."""
+    tap_type = TAPS[vendor]
+    shorten_waits(monkeypatch, tap_type)
+    plan = Plan()
+    asked: dict[str, str] = {}
+    for subject, rule in TABLES[vendor].items():
+        rows = sandbox.records(vendor, rule[0][0].stream)
+        record_id = str(rows[0]["id"]) if rows and "id" in rows[0] else None
+        plan.add_event(vendor, event(subject, record_id, record_id))
+        plan.add_event(vendor, event(subject))
+        if record_id:
+            asked |= {read.stream: record_id for ways in rule for read in ways[:1] if read.by}
+    found: dict[str, set[str]] = {}
+    for settings in [*plan.make_runs(1000), plan.make_changes_run()]:
+        config = {**CONFIGS[vendor], "api_url": f"{sandbox.url}/{vendor}", "only": settings.only}
+        tap = tap_type(config=config)
+        tap.rates = {}
+        output = sync_streams(tap)
+        for stream in output.counts():
+            found.setdefault(stream, {str(row.get("id", row.get("user_id"))) for row in output.records(stream)})
+    assert {stream: [*ids] for stream, ids in plan.only.items()} == {stream: [one] for stream, one in asked.items()}
+    assert {stream: found[stream] for stream in asked} == {stream: {one} for stream, one in asked.items()}
+    for stream in plan.changes:
+        assert found.get(stream) or not sandbox.records(vendor, stream), stream

@@ -93,7 +93,8 @@ class RequestedCoverage(Coverage):
     @property
     def gone(self) -> list[str]:
         """The ids whose deletion the vendor confirmed."""
-        return [one for one in self._not_returned if one in self._to_confirm] if self._is_readable else []
+        is_known = self._is_readable or self._requested.lists_ids
+        return [one for one in self._not_returned if one in self._to_confirm] if is_known else []
 
     def add_mark(self, record_id: str) -> None:
         """Records that the deletion mark of an id was emitted."""

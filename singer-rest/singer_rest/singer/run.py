@@ -53,6 +53,11 @@ class SyncingTap(StreamTap):
     def fetcher_for(self, streams: Sequence[SyncedStream], *, connection_test: bool) -> Fetcher:
         """Creates the fetcher for some streams."""
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether the run reads only given records or streams."""
+        return False
+
     def report_outcome(self, streams: Sequence[SyncedStream]) -> None:
         """Reports what became of the given records, if a setting says where.
 
@@ -71,6 +76,9 @@ class SyncingTap(StreamTap):
         """
         selected = self.selected_streams()
         self.check_agreement()
+        if not selected:
+            self.logger.info("None of the given streams is selected: there is nothing to read.")
+            return
         rereads = any(stream.rereads for stream in selected)
         is_claimed = self.claim_state(selected) and not rereads
         selected = self.left_to_read(selected)
@@ -79,8 +87,8 @@ class SyncingTap(StreamTap):
         self._unfinished = {stream.name: stream for stream in selected}
         activity = self.transport.rate_limiter.activity
         self._progress = Progress(len(selected), activity)
-        # Single records that are read again are not the run whose age is watched.
-        metrics_file = None if rereads else self.config.get("metrics_file")
+        # Single records or streams are not the run whose age is watched.
+        metrics_file = None if self.is_partial else self.config.get("metrics_file")
         self._monitor = RunMonitor(self.name, self.plugin_version, selected, activity, metrics_file=metrics_file)
         self._fetcher = fetcher = self.fetcher_for(selected, connection_test=False)
         try:

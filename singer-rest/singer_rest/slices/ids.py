@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from singer_rest.slices.base import Slice, Slices
+from singer_rest.slices.parents import iterate_parents
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
-    from singer_rest.aliases import Params
+    from singer_rest.aliases import Params, Record
     from singer_rest.slices.base import ParentIds, Window
 
 IDS_PER_REQUEST = 50
@@ -71,6 +72,43 @@ class RecordPath(ById):
         return Slice(path={"id": quote(ids[0], safe="")})
 
 
+@dataclass(frozen=True)
+class ListedInParent(ById):
+    """A filter for ids below a parent's path, for children whose ids are listed in the records of their parents.
+
+    Finding the parent takes a read of all parents, but not of the children of all parents.
+
+    Args:
+        parent: The parent stream.
+        field: The field of the parents: a list of objects with an `id`.
+        param: The parameter of the children's list that takes their ids, separated by commas.
+        column: The placeholder of the path, and the column, that takes the parent's id.
+    """
+
+    parent: str
+    field: str
+    param: str
+    column: str
+    size = IDS_PER_REQUEST
+
+    def make_slice(self, ids: Sequence[str], parent_id: str | None = None) -> Slice:
+        """Returns the slice with some of the children of a parent.
+
+        Raises:
+            ValueError: If the parent is not given.
+        """
+        if parent_id is None:
+            raise ValueError("the parent is not known")
+        path = {self.column: quote(parent_id, safe="")}
+        return Slice(params={self.param: ",".join(ids)}, path=path, columns={self.column: parent_id})
+
+    def listed_ids(self, parent: Record) -> list[str]:
+        """Returns the ids of a parent's children."""
+        items = parent.get(self.field)
+        items = items if isinstance(items, list) else []
+        return [str(item["id"]) for item in items if isinstance(item, dict) and item.get("id") is not None]
+
+
 class RecordIds(Slices):
     """The records of given ids, in as few slices as possible.
 
@@ -82,7 +120,9 @@ class RecordIds(Slices):
         ValueError: If an id cannot be one of the stream.
     """
 
-    path_params = ("id",)
+    path_params: Collection[str] = ("id",)
+    lists_ids = False
+    """Whether the ids of all records were listed, so that records without a listed id are known not to exist."""
 
     def __init__(self, ids: Sequence[str], by_id: ById) -> None:
         self.ids = list(ids)
@@ -101,3 +141,46 @@ class RecordIds(Slices):
     def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:  # noqa: ARG002
         """Yields the slices."""
         yield from self._slices
+
+
+class ListedRecordIds(RecordIds):
+    """The records of given ids, below those of all parents that list one of them.
+
+    Args:
+        ids: The ids.
+        by_id: Finds them in the records of their parents, and requests them.
+    """
+
+    def __init__(self, ids: Sequence[str], by_id: ListedInParent) -> None:
+        self._children = by_id
+        self._found: dict[str, Slice] = {}
+        super().__init__(ids, by_id)
+        self.parent = by_id.parent
+        self.path_params = (by_id.column,)
+
+    def make_slices(self, ids: Sequence[str]) -> list[Slice]:
+        """Returns the slices with some of the records, as far as their parents are known."""
+        found: list[Slice] = []
+        for one in ids:
+            part = self._found.get(one)
+            if part and part not in found:
+                found.append(part)
+        return found
+
+    def parent_fields(self, parent: Record) -> Record:
+        """Returns the ids of a parent's children, if one of them is given."""
+        listed = self._children.listed_ids(parent)
+        self.lists_ids = self.lists_ids or bool(listed)
+        return {self._children.field: sorted({*self.ids}.intersection(listed))}
+
+    def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:  # noqa: ARG002
+        """Yields a slice per parent with given records, as the parents become known."""
+        for known in iterate_parents(self.parent, parents):
+            if known is None:
+                yield None
+                continue
+            parent_id, fields = known
+            if ids := fields[self._children.field]:
+                part = self._children.make_slice(ids, parent_id)
+                self._found |= dict.fromkeys(ids, part)
+                yield part

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from singer_rest import ChangedSince, PerParent
+from singer_rest import ChangedSince, ListedInParent, PerParent
 from typing_extensions import override
 
 from tap_personio.client import ID_FILTER, PersonioStream
@@ -64,6 +64,7 @@ class Employments(PersonioStream):
     changed_since = ChangedSince("updated_at.gt", strict=True)
     # A changed employment does not update its person, so each run reads the employments of all persons.
     slices = PerParent("persons", "person_id")
+    by_id = ListedInParent("persons", field="employments", param="id", column="person_id")
     page_size = 50
     sample_size = 20
     hidden_columns = "absent"

@@ -47,7 +47,7 @@ def _by_person(*streams: str) -> Rule:
 
 PERSONIO: Mapping[str, Rule] = {
     "person": _by_id("persons", "employees"),
-    "employment": ((Read("persons", by="person"), Read("employments", by=None)),),
+    "employment": _by_id("employments"),
     "absence_period": _by_id("absence_periods"),
     "attendance_period": _by_id("attendance_periods"),
     "document": ((Read("persons", by="person"), Read("documents", by=None)),),

@@ -75,17 +75,19 @@ class Plan:
         Args:
             max_ids: The largest number of ids in a run. If there are more to read again, everything is read instead.
         """
-        runs = []
-        confirmations = [_format(part) for part in _split(self.deleted, max_ids)]
+        runs: list[RunSettings] = []
+        only = self.only
         if self.id_count > max_ids:
             runs.append(RunSettings())
-        else:
-            together = {stream: ids for stream, ids in self.only.items() if stream not in READ_ALONE}
-            alone = {stream: ids for stream, ids in self.only.items() if stream in READ_ALONE}
-            runs += [RunSettings(text) for text in (_format(together), _format(alone)) if text]
-        if len(runs) == len(confirmations) == 1 and runs[0].only and not READ_ALONE & self.deleted.keys():
-            return [RunSettings(runs[0].only, confirmations[0])]
-        return [*runs, *(RunSettings("", text) for text in confirmations)]
+            only = {}
+        for is_alone in (False, True):
+            text = _format({stream: ids for stream, ids in only.items() if (stream in READ_ALONE) is is_alone})
+            deleted = {stream: ids for stream, ids in self.deleted.items() if (stream in READ_ALONE) is is_alone}
+            first, *others = [_format(part) for part in _split(deleted, max_ids)] or [""]
+            if text or first:
+                runs.append(RunSettings(text, first))
+            runs += [RunSettings("", other) for other in others]
+        return runs
 
     def make_changes_run(self) -> RunSettings:
         """Returns the run that reads the streams of which all changes are to be read."""
