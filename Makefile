@@ -27,7 +27,7 @@ SYNC = $(BIN)/uv sync --locked --quiet --no-default-groups --group dev \
 IN_PARALLEL := --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 
 # What runs on a server.
-SHIPPED := singer-rest tap-personio tap-factorial tap-cornerstone hrtaps-target-duckdb
+SHIPPED := singer-rest tap-personio tap-factorial tap-cornerstone hrtaps-target-duckdb hr-webhooks
 CONTAINERS ?= docker
 BASE ?= docker.io/library/python:$(shell $(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2> /dev/null)-slim-bookworm
 

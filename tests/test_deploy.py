@@ -168,12 +168,13 @@ def test_examples_match_their_schemas(schema: str) -> None:
     assert found.returncode == 0, found.stdout
 
 
-@pytest.mark.parametrize("name", ["hrtaps@.service", "hrtaps@.timer"])
+@pytest.mark.parametrize("name", ["hrtaps@.service", "hrtaps@.timer", "hr-webhooks.service"])
 def test_units_are_valid(name: str, tmp_path: Path) -> None:
     if not shutil.which("systemd-analyze"):
         pytest.skip("systemd-analyze is not installed")
-    for unit in DEPLOY.glob("hrtaps@.*"):  # only programs that exist are valid
-        (tmp_path / unit.name).write_text(unit.read_text().replace("/opt/hrtaps/", f"{ROOT}/"))
+    for unit in (*DEPLOY.glob("*.service"), *DEPLOY.glob("*.timer")):  # only programs that exist are valid
+        text = unit.read_text().replace("/opt/hrtaps/venv/", f"{ROOT}/.venv/").replace("/opt/hrtaps/", f"{ROOT}/")
+        (tmp_path / unit.name).write_text(text)
     command = ["systemd-analyze", "verify", "--man=no", tmp_path / name]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (found.returncode, found.stderr) == (0, "")

@@ -54,23 +54,23 @@ server:
   status_listen: 127.0.0.1:8081
   # status_token_file: .secrets/webhook-status-token
 
-# One or two secrets per vendor are valid at the same time, the newest first. A file that does not exist is left out.
+# A file may have two lines, the newer secret and the former one, which are both valid: see `hr-webhooks rotate`.
 tenants:
   {tenant}:
 """
 _VENDORS = {
     "personio": """\
     personio: # the token of the webhook, which comes in Authorization; `header: X-...` for a custom header
-      secret_files: [{file}, {file}-old]
+      secret_files: [{file}]
 """,
     "factorial": """\
     factorial: # the challenge of the subscriptions
-      secret_files: [{file}, {file}-old]
+      secret_files: [{file}]
       types: # a subscription and an address for each
 {types}""",
     "cornerstone": """\
     cornerstone: # the x-api-key that Edge > Webhooks > Endpoints shows
-      secret_files: [{file}, {file}-old]
+      secret_files: [{file}]
       # If the endpoint signs its requests; compare one with what your portal's documentation says:
       # hmac:
       #   header: X-Signature

@@ -45,8 +45,9 @@ def run(arguments: argparse.Namespace) -> int:
         "free_bytes": shutil.disk_usage(journal.folder).free,
     }
     if arguments.verify:
-        report["entries"] = sum(1 for _ in journal.read(0))
-        report["damaged"] = journal.damaged
+        whole = Journal(config.journal_path)  # counts damaged lines anew
+        report["entries"] = sum(1 for _ in whole.read(0))
+        report["damaged"] = whole.damaged
     heard = read_heard(journal.folder)
     report["last"] = [
         {
