@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import secrets
+import socket
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 import pytest
+from hr_sandbox.testing import running as running_sandbox
 from hr_webhooks import cli
 from hr_webhooks.addresses import write_address_keys
 from hr_webhooks.journal import Journal
-from hr_webhooks.testing import running, write_config
+from hr_webhooks.private_files import write_private
+from hr_webhooks.testing import running, wait_until, write_config
 from singer_rest.testing import ReceivedRequest, Response, host, shorten_waits
 from tap_factorial.tap import TapFactorial
 from tap_personio.tap import TapPersonio
@@ -20,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from hr_sandbox.testing import Sandbox
     from hr_webhooks.testing import Running
 
 KEY = "k" * 64
@@ -269,3 +275,68 @@ def installation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Installa
     found = Installation(tmp_path, capsys, settings)
     found.write()
     return found
+
+
+@dataclass
+class Connected:
+    """A configuration whose vendors are those of a sandbox, which has fewer limits than the vendors."""
+
+    installation: Installation
+    sandbox: Sandbox
+    listen: str
+
+    @property
+    def config(self) -> Path:
+        """The configuration file."""
+        return self.installation.folder / "webhooks.yml"
+
+    @property
+    def journal(self) -> Journal:
+        """The journal."""
+        return self.installation.journal
+
+    def subscribe(self) -> None:
+        """Subscribes to all vendors, of which Cornerstone's needs a running receiver."""
+        for vendor in ("personio", "factorial"):
+            code, _, errors = self.installation.run("subscribe", "--vendor", vendor)
+            assert (code, errors) == (0, "")
+        lines = [line.split("\t") for line in self.installation.run("addresses")[1].splitlines()]
+        (url,) = [line[3] for line in lines if line[1] == "cornerstone"]
+        key = (self.installation.folder / "cornerstone").read_text().strip()
+        endpoint = self.sandbox.control("cornerstone/endpoint", url=url, x_api_key=key)
+        assert endpoint["verified"]
+        self.sandbox.control("cornerstone/webhook", endpoint=endpoint["id"], events=["EmployeeCreated"])
+
+    def wait_until_delivered(self) -> None:
+        """Waits until nothing is under way."""
+        wait_until(lambda: not self.sandbox.control("push-counts")["pending"])
+
+    def repeat_all(self) -> None:
+        """Lets the vendors send whatever they still send again."""
+        for _ in range(7 * 24):
+            if not self.sandbox.control("push-counts")["pending"]:
+                return
+            self.sandbox.control("push-clock", seconds=3600)
+            time.sleep(0.05)
+        raise AssertionError("The vendors still have something to send after a week.")
+
+
+@pytest.fixture
+def connected(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connected]:
+    """Runs a sandbox to whose vendors a receiver may subscribe."""
+    with running_sandbox(employees=30, http_webhooks=True, requests_per_minute=600_000) as sandbox:
+        for name, value in {
+            "PERSONIO_API_URL": f"{sandbox.url}/personio",
+            "PERSONIO_CLIENT_ID": "sandbox-client",
+            "PERSONIO_CLIENT_SECRET": "sandbox-secret",
+            "FACTORIAL_API_URL": f"{sandbox.url}/factorial",
+            "FACTORIAL_API_KEY": "sandbox-api-key",
+        }.items():
+            monkeypatch.setenv(f"TAP_{name}", value)
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            listen = f"127.0.0.1:{server.getsockname()[1]}"
+        for vendor in ("personio", "factorial", "cornerstone"):  # a receiver starts with secrets only
+            write_private(installation.folder / vendor, f"{secrets.token_urlsafe(32)}\n")
+        installation.settings["tenants"]["acme"]["factorial"]["types"] = ["employees/employee/create_with_contract"]
+        installation.write(public_url=f"http://{listen}")
+        yield Connected(installation, sandbox, listen)
