@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 from hr_webhooks.entries import Entry, decode, encode, make_entry, position_of
 from hr_webhooks.errors import JournalError
-from hr_webhooks.private_files import PRIVATE_FILE, PRIVATE_FOLDER, sync_folder
+from hr_webhooks.locking import JournalLockedError, open_locked
+from hr_webhooks.private_files import PRIVATE_FILE, make_private_folder, sync_folder
 from hr_webhooks.segments import Segment, Tail, find_tail, list_segments, make_segment, read_lines
 
 if TYPE_CHECKING:
@@ -29,14 +30,10 @@ __all__ = ["Entry", "Journal", "JournalLockedError", "make_entry"]
 
 LOGGER = logging.getLogger(__name__)
 LOCK_FILE = "journal.lock"
-LOCK_POLL_SECONDS = 0.005
+QUEUE_FILE = "journal.queue"
 LOCK_SECONDS = 10.0  # how long a writer or reader waits for the others
 POLL_SECONDS = 0.1  # between looks for new entries
 SEGMENT_BYTES = 16 * 1024 * 1024
-
-
-class JournalLockedError(OSError):
-    """Another process has kept the journal locked for too long."""
 
 
 class Journal:
@@ -64,9 +61,8 @@ class Journal:
         segment_bytes: int = SEGMENT_BYTES,
         lock_seconds: float = LOCK_SECONDS,
     ) -> None:
-        if create and not folder.is_dir():
-            folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-            sync_folder(folder.parent)
+        if create:
+            make_private_folder(folder)
         if not folder.is_dir():
             raise JournalError(f"There is no journal in {folder}. Start `hr-webhooks serve`, or correct its path.")
         self.folder = folder
@@ -242,21 +238,15 @@ class Journal:
 
     @contextmanager
     def _locked(self, kind: int) -> Iterator[None]:
-        path = self.folder / LOCK_FILE
+        deadline = time.monotonic() + self._lock_seconds
+        # Whoever waits for the lock holds the place in the queue, so that a busy process cannot take the lock again and
+        # again before the others look.
+        place = open_locked(self.folder / QUEUE_FILE, fcntl.LOCK_EX, deadline)
         try:
-            descriptor = os.open(path, os.O_RDWR if kind == fcntl.LOCK_EX else os.O_RDONLY)
-        except FileNotFoundError:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
+            descriptor = open_locked(self.folder / LOCK_FILE, kind, deadline)
+        finally:
+            os.close(place)
         try:
-            deadline = time.monotonic() + self._lock_seconds
-            while True:
-                try:
-                    fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        raise JournalLockedError(f"Another process keeps {path} locked.") from None
-                    time.sleep(LOCK_POLL_SECONDS)
             yield
         finally:
             os.close(descriptor)

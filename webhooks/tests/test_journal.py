@@ -201,10 +201,11 @@ def test_what_is_not_durable_was_not_appended(folder: Path, journal: Journal, mo
     assert journal.append([entry("c")]) == 2
 
 
-def test_a_journal_that_others_keep_locked_is_an_error(folder: Path, journal: Journal) -> None:
+@pytest.mark.parametrize("name", ["journal.lock", "journal.queue"])
+def test_a_journal_that_others_keep_locked_is_an_error(folder: Path, journal: Journal, name: str) -> None:
     journal.append([entry("a")])
     hasty = Journal(folder, lock_seconds=0.01)
-    with (folder / "journal.lock").open() as file:
+    with (folder / name).open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(JournalLockedError):
             hasty.append([entry("b")])

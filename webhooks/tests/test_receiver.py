@@ -183,6 +183,17 @@ def test_only_the_exact_address_is_known(receiver: Running, position: int, metho
     assert not new_entries(receiver, position)
 
 
+def test_only_those_who_are_not_refused_may_keep_their_connection(receiver: Running) -> None:
+    known = f"GET {receiver.path('personio')} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+    unknown = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    received = converse(receiver, known, known, unknown)
+    assert [line for line in received.split(b"\r\n") if line.startswith(b"HTTP")] == [
+        b"HTTP/1.1 200 OK",
+        b"HTTP/1.1 200 OK",
+        b"HTTP/1.1 404 Not Found",
+    ]
+
+
 def test_a_query_is_ignored(receiver: Running, position: int) -> None:
     assert receiver.send(EVENT, path=receiver.path("personio") + "?a=/..%2f") == 200
     assert len(new_entries(receiver, position)) == 1

@@ -35,6 +35,7 @@ BUDGET_BYTES = 128 * 1024 * 1024  # for all bodies that are under way
 DRAIN_SECONDS = 1.0  # for the rest of a refused body, so that the client reads the answer
 MAX_DRAINS = 50  # at the same time
 MAX_HEADER_LENGTH = 500  # characters of a header that is kept
+REFUSED = range(400, 500)  # statuses
 SMALL_BYTES = 64 * 1024  # bodies up to this size are decompressed in the event loop
 
 KEPT_HEADERS = ("content-type", "user-agent", "x-factorial-author-id", "x-factorial-author-type")
@@ -171,7 +172,7 @@ class Receiver:
         if outcome is Outcome.WRONG_METHOD:
             headers.append((b"allow", b"POST, GET, HEAD"))
         rest = not exchange.is_read and exchange.has_body
-        if rest:
+        if rest or outcome.status in REFUSED:  # who is refused must not occupy an idle connection
             headers.append((b"connection", b"close"))
         await exchange.send({"type": "http.response.start", "status": outcome.status, "headers": headers})
         if rest and self._drains < MAX_DRAINS:
