@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from http import HTTPStatus
 from pathlib import Path
@@ -24,7 +24,6 @@ from singer_rest.http.paginators import SinglePage
 from singer_rest.privacy.classification import DELETED_AT
 from singer_rest.privacy.stream_privacy import RecordColumns
 from singer_rest.settings import parse_requested_ids
-from singer_rest.slices.base import Slice
 from singer_rest.slices.ids import ListedInParent, ListedRecordIds, RecordIds, RecordPath
 from singer_rest.stream import RestStream
 
@@ -36,7 +35,10 @@ if TYPE_CHECKING:
     from singer_rest.aliases import Record
     from singer_rest.fetch.coverage import Coverage
     from singer_rest.http.request import Reply, Request
+    from singer_rest.slices.base import Slice
 
+RECENT = timedelta(days=31)
+"""Of a list that is read by windows, records of the window that begins this long ago prove that it can be read."""
 NOT_FOUND = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 MARK_SCHEMA: dict[str, Any] = {
     "type": ["string", "null"],
@@ -67,7 +69,7 @@ class RequestedStream(RestStream):
             self.permission,
             record_id=self.parent_id,
             to_confirm=self.to_confirm,
-            can_probe="{" not in self.listing_type.path,
+            can_probe=self._listing.slices.parent is None,
             has_key=self.has_key,
         )
 
@@ -94,7 +96,10 @@ class RequestedStream(RestStream):
     def page_request(self, part: Slice, since: datetime | None) -> Request:
         if part is not ACCESS_PROBE:
             return super().page_request(part, since)
-        return self._listing.sample_request(self._listing.page_request(Slice(), None), 1)
+        listing = self._listing
+        recent = listing.window(listing.started - RECENT)
+        first = next(part for part in listing.slices.plan(recent, None) if part)
+        return listing.sample_request(listing.page_request(first, None), 1)
 
     @cached_property
     def _listing(self) -> RestStream:
@@ -224,7 +229,7 @@ class RequestedRecords:
         }
         if not isinstance(by_id, RecordPath):
             return type(stream_type.__name__, (RequestedStream, stream_type), attributes)
-        attributes |= {"path": by_id.path, "pagination": SinglePage(), "page_size": None}
+        attributes |= {"path": by_id.path, "params": {}, "pagination": SinglePage(), "page_size": None}
         return type(stream_type.__name__, (SingleRecordStream, stream_type), attributes)
 
     def mark_streams(self, streams: Sequence[RestStream]) -> None:

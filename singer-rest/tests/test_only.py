@@ -22,6 +22,7 @@ from singer_rest import (
     Slice,
     common_settings,
 )
+from singer_rest.singer.command import DossierOptions
 from singer_rest.state.backfill import Backfill
 from singer_rest.state.replication import Replication
 from singer_rest.testing import (
@@ -35,6 +36,7 @@ from singer_rest.testing import (
     shorten_waits,
 )
 from singer_sdk import typing as th
+from singer_sdk.exceptions import ConfigValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -125,14 +127,16 @@ class Kennel:
     def respond(self, request: ReceivedRequest) -> Response:
         kind, *rest = request.path.split("/")[1:]
         if kind == "cats" and rest:
-            return Response({"data": {"id": rest[0]}}) if self._knows(rest[0]) else Response({"error": "no cat"}, 404)
+            record = {"id": rest[0], "customHeaders": {"X": "s3cr3t"}}
+            return Response({"data": record}) if self._knows(rest[0]) else Response({"error": "no cat"}, 404)
         if rest:
             return Response({"data": [{"id": f"{rest[0]}-{rest[1]}"}]})
         if "ids" not in request.query_text:
             return Response({"data": [{"id": "0"}] if self.is_listed else []})
         given = [part.partition("=")[2] for part in request.query_text.split("&") if part.startswith("ids")]
         known = [number for number in given if self._knows(number)]
-        return Response({"data": [{"id": number, "updated_at": "2020-01-01T00:00:00Z"} for number in known]})
+        secret = {"updated_at": "2020-01-01T00:00:00Z", "token": "s3cr3t"}
+        return Response({"data": [{"id": number, **secret} for number in known]})
 
     def _knows(self, number: str) -> bool:
         self.hidden[number] = self.hidden.get(number, 0) - 1
@@ -191,6 +195,7 @@ def test_single_records_are_requested_without_paging(
     animals.gone = {"gone"}
     output = read_again("cats=a,gone;  dogs=1", "cats", "dogs")
     assert output.ids() == {"cats": ["a"], "dogs": ["1"]}
+    assert b"s3cr3t" not in output.raw
     assert kennel.queries("/cats/a") == [{}]
     assert "cats: 1 of 2 ids given with `only` were not found" in caplog.text
 
@@ -324,6 +329,20 @@ def test_stream_maps_change_a_mark_or_withhold_it(
     assert [record["id"] for record in records] == expected
     assert all(record["_sdc_deleted_at"] for record in records)
     assert json.loads(report.read_text())["dogs"]["unconfirmed"] == ["1"] * (not expected)
+
+
+def test_an_agreement_and_other_settings_allow_marks(
+    read_again: Callable[..., Output], animals: Kennel, kennel: Host, tmp_path: Path
+) -> None:
+    animals.gone = {"1"}
+    settings = {"key": "k", "api_url": kennel.url}
+    agreed = tmp_path / "agreed.yaml"
+    KennelTap(config=settings).make_dossier(DossierOptions([agreed], is_offline=True))
+    output = read_again(None, "dogs", confirm_deleted="dogs=1", privacy_agreement=str(agreed))
+    assert len(mark_of(output, "dogs")) == 1
+    with pytest.raises(ConfigValidationError) as error:
+        KennelTap(config={**settings, "slice": "1/2", "confirm_deleted": "dogs=1"})
+    assert error.value.errors == ["Set `slice` or `confirm_deleted`, not both."]
 
 
 def test_marks_are_written_to_batch_files(read_again: Callable[..., Output], animals: Kennel, tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ SECRETS = """
     token accessToken access_token API-Token tokens webhook_token nextoken client_secret clientsecret SECRET secret_key
     password passwordHash password_reset_url user_passwords pwd challenge webhook_challenge api_key apiKey X-Api-Key
     private_key signing-key authorization Authorization credentials custom_headers customHeaders jwt otp session_cookie
+    Custom-Headers CUSTOM_HEADERS customheaders custom_header customHeadersMap custom_http_headers auth_header
+    http_headers authorizationHeader basic_auth auth_value credential hmac hmac_key signature_key Webhook-Challenge
 """
 LOOK_ALIKES = """
     token_type token_expires_at access_token_id nextPageToken page_token password_changed_at password_policy

@@ -77,6 +77,23 @@ def test_trainings_are_requested_one_by_one(
     assert "training_details: 1 of 2 ids given with `only` were not found" in caplog.text
 
 
+def test_units_are_requested_one_by_one_and_marked_if_deleted(
+    run: Callable[..., Any], sandbox: Sandbox, url: str
+) -> None:
+    rows = {str(row["id"]): row for row in sandbox.records("cornerstone", "organizational_units")}
+    given = next(iter(rows))
+    confirm = "organizational_units=987654321 employees=987654321 ou_types=987654321 vw_rpt_user=-87654321"
+    streams = ("organizational_units", "employees", "ou_types", "vw_rpt_user")
+    output = run(url, *streams, only=f"organizational_units={given}", confirm_deleted=confirm, **OPTIONAL)
+    assert str(output.records("organizational_units")[0]["id"]) == given
+    for stream in streams:
+        mark = output.records(stream)[-1]
+        assert len(mark) == 2, stream
+        assert mark["_sdc_deleted_at"]
+    schema = output.messages_of("SCHEMA", "vw_rpt_user")[0]["schema"]["properties"]
+    assert "_sdc_deleted_at" in schema
+
+
 @pytest.mark.parametrize(
     ("only", "sentence"),
     [

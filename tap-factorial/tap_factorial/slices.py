@@ -56,6 +56,17 @@ class ChangedDays(Slices):
             day = day.add(days=1)
 
 
+def views_of(row: Row) -> tuple[Slice, ...]:
+    """Returns the slices of a list that has to be requested with several sets of parameters. Otherwise it has none."""
+    return tuple(
+        Slice(
+            params={name: format_value(value) for name, value in request.items()},
+            columns={name: request[name] for name in row.columns},
+        )
+        for request in row.requests
+    )
+
+
 def slices_of(row: Row, days: int | None) -> Slices:
     """Returns the slices of a list: the product of parents, parameter values and date windows.
 
@@ -68,10 +79,8 @@ def slices_of(row: Row, days: int | None) -> Slices:
         parts.append(
             ParentBatches(stream_name(row.parent), row.by, size=row.at_once, key=row.parent_key, column=row.column)
         )
-    if row.sweep:
-        requests = [{name: format_value(value) for name, value in request.items()} for request in row.requests]
-        columns = [{name: request[name] for name in row.columns} for request in row.requests]
-        parts.append(ParamSets(*requests, columns=columns))
+    if views := views_of(row):
+        parts.append(ParamSets(*(view.params for view in views), columns=[view.columns for view in views]))
     if row.window:
         windows: Slices = DateWindows(*row.window, days=days or row.days, years_ahead=1)
         parts.append(ChangedDays(row.changed_on, windows) if row.changed_on else windows)

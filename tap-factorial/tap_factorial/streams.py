@@ -10,6 +10,7 @@ from singer_rest import ChangedSince, IdsParam, times
 from typing_extensions import override
 
 from tap_factorial.client import FactorialStream
+from tap_factorial.slices import views_of
 from tap_factorial.table import Row, format_value, load_table, stream_name
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def _make_stream(path: str, row: Row, version: str) -> type[FactorialStream]:
         "permission": permission_of(module),
         "primary_keys": row.key,
         "params": {param: format_value(value) for param, value in row.send.items()},
-        "by_id": IdsParam("ids[]") if name in load_table().by_id.get(module, ()) else None,
+        "by_id": IdsParam("ids[]", views=views_of(row)) if name in load_table().by_id.get(module, ()) else None,
         "optional": row.optional,
         "setting": next(iter(row.setting.values()), None),
         "row": row,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import re
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from singer_rest.testing import ReceivedRequest, Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 
 def respond_by_path(**bodies: Any) -> Callable[[ReceivedRequest], Response]:
@@ -536,15 +536,39 @@ def test_company_defined_names_are_not_treated_as_secrets(run: Callable[..., Any
     assert record["custom_attribute_details"] == {"token": {"label": "Key fob token"}}
 
 
+SPELLINGS = """
+    token Token authToken auth_token custom_headers customHeaders Custom-Headers CUSTOM_HEADERS customheaders
+    custom_header http_headers auth_header authorization Authorization bearer_token secret signingSecret challenge
+    webhookChallenge
+"""
+
+
+@pytest.mark.parametrize("way", ["whole pages", "single records", "batch files"])
 def test_webhook_secrets_are_never_emitted(
-    run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
+    run: Callable[..., Any], personio: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture, way: str
 ) -> None:
-    secrets = {"token": "Bearer geheim", "custom_headers": {"X-Key": "geheim"}, "auth": {"token": "geheim"}}
+    secrets = {name: {"X-Key": "geheim"} if "eader" in name else "geheim" for name in SPELLINGS.split()}
     shown = {"id": "w", "description": "Payroll", "auth_type": "BEARER", "url": "https://x.example/hook"}
-    output = run(personio(respond_by_path(webhooks=[{**shown, **secrets}])).url, "webhooks")
-    (record,) = output.records("webhooks")
-    assert {name: record[name] for name in shown} == shown
-    assert "geheim" not in json.dumps(record) + caplog.text
+    delivery = {"id": "a", "data": {"request": {"headers": {"Authorization": "geheim"}, **secrets}}, **secrets}
+    body = {**shown, **secrets, "auth": {"type": "TOKEN", **secrets}, "list": [secrets]}
+    vendor = personio(
+        respond_by_path(
+            webhooks=[body], webhooks__w__activity=[delivery], webhooks__w__events=[{**delivery, "id": "e"}]
+        )
+    )
+    batches = {"encoding": {"format": "jsonl", "compression": "none"}, "storage": {"root": tmp_path.as_uri()}}
+    streams = ("webhooks", "webhook_activity", "webhook_events")
+    config = {
+        "whole pages": {},
+        "single records": {"stream_maps": {name: {"copy": "id"} for name in streams}},
+        "batch files": {"batch_config": {**batches, "batch_size": 10}},
+    }[way]
+    output = run(vendor.url, *streams, **config)
+    files = [file.read_text() for file in tmp_path.rglob("*") if file.is_file()]
+    written = "".join([output.raw.decode(), caplog.text, *files])
+    assert "https://x.example/hook" in written
+    assert '"TOKEN"' in written
+    assert "geheim" not in written
 
 
 @pytest.mark.parametrize("word", ["false", "0", "", 0, None], ids=repr)

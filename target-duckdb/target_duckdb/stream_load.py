@@ -227,7 +227,7 @@ class StreamLoad:
         others = [position for position, column in enumerate(segment.columns) if column.name.lower() not in names]
         dropped = merge.drop_unmatched_marks(self._connection, self._table, values, keys, others)
         if dropped:
-            logger.info("Stream '%s': %d deleted records have no row to mark.", self.stream_name, dropped)
+            logger.info("Stream '%s': deletion marks without a row in the table: %d.", self.stream_name, dropped)
 
     def _delete_rows(self, condition: str) -> None:
         deleted = self._connection.execute(f"DELETE FROM {self._table.sql} WHERE {condition}")  # noqa: S608 - quoted names

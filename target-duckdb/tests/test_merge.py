@@ -156,6 +156,21 @@ def test_deletion_mark_without_row_creates_none(
     assert duck.query(query) == [(*row[:3], row[-1] and row[0] != 3) for row in rows if row[0] != 3 or not hard]
 
 
+@pytest.mark.parametrize("is_declared", [False, True])
+def test_a_row_that_is_loaded_again_without_a_mark_is_live(
+    *, duck: Any, schema: Any, record: Any, is_declared: bool
+) -> None:
+    head = schema("s", COLUMNS, ["id"])
+    marking = schema("s", COLUMNS | {"_sdc_deleted_at": STRING}, ["id"])
+    mark = record("s", {"id": 1, "_sdc_deleted_at": "2024-05-05T00:00:00Z"}, version=1)
+    duck.load(head, *(record("s", {"id": n, "name": "a"}, version=1) for n in (1, 2)))
+    duck.load(marking if is_declared else head, record("s", {"id": 2, "name": "b"}, version=1), mark)
+    marked = "SELECT id, name, _sdc_deleted_at IS NOT NULL FROM s ORDER BY 1"
+    assert duck.query(marked) == [(1, "a", True), (2, "b", False)]
+    duck.load(head, record("s", {"id": 1, "name": "c"}, version=1))
+    assert duck.query(marked) == [(1, "c", False), (2, "b", False)]
+
+
 def test_deletion_mark_of_a_composite_key_needs_all_of_it(duck: Any, schema: Any, record: Any) -> None:
     head = schema("s", COLUMNS, ["id", "name"])
     mark = "2024-05-05T00:00:00Z"

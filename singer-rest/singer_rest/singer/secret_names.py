@@ -14,17 +14,18 @@ WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 SECRETS = ("token", "secret", "password", "passwd", "passphrase", "passcode", "passkey", "apikey", "privatekey")
 """Words, or ends of words, that make a secret."""
 
-WHOLE_WORD_SECRETS = frozenset({"pwd", "jwt", "otp", "totp", "bearer", "cookie"})
+WHOLE_WORD_SECRETS = frozenset({"pwd", "jwt", "otp", "totp", "bearer", "cookie", "hmac", "customheader"})
 """Words that make a secret only as a whole."""
 
 SECRET_KEY_QUALIFIERS = frozenset(
-    {"api", "private", "secret", "access", "signing", "encryption", "auth", "ssh", "shared", "master"}
+    {"api", "private", "secret", "access", "signing", "encryption", "auth", "ssh", "shared", "master", "signature"}
 )
 """Words that make a key a secret. Other keys identify records."""
 
-EXACT_SECRET_NAMES = frozenset(
-    {"authorization", "credentials", "authorization header", "custom headers", "http headers"}
-)
+SECRET_HEADER_QUALIFIERS = frozenset({"auth", "authentication", "authorization", "custom", "http"})
+"""Words that make a header a secret. Other headers are titles."""
+
+EXACT_SECRET_NAMES = frozenset({"authorization", "credential", "credentials", "basic auth", "auth value"})
 """Names that are secrets only as a whole: in longer names, people are authorized and have credentials."""
 
 BOOLEAN_PREFIXES = frozenset(
@@ -60,4 +61,8 @@ def _is_one(words: list[str], place: int) -> bool:
     word, before = words[place].removesuffix("s"), words[place - 1] if place else ""
     if word.endswith("token"):
         return not f"{before}{word.removesuffix('token')}".endswith(PAGES)
-    return word.endswith(SECRETS) or word in WHOLE_WORD_SECRETS or (word == "key" and before in SECRET_KEY_QUALIFIERS)
+    if word.endswith(SECRETS) or word in WHOLE_WORD_SECRETS:
+        return True
+    if word == "header":  # also of custom_http_headers
+        return before in SECRET_HEADER_QUALIFIERS
+    return word == "key" and before in SECRET_KEY_QUALIFIERS

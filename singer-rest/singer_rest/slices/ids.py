@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -35,6 +35,14 @@ class ById(ABC):
             ValueError: If an id cannot be one of the stream.
         """
 
+    def make_slices(self, ids: Sequence[str]) -> list[Slice]:
+        """Returns the slices that together read the records with some ids.
+
+        Raises:
+            ValueError: If an id cannot be one of the stream.
+        """
+        return [self.make_slice(ids)]
+
 
 @dataclass(frozen=True)
 class IdsParam(ById):
@@ -44,16 +52,24 @@ class IdsParam(ById):
         name: The parameter.
         separator: The text between two ids. None: the parameter is repeated.
         size: The maximum number of ids per request.
+        views: The slices of a list that returns one view at a time. The ids are requested in each.
     """
 
     name: str
     separator: str | None = None
     size: int = IDS_PER_REQUEST
+    views: tuple[Slice, ...] = ()
 
     def make_slice(self, ids: Sequence[str]) -> Slice:
         """Returns the slice with the records of some ids."""
         params: Params = {self.name: tuple(ids) if self.separator is None else self.separator.join(ids)}
         return Slice(params=params)
+
+    def make_slices(self, ids: Sequence[str]) -> list[Slice]:
+        """Returns a slice per view."""
+        found = self.make_slice(ids)
+        views = [replace(view, params={**view.params, **found.params}) for view in self.views]
+        return views or [found]
 
 
 @dataclass(frozen=True)
@@ -136,7 +152,8 @@ class RecordIds(Slices):
             ValueError: If an id cannot be one of the stream.
         """
         size = self._by_id.size
-        return [self._by_id.make_slice(ids[start : start + size]) for start in range(0, len(ids), size)]
+        parts = (ids[start : start + size] for start in range(0, len(ids), size))
+        return [found for part in parts for found in self._by_id.make_slices(part)]
 
     def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:  # noqa: ARG002
         """Yields the slices."""

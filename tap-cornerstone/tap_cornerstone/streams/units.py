@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from singer_rest import PerParent
+from singer_rest import PerParent, RecordPath
 
 from tap_cornerstone.client import per_minute
 from tap_cornerstone.rest import RestList
@@ -20,6 +20,7 @@ class OrganizationalUnits(RestList):
     page_size = 100
     params = {"includeInactive": "true"}  # noqa: RUF012 - read only
     prefetches = False  # a page token lives five minutes
+    by_id = RecordPath(f"{ORGANIZATIONS}/ous/{{id}}")
     rate = per_minute(300)
 
 
@@ -30,6 +31,7 @@ class OuTypes(RestList):
     path = f"{ORGANIZATIONS}/types"
     permission = "the scope outype:read"
     primary_keys = ("id",)
+    by_id = RecordPath(f"{ORGANIZATIONS}/types/{{id}}")
     rate = per_minute(300)
 
 
