@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         ({"key": ""}, "Set `key` (in the config, or as TAP_PETS_KEY in the environment)."),
         ({"key": "", "user": "jane"}, "Set `key`"),
         ({"key": 12345}, "Set `key` to a value of type string."),
-        ({"only": "owners"}, "Set `only` to streams and ids such as persons=1,2"),
+        ({"only": "owners="}, "Set `only` to streams and ids such as persons=1,2"),
         ({"start_date": "garbage"}, "Set `start_date` to a date or date-time such as 2024-01-31"),
         ({"start_date": "2024-01-01", "end_date": "2023-01-01"}, "Set `end_date` to a date after `start_date`."),
         ({"api_url": "zoo"}, "Set `api_url` to an address such as https://host.example"),
