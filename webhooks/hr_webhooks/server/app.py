@@ -102,7 +102,7 @@ class Receiver:
                 if outcome is not Outcome.DISCONNECTED:
                     await self._answer(exchange, outcome)
             finally:
-                self._metrics.requests.labels(vendor, outcome.text).inc()
+                self._metrics.requests.labels(vendor, outcome.label).inc()
                 if route:
                     self._metrics.seconds.labels(vendor).observe(seconds)
                 self._log.write(outcome, route.address if route else None, exchange, seconds)

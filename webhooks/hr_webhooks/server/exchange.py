@@ -35,8 +35,13 @@ class Outcome(Enum):
 
     @property
     def text(self) -> str:
-        """How the log and the metrics call it."""
+        """How the log calls it."""
         return self.value[1]
+
+    @property
+    def label(self) -> str:
+        """How the metrics call it."""
+        return self.name.lower()
 
 
 class Exchange:

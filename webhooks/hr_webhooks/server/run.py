@@ -131,6 +131,8 @@ class Service:
                 LOGGER.info("Read the certificate again")
         except ConfigError as error:
             LOGGER.error("%s The former certificate stays in use.", error)  # noqa: TRY400 - the message says it all
+        except Exception as error:  # noqa: BLE001 - the receiver goes on
+            LOGGER.error("The certificate cannot be read again: %s", type(error).__name__)  # noqa: TRY400 - same
 
     async def _keep_house(self) -> None:
         while True:
@@ -143,10 +145,12 @@ class Service:
             self._heard.save()
 
     def _find_position(self) -> int:
+        if self._committer.last is not None:  # what can be told without waiting for the disk
+            return self._committer.last
         try:
             return self._journal.last_position()
         except OSError:
-            return self._committer.last or 0
+            return 0
 
     def _find_free(self) -> int:
         return shutil.disk_usage(self._journal.folder).free

@@ -37,6 +37,7 @@ class StatusPages:
         self._journal = journal
         self._metrics = metrics
         self._token = token
+        self._probing: asyncio.Task[str | None] | None = None
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
         """Answers a request."""
@@ -63,9 +64,11 @@ class StatusPages:
 
     async def _find_problem(self) -> str | None:
         """Returns why events cannot be stored, or None."""
+        if self._probing is None or self._probing.done():  # while the disk does not answer, one thread waits for it
+            self._probing = asyncio.create_task(asyncio.to_thread(self._probe))
         try:
             async with asyncio.timeout(PROBE_SECONDS):
-                return await asyncio.to_thread(self._probe)
+                return await asyncio.shield(self._probing)
         except TimeoutError:
             return "The disk does not answer."
         except OSError as error:
