@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -142,7 +143,7 @@ def test_a_webhook_on_another_host_is_only_taken_over_if_asked(installation: Ins
 
 
 def test_only_our_own_are_deleted(installation: Installation, personio: Personio) -> None:
-    other = {"id": "other", "url": "https://hooks.example.com/other", "status": "ENABLED", "enabled_events": ["a.b"]}
+    other = {"id": "other", "url": "https://[hooks.example.com/other", "status": "ENABLED", "enabled_events": ["a.b"]}
     personio.rows["other"] = other | {"auth_type": "TOKEN", "token": "theirs"}
     subscribe(installation, "personio")
     double = next(row for key, row in personio.rows.items() if key != "other")
@@ -339,8 +340,9 @@ def test_the_steps_for_cornerstone_name_the_url_and_the_file(installation: Insta
     (installation.folder / "cornerstone").write_text("the-key-of-cornerstone\n")
     (installation.folder / "cornerstone").chmod(0o600)
     assert "first line" in installation.run("rotate", "--vendor", "cornerstone")[1]
-    assert "ACTION: Nothing has arrived yet" in installation.run("check", "--vendor", "cornerstone")[1]
+    assert "not on this machine" in installation.run("check", "--vendor", "cornerstone")[1]
     heard = Heard(installation.journal.folder)
+    assert "ACTION: Nothing has arrived yet" in installation.run("check", "--vendor", "cornerstone")[1]
     for minutes, code in ((16, 1), (4, 0)):
         heard.note(Address("acme", "cornerstone"), "heartbeat", time.time() - minutes * 60)
         heard.save()
@@ -375,6 +377,9 @@ def test_what_is_wrong_with_the_settings_is_one_sentence(
     assert "no such tenant" in installation.run("list", "--tenant", "none")[2]
     assert "--tap-config" in installation.run("list", "--tap-config", "x.json")[2]
     assert "cannot be read as JSON" in installation.run("list", "--vendor", "personio", "--tap-config", "x.json")[2]
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "tap_personio.tap", None)
+        assert "hr-webhooks[subscriptions]" in installation.run("list", "--vendor", "personio")[2]
     monkeypatch.setenv("TAP_PERSONIO_CLIENT_SECRET", "wrong")
     assert "rejects the credentials" in installation.run("list", "--vendor", "personio")[2]
     monkeypatch.delenv("TAP_PERSONIO_CLIENT_SECRET")

@@ -13,6 +13,7 @@ from singer_rest import RunError, TapError
 
 from hr_webhooks.addresses import Address, AddressBook, make_url
 from hr_webhooks.heard import read_heard
+from hr_webhooks.subscriptions.model import split_url
 from hr_webhooks.subscriptions.secret_files import SecretFiles
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Target:
         address = Address(self.tenant, self.vendor, event_type)
         here = f"{self.config.public_url.rstrip('/')}{address.public_part}/"
         book = AddressBook([address], self.keys, self.config.public_url)
-        return url.startswith(here) or book.find(urlsplit(url).path.encode()) is not None
+        return url.startswith(here) or book.find(split_url(url).path.encode()) is not None
 
     def heard(self) -> dict[str, float]:
         """Returns when a request arrived last at each address that has ever been called, in seconds since 1970."""

@@ -80,8 +80,11 @@ def check_secrets(target: Target, kept_for: timedelta) -> Iterator[Finding]:
 def check_arrivals(target: Target) -> Iterator[Finding]:
     """Yields since when nothing has come."""
     times = target.heard()
-    if not times:
+    if not target.config.journal_path.is_dir():
+        yield Finding("The journal is not on this machine, so it is not known what has arrived.", needs_action=False)
+    elif not times:
         yield Finding("Nothing has arrived yet.", needs_action=target.vendor == "cornerstone")
+    if not times:
         return
     last = datetime.fromtimestamp(max(times.values()), UTC)
     text = f"The last request arrived at {last:%Y-%m-%d %H:%M:%S} UTC."

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
+
+def split_url(url: str) -> SplitResult:
+    """Splits the address of any program's subscription. One that is not valid has no parts."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")
 
 
 @dataclass(frozen=True)
@@ -53,7 +65,7 @@ class Subscription:
     @property
     def host(self) -> str:
         """The host that the vendor calls."""
-        return urlsplit(self.url).hostname or "none"
+        return split_url(self.url).hostname or "no valid host"
 
     def sends(self, secret: str) -> bool | None:
         """Whether the vendor sends this secret. None: it does not show which one."""
@@ -61,7 +73,7 @@ class Subscription:
 
     def leads_elsewhere(self, wanted: Wanted) -> bool:
         """Whether the address is on another host than ours."""
-        return urlsplit(self.url)[:2] != urlsplit(wanted.url)[:2]
+        return split_url(self.url)[:2] != split_url(wanted.url)[:2]
 
     def differences(self, wanted: Wanted) -> list[str]:
         """Returns what differs from the configuration, in words. Empty: nothing does."""

@@ -121,7 +121,7 @@ class PersonioSubscriptions(Subscriptions):
             is_enabled=str(row.get("status")).upper() == "ENABLED",
             secret=self._parse_secret(row),
             is_own=self.target.owns(url),
-            events=frozenset(row.get("enabled_events") or ()),
+            events=frozenset(name for name in row.get("enabled_events") or () if isinstance(name, str)),
         )
 
     def _parse_secret(self, row: Mapping[str, Any]) -> str | None:
