@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import threading
+import time
 from dataclasses import replace
 from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -230,3 +234,92 @@ def cornerstone() -> CornerstoneClient:
 @pytest.fixture
 def make_cornerstone() -> Callable[..., CornerstoneClient]:
     return CornerstoneClient
+
+
+class Receiver:
+    """An HTTP server that keeps the requests that it gets.
+
+    Attributes:
+        url: its base URL.
+        requests: the path, headers (in lower case) and body of each request. Compressed ones are inflated.
+        raw: the bodies as they were received.
+        answer: returns the status for the nth request (from 1) and its path; None to close the connection.
+    """
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, dict[str, str], Any]] = []
+        self.raw: list[bytes] = []
+        self.answer: Callable[[int, str], int | None] = lambda _number, _path: 200
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                raw = self.rfile.read(int(self.headers["content-length"]))
+                headers = {name.lower(): text for name, text in self.headers.items()}
+                plain = gzip.decompress(raw) if headers.get("content-encoding") == "gzip" else raw
+                receiver.raw.append(raw)
+                receiver.requests.append((self.path, headers, json.loads(plain)))
+                status = receiver.answer(len(receiver.requests), self.path)
+                if status is None:
+                    self.close_connection = True
+                    return
+                self.send_response(status)
+                self.send_header("content-length", "0")
+                if status == 302:
+                    self.send_header("location", "/elsewhere")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler, bind_and_activate=False)
+        self._server.request_queue_size = 256
+        self._server.daemon_threads = True
+        self._server.server_bind()
+        self._server.server_activate()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stops. May be called again."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def bodies(self, path: str = "/") -> list[Any]:
+        """Returns the bodies of the requests to a path or to those below it."""
+        return [body for seen, _, body in self.requests if seen.startswith(path)]
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    receiver = Receiver()
+    yield receiver
+    receiver.stop()
+
+
+@pytest.fixture
+def pushing() -> Iterator[Any]:
+    """A sandbox whose webhooks may have the addresses of a receiver."""
+    with running(employees=12, today=TODAY, requests_per_minute=60_000_000, http_webhooks=True) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def settle() -> Callable[..., dict[str, int]]:
+    """Returns a function that waits until nothing is pending, and some have been sent."""
+
+    def wait(sandbox: Any, least: int = 1) -> dict[str, int]:
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            counts = sandbox.control("push-counts")
+            sent = sum(counts[state] for state in ("delivered", "given_up", "dropped", "missing", "skipped"))
+            if not counts["pending"] and sent >= least:
+                return dict(counts)
+            time.sleep(0.02)
+        raise AssertionError(counts)
+
+    return wait

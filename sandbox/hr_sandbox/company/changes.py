@@ -126,6 +126,8 @@ class Changes:
             parsed = parse_field(type(row), field, value)
             if field.endswith("_id") and parsed is not None:
                 self._check_reference(table, row, field, parsed)
+            if field == "cost_centers" and not all(number in self.company.cost_centers for number, _ in parsed):
+                raise ChangeError(f"The field {field} cannot be {value!r}: there is no such cost_center.")
             setattr(row, field, parsed)
         if hasattr(row, "updated_at") and field != "updated_at":
             row.updated_at = self._now()

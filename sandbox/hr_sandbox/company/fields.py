@@ -47,6 +47,10 @@ def _parse_local(value: str) -> datetime:
     return datetime.fromisoformat(value).replace(tzinfo=None)
 
 
+def _parse_shares(value: Any) -> list[tuple[int, float]]:  # noqa: ANN401  what JSON holds
+    return [(PARSERS["int"](number), PARSERS["float"](share)) for number, share in value]
+
+
 # By the declared types of the records' fields.
 PARSERS: dict[str, Callable[[Any], Any]] = {
     "str": _parse_instance(str),
@@ -54,6 +58,7 @@ PARSERS: dict[str, Callable[[Any], Any]] = {
     "float": _parse_instance(int, float),
     "bool": _parse_instance(bool),
     "date": date.fromisoformat,
+    "list[tuple[int, float]]": _parse_shares,
     "datetime": _parse_utc,
 }
 NULLABLE: dict[str, Callable[[Any], Any]] = {

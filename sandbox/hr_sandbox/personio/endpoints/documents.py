@@ -74,7 +74,10 @@ def render_webhook(row: documents.Webhook, _context: RenderContext | None = None
 
 def _render_event(row: documents.Event, _context: RenderContext) -> Json:
     """Renders an event: the id of the record only."""
-    return {**render_fields(row, "occurred_at", id="uuid", event_name="name"), "data": {"id": row.subject}}
+    return {
+        **render_fields(row, "occurred_at", id="uuid", event_name="name"),
+        "data": {"id": row.subject} if row.subject else {},
+    }
 
 
 def _render_delivery(row: documents.Delivery, _context: RenderContext) -> Json:

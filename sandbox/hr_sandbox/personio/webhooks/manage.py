@@ -177,7 +177,8 @@ class WebhookApi:
         return [
             row
             for row in self._company.events.find_by_owner(webhook.id)
-            if row.occurred_at >= max(first or oldest, oldest)
+            if row.subject  # not those of tests
+            and row.occurred_at >= max(first or oldest, oldest)
             and (last is None or row.occurred_at <= last)
             and name in {None, row.name}
         ]
