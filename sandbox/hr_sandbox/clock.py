@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
-
 MILLISECONDS = 23  # the length of a timestamp with milliseconds; without a fraction it is shorter
 
 
