@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from hr_webhooks.server.routes import Route, Routes
 
 
-BUDGET_BYTES = 128 * 1024 * 1024  # for all bodies that are under way
+BUDGET_BYTES = 64 * 1024 * 1024  # for all bodies that are under way
 DRAIN_SECONDS = 1.0  # for the rest of a refused body, so that the client reads the answer
 MAX_DRAINS = 50  # at the same time
 MAX_HEADER_LENGTH = 500  # characters of a header that is kept

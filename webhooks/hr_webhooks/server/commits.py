@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hr_webhooks.journal import Entry, Journal
 
 MAX_GROUP = 500  # entries per write
-MAX_PENDING = 5000  # entries that wait while the disk does not answer
 ANSWER_SECONDS = 2.5  # Personio waits three seconds for an answer
 
 
@@ -28,7 +28,7 @@ class Committer:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._executor = ThreadPoolExecutor(1, "journal")
-        self._pending: list[tuple[Entry, asyncio.Future[int]]] = []
+        self._pending: dict[asyncio.Future[int], Entry] = {}
         self._task: asyncio.Task[None] | None = None
         self.last: int | None = None
         self.groups = 0
@@ -42,32 +42,32 @@ class Committer:
         Raises:
             OSError: If it cannot be written, or not soon enough. It may have been written in the second case.
         """
-        if len(self._pending) >= MAX_PENDING:
-            raise OSError("The disk does not answer.")
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._pending.append((entry, future))
+        self._pending[future] = entry
         if self._task is None:
             self._task = asyncio.create_task(self._commit())
-        async with asyncio.timeout(ANSWER_SECONDS):
-            return await future
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await future
+        finally:
+            self._pending.pop(future, None)  # nobody waits for it any more
 
     async def _commit(self) -> None:
         loop = asyncio.get_running_loop()
         try:
             while self._pending:
-                taken, self._pending = self._pending[:MAX_GROUP], self._pending[MAX_GROUP:]
-                group = [(entry, future) for entry, future in taken if not future.done()]
+                group = dict(islice(self._pending.items(), MAX_GROUP))
+                for future in group:
+                    del self._pending[future]
                 try:
-                    last = await loop.run_in_executor(
-                        self._executor, self._journal.append, [entry for entry, _ in group]
-                    )
+                    last = await loop.run_in_executor(self._executor, self._journal.append, list(group.values()))
                 except Exception as error:  # noqa: BLE001 - each request answers 503
-                    for _, future in group:
+                    for future in group:
                         if not future.done():
                             future.set_exception(error)
                     continue
                 self.last, self.groups = last, self.groups + 1
-                for position, (_, future) in enumerate(group, last - len(group) + 1):
+                for position, future in enumerate(group, last - len(group) + 1):
                     if not future.done():
                         future.set_result(position)
         finally:
