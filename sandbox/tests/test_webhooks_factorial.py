@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 import requests
-from hr_sandbox.factorial.webhooks.catalogue import TYPES
+from hr_sandbox.company.fields import ChangeError
+from hr_sandbox.company.model.company import key_of
+from hr_sandbox.factorial.webhooks.catalogue import KINDS, TYPES
 from hr_sandbox.http.messages import Request, to_json
 
 TIMEOUT = 30
@@ -203,6 +205,33 @@ def test_clocking_in_has_the_members_of_the_published_body(
     settle(pushing)
     published = json.loads(sample.read_text())
     assert list(receiver.bodies()[0]) == list(published.get("response", {}).get("body", published))
+
+
+def test_every_kind_of_record_has_its_events(make_factorial: Any) -> None:
+    api = make_factorial(employees=30)
+    api.changes.listeners.append(api.vendor.announce)
+    for row in list(api.company.subscriptions):
+        api.company.subscriptions.remove(row)
+    for index, name in enumerate(TYPES):
+        version = ("2025-10-01", NUMBERS, NEWEST)[index % 3]
+        api.company.subscriptions.create(None, name, "https://192.0.2.1/x", None, enabled=True, version=version)
+    changed = set()
+    for table in reversed(api.company.tables()):
+        if table.kind in KINDS:
+            row = next(iter(table))
+            field = next(name for name in ("name", "comment", "title", "last_name", "channel") if hasattr(row, name))
+            api.changes.edit(table.kind, key_of(row), field, "changed")
+            changed.add(f"{KINDS[table.kind][1]}/update")
+            if table.kind != "person":
+                try:
+                    api.changes.delete(table.kind, key_of(row))
+                except ChangeError:  # it is referred to
+                    continue
+                changed.add(f"{KINDS[table.kind][1]}/delete")
+    sent = {row.event for row in api.vendor.sender.deliveries.values()}
+    assert sent == {name.replace("cost_center/update", "cost_center/edit") for name in changed} & set(TYPES)
+    assert len(sent) > 12
+    assert {row.state for row in api.vendor.sender.deliveries.values()} == {"skipped"}
 
 
 def test_any_type_can_be_sent(pushing: Any, receiver: Any, subscribe: Any, settle: Any) -> None:

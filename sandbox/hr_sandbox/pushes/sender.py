@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import random
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PENDING, DELIVERED, GIVEN_UP = "pending", "delivered", "given_up"
 DROPPED, MISSING, SKIPPED = "dropped", "missing", "skipped"
 STATES = (PENDING, DELIVERED, GIVEN_UP, DROPPED, MISSING, SKIPPED)
-MAX_REQUESTS = 256  # at the same time
+MAX_REQUESTS = 256  # of a vendor at the same time
 MAX_KEPT = 500_000
 SUCCESS = range(200, 300)
 STOP_SECONDS = 5
@@ -150,7 +150,7 @@ class Sender:
         self._thread: threading.Thread | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._client = Client()
-        self._slots = asyncio.Semaphore(MAX_REQUESTS)
+        self._slots: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(MAX_REQUESTS))
 
     def draws(self, share: float) -> bool:
         """Returns True for this share of all calls."""
@@ -208,7 +208,7 @@ class Sender:
             if not delivery.is_wanted():
                 delivery.state = DROPPED
                 return
-            async with self._slots:
+            async with self._slots[delivery.vendor]:
                 await self._try(delivery)
             if delivery.has_succeeded:
                 delivery.state = DELIVERED

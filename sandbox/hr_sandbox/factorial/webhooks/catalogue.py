@@ -18,6 +18,7 @@ TYPES: dict[str, str | None] = {
     f"{family}/{event}": resource for family, (resource, *events) in _FAMILIES.items() for event in events
 }
 FAMILY_OF = {resource: family for family, (resource, *_) in _FAMILIES.items() if resource}
+CANDIDATE = "recruiting_candidate"
 # By kind of record, the company's table and the family.
 KINDS = {
     "person": ("people", "employees/employee"),
@@ -29,7 +30,7 @@ KINDS = {
     "office": ("offices", "locations/location"),
     "absence_type": ("absence_types", "timeoff/leave_type"),
     "team": ("teams", "teams/team"),
-    "recruiting_candidate": ("candidates", "ats/candidate"),
+    CANDIDATE: ("candidates", "ats/candidate"),
     "recruiting_application": ("applications", "ats/application"),
     "recruiting_job": ("openings", "ats/job_posting"),
 }
@@ -43,10 +44,13 @@ IN_EMPLOYEES = frozenset({"supervisor_id", "office_id", "legal_entity_id"})  # f
 def find_events(changes: Sequence[Change]) -> Iterator[tuple[str, list[Change]]]:
     """Yields the types of the events of changes that were made together, with the changes in each.
 
-    A deleted employee causes no event, and neither does what is deleted with it.
+    A deleted employee causes no event, and neither does what is deleted with an employee or a candidate.
     """
-    if any(change.kind == "person" and change.action == "deleted" for change in changes):
+    deleted = {change.kind for change in changes if change.action == "deleted"}
+    if "person" in deleted:
         return
+    if CANDIDATE in deleted:
+        changes = [change for change in changes if change.kind == CANDIDATE]
     hired = any(change.kind == "person" and change.action == "created" for change in changes)
     cancelled = [change for change in changes if change.kind == "absence_period" and change.action == "deleted"]
     if len(cancelled) > 1:
