@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
+from hr_webhooks.addresses import create_address_key, write_address_keys
 from hr_webhooks.heard import read_heard
 from hr_webhooks.private_files import write_private
 from hr_webhooks.testing import SECRETS, TENANTS, TYPE, running, wait_until, write_config
@@ -351,7 +352,7 @@ def test_secrets_are_rotated_without_a_restart(own: Running, tmp_path: Path) -> 
     assert own.send(EVENT, secret="a-third-secret-for-tests") == 200
     lines = [json.loads(line) for line in own.log.read_text().splitlines()]
     assert {"error", "info", "warning"} == {line["level"] for line in lines}
-    assert "short" not in " ".join(line["event"] for line in lines if "too short" not in line["event"])
+    assert "short" not in " ".join(line["message"] for line in lines if "too short" not in line["message"])
 
 
 def test_a_signal_reads_the_addresses_again(own: Running) -> None:
@@ -369,6 +370,21 @@ def test_a_signal_reads_the_addresses_again(own: Running) -> None:
     own.process.send_signal(signal.SIGHUP)
     wait_until(lambda: "former configuration stays valid" in own.log.read_text())
     assert own.send(EVENT, vendor="factorial", path=added) == 200
+
+
+def test_the_key_of_the_addresses_is_replaced_in_two_steps(own: Running) -> None:
+    file, before = own.config.parent / "key", own.path("personio")
+    new, old = create_address_key(), file.read_text().strip()
+    write_address_keys(file, [new, old])
+    own.process.send_signal(signal.SIGHUP)
+    after = own.path("personio")
+    assert after != before
+    wait_until(lambda: own.send(EVENT, path=after) == 200)
+    assert own.send(EVENT, path=before) == 200
+    write_address_keys(file, [new])
+    own.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: own.send(EVENT, path=before) == 404)
+    assert own.send(EVENT, path=after) == 200
 
 
 def test_a_request_under_way_is_answered_before_the_end(own: Running) -> None:

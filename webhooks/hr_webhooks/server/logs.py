@@ -19,15 +19,18 @@ _FIELDS = "fields"
 
 
 class _JsonFormatter(logging.Formatter):
-    """One JSON object per line."""
+    """One JSON object per line, with the members that the taps' lines have."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Returns the line of a record."""
         entry = {
-            "ts": datetime.fromtimestamp(record.created, UTC).isoformat(),
             "level": record.levelname.lower(),
-            "event": record.getMessage(),
-            **getattr(record, _FIELDS, {}),
+            "pid": record.process,
+            "logger_name": record.name,
+            "ts": record.created,
+            "app_name": "hr-webhooks",
+            "message": record.getMessage(),
+            "extra": getattr(record, _FIELDS, {}),
         }
         return json.dumps(entry)
 
