@@ -77,7 +77,7 @@ def check_state(part: Part | None, bookmarks: Mapping[str, Mapping[str, Any]]) -
 
 def claim_state(
     tap: str, part: Part, config: Mapping[str, Any], secret: Collection[str], states: Iterable[dict[str, Any]]
-) -> bool:
+) -> None:
     """Names the part in the states of the streams.
 
     Args:
@@ -87,16 +87,12 @@ def claim_state(
         secret: The settings that hold credentials or other secrets.
         states: The states of the streams.
 
-    Returns:
-        Whether a state has changed.
-
     Raises:
         RunError: If an earlier run of this part had other settings.
     """
     kept = {name: value for name, value in config.items() if name not in NEUTRAL | {*secret} and name[:1] != "_"}
     text = json.dumps(kept, sort_keys=True, default=str)
     fresh = PartRead(tap, str(part), blake2b(text.encode(), digest_size=8).hexdigest())
-    is_changed = False
     for state in states:
         found = PartRead.find(state)
         if found and found.settings != fresh.settings:
@@ -105,8 +101,6 @@ def claim_state(
             )
         if not found:
             state[part_read.KEY] = msgspec.to_builtins(fresh)
-            is_changed = True
-    return is_changed
 
 
 def left_to_read(streams: Sequence[SyncedStream]) -> list[SyncedStream]:

@@ -320,7 +320,8 @@ class RestTap(ReportingTap):
         is_changed |= account is not None and self._claim_account(account, states)
         if self.part:
             secret = self.credential_settings | {PRIVACY_KEY, f"{PRIVACY_KEY}{FILE}"}
-            is_changed |= parts.claim_state(self.name, self.part, self.config, secret, states)
+            parts.claim_state(self.name, self.part, self.config, secret, states)
+            is_changed = True  # even a run that finds nothing left to read writes the state
         return is_changed
 
     def _claim_account(self, account: Account, states: Sequence[dict[str, Any]]) -> bool:

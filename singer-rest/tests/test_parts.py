@@ -264,6 +264,7 @@ def test_part_that_failed_reads_only_the_rest(clinic: Clinic, run: Callable[...,
     assert set(second.counts()) == {"pets"}
     third = run(*NAMES, state=second.state, **options)
     assert third.counts() == {}
+    assert third.state == second.state
     assert record_counts(first, second) == record_counts(run(*NAMES, **options))
 
 
