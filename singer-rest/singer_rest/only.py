@@ -215,7 +215,7 @@ class RequestedRecords:
             return stream_type
         try:
             slices = (
-                ListedRecordIds(self._ids[name], by_id)
+                ListedRecordIds(self._ids[name], by_id, searches_all=by_id.parent not in self._ids)
                 if isinstance(by_id, ListedInParent)
                 else RecordIds(self._ids[name], by_id)
             )
@@ -263,11 +263,6 @@ class RequestedRecords:
             if name in self._ids and streams[name].by_id is None:
                 raise RunError(
                     f"`{setting}`: {name} cannot be read by id.{_suggest_parent_ids(streams, name, setting)}"
-                )
-            by_id = streams[name].by_id
-            if isinstance(by_id, ListedInParent) and by_id.parent in self._ids:
-                raise RunError(
-                    f"`{setting}`: {name} cannot be read together with {by_id.parent}. Read them in two runs."
                 )
             if name not in selected:
                 raise RunError(

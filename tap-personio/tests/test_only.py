@@ -76,6 +76,26 @@ def test_employments_are_found_through_their_persons(run: Callable[..., Any], sa
     assert (outcomes["missing"], outcomes["unconfirmed"]) == (["unknown"], [])
 
 
+def test_employments_of_given_persons_are_read_with_them(
+    run: Callable[..., Any], sandbox: Sandbox, tmp_path: Path
+) -> None:
+    rows = sandbox.records("personio", "employments")
+    person, report = str(rows[0]["person"]["id"]), tmp_path / "report.json"
+    own = {str(row["id"]) for row in rows if str(row["person"]["id"]) == person}
+    other = next(str(row["id"]) for row in rows if str(row["person"]["id"]) != person)
+    first = min(own)
+    only, deleted = f"persons={person} employments={first},{other}", "employments=gone"
+    output = run(personio_url(sandbox), *SOME, only=only, confirm_deleted=deleted, only_report=str(report))
+    assert output.counts() == {"persons": 1, "employments": len(own)}
+    assert {record["id"] for record in output.records("employments")} == own
+    assert json.loads(report.read_text())["employments"] == {
+        "found": [first],
+        "deleted": [],
+        "missing": [other],
+        "unconfirmed": ["gone"],
+    }
+
+
 def test_deleted_employments_are_not_marked_while_persons_list_none(run: Callable[..., Any], sandbox: Sandbox) -> None:
     sandbox.control("allow-list", vendor="personio", attribute="persons.employments", allowed=False)
     output = run(personio_url(sandbox), *SOME, confirm_deleted="employments=gone")
@@ -234,7 +254,6 @@ def test_a_404_that_passes_does_no_harm(run: Callable[..., Any], sandbox: Sandbo
 @pytest.mark.parametrize(
     ("only", "sentence"),
     [
-        ("employments=1 persons=2", "employments cannot be read together with persons."),
         ("absence_balances=1", "absence_balances cannot be read by id. Give the ids of employees"),
         ("compensations=1", "compensations cannot be read by id. Run without `only`"),
         ("jobs=1", "jobs is not selected"),

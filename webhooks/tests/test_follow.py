@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hr_webhooks.entries import Entry
-    from hr_webhooks.follow.runner import Report
+    from hr_webhooks.follow.plan import Report
 
 FAR = 10.0**12
 """A time, in seconds since 1970, when nothing is due for long."""
@@ -144,17 +144,25 @@ def test_deletions_are_confirmed(follow: Callable[..., Followed]) -> None:
     assert found == [RunSettings("persons?=1 employees?=1", "absence_periods?=a")]
 
 
-def test_employments_are_searched_in_a_run_of_their_own(follow: Callable[..., Followed]) -> None:
-    found = follow().work(
+def test_employments_that_are_not_those_of_the_persons_are_searched_everywhere(
+    follow: Callable[..., Followed], pipeline: Pipeline
+) -> None:
+    entries = [
         personio("person.created", "1"),
         personio("employment.created", "e"),
-        personio("person.deleted", "2"),
+        personio("employment.updated", "g"),
         personio("employment.deleted", "f"),
-    )
-    assert found == [
-        RunSettings("persons?=1 employees?=1", "persons?=2 employees?=2"),
-        RunSettings("employments?=e", "employments?=f"),
     ]
+    together = RunSettings("persons?=1 employees?=1 employments?=e,g", "employments?=f")
+    assert follow().work(*entries) == [together]
+    persons = {"found": ["1"]}
+    pipeline.reports = [
+        {"persons": persons, "employments": {"found": ["e"], "missing": ["g"], "unconfirmed": ["f"]}},
+        {"employments": {"found": ["g"], "deleted": ["f"]}},
+    ]
+    followed = follow()
+    assert followed.work(*entries) == [together, RunSettings("employments?=g", "employments?=f")]
+    assert followed.target.progress.missing == []
 
 
 def test_deletions_alone(follow: Callable[..., Followed]) -> None:

@@ -93,7 +93,7 @@ class RequestedCoverage(Coverage):
     @property
     def gone(self) -> list[str]:
         """The ids whose deletion the vendor confirmed."""
-        is_known = self._is_readable or self._requested.lists_ids
+        is_known = self._requested.searches_all and (self._is_readable or self._requested.lists_ids)
         return [one for one in self._not_returned if one in self._to_confirm] if is_known else []
 
     def add_mark(self, record_id: str) -> None:
@@ -125,7 +125,9 @@ class RequestedCoverage(Coverage):
             )
         if counts["unconfirmed"]:
             reason = (
-                "their deletion marks cannot be written with this catalog, privacy profile or stream map"
+                f"only those of given {self._requested.parent} were searched"
+                if not self._requested.searches_all
+                else "their deletion marks cannot be written with this catalog, privacy profile or stream map"
                 if self._is_readable
                 else "no record of the stream could be read, so the credential may lack the permission"
             )

@@ -108,7 +108,7 @@ class ListedInParent(ById):
     size = IDS_PER_REQUEST
 
     def make_slice(self, ids: Sequence[str], parent_id: str | None = None) -> Slice:
-        """Returns the slice with some of the children of a parent.
+        """Returns the slice with some of the children of a parent, or with all of them.
 
         Raises:
             ValueError: If the parent is not given.
@@ -116,7 +116,7 @@ class ListedInParent(ById):
         if parent_id is None:
             raise ValueError("the parent is not known")
         path = {self.column: quote(parent_id, safe="")}
-        return Slice(params={self.param: ",".join(ids)}, path=path, columns={self.column: parent_id})
+        return Slice({self.param: ",".join(ids)} if ids else {}, path, {self.column: parent_id})
 
     def listed_ids(self, parent: Record) -> list[str]:
         """Returns the ids of a parent's children."""
@@ -139,6 +139,8 @@ class RecordIds(Slices):
     path_params: Collection[str] = ("id",)
     lists_ids = False
     """Whether the ids of all records were listed, so that records without a listed id are known not to exist."""
+    searches_all = True
+    """Whether all records are searched for the ids."""
 
     def __init__(self, ids: Sequence[str], by_id: ById) -> None:
         self.ids = list(ids)
@@ -166,10 +168,12 @@ class ListedRecordIds(RecordIds):
     Args:
         ids: The ids.
         by_id: Finds them in the records of their parents, and requests them.
+        searches_all: Whether all parents are searched. Otherwise all children of given parents are read.
     """
 
-    def __init__(self, ids: Sequence[str], by_id: ListedInParent) -> None:
+    def __init__(self, ids: Sequence[str], by_id: ListedInParent, *, searches_all: bool) -> None:
         self._children = by_id
+        self.searches_all = searches_all
         self._found: dict[str, Slice] = {}
         super().__init__(ids, by_id)
         self.parent = by_id.parent
@@ -187,17 +191,18 @@ class ListedRecordIds(RecordIds):
     def parent_fields(self, parent: Record) -> Record:
         """Returns the ids of a parent's children, if one of them is given."""
         listed = self._children.listed_ids(parent)
-        self.lists_ids = self.lists_ids or bool(listed)
+        self.lists_ids = self.lists_ids or (self.searches_all and bool(listed))
         return {self._children.field: sorted({*self.ids}.intersection(listed))}
 
     def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:  # noqa: ARG002
-        """Yields a slice per parent with given records, as the parents become known."""
+        """Yields a slice per parent that has given records, or is given itself, as the parents become known."""
         for known in iterate_parents(self.parent, parents):
             if known is None:
                 yield None
                 continue
             parent_id, fields = known
-            if ids := fields[self._children.field]:
-                part = self._children.make_slice(ids, parent_id)
+            ids = fields[self._children.field]
+            if ids or not self.searches_all:
+                part = self._children.make_slice(ids if self.searches_all else (), parent_id)
                 self._found |= dict.fromkeys(ids, part)
                 yield part

@@ -99,8 +99,8 @@ CORNERSTONE: Mapping[str, Rule] = {
 TABLES: Mapping[str, Mapping[str, Rule]] = {"personio": PERSONIO, "factorial": FACTORIAL, "cornerstone": CORNERSTONE}
 
 
-READ_ALONE = frozenset({"employments"})
-"""Streams whose records are searched through those of a parent, which must not be narrowed to given ids in that run."""
+SEARCHED = {"employments": "persons"}
+"""Streams whose records the tap searches through a parent stream. If ids of the parent are given, too: only theirs."""
 
 
 def reads_of(vendor: str, event: Event) -> list[tuple[Read, str | None]]:

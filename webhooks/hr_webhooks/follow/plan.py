@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from hr_webhooks.events.rereads import READ_ALONE, reads_of
+from hr_webhooks.events.rereads import SEARCHED, reads_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,6 +18,8 @@ ID = re.compile(r"[^\s;,=]{1,200}")
 
 Ids = dict[str, dict[str, None]]
 """Ids by stream, each once and in order."""
+Report = dict[str, dict[str, list[str]]]
+"""What the tap reports: the ids by stream and outcome, `found`, `deleted`, `missing`, `unconfirmed`."""
 
 
 class RunSettings(NamedTuple):
@@ -76,22 +78,33 @@ class Plan:
             max_ids: The largest number of ids in a run. If there are more to read again, everything is read instead.
         """
         runs: list[RunSettings] = []
-        only = self.only
+        only = _format(self.only)
         if self.id_count > max_ids:
             runs.append(RunSettings())
-            only = {}
-        for is_alone in (False, True):
-            text = _format({stream: ids for stream, ids in only.items() if (stream in READ_ALONE) is is_alone})
-            deleted = {stream: ids for stream, ids in self.deleted.items() if (stream in READ_ALONE) is is_alone}
-            first, *others = [_format(part) for part in _split(deleted, max_ids)] or [""]
-            if text or first:
-                runs.append(RunSettings(text, first))
-            runs += [RunSettings("", other) for other in others]
-        return runs
+            only = ""
+        first, *others = [_format(part) for part in _split(self.deleted, max_ids)] or [""]
+        if only or first:
+            runs.append(RunSettings(only, first))
+        return [*runs, *(RunSettings("", other) for other in others)]
 
     def make_changes_run(self) -> RunSettings:
         """Returns the run that reads the streams of which all changes are to be read."""
         return RunSettings(" ".join(f"{stream}?" for stream in self.changes))
+
+
+def take_narrow_search(report: Report) -> RunSettings | None:
+    """Returns the run that searches everywhere for what was searched among given parents only. None: nothing was.
+
+    Args:
+        report: What the tap reports on the ids of a run. What is searched again is removed from it.
+    """
+    again: dict[str, Ids] = {"missing": {}, "unconfirmed": {}}
+    for stream, parent in SEARCHED.items():
+        if stream in report and parent in report:
+            for outcome, ids in again.items():
+                ids[stream] = dict.fromkeys(report[stream].pop(outcome, ()))
+    only, confirm_deleted = map(_format, again.values())
+    return RunSettings(only, confirm_deleted) if only or confirm_deleted else None
 
 
 def _format(ids: Mapping[str, Mapping[str, None]]) -> str:

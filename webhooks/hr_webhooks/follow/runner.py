@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hr_webhooks.errors import WebhookError
+from hr_webhooks.follow.plan import Report
 from hr_webhooks.private_files import PRIVATE_FILE
 
 if TYPE_CHECKING:
@@ -30,9 +31,6 @@ LOGGER = logging.getLogger(__name__)
 LOCK_FILE = "run.lock"
 POLL_SECONDS = 0.2
 NOT_FOUND_EXIT = 127
-
-Report = dict[str, dict[str, list[str]]]
-"""The ids by stream and outcome: `found`, `deleted`, `missing`, `unconfirmed`."""
 
 
 @dataclass

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from hr_webhooks.events import read_events
-from hr_webhooks.follow.plan import Plan, RunSettings
+from hr_webhooks.follow.plan import Plan, RunSettings, take_narrow_search
 from hr_webhooks.follow.progress import Missing, Progress, save_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from hr_webhooks.follow.runner import Report
+    from hr_webhooks.follow.plan import Report
     from hr_webhooks.journal import Entry
 
 LOGGER = logging.getLogger(__name__)
@@ -114,11 +115,15 @@ class Target:
         if self._is_stuck and RunSettings() in runs:
             unconfirmed = {stream: {"unconfirmed": [*ids]} for stream, ids in plan.deleted.items()}
             missing += _find_missing(unconfirmed, tries)
-        for settings in runs:
+        left = deque(runs)
+        while left:
+            settings = left.popleft()
             self._log(settings, plan)
             report = self.run(settings)
             if report is None:
                 return self._fail()
+            if again := take_narrow_search(report):
+                left.appendleft(again)
             missing += _find_missing(report, tries)
         has_read_all = RunSettings() in runs
         has_read_changes = has_read_all or (bool(plan.changes) and plan.make_changes_run() in runs)
