@@ -279,7 +279,8 @@ class SyncedStream(CompletedStream):
             if self.part and not (fetcher.request_count(self.name) or self.replication.total_rows):
                 self._end_part("nothing")
             else:
-                yield self.emit_marks(write_messages=write_messages)
+                if self.rereads:
+                    yield self.emit_marks(write_messages=write_messages)
                 self._finish(files, write_messages=write_messages, schema_due=schema_due)
         finally:
             self.request_count = fetcher.request_count(self.name)
