@@ -120,7 +120,10 @@ class RequestedStream(RestStream):
         return page if page.is_placeholder else replace(page, records=[], next_requests=[])
 
     @override
-    def emit_marks(self, *, write_messages: bool) -> Iterator[Record]:
+    def emit_marks(self, *, write_messages: bool) -> Iterator[Iterator[Record]]:
+        yield self._emit_marks(write_messages=write_messages)
+
+    def _emit_marks(self, *, write_messages: bool) -> Iterator[Record]:
         coverage, keys = self.coverage, [*self.primary_keys]
         if not isinstance(coverage, RequestedCoverage) or keys != [*type(self).primary_keys]:
             return  # a catalog has set keys that are not known

@@ -163,8 +163,8 @@ class SyncedStream(CompletedStream):
         """
         return False
 
-    def emit_marks(self, *, write_messages: bool) -> Iterator[Record]:  # noqa: ARG002
-        """Emits deletion marks after the records. Yields their records.
+    def emit_marks(self, *, write_messages: bool) -> Iterator[Iterator[Record]]:  # noqa: ARG002
+        """Emits deletion marks after the records. Yields their records, which have to be iterated over.
 
         Args:
             write_messages: Whether to write their messages, too.
@@ -279,8 +279,7 @@ class SyncedStream(CompletedStream):
             if self.part and not (fetcher.request_count(self.name) or self.replication.total_rows):
                 self._end_part("nothing")
             else:
-                if self.rereads:
-                    yield self.emit_marks(write_messages=write_messages)
+                yield from self.emit_marks(write_messages=write_messages)
                 self._finish(files, write_messages=write_messages, schema_due=schema_due)
         finally:
             self.request_count = fetcher.request_count(self.name)
