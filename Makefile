@@ -18,7 +18,7 @@ MERMAID := 11.17.2
 MERMAID_FILE := output/mermaid/package/dist/mermaid.min.js
 
 # Dependency groups that only some targets need; those that were installed stay.
-GROUPS := lint test report docs frames explore deploy
+GROUPS := lint test report docs frames explore deploy lake
 SYNC = $(BIN)/uv sync --locked --quiet --no-default-groups --group dev \
   $(foreach group,$(GROUPS),$(if $(wildcard .venv/.$(group)),--group $(group)))
 
@@ -32,7 +32,7 @@ CONTAINERS ?= docker
 BASE ?= docker.io/library/python:$(shell $(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2> /dev/null)-slim-bookworm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo report explore test test-deep test-oldest lint format build wheels image test-deploy test-elsewhere test-airflow publish bench faults test-faults hub docs site screenshots clean
+.PHONY: help setup demo report explore test test-deep test-oldest lint format build wheels image test-deploy test-elsewhere test-airflow test-lake publish bench faults test-faults hub docs site screenshots clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -108,7 +108,7 @@ build: setup ## Build the packages into dist/, and check that each one starts
 	$(BIN)/uv build --all-packages --no-build-isolation --quiet --out-dir dist
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python dist/.venv
 	$(BIN)/uv pip install --quiet --python dist/.venv dist/*.whl
-	@for name in tap-personio tap-factorial tap-cornerstone target-duckdb hr-sandbox hr-report hr-webhooks; do \
+	@for name in tap-personio tap-factorial tap-cornerstone target-duckdb hr-sandbox hr-report hr-webhooks hr-export; do \
 	  dist/.venv/bin/$$name --help > /dev/null || exit 1; done
 	rm -rf dist/.venv
 
@@ -147,6 +147,9 @@ test-elsewhere: .venv/.test .venv/loaders/target-postgres/.ready .venv/loaders/t
 
 test-airflow: .venv/.test .venv/airflow/.ready .venv/loaders/target-postgres/.ready ## Load three tenants with Airflow and kill it meanwhile (needs PostgreSQL; PEOPLE=10000)
 	$(BIN)/pytest -m airflow tests/test_airflow.py -rsP
+
+test-lake: .venv/.test .venv/.lake .venv/loaders/moto/.ready .venv/loaders/duckdb-iceberg/.ready ## Export everything as Parquet and Iceberg, to a folder and to a local S3 server, and read it with polars, pyarrow and DuckDB
+	$(BIN)/pytest -m elsewhere tests/test_lake.py hr-export/tests/test_iceberg.py -rsP
 
 publish: ## Upload dist/ to the package index, as the release workflow does (TAG=v1.2.3)
 	@for file in dist/*.whl; do case $$file in *-$(TAG:v%=%)-*) ;; *) echo "$$file is not of $(TAG)"; exit 1;; esac; done

@@ -21,7 +21,7 @@ import jsonschema_rs
 import pytest
 from hr_sandbox.testing import running
 
-from tests.helpers import code_blocks
+from tests.helpers import code_blocks, tap_settings
 from tests.postgres_server import running_postgres
 
 if TYPE_CHECKING:
@@ -105,19 +105,6 @@ class Taps:
             self.full_reads[vendor] = self.run(vendor, "everything"), self.sandbox.counts(vendor)
         return self.full_reads[vendor]
 
-    def settings(self, vendor: str) -> dict[str, Any]:
-        """Returns a tap's settings."""
-        url = f"{self.sandbox.url}/{vendor}"
-        credentials = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
-        return {"api_url": url, "optional_streams": ["*"]} | {
-            "personio": credentials | {"careers_url": f"{url}-careers", "legacy_v1_streams": True},
-            "factorial": {
-                "api_key": "sandbox-api-key",
-                "integration_uuid": "7c1f6c2e-5a0b-4c43-9a57-2f4f3f1d9a10",
-            },
-            "cornerstone": credentials,
-        }[vendor]
-
     def run(self, vendor: str, name: str, only: Iterable[str] = (), **settings: Any) -> Output:
         """Runs a tap, and keeps its output.
 
@@ -128,7 +115,7 @@ class Taps:
             **settings: More settings of the tap.
         """
         config, output = self.folder / f"{vendor}-{name}.json", self.folder / f"{vendor}-{name}.singer"
-        config.write_text(json.dumps(self.settings(vendor) | settings))
+        config.write_text(json.dumps(tap_settings(vendor, self.sandbox.url) | settings))
         command = [BIN / f"tap-{vendor}", "--config", config]
         if only:
             found = subprocess.run([*command, "--discover"], capture_output=True, check=True, timeout=LIMIT)
@@ -263,10 +250,10 @@ class JsonLines:
 
 @dataclass
 class Parquet:
-    """target-duckdb, and its tables as Parquet files, as the how-to guide exports them."""
+    """target-duckdb, and its tables as Parquet files."""
 
     folder: Path
-    name: str = "target-duckdb and COPY to Parquet"
+    name: str = "target-duckdb and Parquet"
     keeps_every_record: bool = False
 
     def load(self, output: Path, schema: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -274,27 +261,20 @@ class Parquet:
         database = self.folder / f"warehouse-{schema}.duckdb"
         config.write_text(json.dumps({"path": str(database), "default_target_schema": schema}))
         done = load(BIN / "target-duckdb", config, output, **environment)
-        export, cast = [sql for sql in code_blocks(GUIDE, "sql") if sql.startswith("COPY")]
-        with duckdb.connect(database, read_only=True) as connection:
-            tables = connection.sql(f"SELECT table_name FROM duckdb_tables() WHERE schema_name = '{schema}'").fetchall()
-            for (table,) in tables:
-                if table.startswith("_"):  # the loader's own
-                    continue
-                relation = connection.table(f'"{database.stem}".{schema}."{table}"')
-                wide = [name for name, kind in zip(relation.columns, relation.types, strict=True) if kind == "HUGEINT"]
-                sql = cast.replace("number", f'"{wide[0]}"') if wide else export
-                sql = sql.replace("tap_personio.persons", f'{schema}."{table}"')
-                connection.execute(sql.replace("persons.parquet", str(self.folder / f"{schema}-{table}.parquet")))
+        export = [BIN / "hr-export", "parquet", "--database", database, "--to", self.folder / schema]
+        subprocess.run(export, check=True, timeout=LIMIT)
         return done
 
     def tables(self, schema: str) -> dict[str, list[Row]]:
         found = {}
+        manifest = json.loads((self.folder / schema / "manifest.json").read_text())
         with duckdb.connect() as connection:
-            for path in self.folder.glob(f"{schema}-*.parquet"):
+            for table in manifest["tables"]:
+                (file,) = table["files"]
+                path = self.folder / schema / file["path"]
                 lines = connection.sql(f"SELECT to_json(one) FROM read_parquet('{path}') one").fetchall()
                 if lines:
-                    rows = [json.loads(line, parse_float=Decimal) for (line,) in lines]
-                    found[path.stem.removeprefix(f"{schema}-")] = rows
+                    found[table["name"]] = [json.loads(line, parse_float=Decimal) for (line,) in lines]
         return found
 
 

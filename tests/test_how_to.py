@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -166,12 +167,18 @@ def test_a_text_is_found_in_all_tables(loaded_warehouse: Callable[..., None]) ->
 def test_models_are_exported_for_their_owner_only(loaded_warehouse: Callable[..., None]) -> None:
     query_file("CREATE SCHEMA hr")
     query_file("CREATE TABLE hr.employee AS FROM tap_personio.persons")
-    done = run_script(code_block("operate.md", "python", "SCHEMAS"))
+    query_file("CREATE SCHEMA hr_metrics")
+    query_file("CREATE TABLE hr_metrics.headcount AS SELECT 300 AS headcount")
+    command = code_block("operate.md", "console", "hr-export").replace(".venv/bin", str(Path(sys.executable).parent))
+    done = subprocess.run(shlex.split(command), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    (path,) = Path("output/export").iterdir()
-    assert path.name == "hr.employee.parquet"
+    (path,) = Path("output/parquet/versions").glob("*/hr/*")
+    assert path.name == "employee.parquet"
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     assert duckdb.sql(f"SELECT count(*) FROM '{path}'").fetchall() == [(300,)]
+    done = run_script(code_block("lakehouse.md", "python", "manifest"))
+    assert done.returncode == 0, done.stderr
+    assert "300 rows" in done.stdout
 
 
 def test_the_settings_that_hash_a_value_can_be_parsed() -> None:

@@ -25,6 +25,7 @@ ROOT = Path(__file__).parent.parent
         "sandbox",
         "webhooks",
         "hr-report",
+        "hr-export",
     ],
 )
 def test_wheels_contain_every_file(member: str, tmp_path: Path) -> None:
