@@ -180,6 +180,36 @@ def test_other_statuses_lose_the_batch(pushing: Any, receiver: Any, start: Any, 
     assert [row["offset"] for row in records_of(receiver)] == [0, 1]
 
 
+def test_records_may_be_repeated_or_lost(pushing: Any, receiver: Any, start: Any, settle: Any) -> None:
+    start()
+    pushing.control("push-settings", duplicates=1)
+    train(pushing)
+    wait_for(lambda: len(records_of(receiver)) == 2)
+    first, second = records_of(receiver)
+    assert (first["value"], first["offset"]) == (second["value"], second["offset"])
+    pushing.control("push-settings", duplicates=0, missing=1)
+    train(pushing)
+    assert settle(pushing, 4)["missing"] == 1
+    assert len(records_of(receiver)) == 2
+
+
+def test_records_of_a_batch_may_be_shuffled(pushing: Any, receiver: Any) -> None:
+    pushing.control("push-settings", reorder_seconds=1)
+    endpoint = pushing.control("cornerstone/endpoint", url=receiver.url)["id"]
+    pushing.control("cornerstone/webhook", endpoint=endpoint, events=EVENTS, custom_headers={"X-Tenant": "acme"})
+    receiver.answer = lambda number, _path: 503 if number == 2 else 200
+    train(pushing)
+    wait_for(lambda: len(receiver.requests) == 2)
+    for _ in range(11):
+        train(pushing)  # they wait behind the one that is retried
+    pushing.control("push-clock", seconds=30)
+    wait_for(lambda: len(receiver.requests) == 4)
+    _, headers, body = receiver.requests[3]
+    offsets = [row["offset"] for row in body["records"]]
+    assert headers["x-tenant"] == "acme"
+    assert offsets != sorted(offsets) == list(range(1, 12))
+
+
 def test_records_wait_behind_a_batch_that_is_retried(pushing: Any, receiver: Any, start: Any) -> None:
     start()
     receiver.answer = lambda number, _path: 503 if number == 2 else 200

@@ -134,6 +134,11 @@ def test_methods_keys_and_bodies_are_checked(write: Any, factorial: Any) -> None
     assert factorial.request("/api/2026-10-01/resources/teams/teams", method="POST").status == 405
 
 
+def test_200_subscriptions_may_be_requested_in_a_minute(write: Any) -> None:
+    answers = [write("POST", body={})[0] for _ in range(201)]
+    assert answers == [422] * 200 + [429]
+
+
 def test_subscriptions_are_filtered(write: Any, make_factorial: Any) -> None:
     api = make_factorial(employees=12)
     rows = api.rows(NAME)

@@ -166,12 +166,12 @@ class Sender:
         if delivery.state == PENDING:
             self.run(self._deliver_later(delivery))
 
-    def register(self, delivery: Delivery) -> None:
-        """Adds a delivery to the report."""
+    def register(self, delivery: Delivery, *, may_miss: bool = True) -> None:
+        """Adds a delivery to the report, and decides whether it is sent."""
         delivery.number = next(self._numbers)
         if not self.can_reach(delivery.url):
             delivery.state = SKIPPED
-        elif delivery.duplicate_of is None and self.draws(self.settings.missing):
+        elif may_miss and delivery.duplicate_of is None and self.draws(self.settings.missing):
             delivery.state = MISSING
         if len(self.deliveries) >= MAX_KEPT:
             self.forget()

@@ -149,7 +149,7 @@ class Pushes:
         done = threading.Event()
         content = endpoint.make_content({"message": f"Verification of the endpoint {endpoint.name}"}, {})
         delivery = self._make_delivery(endpoint, "verification", (), lambda _: content)
-        self._sender.register(delivery)
+        self._sender.register(delivery, may_miss=False)
         if delivery.state == PENDING:
 
             async def deliver() -> None:
@@ -209,7 +209,7 @@ class Pushes:
         if delivery.state == DELIVERED and webhook.is_on:
             webhook.status = RUNNING
             if batch and self._sender.draws(settings.duplicates):
-                webhook.queue.extend(batch)
+                webhook.queue.extend(replace(row, repeats=True) for row in batch if not row.repeats)
         elif delivery.state == GIVEN_UP and webhook.is_on:
             webhook.status = FAILED if delivery.is_last_try else FAILING
 

@@ -36,12 +36,14 @@ class Record:
         message_id: its id.
         happened: when it happened.
         offset: its place among the events of one webhook; 0 before it belongs to one.
+        repeats: whether it was sent before.
     """
 
     value: Json
     message_id: str
     happened: datetime
     offset: int = 0
+    repeats: bool = False
 
     def render(self) -> Json:
         """Returns the record with the seconds since the event."""
