@@ -215,7 +215,8 @@ def test_records_wait_behind_a_batch_that_is_retried(pushing: Any, receiver: Any
     receiver.answer = lambda number, _path: 503 if number == 2 else 200
     for _ in range(3):
         train(pushing)
-    wait_for(lambda: len(receiver.requests) == 2)
+    # The wait for the retry begins as soon as the status is reported.
+    wait_for(lambda: [row["status"] for row in pushing.control("pushes")["deliveries"]] == [200, 503])
     assert len(receiver.requests) == 2
     pushing.control("push-clock", seconds=30)
     wait_for(lambda: len(records_of(receiver)) == 4)
