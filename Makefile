@@ -32,7 +32,7 @@ CONTAINERS ?= docker
 BASE ?= docker.io/library/python:$(shell $(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2> /dev/null)-slim-bookworm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo report explore test test-deep test-oldest lint format build wheels image test-deploy test-elsewhere test-airflow test-lake publish bench faults test-faults hub docs site screenshots clean
+.PHONY: help setup demo report explore test test-deep test-oldest lint format build wheels image test-deploy test-elsewhere test-airflow test-lake publish bench scaling faults test-faults hub docs site screenshots clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -157,6 +157,9 @@ publish: ## Upload dist/ to the package index, as the release workflow does (TAG
 
 bench: setup ## Run the benchmarks, about an hour, and write docs/performance.md (QUICK=1: minutes, for a look; ROWS=100000; REPEAT="2 table=5 rows=1")
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(ROWS),--rows $(ROWS)) $(foreach number,$(REPEAT),--repeat $(number))
+
+scaling: setup ## Measure runs of companies of several sizes, half an hour, and write docs/scaling.md (PEOPLE="1000 10000")
+	$(BIN)/python -m benchmarks.scaling $(if $(PEOPLE),--people $(PEOPLE))
 
 faults: setup ## Run the fault-injection tests, about an hour (PART=proxy: one part; SEED=8: other random choices)
 	$(BIN)/python -m faults $(or $(PART),all) --seed $(or $(SEED),7)

@@ -225,6 +225,8 @@ class StreamLoad:
             return
         names = self._key_names.union(METADATA_TYPES)
         others = [position for position, column in enumerate(segment.columns) if column.name.lower() not in names]
+        if not others:  # a mark is a whole row
+            return
         dropped = merge.drop_unmatched_marks(self._connection, self._table, values, keys, others)
         if dropped:
             logger.info("Stream '%s': deletion marks without a row in the table: %d.", self.stream_name, dropped)
