@@ -57,10 +57,11 @@ endpoint has a limit of its own.
 }
 GROUP = """## A group of {companies} companies
 
-Most limits are the credential's, and each company has one: {companies} companies of {people:,} people can take as
-long as one. What they share is the computer. With all three vendors, they send {requests:,} requests in a first run, and need
-{minutes:.0f} minutes of CPU ({each:.0f} s per company) and {gigabytes:.1f} GB of files; each run under way needs up to
-half a GB of memory. So run as many at a time as the memory allows; the cores are idle most of the time.
+Most limits are the credential's, and each company has one: {companies} companies of {people:,} people can take
+as long as one. What they share is the computer. With all three vendors, they send {requests:,} requests in a
+first run, and need {minutes:.0f} minutes of CPU ({each:.0f} s per company) and {gigabytes:.1f} GB of files;
+each run under way needs up to half a GB of memory. So run as many at a time as the memory allows; the cores are
+idle most of the time.
 
 - Personio's old API (v1), from which `absence_balances` come, allows 2,000 requests a minute from one address,
   whatever the credential. That is a request per person: {companies} companies of {people:,} people need 20 minutes.
