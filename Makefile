@@ -52,7 +52,7 @@ setup: .venv/.ready .meltano/.ready ## Create .venv from uv.lock, and install Me
 .meltano/.ready: .venv/.ready meltano.yml
 	@echo "Installing Meltano's plugins into .meltano ..."
 	@$(BIN)/meltano --log-level=warning install --clean
-	@{ for tap in tap-personio tap-factorial tap-cornerstone; do \
+	@{ for tap in tap-personio tap-factorial tap-cornerstone tap-hr-webhooks; do \
 	    .meltano/extractors/$$tap/venv/bin/$$tap --discover & done; \
 	  .meltano/loaders/target-duckdb/venv/bin/target-duckdb --about & \
 	  .meltano/transformers/dbt-duckdb/venv/bin/dbt --help & \

@@ -52,6 +52,11 @@ def reports(name: str) -> dict[str, dict[str, str]]:
     }
 
 
+def repository() -> str:
+    """The repository's URL from the project's metadata, its only source."""
+    return str(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"])
+
+
 # Metadata that is not in the plugins' `--about` output.
 PLUGINS: dict[str, dict[str, Any]] = {
     "tap-personio": {
@@ -95,6 +100,16 @@ PLUGINS: dict[str, dict[str, Any]] = {
             ["api_url", "access_token"],
         ],
     },
+    "tap-hr-webhooks": {
+        "kind": "extractors",
+        "pip_url": "hr-webhooks",
+        "label": "HR webhooks",
+        "description": "Events of Personio, Factorial and Cornerstone that hr-webhooks has received",
+        "domain_url": repository(),
+        "keywords": ["events", "hr", "meltano_sdk", "webhooks"],
+        "logo_url": "/assets/logos/extractors/hr-webhooks.png",
+        "settings_group_validation": [["journal"]],
+    },
     "target-duckdb": {
         "kind": "loaders",
         "pip_url": "hrtaps-target-duckdb",
@@ -121,11 +136,6 @@ PLUGINS: dict[str, dict[str, Any]] = {
 PROJECT = ROOT / "meltano.yml"
 ORDER = ("name", "kind", "value", "label", "description", "sensitive", "options")
 KINDS = ("integer", "boolean", "array", "object")
-
-
-def repository() -> str:
-    """The repository's URL from the project's metadata, its only source."""
-    return str(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"])
 
 
 @cache

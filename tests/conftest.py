@@ -123,9 +123,10 @@ class Project:
 
     def _rows(self, streams: Iterable[str], *, deleted: bool = False) -> dict[str, list[dict[str, Any]]]:
         found = {}
+        schema = f"tap_{self.vendor}".replace("-", "_")
         with duckdb.connect(self.database, read_only=True) as connection:
             for stream in streams:
-                relation = connection.sql(f'SELECT * FROM test.tap_{self.vendor}."{stream}" ORDER BY ALL')
+                relation = connection.sql(f'SELECT * FROM test.{schema}."{stream}" ORDER BY ALL')
                 columns = list(zip(relation.columns, map(str, relation.types), strict=True))
                 rows = [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
                 found[stream] = [

@@ -43,7 +43,9 @@ def test_object_settings_can_be_set_and_reach_the_tap(project: Project, meltano_
     assert {row["name"] for row in project.rows("org_units")} == {"hidden"}
 
 
-@pytest.mark.parametrize("plugin", ["tap-personio", "tap-factorial", "tap-cornerstone", "target-duckdb"])
+@pytest.mark.parametrize(
+    "plugin", ["tap-personio", "tap-factorial", "tap-cornerstone", "tap-hr-webhooks", "target-duckdb"]
+)
 def test_object_settings_of_the_sdk_have_their_kind(plugin: str) -> None:
     plugins = YAML(typ="safe").load(ROOT / "meltano.yml")["plugins"]
     (found,) = [item for kind in plugins.values() for item in kind if item["name"] == plugin]
