@@ -46,10 +46,10 @@ def parents() -> dict[int, int]:
     return found
 
 
-def arguments(process: int) -> list[str]:
-    """Returns the command line of a process."""
+def read_list(process: int, name: str) -> list[str]:
+    """Returns the command line or the environment of a process."""
     with suppress(OSError):
-        return Path(f"/proc/{process}/cmdline").read_text().split("\0")
+        return Path(f"/proc/{process}/{name}").read_text().split("\0")
     return []
 
 
@@ -109,22 +109,16 @@ class Airflow:
             process.kill()
         process.wait()
 
-    def tasks(self, program: str) -> dict[int, int]:
-        """Returns the processes that run a program as the child of a task, with those of their tasks."""
+    def tasks(self, program: str, setting: str) -> dict[int, int]:
+        """Returns the processes of a program that have a setting, with those of the tasks that started them."""
         parent_of = parents()
         return {
             process: parent
             for process, parent in parent_of.items()
-            if any(one.endswith(f"/{program}") for one in arguments(process)[:2]) and self._is_ours(process, parent_of)
+            if any(one.endswith(f"/{program}") for one in read_list(process, "cmdline")[:2])
+            and setting in read_list(process, "environ")
+            and {"--discover", "--test=schema"}.isdisjoint(read_list(process, "cmdline"))
         }
-
-    def _is_ours(self, process: int, parent_of: dict[int, int]) -> bool:
-        scheduler = self.processes.get("scheduler")
-        while process > 1:
-            if scheduler and process == scheduler.pid:
-                return True
-            process = parent_of.get(process, 0)
-        return False
 
     def request(self, path: str, body: Any = None, method: str | None = None) -> Any:
         """Sends a request to the API. Returns the JSON of its response."""
@@ -219,11 +213,12 @@ def running_airflow(folder: Path, database: int, **environment: str) -> Iterator
         | environment,
         port,
     )
-    # The workers of a killed scheduler keep its session open, whose locks would stop the next one.
-    end_sessions = "ALTER DATABASE airflow SET idle_in_transaction_session_timeout = '30s'"
     psql = ["psql", "-q", "-h", "127.0.0.1", "-p", str(database), "-U", "hr", "-d", "postgres"]
-    subprocess.run([*psql, "-c", "CREATE DATABASE airflow", "-c", end_sessions], check=True)
+    subprocess.run([*psql, "-c", "CREATE DATABASE airflow"], check=True)
     airflow.command("airflow", "db", "migrate")
+    # The workers of a killed scheduler keep its session open, whose locks would stop the next one.
+    end_sessions = "ALTER DATABASE airflow SET idle_in_transaction_session_timeout = '60s'"
+    subprocess.run([*psql, "-c", end_sessions], check=True)
     pools = airflow.command("python", "-m", "hr_pipeline.pools")
     (folder / "pools.json").write_text(pools)
     airflow.command("airflow", "pools", "import", str(folder / "pools.json"))

@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import yaml
@@ -35,10 +35,19 @@ ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 PEOPLE = int(os.environ.get("PEOPLE", "60"))
 SEEDS = {"acme": 7, "globex": 8, "initech": 9}
-PERSONIO = {"people": ["persons", "employments"], "time": ["absence_periods", "attendance_periods"]}
-FACTORIAL = {"all": ["employees_employees", "timeoff_leaves", "attendance_shifts"]}
+COMPANIES = {"hooli": "acme"}
+"""Tenants that have the data and the credential of another one."""
+PERSONIO = {"people": ["persons"], "time": ["attendance_periods"]}
+FACTORIAL = {"all": ["employees_employees", "attendance_shifts"]}
+if PEOPLE <= 1000:
+    PERSONIO["people"].append("employments")  # a request per person
+    PERSONIO["time"].append("absence_periods")
 LIMIT = 6000
 BOOKMARKS = "SELECT stream, bookmark FROM hrtaps.state WHERE tenant = 'hooli' AND part = ''"
+
+
+def report(text: str) -> None:
+    print(text)  # noqa: T201  shown by `make test-airflow`
 
 
 def secret_of(tenant: str) -> str:
@@ -146,8 +155,12 @@ class Setting:
             found[table] = int(self.query(f"SELECT count(*) FROM ({' UNION ALL '.join(both)}) x")[0])
         return found
 
-    def load_plainly(self, tenant: str, tap: str, schema: str) -> None:
-        """Loads all groups of a tap with one undisturbed run, without Airflow."""
+    def load_plainly(self, tenant: str, tap: str) -> str:
+        """Loads all groups of a tap with one undisturbed run, without Airflow. Returns the schema."""
+        schema = f"plain_{tenant}_{tap.replace('-', '_')}"
+        if self.tables(schema):
+            return schema
+        begin = time.monotonic()
         one = self.plan["tenants"][tenant]["taps"][tap]
         secrets = {name: secret_of(tenant) for name in one["secrets"]}
         folder = self.airflow.folder
@@ -174,6 +187,8 @@ class Setting:
         programs = self.plan["programs"]
         command = f"{BIN / tap} --config {config} --catalog {catalog} | {programs['target-postgres']} --config {loader}"
         subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, check=True, timeout=LIMIT)
+        report(f"{schema}: a plain run takes {time.monotonic() - begin:.0f} s")
+        return schema
 
 
 @pytest.fixture(scope="module")
@@ -181,20 +196,20 @@ def setting(sandboxes: dict[str, Sandbox], tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("airflow")
     loader = Path(sys.prefix) / "loaders" / "target-postgres" / "bin" / "target-postgres"
     tenants: dict[str, Any] = {}
-    sandboxes = sandboxes | {"hooli": sandboxes["acme"]}
+    sandboxes = sandboxes | {tenant: sandboxes[company] for tenant, company in COMPANIES.items()}
     for tenant, sandbox in sandboxes.items():
+        company = COMPANIES.get(tenant, tenant)
         secret = folder / f"{tenant}.secret"
         secret.touch(mode=0o600)
-        secret.write_text(secret_of(tenant))
-        source = {"acme": {"file": str(secret)}, "globex": {"variable": "globex"}, "initech": {"connection": "initech"}}
-        source["hooli"] = source["acme"]
-        settings = {"api_url": f"{sandbox.url}/personio", "client_id": f"client-of-{tenant}".replace("hooli", "acme")}
+        secret.write_text(secret_of(company))
+        source = {"globex": {"variable": "globex"}, "initech": {"connection": "initech"}}
+        settings = {"api_url": f"{sandbox.url}/personio", "client_id": f"client-of-{company}"}
         tenants[tenant] = {
             "schedule": "@once",
             "taps": {
                 "tap-personio": {
                     "settings": settings,
-                    "secrets": {"client_secret": source[tenant]},
+                    "secrets": {"client_secret": source.get(tenant, {"file": str(secret)})},
                     "groups": PERSONIO,
                     "tasks_at_once": 2,
                     "requests_per_minute": 600_000,
@@ -241,20 +256,36 @@ def setting(sandboxes: dict[str, Sandbox], tmp_path_factory: pytest.TempPathFact
             yield Setting(airflow, database, plan, alerts)
 
 
-def kill_task(airflow: Airflow, program: str) -> None:
-    """Kills a task that runs a program, which has to end with it."""
-    (tap, task), *_ = wait_until(lambda: airflow.tasks(program)).items()
+def test_state_and_locks(setting: Setting) -> None:
+    script = (ROOT / "tests" / "airflow_store.py").read_text()
+    done = setting.airflow.command("python", "-", str(setting.database), input=script)
+    assert len(done.splitlines()) == 5
+
+
+def wait_for_task(airflow: Airflow, sandbox: Sandbox) -> tuple[int, int]:
+    """Waits for a task of tap-personio that is in the middle of its requests. Returns the tap, and the task."""
+    begun: dict[int, int] = {}
+
+    def is_in_the_middle() -> tuple[int, int] | None:
+        for tap, task in airflow.tasks("tap-personio", f"TAP_PERSONIO_API_URL={sandbox.url}/personio").items():
+            sent = len(sandbox.requests())
+            if sent > begun.setdefault(tap, sent) + 5:
+                return tap, task
+        return None
+
+    return cast("tuple[int, int]", wait_until(is_in_the_middle, LIMIT))
+
+
+def kill_task(airflow: Airflow, sandbox: Sandbox) -> None:
+    """Kills a task, with which its tap has to end."""
+    tap, task = wait_for_task(airflow, sandbox)
     os.kill(task, signal.SIGKILL)
-    wait_until(lambda: not Path(f"/proc/{tap}").exists(), 10)
-
-
-def report(text: str) -> None:
-    print(text)  # noqa: T201  shown by `make test-airflow`
+    wait_until(lambda: not Path(f"/proc/{tap}").exists(), 30)
 
 
 def report_run(airflow: Airflow, dag: str, run: str) -> None:
     for one in airflow.instances(dag, run):
-        if one["task_id"] != "list_parts":
+        if one["task_id"] != "list_parts" and not one["task_id"].endswith(".tables"):
             result = airflow.result(dag, run, one["task_id"], one["map_index"])
             numbers = {name: result[name] for name in ("rows", "requests", "warnings") if name in (result or {})}
             report(
@@ -263,13 +294,13 @@ def report_run(airflow: Airflow, dag: str, run: str) -> None:
             )
 
 
-def test_killed_loads_equal_plain_ones(setting: Setting) -> None:
+def test_killed_loads_equal_plain_ones(setting: Setting, sandboxes: dict[str, Sandbox]) -> None:
     airflow = setting.airflow
     begin = time.monotonic()
     runs = {f"hr_{tenant}": airflow.first_run(f"hr_{tenant}") for tenant in SEEDS}
-    kill_task(airflow, "tap-personio")
+    kill_task(airflow, sandboxes["acme"])
     report(f"killed a task after {time.monotonic() - begin:.0f} s")
-    wait_until(lambda: airflow.tasks("tap-personio") or airflow.tasks("tap-factorial"))
+    wait_for_task(airflow, sandboxes["initech"])
     airflow.kill("scheduler")  # its workers go on with their tasks
     report(f"killed the scheduler after {time.monotonic() - begin:.0f} s")
     airflow.start("scheduler")
@@ -281,28 +312,25 @@ def test_killed_loads_equal_plain_ones(setting: Setting) -> None:
     for tenant in SEEDS:
         for tap, one in setting.plan["tenants"][tenant]["taps"].items():
             schema = f"{tenant}_{tap.replace('-', '_')}"
-            begin = time.monotonic()
-            setting.load_plainly(tenant, tap, f"plain_{schema}")
             rows = setting.rows(schema)
-            report(f"{schema}: {rows}; a plain run takes {time.monotonic() - begin:.0f} s")
+            report(f"{schema}: {rows}")
             assert rows.keys() == {stream for group in one["groups"].values() for stream in group}
-            assert set(setting.differences(schema, f"plain_{schema}").values()) == {0}
+            assert set(setting.differences(schema, setting.load_plainly(tenant, tap)).values()) == {0}
 
 
-def test_a_killed_backfill_in_parts_equals_a_plain_run(setting: Setting) -> None:
+def test_a_killed_backfill_in_parts_equals_a_plain_run(setting: Setting, sandboxes: dict[str, Sandbox]) -> None:
     airflow, dag = setting.airflow, "hr_hooli_backfill_tap-personio"
     begin = time.monotonic()
     run = airflow.trigger(dag, parts=3)
-    wait_until(lambda: setting.tables("hooli_tap_personio"))
-    wait_until(lambda: [one for one in airflow.instances(dag, run) if one["task_id"].endswith("part")])
-    kill_task(airflow, "tap-personio")
-    wait_until(lambda: airflow.tasks("tap-personio"))
+    kill_task(airflow, sandboxes["acme"])
+    wait_for_task(airflow, sandboxes["acme"])
     airflow.kill("scheduler", group=True)
     airflow.start("scheduler")
     assert airflow.wait(dag, run, LIMIT) == "success"
     report(f"{dag}: {time.monotonic() - begin:.0f} s")
     report_run(airflow, dag, run)
-    assert set(setting.differences("hooli_tap_personio", "plain_acme_tap_personio").values()) == {0}
+    plain = setting.load_plainly("acme", "tap-personio")
+    assert set(setting.differences("hooli_tap_personio", plain).values()) == {0}
     bookmarks = dict(line.split("|") for line in setting.query(BOOKMARKS))
     assert bookmarks.keys() == {stream for group in PERSONIO.values() for stream in group}
     assert all("replication_key_value" in bookmark for bookmark in bookmarks.values())
@@ -312,7 +340,7 @@ def test_a_killed_backfill_in_parts_equals_a_plain_run(setting: Setting) -> None
     report_run(airflow, "hr_hooli", run)
     read = sum(airflow.result("hr_hooli", run, f"tap-personio.{group}")["rows"] for group in PERSONIO)
     assert read < sum(setting.rows("hooli_tap_personio").values()) / 2
-    assert set(setting.differences("hooli_tap_personio", "plain_acme_tap_personio").values()) == {0}
+    assert set(setting.differences("hooli_tap_personio", plain).values()) == {0}
 
 
 def test_a_task_that_fails_for_good_sends_an_alert_without_secrets(setting: Setting) -> None:
@@ -332,5 +360,5 @@ def test_a_task_that_fails_for_good_sends_an_alert_without_secrets(setting: Sett
 
 def test_no_secret_is_in_logs_or_results(setting: Setting) -> None:
     logs = setting.airflow.logs()
-    assert "persons: reading everything" in logs or "persons:" in logs
+    assert "persons: reading" in logs
     assert "-zqx" not in logs

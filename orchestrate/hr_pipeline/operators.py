@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 from typing import TYPE_CHECKING, Any, Literal
 
-import requests
 from airflow.sdk import BaseOperator, Connection, Variable
 from airflow.sdk.exceptions import AirflowException
 
+from hr_pipeline.alerts import send_alert
 from hr_pipeline.load import Load, LoadError
 from hr_pipeline.pipeline import ProgramError
 from hr_pipeline.plan import read_plan
@@ -92,7 +91,7 @@ class LoadOperator(BaseOperator):
 
 def alert(context: Context) -> None:
     """Tells of a task that has failed for good, by the names of the tenant's DAG, the task and the run."""
-    task, chosen = context["ti"], read_plan().alert
+    task = context["ti"]
     message = {
         "text": f"{task.dag_id}: {task.task_id} failed",
         "dag": task.dag_id,
@@ -101,11 +100,4 @@ def alert(context: Context) -> None:
         "run": task.run_id,
         "try_number": task.try_number,
     }
-    if chosen.function:
-        module, _, name = chosen.function.partition(":")
-        getattr(importlib.import_module(module), name)(message)
-    if chosen.url:
-        try:
-            requests.post(find_secret(chosen.url), json=message, timeout=10).raise_for_status()
-        except requests.RequestException as error:  # its message has the URL, which may be a secret
-            logger.error("The alert could not be sent: %s", type(error).__name__)  # noqa: TRY400
+    send_alert(read_plan().alert, message, find_secret)
