@@ -108,7 +108,7 @@ build: setup ## Build the packages into dist/, and check that each one starts
 	$(BIN)/uv build --all-packages --no-build-isolation --quiet --out-dir dist
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python dist/.venv
 	$(BIN)/uv pip install --quiet --python dist/.venv dist/*.whl
-	@for name in tap-personio tap-factorial tap-cornerstone target-duckdb hr-sandbox hr-report hr-webhooks hr-export; do \
+	@for name in tap-personio tap-factorial tap-cornerstone target-duckdb hr-sandbox hr-report hr-webhooks tap-hr-webhooks hr-export; do \
 	  dist/.venv/bin/$$name --help > /dev/null || exit 1; done
 	rm -rf dist/.venv
 

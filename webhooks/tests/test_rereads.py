@@ -49,6 +49,13 @@ def test_the_streams_exist_and_can_be_read_so() -> None:
         assert read.by is None or isinstance(stream.by_id, ById), read
 
 
+def test_what_can_be_read_by_id_is() -> None:
+    """The ways without an id are for streams without records by id, or come after a way with one."""
+    by_id = {(vendor, read.stream) for vendor, read in reads() if read.by}
+    for vendor, read in reads():
+        assert read.by or (vendor, read.stream) in by_id or not STREAM_TYPES[vendor][read.stream].by_id, read
+
+
 def event(subject: str, record_id: str | None = None, person_id: str | None = None) -> Event:
     return Event(id="1", subject_type=subject, subject_id=record_id, person_id=person_id)
 

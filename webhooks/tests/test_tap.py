@@ -166,6 +166,11 @@ def test_stream_maps_apply(run: Callable[..., Messages]) -> None:
     assert [(row["id"], row["payload"]) for row in rows(messages, "factorial_events")] == [("1", 1), ("4", 4)]
 
 
+def test_payloads_can_be_flattened(run: Callable[..., Messages]) -> None:
+    messages = run(flattening_enabled=True, flattening_max_depth=2)
+    assert all(row["payload"] for row in rows(messages, "factorial_events"))
+
+
 def test_every_column_has_a_protection_class(journal: Journal) -> None:
     shipped = shipped_classes(PACKAGE)
     tap = TapHrWebhooks(config={"journal": str(journal.folder)})

@@ -119,7 +119,9 @@ class EventStream(Stream):
 
     @cached_property
     def _is_unmapped(self) -> bool:
-        return all(self.mask.values()) and all(type(item) is SameRecordTransform for item in self.stream_maps)
+        return all(self.mask.values()) and all(
+            type(item) is SameRecordTransform and not item.flattening_enabled for item in self.stream_maps
+        )
 
     def _generate_schema_messages(self) -> Generator[SchemaMessage]:
         for message in super()._generate_schema_messages():

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from singer_rest import Command, RunError, common_settings
 from singer_rest.secret_settings import add_secret_files
 from singer_rest.singer.messages import ChangedStateWriter, MessageWriter
+from singer_sdk import Tap
 from singer_sdk import typing as th
 from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 
 from hr_webhooks.events import VENDORS
 from hr_webhooks.tap.journal_tap import JournalTap
@@ -33,6 +35,10 @@ class TapHrWebhooks(JournalTap):
     name = "tap-hr-webhooks"
     package_name = "hr-webhooks"
     message_writer_class = MessageWriter
+    # Events are only added, so that tables have no versions.
+    capabilities: ClassVar = [
+        one for one in Tap.capabilities if one not in {TapCapabilities.ACTIVATE_VERSION, PluginCapabilities.BATCH}
+    ]
     config_jsonschema = add_secret_files(
         th.PropertiesList(
             th.Property(
