@@ -272,7 +272,13 @@ class Parquet:
             for table in manifest["tables"]:
                 (file,) = table["files"]
                 path = self.folder / schema / file["path"]
-                lines = connection.sql(f"SELECT to_json(one) FROM read_parquet('{path}') one").fetchall()
+                # JSON is text in the copy.
+                types = {
+                    one["name"]: "JSON" if one["source_type"] == "JSON" else one["type"] for one in table["columns"]
+                }
+                casts = [f'"{name}"::{kind} AS "{name}"' for name, kind in types.items()]
+                rows = f"SELECT {', '.join(casts)} FROM read_parquet('{path}')"
+                lines = connection.sql(f"SELECT to_json(one) FROM ({rows}) one").fetchall()
                 if lines:
                     found[table["name"]] = [json.loads(line, parse_float=Decimal) for (line,) in lines]
         return found

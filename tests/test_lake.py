@@ -348,3 +348,8 @@ def test_every_table_after_changes_and_deletions(everything: Everything, tmp_pat
     for reader in READERS:
         title = f"Iceberg after changes, {everything.name}, {reader}"
         compare(title, changed, lambda names, reader=reader: everything.storage.read(reader, names))
+    output = everything.storage.export(changed, "--schemas", "hr", "tap_personio", "--expire", "0")
+    assert "files of old snapshots were removed" in output
+    compare(f"{everything.name} after expiry", changed, lambda names: everything.storage.read("pyarrow", names))
+    snapshots = {len(everything.storage.table(*name).snapshots()) for name in source_tables(changed) if name[0] == "hr"}
+    assert snapshots == {1}
