@@ -182,6 +182,8 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             try:
                 urllib.request.urlopen(request, timeout=60).close()  # noqa: S310
                 break
+            except urllib.error.HTTPError:
+                raise
             except urllib.error.URLError:
                 assert process.poll() is None, log.read_text()
                 time.sleep(0.2)
