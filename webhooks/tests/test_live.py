@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.deep
 
+PATIENCE = 300.0
+"""Seconds to wait for rows: as many as a busy machine needs."""
 BIN = Path(sys.executable).parent
 STREAMS: dict[type[RestTap], tuple[str, ...]] = {
     TapPersonio: ("persons", "employments", "absence_periods"),
@@ -76,7 +78,7 @@ class Warehouse:
     def wait_for(self, vendor: str, sql: str, rows: list[tuple[Any, ...]]) -> float:
         """Waits until a query has some rows. Returns after how many seconds."""
         began = time.monotonic()
-        wait_until(lambda: self.query(vendor, sql) == rows, 60)
+        wait_until(lambda: self.query(vendor, sql) == rows, PATIENCE)
         return time.monotonic() - began
 
 
@@ -151,7 +153,7 @@ def test_changes_arrive(connected: Connected, warehouse: Warehouse, follow: Call
         mark = by_id("absence_periods", absence, "_sdc_deleted_at IS NULL")
         seconds["absence"] = warehouse.wait_for("personio", mark, [(True,)])
         send_event(connected, receiver, "absence-period.deleted", absence["id"])  # it still exists
-        wait_until(lambda: count_events(warehouse, "absence-period.deleted") == 1, 60)
+        wait_until(lambda: count_events(warehouse, "absence-period.deleted") == 1, PATIENCE)
         assert warehouse.query("personio", mark) == [(True,)]
         sandbox.control("delete", kind="absence_period", id=absence["id"])
         seconds["deletion"] = warehouse.wait_for("personio", mark, [(False,)])
@@ -166,7 +168,7 @@ def test_changes_arrive(connected: Connected, warehouse: Warehouse, follow: Call
         connected.wait_until_delivered()
         entries = [entry for entry in connected.journal.read(0) if entry.vendor == "personio"]
         events = sum(len(read_events(entry)) for entry in entries)
-        wait_until(lambda: len(warehouse.query("events", "SELECT 1 FROM personio_events")) == events, 60)
+        wait_until(lambda: len(warehouse.query("events", "SELECT 1 FROM personio_events")) == events, PATIENCE)
     print(seconds)  # noqa: T201 - pytest -s shows it
     rows = warehouse.query("events", "SELECT type FROM personio_events ORDER BY position")
     assert ("person.created",) in rows
@@ -178,3 +180,25 @@ def by_id(stream: str, change: dict[str, Any], column: str) -> str:
 
 def count_events(warehouse: Warehouse, name: str) -> int:
     return len(warehouse.query("events", f"SELECT 1 FROM personio_events WHERE type = '{name}'"))
+
+
+def test_the_tables_are_right_after_a_burst(
+    connected: Connected, warehouse: Warehouse, follow: Callable[..., Any]
+) -> None:
+    """Creations, edits and deletions with duplicates, in another order: more than a run asks for by id."""
+    sandbox = connected.sandbox
+    options = ("--vendor", "personio", "--max-ids", "100")
+    with running_receiver(connected.config, "--listen", connected.listen), follow(*options):
+        connected.subscribe()
+        warehouse.wait_for(
+            "personio", "SELECT count(*) FROM absence_periods", [(len(sandbox.records("personio", "absence_periods")),)]
+        )
+        sandbox.control("push-settings", duplicates=0.2, reorder_seconds=1)
+        sandbox.control("burst", changes=600, per_second=200, kinds=["person", "absence_period"])
+        wait_until(lambda: sandbox.control("push-counts")["burst"] == {"done": 600, "of": 600}, PATIENCE)
+        connected.wait_until_delivered()
+        for stream, columns in (("persons", "id, last_name"), ("absence_periods", "id, comment")):
+            names = columns.split(", ")
+            rows = {tuple(row.get(name) for name in names) for row in sandbox.records("personio", stream)}
+            sql = f"SELECT {columns} FROM {stream} WHERE _sdc_deleted_at IS NULL"
+            wait_until(lambda sql=sql, rows=rows: {*warehouse.query("personio", sql)} == rows, PATIENCE)

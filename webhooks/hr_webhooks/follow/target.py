@@ -118,7 +118,7 @@ class Target:
         left = deque(runs)
         while left:
             settings = left.popleft()
-            self._log(settings, plan)
+            self._log(settings)
             report = self.run(settings)
             if report is None:
                 return self._fail()
@@ -169,18 +169,23 @@ class Target:
         LOGGER.warning("%s: nothing is lost; the run is repeated in %d s.", self.label, delay)
         return False
 
-    def _log(self, settings: RunSettings, plan: Plan) -> None:
+    def _log(self, settings: RunSettings) -> None:
         if settings == RunSettings():
             LOGGER.info("%s: reading everything that has changed.", self.label)
-        else:
-            deleted = sum(map(len, plan.deleted.values()))
-            LOGGER.info(
-                "%s: reading again. Records: %d, said to be deleted: %d, lists: %d",
-                self.label,
-                plan.id_count,
-                deleted,
-                len(plan.changes),
-            )
+            return
+        parts = settings.only.split()
+        LOGGER.info(
+            "%s: reading again. Records: %d, said to be deleted: %d, lists: %d",
+            self.label,
+            _count_ids(parts),
+            _count_ids(settings.confirm_deleted.split()),
+            sum("=" not in part for part in parts),
+        )
+
+
+def _count_ids(parts: list[str]) -> int:
+    """Returns the number of ids in settings such as ``persons?=1,2``."""
+    return sum(part.count(",") + 1 for part in parts if "=" in part)
 
 
 def _find_missing(report: Report, tries: dict[tuple[str, str], int]) -> list[Missing]:
