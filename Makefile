@@ -145,7 +145,7 @@ test-elsewhere: .venv/.test .venv/loaders/target-postgres/.ready .venv/loaders/t
 	@$(BIN)/uv pip sync --quiet --python .venv/airflow $<
 	@touch $@
 
-test-airflow: .venv/.test .venv/airflow/.ready .venv/loaders/target-postgres/.ready ## Load three tenants with Airflow and kill it meanwhile (needs PostgreSQL; PEOPLE=10000)
+test-airflow: setup .venv/.test .venv/airflow/.ready .venv/loaders/target-postgres/.ready ## Load three tenants with Airflow and kill it meanwhile (needs PostgreSQL; PEOPLE=10000)
 	$(BIN)/pytest -m airflow tests/test_airflow.py -rsP
 
 test-lake: .venv/.test .venv/.lake .venv/loaders/moto/.ready .venv/loaders/duckdb-iceberg/.ready ## Export everything as Parquet and Iceberg, to a folder and to a local S3 server, and read it with polars, pyarrow and DuckDB

@@ -76,11 +76,15 @@ def without_the_lock_no_state_is_saved() -> None:
 
 
 def loaders_of_earlier_tasks_are_ended() -> None:
-    name = application_name("acme.tap-personio.people")
-    with session() as store, connect(application_name=name) as loader:
-        store.end_loader(name)
+    whole, parts = application_name("people", ""), [application_name("people", part) for part in ("1/10", "1/1")]
+    with session() as store, connect(application_name=parts[0]) as one, connect(application_name=parts[1]) as other:
+        store.end_loaders(parts[1])
         with raises(psycopg.OperationalError):
-            loader.execute("SELECT 1")
+            other.execute("SELECT 1")
+        one.execute("SELECT 1")
+        store.end_loaders(whole)
+        with raises(psycopg.OperationalError):
+            one.execute("SELECT 1")
 
 
 def connect(**options: str) -> psycopg.Connection:

@@ -19,6 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import duckdb
 import pytest
 import yaml
 from hr_sandbox.testing import Sandbox
@@ -35,7 +36,7 @@ ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 PEOPLE = int(os.environ.get("PEOPLE", "60"))
 SEEDS = {"acme": 7, "globex": 8, "initech": 9}
-COMPANIES = {"hooli": "acme"}
+COMPANIES = {"hooli": "acme", "umbrella": "globex"}
 """Tenants that have the data and the credential of another one."""
 PERSONIO = {"people": ["persons"], "time": ["attendance_periods"]}
 FACTORIAL = {"all": ["employees_employees", "attendance_shifts"]}
@@ -202,7 +203,7 @@ def setting(sandboxes: dict[str, Sandbox], tmp_path_factory: pytest.TempPathFact
         secret = folder / f"{tenant}.secret"
         secret.touch(mode=0o600)
         secret.write_text(secret_of(company))
-        source = {"globex": {"variable": "globex"}, "initech": {"connection": "initech"}}
+        source: dict[str, Any] = {"globex": {"variable": "globex"}, "initech": {"connection": "initech"}}
         settings = {"api_url": f"{sandbox.url}/personio", "client_id": f"client-of-{company}"}
         tenants[tenant] = {
             "schedule": "@once",
@@ -221,6 +222,7 @@ def setting(sandboxes: dict[str, Sandbox], tmp_path_factory: pytest.TempPathFact
         "secrets": {"api_key": {"file": str(folder / "acme.secret")}},
         "groups": FACTORIAL,
     }
+    tenants["umbrella"] |= {"landing": "duckdb"}
     tenants["broken"] = {
         "schedule": "@once",
         "taps": {
@@ -232,6 +234,7 @@ def setting(sandboxes: dict[str, Sandbox], tmp_path_factory: pytest.TempPathFact
     }
     plan = {
         "project": str(ROOT),
+        "files": str(folder / "files"),
         "programs": {
             "target-postgres": str(loader),
             "tap-personio": str(BIN / "tap-personio"),
@@ -356,6 +359,15 @@ def test_a_task_that_fails_for_good_sends_an_alert_without_secrets(setting: Sett
         "run": run,
         "try_number": 5,
     }
+
+
+def test_a_file_of_a_tenant_gets_the_models(setting: Setting) -> None:
+    airflow = setting.airflow
+    run = airflow.first_run("hr_umbrella")
+    assert airflow.wait("hr_umbrella", run, LIMIT) == "success"
+    with duckdb.connect(airflow.folder / "files" / "umbrella.duckdb", read_only=True) as connection:
+        (people,) = connection.sql("SELECT count(*) FROM hr.employee").fetchall()
+    assert people == (PEOPLE,)
 
 
 def test_no_secret_is_in_logs_or_results(setting: Setting) -> None:

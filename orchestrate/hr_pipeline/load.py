@@ -77,6 +77,10 @@ class Load:
     def _lands_in_postgres(self) -> bool:
         return self.plan.tenants[self.tenant].landing == "postgres"
 
+    @property
+    def _logging(self) -> Path:
+        return self.plan.meltano.folder / "deploy" / "logging.yaml"
+
     def load(self) -> dict[str, Any]:
         """Loads the group.
 
@@ -88,16 +92,10 @@ class Load:
             LockedError: If another task loads the same.
         """
         with self._open_store() as store, tempfile.TemporaryDirectory() as folder:
-            lock = f"{self._name} {self.part}"
-            store.prepare(self._schema if self._lands_in_postgres else None)
-            store.lock(self._name, self.plan.lock_wait, shared=bool(self.part))
-            if self.part:
-                store.lock(lock, self.plan.lock_wait)
-            store.end_loader(application_name(lock))
+            self._prepare(store)
             scratch = Path(folder)
-            state = store.read(this_run_only=self.is_full or bool(self.part))
-            tap = self._tap(scratch, state)
-            self._pipeline = Pipeline(tap, self._loader(lock))
+            tap = self._tap(scratch, store.read(this_run_only=self.is_full or bool(self.part)))
+            self._pipeline = Pipeline(tap, self._loader())
             outcome = self._pipeline.run(lambda line: store.save(json.loads(line)))
             return self._record(scratch, outcome)
 
@@ -108,11 +106,10 @@ class Load:
             LoadError: If the loader fails.
         """
         with self._open_store() as store, tempfile.TemporaryDirectory() as folder:
-            store.prepare(self._schema if self._lands_in_postgres else None)
-            store.lock(self._name, self.plan.lock_wait)
+            self._prepare(store)
             tap = self._tap(Path(folder), {})
             tap = Command([*tap.arguments, "--test=schema"], tap.environment)
-            outcome = Pipeline(tap, self._loader(self._name)).run(lambda _: None)
+            outcome = Pipeline(tap, self._loader()).run(lambda _: None)
             self._raise_if_failed(outcome, {})
 
     def merge(self) -> dict[str, Any]:
@@ -145,6 +142,14 @@ class Load:
     def _open_store(self) -> Store:
         return Store(self.database, self.tenant, self.tap, self.run, f"{self.group}/{self.part}" if self.part else "")
 
+    def _prepare(self, store: Store) -> None:
+        """Creates what the loader needs, and waits until no other task loads the same."""
+        store.prepare(self._schema if self._lands_in_postgres else None)
+        store.lock(self._name, self.plan.lock_wait, shared=bool(self.part))
+        if self.part:
+            store.lock(f"{self._name} {self.part}", self.plan.lock_wait)
+        store.end_loaders(application_name(self._name, self.part))
+
     def _tap(self, scratch: Path, state: dict[str, Any]) -> Command:
         plan, project = self.plan.tenants[self.tenant].taps[self.tap], self.plan.meltano
         settings = project.config(self.tap) | plan.shared_settings()
@@ -166,19 +171,19 @@ class Load:
         return Command([*program, *(f"--{name}={scratch / name}.json" for name in files)], environment)
 
     def _environment(self, settings: Mapping[str, Any]) -> dict[str, str]:
-        return environment_of(self.tap, settings, os.environ) | {
-            "SINGER_SDK_LOG_CONFIG": str(self.plan.meltano.folder / "deploy" / "logging.yaml")
-        }
+        return environment_of(self.tap, settings, os.environ) | {"SINGER_SDK_LOG_CONFIG": str(self._logging)}
 
-    def _loader(self, lock: str) -> Command:
+    def _loader(self) -> Command:
         if self._lands_in_postgres:
             name, settings = "target-postgres", self.database.loader_settings()
+            logging = FOLDER / "logging-target-postgres.yml"
         else:
             name, settings = "target-duckdb", {"path": str(self.plan.files / f"{self.tenant}.duckdb")}
+            logging = self._logging
         settings["default_target_schema"] = self._schema
         environment = environment_of(name, settings, os.environ) | {
-            "PGAPPNAME": application_name(lock),
-            "SINGER_SDK_LOG_CONFIG": str(FOLDER / "logging-loader.yml"),
+            "PGAPPNAME": application_name(self._name, self.part),
+            "SINGER_SDK_LOG_CONFIG": str(logging),
         }
         return Command([self.plan.meltano.program(name), "--config=ENV"], environment)
 
@@ -198,7 +203,8 @@ class Load:
     def _raise_if_failed(self, outcome: Outcome, record: dict[str, Any]) -> None:
         if outcome.loader:
             raise LoadError(
-                f"{self._name}: the loader ended with exit code {outcome.loader}. The database's log has the reason.",
+                f"{self._name}: the loader ended with exit code {outcome.loader}. The reason is in the log above, "
+                "or that of target-postgres in the log of the database.",
                 record,
             )
         if outcome.tap:

@@ -122,17 +122,19 @@ class Store:
         except psycopg.errors.LockNotAvailable:
             raise LockedError(f"Another task has been loading {name} for more than {wait} seconds.") from None
 
-    def end_loader(self, application: str, wait: int = 60) -> None:
-        """Ends what the loader of an earlier holder of the lock still does in the database.
+    def end_loaders(self, application: str, wait: int = 60) -> None:
+        """Ends what the loaders of earlier holders of the lock still do in the database.
 
         Args:
-            application: The name under which the loader connects.
+            application: What the names begin with under which the loaders connect.
             wait: How many seconds to wait until it has ended.
 
         Raises:
             LockedError: If it does not end.
         """
-        sql: LiteralString = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s"
+        sql: LiteralString = (
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE starts_with(application_name, %s)"
+        )
         for _ in range(wait * 10):
             if not self._connection.execute(sql, [application]).fetchall():
                 return
@@ -185,9 +187,10 @@ class Store:
         self._saved = state.get("bookmarks", {})
 
 
-def application_name(lock: str) -> str:
-    """Returns the name under which a loader connects; PostgreSQL takes no more than 63 bytes."""
-    return f"hrtaps-{hashlib.sha256(lock.encode()).hexdigest()[:32]}"
+def application_name(name: str, part: str) -> str:
+    """Returns the name under which a loader connects. That of everything is the beginning of those of its parts."""
+    digest = hashlib.sha256(name.encode()).hexdigest()[:32]  # PostgreSQL takes no more than 63 bytes
+    return f"hrtaps {digest} {part} " if part else f"hrtaps {digest} "
 
 
 def _key(name: str) -> int:
