@@ -168,7 +168,9 @@ def test_examples_match_their_schemas(schema: str) -> None:
     assert found.returncode == 0, found.stdout
 
 
-@pytest.mark.parametrize("name", ["hrtaps@.service", "hrtaps@.timer", "hr-webhooks.service"])
+@pytest.mark.parametrize(
+    "name", ["hrtaps@.service", "hrtaps@.timer", "hr-webhooks.service", "hr-webhooks-follow@.service"]
+)
 def test_units_are_valid(name: str, tmp_path: Path) -> None:
     if not shutil.which("systemd-analyze"):
         pytest.skip("systemd-analyze is not installed")
