@@ -32,7 +32,7 @@ CONTAINERS ?= docker
 BASE ?= docker.io/library/python:$(shell $(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2> /dev/null)-slim-bookworm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo report explore test test-deep test-oldest lint format build wheels image test-deploy test-elsewhere test-airflow test-lake publish bench scaling faults test-faults hub docs site screenshots clean
+.PHONY: help setup demo demo-live report explore test test-deep test-oldest lint format build wheels image test-deploy test-elsewhere test-airflow test-lake publish bench scaling faults test-faults hub docs site screenshots clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ $(GROUPS:%=.venv/.%): .venv/.%: .venv/.ready
 
 demo: setup .venv/.report ## Load a fictitious company through Meltano into DuckDB, build the models, and write the report (PRIVACY=minimal: under a privacy profile)
 	@$(BIN)/python demo.py $(if $(PRIVACY),--privacy '$(PRIVACY)')
+
+demo-live: setup ## Show that changes in a fictitious company reach DuckDB within seconds, through webhooks and Meltano
+	@$(BIN)/python demo_live.py
 
 report: setup .venv/.report ## Write a page about the models in output/warehouse.duckdb (DATABASE=file.duckdb OUT=page.html)
 	@$(BIN)/hr-report $(if $(DATABASE),--database $(DATABASE)) $(if $(OUT),--out $(OUT))

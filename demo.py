@@ -203,9 +203,9 @@ class Progress:
 
 
 @contextmanager
-def run_sandbox() -> Iterator[str]:
+def run_sandbox(*options: str) -> Iterator[str]:
     """Runs the sandbox on a free port. Yields its URL."""
-    command = [str(BIN / "hr-sandbox"), "serve", "--port", "0", "--requests-per-minute", WIDE_LIMIT]
+    command = [str(BIN / "hr-sandbox"), "serve", "--port", "0", "--requests-per-minute", WIDE_LIMIT, *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             line = process.stdout.readline() if process.stdout else ""

@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 MERMAID = ROOT / "output" / "mermaid" / "package" / "dist" / "mermaid.min.js"
 SCRIPT = "assets/mermaid.min.js"
 CODE = re.compile(r"`(\w+)`")
+OUTSIDE = re.compile(r"\]\((\.\./[^)#]+)")
 SOURCE = "https://github.com/hrtaps/hrtaps/blob/main/"
 COPIES = {
     "models/README.md": f"{models.FOLDER}.md",
     "target-duckdb/README.md": "explanation/target-duckdb.md",
+    "webhooks/README.md": "how-to/webhooks.md",
     **{f"tap-{name}/QUIRKS.md": f"explanation/quirks-{name}.md" for name in ("personio", "factorial", "cornerstone")},
 }
 """Pages of the repository that are pages of the site, too."""
@@ -53,7 +55,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         **reference.make_stream_pages(),
         **models.pages(),
         "reference/diagrams.md": diagrams.make_page(),
-        **{page: (ROOT / path).read_text() for path, page in COPIES.items()},
+        **{page: _read_copy(path, page) for path, page in COPIES.items()},
     }
     for path, text in generated.items():
         files.append(File.generated(config, path, content=text))
@@ -98,6 +100,18 @@ def on_post_page(output: str, page: Page, **_kwargs: Any) -> str:
         lambda cell: CODE_IN_CELL.sub(lambda code: BREAKS.sub("<wbr>", code[0]), cell[0]),
         output,
     )
+
+
+def _read_copy(path: str, page: str) -> str:
+    """Returns a page of the repository, with its links to other folders as the site needs them."""
+
+    def link(found: re.Match[str]) -> str:
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(path), found[1]))
+        if target.startswith("docs/"):
+            return "](" + posixpath.relpath(target.removeprefix("docs/"), posixpath.dirname(page))
+        return f"]({SOURCE}{target}"
+
+    return OUTSIDE.sub(link, (ROOT / path).read_text())
 
 
 def _link_streams(line: str, folder: str, known: Collection[str]) -> str:
