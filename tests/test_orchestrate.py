@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from hr_pipeline.catalog import select
+from hr_pipeline.catalog import select, selected_schemas
 from hr_pipeline.plan import FOLDER, PlanError, TapPlan, read_plan
 from hr_pipeline.pools import pools
 from hr_pipeline.project import environment_of
@@ -154,3 +155,14 @@ def test_the_record_has_the_numbers_of_the_metrics_file(tmp_path: Path) -> None:
         },
     }
     assert read_record("") == {"rows": 0, "streams": {}}
+
+
+def test_tables_have_the_selected_streams_and_columns() -> None:
+    chosen = select(catalog("persons"), ["*.*", "!persons.name", "!*.address.city"], {"all": ["*"]}, "all")
+    properties = {name: {} for name in ("id", "name", "address", "_extra")}
+    messages = [
+        {"type": "SCHEMA", "stream": stream, "key_properties": ["id"], "schema": {"properties": properties}}
+        for stream in ("persons", "absences")
+    ]
+    (found,) = selected_schemas("\n".join(map(json.dumps, messages)), chosen)
+    assert (found["stream"], list(found["schema"]["properties"])) == ("persons", ["id", "address", "_extra"])

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+ROOT_COLUMN = 2
+"""Length of the breadcrumb of a column that is not nested."""
 
 
 def select(
@@ -27,6 +31,31 @@ def select(
             metadata = [_with_selection(name, entry, patterns) for entry in stream["metadata"]]
             streams.append({**stream, "metadata": metadata})
     return {**catalog, "streams": streams}
+
+
+def selected_schemas(messages: str, catalog: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yields the SCHEMA messages of the streams in a catalog, without the columns that it deselects.
+
+    Args:
+        messages: Singer messages, one per line.
+        catalog: The catalog.
+    """
+    deselected = {
+        stream["tap_stream_id"]: {
+            entry["breadcrumb"][1]
+            for entry in stream["metadata"]
+            if len(entry["breadcrumb"]) == ROOT_COLUMN
+            and entry["metadata"].get("selected") is False
+            and entry["metadata"].get("inclusion") != "automatic"
+        }
+        for stream in catalog["streams"]
+    }
+    for line in messages.splitlines():
+        message = json.loads(line)
+        if message["type"] == "SCHEMA" and message["stream"] in deselected:
+            columns = message["schema"]["properties"]
+            kept = {name: one for name, one in columns.items() if name not in deselected[message["stream"]]}
+            yield {**message, "schema": {**message["schema"], "properties": kept}}
 
 
 def group_of(stream: str, groups: Mapping[str, Sequence[str]]) -> str | None:

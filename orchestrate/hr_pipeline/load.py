@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hr_pipeline.catalog import select
+from hr_pipeline.catalog import select, selected_schemas
 from hr_pipeline.pipeline import Command, Pipeline, ProgramError
 from hr_pipeline.project import environment_of
 from hr_pipeline.record import read_record
@@ -107,9 +107,15 @@ class Load:
         """
         with self._open_store() as store, tempfile.TemporaryDirectory() as folder:
             self._prepare(store)
-            tap = self._tap(Path(folder), {})
-            tap = Command([*tap.arguments, "--test=schema"], tap.environment)
-            outcome = Pipeline(tap, self._loader()).run(lambda _: None)
+            scratch = Path(folder)
+            tap = self._tap(scratch, {})
+            catalog = json.loads((scratch / "catalog.json").read_text(encoding="utf-8"))
+            # It writes the schemas of all streams, whatever the catalog.
+            messages = Command([*tap.arguments, "--test=schema"], tap.environment).read()
+            schemas = selected_schemas(messages, catalog)
+            (scratch / "schemas").write_text("".join(f"{json.dumps(one)}\n" for one in schemas), encoding="utf-8")
+            source = Command(["cat", str(scratch / "schemas")], tap.environment)
+            outcome = Pipeline(source, self._loader()).run(lambda _: None)
             self._raise_if_failed(outcome, {})
 
     def merge(self) -> dict[str, Any]:
