@@ -19,8 +19,9 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 @pytest.fixture(autouse=True)
-def subscribed(installation: Installation, personio: Personio) -> None:
-    """Makes the webhook whose log is read."""
+def subscribed(installation: Installation, personio: Personio, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes the webhook whose log is read. Its events happen now: the module may have been imported long ago."""
+    monkeypatch.setitem(globals(), "NOW", datetime.now(UTC).replace(microsecond=0))
     installation.run("subscribe", "--vendor", "personio", "--wait", "0")
 
 
