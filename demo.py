@@ -14,13 +14,14 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
 
 import duckdb
@@ -202,11 +203,29 @@ class Progress:
         print(f"\r{text}" if sys.stdout.isatty() else text, end="\n" if is_last else "", flush=True)
 
 
+class Process(subprocess.Popen[str]):
+    """A process that also ends if this one is interrupted while it starts."""
+
+    def __init__(self, command: list[str], **options: Any) -> None:
+        pending: list[int] = []
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        former = {number: signal.signal(number, lambda found, _frame: pending.append(found)) for number in numbers}
+        try:
+            super().__init__(command, text=True, **options)
+        finally:
+            for number, handler in former.items():
+                signal.signal(number, handler)
+        if pending:
+            self.terminate()
+            self.wait()
+            signal.raise_signal(pending[0])
+
+
 @contextmanager
 def run_sandbox(*options: str) -> Iterator[str]:
     """Runs the sandbox on a free port. Yields its URL."""
     command = [str(BIN / "hr-sandbox"), "serve", "--port", "0", "--requests-per-minute", WIDE_LIMIT, *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with Process(command, stdout=subprocess.PIPE) as process:
         try:
             line = process.stdout.readline() if process.stdout else ""
             found = READY.search(line)
@@ -256,14 +275,17 @@ def run_meltano(demo: Demo, url: str) -> list[Progress]:
     command = [str(BIN / "meltano"), "--env-file", os.devnull, "--environment=sandbox", "run", *blocks]
     with (
         (demo.folder / LOG).open("w") as log,
-        subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        ) as process,
+        Process(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process,
     ):
-        lines = log_lines(process.stdout or (), log)
-        taps = [follow_tap(Progress(vendor, offered[vendor.name]), lines) for vendor in VENDORS]
-        for _ in lines:
-            pass
+        try:
+            lines = log_lines(process.stdout or (), log)
+            taps = [follow_tap(Progress(vendor, offered[vendor.name]), lines) for vendor in VENDORS]
+            for _ in lines:
+                pass
+        except BaseException:  # an interruption that only this process has noticed
+            process.terminate()
+            process.wait()
+            raise
     if process.returncode:
         print("".join((demo.folder / LOG).read_text().splitlines(keepends=True)[-LINES_SHOWN:]))
         sys.exit(f"meltano run failed with exit code {process.returncode}; its full log is {demo.file(LOG)}.")

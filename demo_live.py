@@ -25,7 +25,19 @@ from hr_sandbox.testing import Sandbox
 from hr_webhooks.private_files import write_private
 from singer_rest.privacy.profiles import EVERYTHING, load_profile
 
-from demo import BIN, DATABASE, OUTPUT, ROOT, VENDORS, Demo, make_environment, prepare_folder, run_meltano, run_sandbox
+from demo import (
+    BIN,
+    DATABASE,
+    OUTPUT,
+    ROOT,
+    VENDORS,
+    Demo,
+    Process,
+    make_environment,
+    prepare_folder,
+    run_meltano,
+    run_sandbox,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -217,10 +229,14 @@ class Stage:
         command = [str(BIN / "hr-webhooks"), words[0], "--config", str(self.config), *words[1:]]
         with (self.demo.folder / log).open("w") as file:
             # A session of its own: Ctrl-C is for this process, which ends it.
-            process = subprocess.Popen(
-                command, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=file, text=True,
+            process = Process(
+                command,
+                cwd=ROOT,
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=file,
                 start_new_session=True,
-            )  # fmt: skip
+            )
         self.processes[log] = process
         try:
             yield process
