@@ -260,6 +260,27 @@ def test_a_broken_chunked_body_is_not_journaled(receiver: Running, position: int
     assert [entry.read_body() for entry in new_entries(receiver, position)] == [EVENT]
 
 
+def test_complete_headers_are_limited_too(receiver: Running, position: int) -> None:
+    lines = [f"Authorization: {SECRETS['personio']}", "Content-Length: 1", *(f"X-{n}: y" for n in range(5000))]
+    assert b" 400 " in converse(receiver, head(receiver, *lines) + b"1")
+    assert not new_entries(receiver, position)
+
+
+@pytest.mark.parametrize("secret", [SECRETS["personio"], "wrong"])
+def test_a_flood_of_tiny_chunks_is_cut_off(receiver: Running, position: int, secret: str) -> None:
+    request = head(receiver, f"Authorization: {secret}", "Transfer-Encoding: chunked")
+    status = converse(receiver, request + b"1\r\nx\r\n" * 1500).split(b" ")[1]
+    assert status == b"400"
+    assert not new_entries(receiver, position)
+
+
+def test_a_body_in_small_chunks_is_journaled(receiver: Running, position: int) -> None:
+    request = head(receiver, f"Authorization: {SECRETS['personio']}", "Transfer-Encoding: chunked")
+    answer = converse(receiver, request + (b"64\r\n" + b"x" * 100 + b"\r\n") * 5000 + b"0\r\n\r\n")
+    assert b" 200 " in answer
+    assert [len(entry.read_body()) for entry in new_entries(receiver, position)] == [500_000]
+
+
 def test_a_client_that_goes_away_leaves_nothing(receiver: Running, position: int) -> None:
     host = urlsplit(receiver.url)
     with socket.create_connection((host.hostname, host.port), timeout=20) as connection:

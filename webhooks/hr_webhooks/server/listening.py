@@ -27,16 +27,38 @@ HANDSHAKE_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 75  # longer than reverse proxies keep an idle connection, so that they do not lose a request
 MAX_CONNECTIONS = 800  # below the usual limit of 1024 open files
 MAX_HEADER_BYTES = 16 * 1024
+MAX_CHUNKS = 1000  # of a body, besides one for each MIN_CHUNK_BYTES
+MIN_CHUNK_BYTES = 64
+PIECE_BYTES = 4096  # of headers, parsed at a time
 SHUTDOWN_SECONDS = 15  # for requests that are under way
 TICK_SECONDS = 1.0
 _BUSY = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
+class _Connection(h11.Connection):
+    """A connection whose bodies may not have arbitrarily many chunks: parsing one takes as long as parsing 10 KB."""
+
+    _chunks = 0
+    _bytes = 0
+
+    def next_event(self) -> Any:  # noqa: ANN401 - as the base class
+        event = super().next_event()
+        if isinstance(event, h11.Data):
+            self._chunks += 1
+            self._bytes += len(event.data)
+            if self._chunks > MAX_CHUNKS + self._bytes // MIN_CHUNK_BYTES:
+                raise h11.RemoteProtocolError("The body has too many chunks.")
+        elif isinstance(event, h11.Request):
+            self._chunks = self._bytes = 0
+        return event
+
+
 class _Protocol(H11Protocol):
-    """HTTP/1.1 with a limit of connections and a deadline for headers, neither of which uvicorn has."""
+    """HTTP/1.1 with limits of connections and chunks and a deadline for headers, none of which uvicorn has."""
 
     def __init__(self, *args: Any, seconds: float, on_refused: Callable[[], None], **options: Any) -> None:
         super().__init__(*args, **options)
+        self.conn = _Connection(h11.SERVER, MAX_HEADER_BYTES)
         self._seconds = seconds  # from the first byte of a request, or the connection, to the end of the headers
         self._on_refused = on_refused
         self._deadline: asyncio.TimerHandle | None = None
@@ -54,7 +76,12 @@ class _Protocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         try:
-            super().data_received(data)
+            # h11 compares with the limit only what is incomplete.
+            while self.conn.their_state is h11.IDLE and len(data) > PIECE_BYTES:
+                super().data_received(data[:PIECE_BYTES])
+                data = data[PIECE_BYTES:]
+            if not self.transport.is_closing():
+                super().data_received(data)
         except h11.LocalProtocolError:  # bytes that are no HTTP, after an answer has begun
             self.transport.abort()
         if self.conn.their_state is not h11.IDLE:
