@@ -452,6 +452,26 @@ def test_a_killed_follower_repeats_its_run(project: Project, follower: Callable[
     first, ended, second, _ = project.runs()  # the run of the killed one had ended before the next began
     assert first["TAP_PERSONIO_ONLY"] == second["TAP_PERSONIO_ONLY"] == "persons?=1 employees?=1"
     assert ended == "ended"
+    assert not [*(project.folder / "journal" / "positions").glob(".run-*")]
+
+
+def test_a_journal_that_lost_entries_is_not_followed_silently(
+    project: Project, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    follow_once = project.arguments("--once", "--vendor", "personio", "--sync-every", "0")
+    project.journal.append([personio("person.created", str(number)) for number in range(3)])
+    assert main(follow_once) == 0
+    (segment,) = (project.folder / "journal").glob("*.jsonl")
+    lines = segment.read_bytes().splitlines(keepends=True)
+    segment.write_bytes(b"".join(lines[:-1]))
+    assert main(follow_once) == 1
+    assert "follow.acme.personio.json: entries are gone, or it is another journal." in capsys.readouterr().err
+    segment.write_bytes(b"".join(lines))
+    project.journal.append([personio("person.created", "4")])
+    project.journal.cut(4)
+    project.journal.append([personio("person.created", "5")])
+    assert main(follow_once) == 0
+    assert "entries 4 to 4 were removed from the journal before they were read" in caplog.text
 
 
 def test_the_next_command_runs_after_events_of_any_kind(project: Project) -> None:

@@ -54,6 +54,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PREFIX",
         help="the variables of the tap, if the pipeline names it otherwise, such as TAP_PERSONIO__{TENANT}",
     )
+    add(
+        "--parallel",
+        action="store_true",
+        help="do not wait for runs of other followers, because they load other databases",
+    )
     add("--name", default="follow", help="the name of the position file, for several pipelines (follow)")
 
 
@@ -69,7 +74,8 @@ def run(arguments: argparse.Namespace) -> int:
     folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
     with ExitStack() as stack:
         pace = Pace(arguments.quiet_for, arguments.max_wait)
-        runner = Runner(folder, stop)
+        chosen = [arguments.name, *sorted(arguments.tenant or ["all"]), *sorted(arguments.vendor or ["all"])]
+        runner = Runner(folder, stop, ".".join(["run", *chosen]) if arguments.parallel else "run")
         targets = _make_targets(arguments, config, folder, runner)
         for target in targets:
             _lock_position(target.path, stack)

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hr_webhooks.errors import JournalError
 from hr_webhooks.follow.target import BACK_OFF
 
 if TYPE_CHECKING:
@@ -89,8 +90,31 @@ class Follower:
         return succeeded
 
     def work(self) -> bool:
-        """Reads again what the new events of all targets name. Returns whether nothing failed."""
+        """Reads again what the new events of all targets name.
+
+        Returns:
+            Whether nothing failed.
+
+        Raises:
+            JournalError: If the journal is not the one that was followed.
+        """
         last = self._journal.last_position()
+        first = self._journal.first_position()
+        for target in self._targets:
+            position = target.progress.position
+            if position > last:
+                raise JournalError(
+                    f"The journal ends before the position in {target.path}: entries are gone, or it is another "
+                    "journal. Restore it, or remove that file and load everything once with a full refresh."
+                )
+            if 0 < position < first - 1:
+                LOGGER.warning(
+                    "%s: entries %d to %d were removed from the journal before they were read. Load everything once "
+                    "with a full refresh.",
+                    target.label,
+                    position + 1,
+                    first - 1,
+                )
         # Those whose last run failed wait. Their entries are read again before the next one.
         ready = [target for target in self._targets if not target.failures or target.retry_at <= time.time()]
         has_new = self._read(ready, last)

@@ -6,6 +6,7 @@ import fcntl
 import logging
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from hr_webhooks.follow.plan import RunSettings
 
 LOGGER = logging.getLogger(__name__)
-LOCK_FILE = "run.lock"
 POLL_SECONDS = 0.2
 NOT_FOUND_EXIT = 127
 
@@ -89,15 +89,17 @@ def fill(text: str, names: Mapping[str, str]) -> str:
 
 
 class Runner:
-    """Runs commands, each at a time also where several processes follow a journal.
+    """Runs commands, one at a time also where several processes follow a journal.
 
     Args:
         folder: The folder for the lock and for reports.
         stop: Whether the process is to end.
+        name: The name of the lock. Runs of others with the same one are not under way at the same time.
     """
 
-    def __init__(self, folder: Path, stop: Stop) -> None:
+    def __init__(self, folder: Path, stop: Stop, name: str = "run") -> None:
         self._folder = folder
+        self._name = name
         self._stop = stop
 
     def run_tap(self, words: Sequence[str], prefix: str, settings: RunSettings) -> Report | None:
@@ -115,36 +117,43 @@ class Runner:
         # Left over from the user's environment, they would make a normal run read single records.
         variables = {name: value for name, value in os.environ.items() if name not in names.values()}
         given = {names[name]: value for name, value in settings._asdict().items() if value}
-        with tempfile.TemporaryDirectory(dir=self._folder, prefix=".run-") as folder:
-            report = Path(folder) / "report.json"
-            if given:
-                given[names["only_report"]] = str(report)
-            if not self.run(words, {**variables, **given}):
+        with self._lock() as lock:
+            if lock is None:
                 return None
-            with suppress(OSError, msgspec.MsgspecError):  # another tap writes none
-                return msgspec.json.decode(report.read_bytes(), type=Report)
+            # What is there is of a follower that was killed: no other run with this lock is under way.
+            for left in self._folder.glob(f".{self._name}-*"):
+                shutil.rmtree(left, ignore_errors=True)
+            with tempfile.TemporaryDirectory(dir=self._folder, prefix=f".{self._name}-") as folder:
+                report = Path(folder) / "report.json"
+                if given:
+                    given[names["only_report"]] = str(report)
+                if not self._run(lock, words, {**variables, **given}):
+                    return None
+                with suppress(OSError, msgspec.MsgspecError):  # another tap writes none
+                    return msgspec.json.decode(report.read_bytes(), type=Report)
         return {}
 
-    def run(self, words: Sequence[str], variables: Mapping[str, str] | None = None) -> bool:
+    def run(self, words: Sequence[str]) -> bool:
         """Runs a command and waits for its end. Its output is that of this process.
 
         Returns:
             Whether it succeeded.
         """
         with self._lock() as lock:
-            if lock is None:
-                return False
-            started = time.monotonic()
-            try:
-                # A session of its own: Ctrl-C is for this process, which lets the run finish. The run keeps the lock,
-                # even if this process is killed.
-                process = subprocess.Popen(  # noqa: S603 - the user's command
-                    list(words), env=variables, stdin=subprocess.DEVNULL, start_new_session=True, pass_fds=[lock]
-                )
-            except OSError as error:
-                LOGGER.error("%s cannot be started: %s.", words[0], error.strerror)  # noqa: TRY400 - a sentence
-                return False
-            code = self._wait(process)
+            return lock is not None and self._run(lock, words)
+
+    def _run(self, lock: int, words: Sequence[str], variables: Mapping[str, str] | None = None) -> bool:
+        started = time.monotonic()
+        try:
+            # A session of its own: Ctrl-C is for this process, which lets the run finish. The run keeps the lock,
+            # even if this process is killed.
+            process = subprocess.Popen(  # noqa: S603 - the user's command
+                list(words), env=variables, stdin=subprocess.DEVNULL, start_new_session=True, pass_fds=[lock]
+            )
+        except OSError as error:
+            LOGGER.error("%s cannot be started: %s.", words[0], error.strerror)  # noqa: TRY400 - a sentence
+            return False
+        code = self._wait(process)
         seconds = time.monotonic() - started
         if code:
             LOGGER.warning("The run failed after %.1f s (exit code %d).", seconds, code)
@@ -165,12 +174,12 @@ class Runner:
 
     @contextmanager
     def _lock(self) -> Iterator[int | None]:
-        """Waits until no other run of the journal's followers is under way.
+        """Waits until no other run with this lock is under way.
 
         Yields:
             The descriptor of the lock. None: the process is to end.
         """
-        descriptor = os.open(self._folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
+        descriptor = os.open(self._folder / f"{self._name}.lock", os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
         try:
             while not (is_locked := try_lock(descriptor)) and not self._stop:
                 self._stop.wait(POLL_SECONDS)
