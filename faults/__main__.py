@@ -10,7 +10,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from faults import days, killer, markers, meltano_killer, mutator, pairs, profiles, proxy, report
+from faults import days, killer, markers, meltano_killer, mutator, pairs, profiles, proxy, report, webhooks
 from faults.results import Options, ResultLog, read_results
 from faults.vendors import VENDORS
 
@@ -23,6 +23,7 @@ PARTS = {
     "pairs": pairs.run,
     "profiles": profiles.run,
     "proxy": proxy.run,
+    webhooks.PART: webhooks.run,
 }
 LONGEST_FIRST = ("killer", "proxy", "meltano", "profiles", "days", "pairs", "mutator", "markers")
 OUTPUT = Path(__file__).parent.parent / "output" / "faults"
@@ -45,10 +46,18 @@ def main() -> int:
     vendors = tuple(arguments.vendor or VENDORS)
     if arguments.part == "all":
         return _run_all(vendors, arguments.seed, arguments.share)
+    started = time.monotonic()
     results = ResultLog(arguments.seed, arguments.results)
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
         PARTS[arguments.part](Options(arguments.seed, vendors, Path(folder), arguments.trial, arguments.share), results)
+    if arguments.part == webhooks.PART and arguments.trial is None:
+        path = report.write_webhooks(results.outcomes, _make_info(arguments.seed, started))
+        _print_progress(f"report written: {path}", started)
     return int(bool(results.failures))
+
+
+def _make_info(seed: int, started: float) -> report.RunInfo:
+    return report.RunInfo(datetime.now(UTC).date().isoformat(), seed, round((time.monotonic() - started) / 60))
 
 
 def _run_all(vendors: tuple[str, ...], seed: int, share: float) -> int:
@@ -71,17 +80,24 @@ def _run_all(vendors: tuple[str, ...], seed: int, share: float) -> int:
         if name:
             running[name] = _start_part(name, seed, share)
     outcomes = list(read_results([_results_file(name) for name in waiting if _results_file(name).exists()]))
-    minutes = round((time.monotonic() - started) / 60)
-    info = report.RunInfo(datetime.now(UTC).date().isoformat(), seed, minutes)
-    _print_progress(f"report written: {report.write_report(outcomes, info)}", started)
+    _print_progress(f"report written: {report.write_report(outcomes, _make_info(seed, started))}", started)
+    crashed += _run_webhooks(seed, started)
     failures = [outcome for outcome in outcomes if outcome.failed]
     for outcome in failures[:50]:
         _print_progress(
             f"{outcome.part} {outcome.vendor} {outcome.trial}: {outcome.description}: {outcome.verdict.value}", started
         )
     for name in crashed:
-        _print_progress(f"{name} crashed: see {OUTPUT / name}.log", started)
+        _print_progress(f"{name} failed: see {OUTPUT / name}.log", started)
     return int(bool(failures or crashed))
+
+
+def _run_webhooks(seed: int, started: float) -> list[str]:
+    """Runs the part about webhooks, alone because it measures times. Returns its name if it crashed or failed."""
+    name = f"{webhooks.PART}-{webhooks.VENDOR}"
+    code = _start_part(name, seed, 1).wait()
+    _print_progress(f"{name}: {'passed' if code == 0 else 'FAILED'}", started)
+    return [name] if code else []
 
 
 def _results_file(name: str) -> Path:
@@ -90,7 +106,8 @@ def _results_file(name: str) -> Path:
 
 def _start_part(name: str, seed: int, share: float) -> subprocess.Popen[bytes]:
     part, _, vendor = name.partition("-")
-    command = [sys.executable, "-m", "faults", part, "--vendor", vendor, "--seed", str(seed), "--share", str(share)]
+    command = [sys.executable, "-m", "faults", part, "--seed", str(seed), "--share", str(share)]
+    command += ["--vendor", vendor] if vendor in VENDORS else []
     with (OUTPUT / f"{name}.log").open("wb") as log:
         return subprocess.Popen(
             [*command, "--results", str(_results_file(name))],

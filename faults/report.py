@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -54,6 +55,32 @@ DESCRIPTIONS = {
     "all be loaded, and no other may be anywhere.",
 }
 
+LAST_HEADING = "## Repeat a run"
+WEBHOOKS_HEADING = "## Webhooks"
+WEBHOOKS = re.compile(rf"^{WEBHOOKS_HEADING}\n.*?(?=^{LAST_HEADING})", re.DOTALL | re.MULTILINE)
+WEBHOOKS_DESCRIPTION = """\
+The sandbox's company changes 10,000 times, 500 times a second, and the three vendors send events of the
+changes to `hr-webhooks serve`: up to two seconds late and in another order, one in ten of them twice. One in
+ten of Personio's records is not found for a second. Meanwhile the receiver, the followers (`hr-webhooks
+follow`), their taps and their loaders are killed (SIGKILL) at 50 random moments and started again at once.
+Afterwards
+
+- the journal must have every request that was acknowledged, as often as it was, at positions without holes;
+- the tables of events must have every event of the journal once, and repetitions must have the same `id`;
+- `persons`, `employments`, `absence_periods` and `attendance_periods` of Personio, `employees_employees`,
+  `timeoff_leaves` and `attendance_shifts` of Factorial, and `employees` and `transcripts` of Cornerstone must
+  equal those of a full load into other files;
+- the vendors must have waited less than 3 seconds for each answer, and the tables must be right within 15
+  seconds.
+
+What changes without an event is left out: the name of the person in Factorial's leaves; at Cornerstone the
+names of employees and managers, and the trainings that are assigned to somebody who was hired.
+
+Then the receiver is attacked over raw sockets: with wrong secrets and addresses, wrong and contradictory
+lengths, broken and tiny chunks, compressed bodies of up to 2 GB, what is hardly HTTP, and 300 senders of a
+byte now and then. No attack may have an effect on the journal, and after each of them a good event must be
+answered within a second."""
+
 
 @dataclass(frozen=True)
 class RunInfo:
@@ -71,9 +98,33 @@ class RunInfo:
 
 
 def write_report(outcomes: Sequence[Outcome], info: RunInfo) -> Path:
-    """Writes the report. Returns its path."""
-    PAGE.write_text(render_report(outcomes, info))
+    """Writes the report, and keeps the section about webhooks. Returns its path."""
+    webhooks = WEBHOOKS.search(PAGE.read_text())
+    page = render_report(outcomes, info)
+    PAGE.write_text(_insert(page, webhooks[0]) if webhooks else page)
     return PAGE
+
+
+def write_webhooks(outcomes: Sequence[Outcome], info: RunInfo) -> Path:
+    """Replaces the section about webhooks, which are measured on their own. Returns the page's path."""
+    PAGE.write_text(_insert(PAGE.read_text(), render_webhooks(outcomes, info)))
+    return PAGE
+
+
+def _insert(page: str, section: str) -> str:
+    return WEBHOOKS.sub("", page).replace(LAST_HEADING, f"{section}{LAST_HEADING}")
+
+
+def render_webhooks(outcomes: Sequence[Outcome], info: RunInfo) -> str:
+    """Renders the section about webhooks."""
+    by_category: defaultdict[str, list[Outcome]] = defaultdict(list)
+    for outcome in outcomes:
+        by_category[outcome.category].append(outcome)
+    lines = [WEBHOOKS_HEADING, "", WEBHOOKS_DESCRIPTION, ""]
+    lines += [f"On {info.day}, with seed {info.seed}, in {info.minutes} minutes:", ""]
+    lines += [f"- {outcome.description}" for outcome in outcomes if outcome.trial == 0]
+    lines += ["", *_make_table("kind", dict(by_category)), "", ""]
+    return "\n".join(lines)
 
 
 def render_report(outcomes: Sequence[Outcome], info: RunInfo) -> str:
@@ -110,7 +161,7 @@ def render_report(outcomes: Sequence[Outcome], info: RunInfo) -> str:
             lines += ["", _summarize_by_vendor(by_part[part])]
             if part == "profiles":
                 lines += ["", *(f"- tap-{outcome.vendor}, {outcome.description}" for outcome in by_part[part])]
-    lines += ["", "## Repeat a run", "", *_explain_how_to_repeat(info)]
+    lines += ["", LAST_HEADING, "", *_explain_how_to_repeat(info)]
     return "\n".join([*lines, ""])
 
 

@@ -22,6 +22,7 @@ from faults import (
     report,
     testbench,
     verdict,
+    webhooks,
 )
 from faults.faulty_responses import FAULTY_RESPONSES
 from faults.results import Options, Outcome, ResultLog, read_results
@@ -123,6 +124,19 @@ def test_runs_pass_at_the_same_time(assert_passes: Callable[..., None]) -> None:
     assert_passes(pairs.run, "factorial", 1 / len(pairs.TRIALS["factorial"]))
 
 
+@pytest.mark.deep
+def test_no_event_is_lost_or_repeated(assert_passes: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhooks, "LOAD", webhooks.Load(employees=20, bursts=2, changes=300, every=6, kills=6))
+    monkeypatch.setattr(webhooks, "MAX_SECONDS", webhooks.GIVE_UP_SECONDS)  # times are measured elsewhere
+    monkeypatch.setattr(webhooks, "MAX_ANSWER_SECONDS", webhooks.GIVE_UP_SECONDS)
+    assert_passes(webhooks.run, webhooks.VENDOR, trial=0)
+
+
+@pytest.mark.deep
+def test_attacks_on_the_receiver_have_no_effect(assert_passes: Callable[..., None]) -> None:
+    assert_passes(webhooks.run, webhooks.VENDOR, trial=1)
+
+
 def test_planted_markers_do_not_leak(assert_passes: Callable[..., None]) -> None:
     (trial,) = (
         number for number, scenario in enumerate(markers.SCENARIOS) if scenario.name.startswith("error responses")
@@ -170,6 +184,12 @@ def test_the_report_counts_outcomes(tmp_path: Path) -> None:
     results.add_outcome(Outcome("proxy", "personio", 2, "status", Verdict.SILENTLY_WRONG, "410", "persons: 3 missing"))
     assert [outcome.description for outcome in results.failures] == ["410"]
     page = report.render_report(list(read_results([tmp_path / "results.jsonl"])), report.RunInfo("2026-11-28", 7, 50))
+    section = report.render_webhooks(
+        [Outcome("webhooks", "all", 0, "load", Verdict.EXACT, "9 requests")], report.RunInfo("2026-11-28", 7, 5)
+    )
+    assert report._insert(report._insert(page, "## Webhooks\n\nformer\n\n"), section).count("## Webhooks\n") == 1
+    assert "- 9 requests\n" in section
+    assert "| load | 1 | 1 | 0 | 0 | 0 | 0 |" in section
     assert "32 fault-injection cases on 2026-11-28, in 50 minutes. **1 failed.**" in page
     assert "| Faulty responses | 2 | 1 | 0 | 1 | 0 | 0 | 0 |" in page
     assert "| Mutated values | 30 | 0 | 30 | 0 | 0 | 0 | 0 |" in page

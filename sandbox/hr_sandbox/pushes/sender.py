@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import random
 import threading
+import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -73,6 +74,7 @@ class Delivery:
         number: its number in the report.
         tries: how many requests were sent.
         status: the last status; None if there was no response.
+        seconds: how long the slowest response took.
         acknowledged: the SHA-256 of each body that was answered with a success, before compression.
         duplicate_of: the number of the delivery that it repeats.
     """
@@ -90,6 +92,7 @@ class Delivery:
     state: str = PENDING
     tries: int = 0
     status: int | None = None
+    seconds: float = 0
     acknowledged: list[str] = field(default_factory=list)
     duplicate_of: int | None = None
 
@@ -105,7 +108,7 @@ class Delivery:
 
     def describe(self) -> Json:
         """Returns the delivery for the report."""
-        names = ("number", "vendor", "subscription", "event", "url", "subjects", "state", "tries", "status")
+        names = ("number", "vendor", "subscription", "event", "url", "subjects", "state", "tries", "status", "seconds")
         return {name: getattr(self, name) for name in (*names, "acknowledged", "duplicate_of")}
 
 
@@ -143,6 +146,7 @@ class Sender:
         self.random = random.Random(f"pushes/{seed}")  # noqa: S311  no cryptography
         self.deliveries: dict[int, Delivery] = {}
         self.requests = 0
+        self._last_success = time.monotonic()
         self._allow_remote = allow_remote
         self._numbers = count(1)
         self._lock = threading.Lock()
@@ -197,9 +201,9 @@ class Sender:
             await asyncio.sleep(self.random.random() * self.settings.reorder_seconds)
         await self.deliver(delivery)
         if delivery.state == DELIVERED and delivery.duplicate_of is None and self.draws(self.settings.duplicates):
-            self.submit(
-                replace(delivery, duplicate_of=delivery.number, state=PENDING, tries=0, status=None, acknowledged=[])
-            )
+            again = replace(delivery, duplicate_of=delivery.number, state=PENDING, tries=0, acknowledged=[])
+            again.status, again.seconds = None, 0
+            self.submit(again)
 
     async def deliver(self, delivery: Delivery) -> None:
         """Sends a delivery until it succeeds or is given up. Runs in the thread."""
@@ -224,13 +228,17 @@ class Sender:
         delivery.tries += 1
         self.requests += 1
         seconds = self.settings.timeout
+        begin = time.monotonic()
         try:
             async with asyncio.timeout(delivery.plan.timeout if seconds is None else seconds):
                 delivery.status = await self._client.post(delivery.url, content.headers, content.body)
         except (OSError, h11.ProtocolError, TimeoutError):
             delivery.status = None
+        else:
+            delivery.seconds = max(delivery.seconds, time.monotonic() - begin)
         if delivery.has_succeeded:
             delivery.acknowledged.append(hashlib.sha256(content.plain).hexdigest())
+            self._last_success = time.monotonic()
 
     def change_clock(self, scale: float | None = None, skipped: float = 0) -> None:
         """Sets the speed of the vendors' time, or lets some of it pass at once."""
@@ -241,11 +249,15 @@ class Sender:
         self.run(change())
 
     def count(self) -> Json:
-        """Returns the number of deliveries by state, of requests, and of those that were answered with a success."""
+        """Returns the number of deliveries by state, of requests, of successes, and the seconds since the last one."""
         rows = list(self.deliveries.values())
         states = Counter(row.state for row in rows)
-        acknowledged = sum(len(row.acknowledged) for row in rows)
-        return {**{state: states[state] for state in STATES}, "requests": self.requests, "acknowledged": acknowledged}
+        return {
+            **{state: states[state] for state in STATES},
+            "requests": self.requests,
+            "acknowledged": sum(len(row.acknowledged) for row in rows),
+            "idle_seconds": time.monotonic() - self._last_success,
+        }
 
     def forget(self) -> int:
         """Removes the deliveries that are not pending from the report. Returns how many there were."""
