@@ -272,6 +272,12 @@ class Journal:
             if previous is None or previous.inode != tail.inode:
                 self._forget()
             if repair and status.st_size > tail.size:
+                LOGGER.warning(
+                    "The end of the journal was removed, %d bytes that are no complete entry: %s. If no receiver was "
+                    "killed while it wrote, check the disk.",
+                    status.st_size - tail.size,
+                    newest.path,
+                )
                 os.truncate(newest.path, tail.size)
         self._newest, self._tail = newest, tail
         return newest, tail

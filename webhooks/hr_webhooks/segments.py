@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from hr_webhooks.entries import is_whole, position_of
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".jsonl"
 _DIGITS = 20
+LINE_BEGIN = re.compile(rb'[0-9a-f]{8} \{"n":\d')
 
 
 class Segment(NamedTuple):
@@ -77,8 +80,26 @@ def read_lines(path: Path, start: int, end: int) -> Iterator[Line]:
         file.seek(start)
         offset = start
         while offset < end and (line := file.readline(end - offset)):
-            offset += len(line)
-            yield Line(offset, line if is_whole(line) else None)
+            if is_whole(line):
+                offset += len(line)
+                yield Line(offset, line)
+            else:
+                yield from _find_lines(line, offset)
+                offset += len(line)
+
+
+def _find_lines(damaged: bytes, offset: int) -> Iterator[Line]:
+    """Yields the lines that are whole in a damaged one, which may be several whose line breaks are gone.
+
+    Args:
+        damaged: The damaged line.
+        offset: Where it begins.
+    """
+    begins = [0, *(match.start() for match in LINE_BEGIN.finditer(damaged, 1)), len(damaged)]
+    for begin, end in pairwise(begins):
+        line = damaged[begin:end]
+        candidates = (line, line[:-1] + b"\n")  # the last byte may be what was a line break
+        yield Line(offset + end, next(filter(is_whole, candidates), None))
 
 
 def find_tail(segment: Segment, known: Tail | None = None) -> Tail:

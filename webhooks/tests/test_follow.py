@@ -211,6 +211,22 @@ def test_everything_is_read_regularly(follow: Callable[..., Followed], clock: Cl
     assert follow(sync_every=0).target.next_due() == float("inf")
 
 
+def test_a_clock_that_is_set_back_delays_nothing(
+    follow: Callable[..., Followed], clock: Clock, pipeline: Pipeline
+) -> None:
+    followed = follow(sync_every=3600)
+    pipeline.reports = [{"persons": {"missing": ["1"]}}]
+    assert len(followed.work(personio("person.created", "1"))) == 1
+    clock.now -= 7 * 24 * 3600
+    assert followed.target.next_due() == clock.now
+    assert followed.work() == [RunSettings("persons?=1"), EVERYTHING]
+    assert followed.target.next_due() == clock.now + 3600
+    followed.target.failures, followed.target.retry_at = 1, clock.now + 5
+    assert not followed.target.is_ready
+    clock.now -= 3600
+    assert followed.target.is_ready
+
+
 def test_the_first_run_reads_everything(pipeline: Pipeline, tmp_path: Path, clock: Clock) -> None:
     followed = Followed(pipeline, tmp_path / "progress.json", "personio", Options(), Progress())
     assert followed.work() == [EVERYTHING]

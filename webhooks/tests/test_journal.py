@@ -127,6 +127,29 @@ def test_a_damaged_line_hides_no_other(folder: Path, journal: Journal, caplog: p
     assert journal.append([entry("fourth")]) == 4
 
 
+@pytest.mark.parametrize("number", range(3))
+def test_a_damaged_line_break_hides_no_entry(folder: Path, journal: Journal, number: int) -> None:
+    names = ["first", 'second 00000000 {"n":1,', "third"]
+    journal.append([entry(name) for name in names])
+    journal.close()
+    (path,) = segments(folder)
+    content = bytearray(path.read_bytes())
+    content[[at for at, byte in enumerate(content) if byte == ord("\n")][number]] = ord("x")
+    path.write_bytes(bytes(content))
+    assert bodies(Journal(folder)) == names
+    assert journal.append([entry("fourth")]) == 4
+    assert bodies(Journal(folder)) == [*names, "fourth"]
+
+
+def test_a_removed_end_is_reported(folder: Path, journal: Journal, caplog: pytest.LogCaptureFixture) -> None:
+    journal.append([entry("first"), entry("second")])
+    journal.close()
+    (path,) = segments(folder)
+    path.write_bytes(path.read_bytes().replace(b"second", b"sEcond"))
+    assert Journal(folder).append([entry("third")]) == 2
+    assert "The end of the journal was removed" in caplog.text
+
+
 def test_several_writers_share_the_positions(folder: Path, journal: Journal) -> None:
     others = [Journal(folder, segment_bytes=2000) for _ in range(4)]
 

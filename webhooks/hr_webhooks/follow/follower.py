@@ -116,7 +116,7 @@ class Follower:
                     first - 1,
                 )
         # Those whose last run failed wait. Their entries are read again before the next one.
-        ready = [target for target in self._targets if not target.failures or target.retry_at <= time.time()]
+        ready = [target for target in self._targets if target.is_ready]
         has_new = self._read(ready, last)
         self._seen = max(self._seen, last)
         succeeded = len(ready) == len(self._targets)

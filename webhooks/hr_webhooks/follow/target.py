@@ -74,16 +74,23 @@ class Target:
         """The name in the log."""
         return f"{self.tenant}, {self.vendor}"
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it need not wait because its last run failed."""
+        return not self.failures or _is_due(self.retry_at, BACK_OFF[-1], time.time())
+
     def next_due(self) -> float:
         """Returns when something is to be done even if nothing arrives, in seconds since 1970."""
+        now, options = time.time(), self.options
         if self.failures:
-            return self.retry_at
-        times = [one.due for one in self.progress.missing]
-        if self.progress.changes:
-            times.append(self.progress.changes_read + self.options.changes_every)
-        if self.options.sync_every:
-            times.append(self.progress.synced + self.options.sync_every)
-        return min(times, default=float("inf"))
+            times = [(self.retry_at, BACK_OFF[-1])]
+        else:
+            times = [(one.due, LOOK_AGAIN[-1]) for one in self.progress.missing]
+            if self.progress.changes:
+                times.append((self.progress.changes_read + options.changes_every, options.changes_every))
+            if options.sync_every:
+                times.append((self.progress.synced + options.sync_every, options.sync_every))
+        return min((now if _is_due(due, longest, now) else due for due, longest in times), default=float("inf"))
 
     def begin(self) -> None:
         """Begins to collect what is to be read."""
@@ -106,7 +113,7 @@ class Target:
         """
         now = time.time()
         plan, progress = self._plan, self.progress
-        due = [one for one in progress.missing if one.due <= now]
+        due = [one for one in progress.missing if _is_due(one.due, LOOK_AGAIN[-1], now)]
         for one in due:
             plan.add_id(one.stream, one.id, is_deleted=one.is_deleted)
         tries = {(one.stream, one.id): one.tries for one in due}
@@ -144,9 +151,11 @@ class Target:
         if self._is_stuck:
             return [everything]
         runs = plan.make_runs(self.options.max_ids)
-        if 0 < self.options.sync_every <= now - self.progress.synced and everything not in runs:
+        every = self.options.sync_every
+        if every and _is_due(self.progress.synced + every, every, now) and everything not in runs:
             runs.append(everything)  # last: single records arrive sooner
-        are_changes_due = plan.changes and now - self.progress.changes_read >= self.options.changes_every
+        every = self.options.changes_every
+        are_changes_due = plan.changes and _is_due(self.progress.changes_read + every, every, now)
         if are_changes_due and everything not in runs:
             runs.append(plan.make_changes_run())
         return runs
@@ -186,6 +195,11 @@ class Target:
 def _count_ids(parts: list[str]) -> int:
     """Returns the number of ids in settings such as ``persons?=1,2``."""
     return sum(part.count(",") + 1 for part in parts if "=" in part)
+
+
+def _is_due(due: float, longest: float, now: float) -> bool:
+    """Whether a time has come. Also if it is further away than it can be: the clock was set back then."""
+    return not 0 < due - now <= longest
 
 
 def _find_missing(report: Report, tries: dict[tuple[str, str], int]) -> list[Missing]:
