@@ -62,8 +62,9 @@ WEBHOOKS_DESCRIPTION = """\
 The sandbox's company changes 10,000 times, 500 times a second, and the three vendors send events of the
 changes to `hr-webhooks serve`: up to two seconds late and in another order, one in ten of them twice. One in
 ten of Personio's records is not found for a second. Meanwhile the receiver, the followers (`hr-webhooks
-follow`), their taps and their loaders are killed (SIGKILL) at 50 random moments and started again at once.
-Afterwards
+follow`), their taps and their loaders are killed (SIGKILL) at 50 random moments and started again at once; at
+last all that reads at the same time, because a follower that is left alive waits for up to five minutes after
+several failures in succession. Afterwards
 
 - the journal must have every request that was acknowledged, as often as it was, at positions without holes;
 - the tables of events must have every event of the journal once, and repetitions must have the same `id`;

@@ -48,8 +48,8 @@ invisible for a second. Their time, for repeated requests and heartbeats, passes
 
 RECEIVER = "receiver"
 READERS = (("follower",), ("tap",), ("loader",), ("shell", "tap", "loader"), ("follower", "shell", "tap", "loader"))
-"""Which of the reader's processes are killed together. At last all of them: a follower that goes on waits for minutes after
-its run was killed several times in succession."""
+"""Which of the reader's processes are killed together. At last all of them: a follower that is left alive waits for
+minutes after its run was killed several times in succession."""
 
 MAX_ANSWER_SECONDS = 3.0
 MAX_SECONDS = 15.0
