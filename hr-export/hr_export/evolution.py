@@ -16,6 +16,13 @@ IDENTIFIERS = {
     "TIMESTAMP",
     "TIMESTAMP WITH TIME ZONE",
 }
+INTERCHANGEABLE = (
+    (types.is_int32, types.is_int64),
+    (types.is_floating,),
+    (types.is_string, types.is_large_string),
+    (types.is_binary, types.is_large_binary),
+)
+"""Groups of types. Iceberg widens the types of a group to the larger one, or does not tell them apart."""
 
 
 def can_be_identifier(kind: str) -> bool:
@@ -36,32 +43,14 @@ def can_become(old: pa.DataType, new: pa.DataType) -> bool:
     if is_list(old) and is_list(new):
         return can_become(old.value_type, new.value_type)
     if types.is_map(old) and types.is_map(new):
-        return old.key_type == new.key_type and can_become(old.item_type, new.item_type)
+        return bool(old.key_type == new.key_type) and can_become(old.item_type, new.item_type)
     if types.is_decimal(old) and types.is_decimal(new):
         return bool(old.scale == new.scale)  # the precision can grow
-    return any(is_kind(old) and is_kind(new) for is_kind in (is_whole, is_real, is_text, is_binary)) or old == new
+    return bool(old == new) or any(
+        all(any(is_kind(one) for is_kind in group) for one in (old, new)) for group in INTERCHANGEABLE
+    )
 
 
 def is_list(kind: pa.DataType) -> bool:
     """Whether a type is a list."""
-    return types.is_list(kind) or types.is_large_list(kind)
-
-
-def is_whole(kind: pa.DataType) -> bool:
-    """Whether a type is a whole number of 32 or 64 bits."""
-    return types.is_int32(kind) or types.is_int64(kind)
-
-
-def is_real(kind: pa.DataType) -> bool:
-    """Whether a type is a floating-point number."""
-    return types.is_floating(kind)
-
-
-def is_text(kind: pa.DataType) -> bool:
-    """Whether a type is text."""
-    return types.is_string(kind) or types.is_large_string(kind)
-
-
-def is_binary(kind: pa.DataType) -> bool:
-    """Whether a type is binary."""
-    return types.is_binary(kind) or types.is_large_binary(kind)
+    return bool(types.is_list(kind) or types.is_large_list(kind))

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from duckdb.sqltypes import DuckDBPyType
+from duckdb.sqltypes import DuckDBPyType
 
 TEXT = "VARCHAR"
 SAME = {"boolean", "integer", "bigint", "float", "double", "varchar", "blob", "date", "time"}
@@ -31,7 +28,7 @@ def has_huge(kind: DuckDBPyType) -> bool:
     """Whether a type is, or contains, an integer of 128 bits."""
     if kind.id in HUGE:
         return True
-    return kind.id in NESTED and any(has_huge(part) for _, part in parts(kind))
+    return kind.id in NESTED and any(has_huge(inner) for _, inner in inner_types(kind))
 
 
 def exported_type(kind: DuckDBPyType, huge: str = HUGE_AS_DECIMAL) -> str:
@@ -52,7 +49,7 @@ def exported_type(kind: DuckDBPyType, huge: str = HUGE_AS_DECIMAL) -> str:
     elif kind.id in WIDER:
         found = WIDER[kind.id]
     elif kind.id in NESTED:
-        names, inner = zip(*((quote(name), exported_type(part, huge)) for name, part in parts(kind)), strict=True)
+        names, inner = zip(*((quote(name), exported_type(part, huge)) for name, part in inner_types(kind)), strict=True)
         if kind.id == "map":
             found = f"MAP({', '.join(inner)})"
         elif kind.id != "struct":
@@ -62,7 +59,7 @@ def exported_type(kind: DuckDBPyType, huge: str = HUGE_AS_DECIMAL) -> str:
     return found
 
 
-def parts(kind: DuckDBPyType) -> list[tuple[str, DuckDBPyType]]:
+def inner_types(kind: DuckDBPyType) -> list[tuple[str, DuckDBPyType]]:
     """The fields of a struct, the key and value of a map, or the elements of a list."""
-    # An array also has its size.
-    return [(name, part) for name, part in kind.children if not isinstance(part, int)]
+    # The children of an array also have its size.
+    return [(name, inner) for name, inner in kind.children if isinstance(inner, DuckDBPyType)]
