@@ -267,6 +267,8 @@ def test_commands_of_the_page_without_meltano(sandbox: Sandbox, tmp_path: Path, 
             run_shell(one, tmp_path, environment)
     (code,) = [code for code in code_blocks(PAGE, "sh") if containing in code]
     run_shell(two_parts(code), tmp_path, environment)
+    if containing == "combine.py":  # rows are not doubled
+        run_shell(f"python combine.py tap_personio {database} part1.duckdb part2.duckdb", tmp_path, environment)
     assert loaded(database) == loaded(whole)
     run_shell("load.sh tap-personio 2> next.log", tmp_path, environment)
     assert "persons: reading changes since" in (tmp_path / "next.log").read_text()

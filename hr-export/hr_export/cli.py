@@ -30,7 +30,12 @@ def main(arguments: list[str] | None = None) -> int:
     except ExportError as error:
         print(error, file=sys.stderr)
     except OSError as error:
-        print(f"The export failed: {error.strerror or error}", file=sys.stderr)
+        where = f": {error.filename}" if error.filename else ""
+        print(f"The export failed: {error.strerror or error}{where}", file=sys.stderr)
+    except duckdb.IOException:
+        print(
+            "The export failed: check that the disk has enough free space, and that it can be written.", file=sys.stderr
+        )
     except duckdb.Error as error:
         # The message may hold personal data.
         print(f"The file {options.database} could not be exported: {type(error).__name__}.", file=sys.stderr)
@@ -125,4 +130,6 @@ def to_iceberg(connection: duckdb.DuckDBPyConnection, options: argparse.Namespac
     )
     for message in outcome.messages:
         print(message, file=sys.stderr)
+    if outcome.failed:
+        raise ExportError("\n".join([*outcome.failed, outcome.summary]))
     return outcome.summary

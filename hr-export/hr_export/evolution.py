@@ -38,8 +38,9 @@ def can_become(old: pa.DataType, new: pa.DataType) -> bool:
         new: The type of the values.
     """
     if types.is_struct(old) and types.is_struct(new):
-        known = {one.name: one.type for one in old}
-        return all(can_become(known[one.name], one.type) for one in new if one.name in known)
+        known, wanted = ({one.name: one.type for one in kind} for kind in (old, new))
+        # A field that is gone would keep its former values.
+        return wanted.keys() >= known.keys() and all(can_become(known[name], wanted[name]) for name in known)
     if is_list(old) and is_list(new):
         return can_become(old.value_type, new.value_type)
     if types.is_map(old) and types.is_map(new):

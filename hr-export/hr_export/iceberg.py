@@ -56,11 +56,13 @@ class Outcome:
         done: Number of tables by what was done with them: created, unchanged, appended, updated or replaced.
         removed: Number of files that were removed.
         messages: Sentences about what the user should know.
+        failed: A sentence for each table that could not be written.
     """
 
     done: Counter[str] = field(default_factory=Counter)
     removed: int = 0
     messages: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
 
     @property
     def summary(self) -> str:
@@ -118,7 +120,7 @@ def export_all(
         with_deleted: Whether rows that are marked as deleted are exported.
 
     Raises:
-        ExportError: A table could not be written. Those before it are.
+        ExportError: The catalog cannot be opened.
     """
     outcome = Outcome()
     if "://" not in warehouse:
@@ -138,11 +140,12 @@ def export_all(
                         outcome.removed += expire(catalog.load_table((schema, table.name)), age)
                 except (OSError, duckdb.Error):
                     raise
-                except Exception as error:  # the message may hold values
-                    raise ExportError(
-                        f"The Iceberg table {table.full_name} could not be written: {type(error).__name__}. Run this"
-                        " again: tables before it are complete, and it is unchanged."
-                    ) from error
+                except Exception as error:  # noqa: BLE001  each kind of catalog and storage has errors of its own
+                    # The message may hold values.
+                    outcome.failed.append(
+                        f"The Iceberg table {table.full_name} could not be written: {type(error).__name__}. It is"
+                        " unchanged: run this again."
+                    )
             outcome.messages += [
                 f"{schema}.{name} is no longer in the DuckDB file; its Iceberg table stays."
                 for *_, name in catalog.list_tables((schema,))
@@ -248,6 +251,9 @@ class TableExport:
         """Adds and widens columns, and notes the key and the fingerprint."""
         with transaction.update_schema(allow_incompatible_changes=True) as update:
             update.union_by_name(self.schema)
+            for known in transaction.table_metadata.schema().fields:
+                if known.name in self.key and known.optional:  # a former key that is one again, or a new one
+                    update.update_column((known.name,), required=True)
             update.set_identifier_fields(*self.key)
         if transaction.table_metadata.properties.get(FINGERPRINT) != self.table.fingerprint:
             transaction.set_properties({FINGERPRINT: self.table.fingerprint})
@@ -278,7 +284,8 @@ class TableExport:
         if not others:
             return "appended", f"SEMI JOIN difference USING ({', '.join(map(quote, self.key))})", None
         count, name = max((count, name) for count, name in zip(distinct, self.key, strict=True))
-        if count > MAX_KEYS or self.types[name] not in FILTERED:
+        # pyiceberg takes a name with a dot for that of a nested field when it filters.
+        if count > MAX_KEYS or self.types[name] not in FILTERED or "." in name:
             return replaced
         # All rows with one of these values in this column of the key are written again.
         values = self.connection.sql(f"SELECT DISTINCT {quote(name)} FROM difference").fetchall()

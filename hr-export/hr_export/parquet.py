@@ -52,20 +52,23 @@ def write_parquet(
         known = {(entry["schema"], entry["name"]): entry for entry in former.get("tables", ())}
         version = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"  # in the order of time
         target = folder / "versions" / version
-        entries, written = [], 0
+        entries, written, lost = [], 0, False
         for schema in schemas:
             for table in read_tables(connection, schema, with_deleted=with_deleted):
                 path = target / file_name(table.schema) / f"{file_name(table.name)}.parquet"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                file = reuse(folder, path, table, known.get((table.schema, table.name)))
+                entry = known.get((table.schema, table.name))
+                file = reuse(folder, path, table, entry)
                 if not file:
+                    # The same rows may be written to the same bytes, so the manifests would not differ.
+                    lost = lost or (entry is not None and entry["fingerprint"] == table.fingerprint)
                     written += 1
                     file = write_file(connection, table, path)
                 entries.append(describe(table, {"path": path.relative_to(folder).as_posix(), **file}))
         loads = read_loads(connection, schemas)
         content = {"format": FORMAT, "loads": loads, "tables": entries}
         size = sum(file["bytes"] for entry in entries for file in entry["files"])
-        if without_paths(content) == without_paths(former):
+        if without_paths(content) == without_paths(former) and not lost:
             shutil.rmtree(target, ignore_errors=True)
             version = former["version"]
         else:

@@ -29,6 +29,7 @@ pytestmark = pytest.mark.elsewhere
 
 pa = pytest.importorskip("pyarrow", reason="run `make test-lake`")
 catalogs = pytest.importorskip("pyiceberg.catalog", reason="run `make test-lake`")
+iceberg = pytest.importorskip("hr_export.iceberg")
 
 BIN = Path(sys.executable).parent
 PERSON = "Ada Zqxlovelace"
@@ -379,7 +380,58 @@ def test_no_values_are_in_the_message_of_a_failure(
     lake.load(rows(1))
     assert cli.main(["iceberg", *lake.options]) == 1
     error = capsys.readouterr().err
-    assert "tap_acme.people could not be written: ValueError. Run this again" in error
+    assert "tap_acme.people could not be written: ValueError. It is unchanged: run this again." in error
     assert PERSON not in error
     monkeypatch.undo()
+    lake.export()
+
+
+def test_a_table_that_fails_does_not_stop_the_others(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake.change("CREATE TABLE tap_acme.animals AS SELECT 1 AS a; CREATE TABLE tap_acme.zebras AS SELECT 2 AS a")
+    run = iceberg.TableExport.run
+
+    def fail(export: Any, location: str) -> Any:
+        if export.table.name == "animals":
+            raise ValueError
+        return run(export, location)
+
+    monkeypatch.setattr(iceberg.TableExport, "run", fail)
+    assert cli.main(["iceberg", *lake.options]) == 1
+    assert capsys.readouterr().err.count("could not be written") == 1
+    lake.check()
+    assert lake.table("zebras").scan().to_arrow().num_rows == 1
+
+
+def test_a_key_with_a_dot_in_its_name(lake: Lake) -> None:
+    lake.change('ALTER TABLE tap_acme.people RENAME id TO "i.d"')
+    lake.change("UPDATE tap_acme._tables SET key_properties = ['i.d'] WHERE table_name = 'people'")
+    lake.export()
+    lake.change("UPDATE tap_acme.people SET name = 'x' WHERE \"i.d\" = 3")
+    lake.export()
+    lake.change('INSERT INTO tap_acme.people BY NAME SELECT 1000 AS "i.d"; DELETE FROM tap_acme.people WHERE "i.d" = 4')
+    lake.export()
+    assert lake.table().schema().identifier_field_names() == {"i.d"}
+
+
+@pytest.mark.parametrize("id_", [0, None])
+def test_a_key_that_is_lost_and_comes_back(lake: Lake, id_: int | None) -> None:
+    lake.export()
+    lake.change(
+        f"INSERT INTO tap_acme.people BY NAME SELECT {'NULL' if id_ is None else id_}::BIGINT AS id, 'x' AS name"
+    )
+    lake.export()
+    assert not lake.table().schema().identifier_field_ids
+    lake.change("DELETE FROM tap_acme.people WHERE name = 'x'")
+    lake.export()
+    assert lake.table().schema().identifier_field_names() == {"id"}
+
+
+def test_a_field_that_is_removed_from_a_struct(lake: Lake) -> None:
+    lake.change("ALTER TABLE tap_acme.people ADD COLUMN s STRUCT(a INTEGER, b INTEGER)")
+    lake.change("UPDATE tap_acme.people SET s = {'a': id, 'b': 1}")
+    lake.export()
+    lake.change("ALTER TABLE tap_acme.people DROP COLUMN s")
+    lake.change("ALTER TABLE tap_acme.people ADD COLUMN s STRUCT(b INTEGER); UPDATE tap_acme.people SET s = {'b': 1}")
     lake.export()

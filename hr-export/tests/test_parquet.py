@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import resource
+import signal
+from contextlib import redirect_stderr
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -189,6 +192,18 @@ def test_only_changed_tables_are_written_again(database: Path, capsys: pytest.Ca
     assert "2 written, 0 unchanged" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("content", [None, b"damaged"])
+def test_a_file_that_is_missing_or_damaged_is_written_again(database: Path, content: bytes | None) -> None:
+    first = export(database)
+    file = database.parent / "lake" / entry(first, "tap_acme.people")["files"][0]["path"]
+    file.unlink()
+    if content:
+        file.write_bytes(content)
+    second = export(database)
+    assert len(rows(database, entry(second, "tap_acme.people"))) == 1000
+    assert export(database) == second
+
+
 def test_a_new_run_without_changes_is_in_the_manifest(database: Path) -> None:
     first = export(database)
     change(database, "INSERT INTO tap_acme._runs VALUES ('third', 'succeeded', '2024-01-03', '2024-01-03')")
@@ -260,7 +275,22 @@ def test_files_that_cannot_be_exported(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_a_folder_that_cannot_be_written(database: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["parquet", "--database", str(database), "--to", str(database)]) == 1
-    assert capsys.readouterr().err.startswith("The export failed: ")
+    assert capsys.readouterr().err == f"The export failed: File exists: {database}\n"
+
+
+def test_a_full_disk(database: Path) -> None:
+    first = export(database)
+    change(database, "CREATE TABLE hr.large AS SELECT uuid()::VARCHAR AS a FROM range(100000)")
+    child = os.fork()
+    if not child:  # a limit on the size of files stands for the end of the disk
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2**19, 2**19))
+        with (database.parent / "error").open("w") as file, redirect_stderr(file):
+            code = cli.main(["parquet", "--database", str(database), "--to", str(database.parent / "lake")])
+        os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+    assert "enough free space" in (database.parent / "error").read_text()
+    assert manifest(database.parent / "lake") == first
 
 
 def test_iceberg_needs_more_packages(
