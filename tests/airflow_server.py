@@ -193,6 +193,7 @@ def running_airflow(folder: Path, database: int, **environment: str) -> Iterator
         "CORE__LOAD_EXAMPLES": "False",
         "CORE__EXECUTOR": "LocalExecutor",
         "CORE__PARALLELISM": "4",
+        "CORE__DAGBAG_IMPORT_TIMEOUT": "120",  # on a busy machine
         "CORE__DAGS_FOLDER": str(ROOT / "orchestrate"),
         "CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
         "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
