@@ -129,7 +129,8 @@ def run_trial(installation: Installation, load: Load, rng: random.Random, figure
     wait_until(before.are_equal, GIVE_UP_SECONDS)
     installation.sandbox.control("push-settings", **SETTINGS)
     _send_and_kill(installation, load, rng, figures)
-    last = time.monotonic() - installation.wait_until_delivered(GIVE_UP_SECONDS)
+    idle = installation.wait_until_delivered(GIVE_UP_SECONDS)
+    last = time.monotonic() - idle
     tables = TableCheck(installation, before.people)
     with suppress(TimeoutError):
         wait_until(tables.are_equal, GIVE_UP_SECONDS)

@@ -35,6 +35,10 @@ def burst(sandbox: Any, settle: Any, changes: int) -> dict[str, int]:
 def test_a_burst_is_delivered_and_reported(subscribed: Any, receiver: Any, settle: Any) -> None:
     counts = burst(subscribed, settle, 300)
     assert counts["delivered"] == counts["acknowledged"] == counts["requests"] == len(receiver.requests) == 300
+    times = [one["seconds"] for one in subscribed.control("pushes")["deliveries"] if one["state"] == "delivered"]
+    assert len(times) == 300
+    assert min(times) > 0
+    assert counts["idle_seconds"] >= 0
     kinds = {body["event_name"].partition(".")[0] for body in receiver.bodies()}
     assert kinds == {"person", "absence-period", "attendance-period"}
     assert {body["event_name"].rpartition(".")[2] for body in receiver.bodies()} >= {"created", "updated", "deleted"}
