@@ -35,7 +35,7 @@ BASE ?= docker.io/library/python:$(shell $(BIN)/python -c 'import sys; print("%d
 .PHONY: help setup demo demo-live report explore test test-deep test-oldest lint format build wheels image test-deploy test-elsewhere test-airflow test-lake publish bench scaling faults test-faults hub docs site screenshots clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.ready .meltano/.ready ## Create .venv from uv.lock, and install Meltano's plugins
 
@@ -116,7 +116,7 @@ build: setup ## Build the packages into dist/, and check that each one starts
 	rm -rf dist/.venv
 
 # For this machine's Python and platform.
-wheels: .venv/.ready ## Collect the taps, the loader and all they need in dist/wheels, for machines without a package index (EXTRAS="otel keyring")
+wheels: .venv/.ready ## Collect the taps, the loader, the receiver of webhooks and all they need in dist/wheels, for machines without a package index (EXTRAS="otel keyring")
 	rm -rf dist/wheels
 	@for name in $(SHIPPED); do \
 	  $(BIN)/uv build --package $$name --wheel --no-build-isolation --quiet --out-dir dist/wheels/own || exit 1; done

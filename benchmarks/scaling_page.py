@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 COMPANIES = 40
 SMALLEST, LARGEST = 1_000, 100_000
+NO_LIMIT = "no limit"
 NAMES = {"personio": "Personio", "factorial": "Factorial", "cornerstone": "Cornerstone"}
 HEAD = """# Scaling
 
@@ -25,8 +26,8 @@ there is none; a run cannot be faster, however many cores it has. People include
 figures that continue the line through the two largest measured sizes. A company of yours has other numbers of rows
 per person: `meltano invoke tap-personio:plan` counts its requests before the first run.
 """
-WALLS = {
-    "personio": """**The first wall is requests per person.** Some lists have to be requested for each person, and an
+BOTTLENECKS = {
+    "personio": """**Requests per person are the bottleneck.** Some lists have to be requested for each person, and an
 endpoint allows about ten requests a second: {slow}. At {people} people that takes {time}; the
 endpoints run side by side, so that only the slowest counts. All other lists are done sooner.
 
@@ -37,7 +38,7 @@ endpoints run side by side, so that only the slowest counts. All other lists are
 - More processes or machines do not help: the limit is the vendor's. [Parts](how-to/parts.md) are
   for interruptions and for machines with little memory.""",
     "factorial": """**No limit is documented for reads**, so the response time decides: with 8 requests in flight and
-100 ms per response, {requests} requests take {hours} hours. The first wall is a request per
+100 ms per response, {requests} requests take {hours} hours. The first bottleneck is one request per
 contract or employee: {most}. The second is the computer, because most lists have no filter for
 changes and are read again in each run.
 
@@ -45,7 +46,7 @@ changes and are read again in each run.
 - Deselect what you do not use: 164 lists are read by default, and two need most of the requests.
 - `attendance_shifts` is not paged: lower `date_window_days` if a window is not answered in time.
 - [Parts](how-to/parts.md) share the requests among processes and machines.""",
-    "cornerstone": """**The first wall is the list of employees**, {slowest}: pages of 50 and 400 requests a minute,
+    "cornerstone": """**The bottleneck is the list of employees**, {slowest}: pages of 50 and 400 requests a minute,
 {time} at {people} people. Everything else is paged by hundreds or thousands of rows, and each
 endpoint has a limit of its own.
 
@@ -78,7 +79,7 @@ def write_page(results: Sequence[dict[str, Any]], page: Path) -> None:
         runs = sorted((result for result in results if result["vendor"] == vendor), key=lambda run: run["people"])
         if runs[-1]["people"] < LARGEST:
             runs.append(_extrapolate(runs[-2], runs[-1], LARGEST))
-        lines += [f"## {name}\n", *_make_table(runs), "", _describe_wall(vendor, runs[-1]), ""]
+        lines += [f"## {name}\n", *_make_table(runs), "", _describe_bottleneck(vendor, runs[-1]), ""]
         smallest = next(run for run in runs if run["people"] == SMALLEST)
         sums = {key: value + smallest[key] for key, value in sums.items()}
     figures = {
@@ -131,12 +132,13 @@ def _make_table(runs: Sequence[dict[str, Any]]) -> list[str]:
             f"{again['requests']:,.0f}",
             _at_limits(again),
         ]
-        rows.append(" | ".join([f"| {run['people']:,}", *(f"{about}{cell}" for cell in cells)]) + " |")
+        marked = [cell if cell == NO_LIMIT else f"{about}{cell}" for cell in cells]
+        rows.append(" | ".join([f"| {run['people']:,}", *marked]) + " |")
     return rows
 
 
 def _at_limits(run: dict[str, Any]) -> str:
-    return _duration(run["limits"][0][2]) if run["limits"] else "no limit"
+    return _duration(run["limits"][0][2]) if run["limits"] else NO_LIMIT
 
 
 def _duration(seconds: float) -> str:
@@ -145,10 +147,10 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"  # noqa: PLR2004
 
 
-def _describe_wall(vendor: str, run: dict[str, Any]) -> str:
+def _describe_bottleneck(vendor: str, run: dict[str, Any]) -> str:
     slowest = [f"`{endpoint}`" for endpoint, _, _ in run["limits"][:3]]
     most = ", ".join(f"`{stream}` ({requests:,.0f})" for stream, requests in run["most_requests"][:3])
-    return WALLS[vendor].format(
+    return BOTTLENECKS[vendor].format(
         people=f"{run['people']:,}",
         slowest=slowest[0] if slowest else "",
         slow=", ".join(slowest[:2]),

@@ -22,11 +22,13 @@ class PlanError(ValueError):
     """The file of tenants cannot be used. The message says what to do."""
 
 
-class _Part(BaseModel):
+class _Section(BaseModel):
+    """A part of the file. Errors show no values, which may be secrets in the wrong place."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-class Secret(_Part):
+class Secret(_Section):
     """Where a secret is: a file, a variable of Airflow's, or the password of one of its connections."""
 
     file: Path | None = None
@@ -40,7 +42,7 @@ class Secret(_Part):
         return self
 
 
-class TapPlan(_Part):
+class TapPlan(_Section):
     """How a tenant's tap is run.
 
     Attributes:
@@ -76,7 +78,7 @@ class TapPlan(_Part):
         return settings
 
 
-class Tenant(_Part):
+class Tenant(_Section):
     """What is loaded for a tenant.
 
     Attributes:
@@ -92,14 +94,14 @@ class Tenant(_Part):
     full_refresh: str | None = "@weekly"
 
 
-class Alert(_Part):
+class Alert(_Section):
     """What is called when a task has failed for good: a webhook, or a function `module:name` with the message."""
 
     url: Secret | None = None
     function: Annotated[str, StringConstraints(pattern=r"^[\w.]+:\w+$")] | None = None
 
 
-class Plan(_Part):
+class Plan(_Section):
     """The file of tenants.
 
     Attributes:

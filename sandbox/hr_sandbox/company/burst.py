@@ -10,13 +10,14 @@ from itertools import cycle
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from hr_sandbox.company.changes import Changes
     from hr_sandbox.company.generator import SeededRandom
 
 KINDS = ("person", "absence_period", "attendance_period")
 TICK = 0.02  # seconds between groups of changes
+CREATED_PER_DELETED = 2
 NAMES = ("Ødegård", "Müller", "Nowak", "García", "Öztürk", "佐藤")
 
 
@@ -53,14 +54,12 @@ class Burst:
             while True:
                 self._changes.edit(kind, self._choose_person(), "last_name", self._rng.choice(NAMES))
                 yield
-        steps: list[Callable[[], object]] = []
         kept: list[str] = []
-        steps = [lambda: kept.append(self._create(kind)), lambda: kept.append(self._create(kind))]
         while True:
-            for step in steps:
-                step()
+            for _ in range(CREATED_PER_DELETED):
+                kept.append(self._create(kind))
                 yield
-            if self._exists(kind, key := kept.pop(self._rng.integer(0, len(kept) - 1))):
+            if self._changes.exists(kind, key := kept.pop(self._rng.integer(0, len(kept) - 1))):
                 self._changes.edit(kind, key, "comment", self._rng.choice(NAMES))
                 yield
                 self._changes.delete(kind, key)
@@ -78,6 +77,3 @@ class Burst:
         if kind == "absence_period":
             start = datetime.combine(start.date(), clock_time())
         return self._changes.create(kind, self._choose_person(), starts_at=start.isoformat())[0].id
-
-    def _exists(self, kind: str, key: str) -> bool:
-        return self._changes.exists(kind, key)
