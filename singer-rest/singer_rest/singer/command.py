@@ -277,9 +277,8 @@ class CommandTap(Tap):
             cls._write_pseudonyms(pseudonym, kwargs["config"])
         elif (dossier or check_agreement) and not kwargs.get("about"):
             options = DossierOptions(dossier, check_agreement, answers, since, language or "en", offline)
-            tap = cls._tap_for_report(
-                checked_catalog(catalog), validate_config=False, **kwargs
-            )  # credentials are not needed
+            # Credentials are not needed.
+            tap = cls._tap_for_report(checked_catalog(catalog), validate_config=False, **kwargs)
             cls._write_report(tap.make_dossier(options), **kwargs)
         elif (doctor or plan) and not kwargs.get("about"):
             kind: ReportKind = "doctor" if doctor else "offline plan" if offline else "plan"
