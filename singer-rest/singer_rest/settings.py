@@ -180,8 +180,8 @@ def common_settings(api_url: str | None, request_timeout: int = 60) -> list[th.P
             th.StringType,
             title="Confirm these deletions",
             description=(
-                "Streams and ids that are said to be deleted, such as `persons=3`: like `only`, but the row of a "
-                "record that the vendor proves not to know any more is marked as deleted; same as `--confirm-deleted`."
+                "Streams and ids of records that were reported as deleted, such as `persons=3`: like `only`, but rows "
+                "of records that the vendor no longer knows are marked as deleted; same as `--confirm-deleted`."
             ),
         ),
         th.Property(
@@ -198,8 +198,8 @@ def common_settings(api_url: str | None, request_timeout: int = 60) -> list[th.P
             th.StringType,
             title="Part of a back-fill",
             description=(
-                "Which part of everything to read, such as `3/8`: eight runs, each with its own part and state, read "
-                "everything together, and `--merge-states` makes one state of theirs. Same as `--slice`."
+                "Which part of everything to read, such as `3/8`: eight runs, each with a part and a state of its own, "
+                "read everything between them, and `--merge-states` merges their states. Same as `--slice`."
             ),
         ),
     ]

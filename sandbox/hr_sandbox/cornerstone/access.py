@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ from hr_sandbox.cornerstone.errors import JSON_TYPE
 from hr_sandbox.cornerstone.tables import METADATA_SCOPES, load_entity_sets
 from hr_sandbox.http.access import AccessControl, TokenStore, compare_secrets
 from hr_sandbox.http.arguments import check_choice
-from hr_sandbox.http.messages import Response, make_json_response
+from hr_sandbox.http.messages import Response, make_json_response, parse_json_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -73,12 +72,8 @@ class Tokens(TokenStore):
 
     def issue_token(self, request: Request) -> Response:
         """Handles a token request."""
-        media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
-        try:
-            given = json.loads(request.body) if media_type == "application/json" and not request.query else None
-        except ValueError:
-            given = None
-        if not isinstance(given, dict) or not all(isinstance(given.get(name), str) for name in MEMBERS):
+        given = parse_json_object(request)
+        if given is None or request.query or not all(isinstance(given.get(name), str) for name in MEMBERS):
             return _make_refusal("invalid_request")
         if set(given) != set(MEMBERS):
             return _make_refusal("invalid_request")

@@ -70,6 +70,16 @@ def parse_pairs(text: str) -> tuple[tuple[str, str], ...]:
     return tuple(parse_qsl(text, keep_blank_values=True))
 
 
+def parse_json_object(request: Request) -> Json | None:
+    """Returns the JSON object that is the body, or None if the body or its content type is something else."""
+    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    try:
+        body = json.loads(request.body) if media_type == "application/json" else None
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) else None
+
+
 to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 

@@ -290,7 +290,7 @@ class CommandTap(Tap):
 
     @classmethod
     def _set_extent(cls, config: Any, reports: Sequence[str], **settings: str | None) -> None:  # noqa: ANN401 - the SDK's
-        """Sets the settings that say what a run reads, as the command line does."""
+        """Sets the settings that say what a run reads to what the command line gives."""
         for name, value in settings.items():
             option = f"--{name.replace('_', '-')}"
             if value and reports:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from hr_sandbox.factorial.errors import (
 from hr_sandbox.factorial.fake_values import find_company_id
 from hr_sandbox.factorial.tables import CLUSTER, to_api_id
 from hr_sandbox.factorial.webhooks.catalogue import TYPES
-from hr_sandbox.http.messages import ApiError, make_json_response
+from hr_sandbox.http.messages import ApiError, make_json_response, parse_json_object
 from hr_sandbox.pushes.client import split_address
 
 if TYPE_CHECKING:
@@ -126,12 +125,8 @@ class SubscriptionApi:
 
 
 def _read_body(request: Request) -> Json:
-    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    try:
-        body = json.loads(request.body) if media_type == "application/json" else None
-    except ValueError:
-        body = None
-    if not isinstance(body, dict) or request.query:
+    body = parse_json_object(request)
+    if body is None or request.query:
         raise ApiError(make_error_with_code(BAD_REQUEST))
     return body
 

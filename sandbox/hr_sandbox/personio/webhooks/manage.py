@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections import deque
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hr_sandbox import clock
 from hr_sandbox.company.documents import DAYS
 from hr_sandbox.company.references import find_owned
-from hr_sandbox.http.messages import ApiError, Response, make_json_response
+from hr_sandbox.http.messages import ApiError, Response, make_json_response, parse_json_object
 from hr_sandbox.http.routing import Router
 from hr_sandbox.personio.endpoints.documents import WEBHOOKS, render_webhook
 from hr_sandbox.personio.errors import make_problem
@@ -238,12 +237,8 @@ def _are_valid_headers(headers: dict[str, Any]) -> bool:
 def _read_body(request: Request, *, may_be_empty: bool = False) -> Json:
     if may_be_empty and not request.body:
         return {}
-    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    try:
-        body = json.loads(request.body) if media_type == "application/json" else None
-    except ValueError:
-        body = None
-    if not isinstance(body, dict):
+    body = parse_json_object(request)
+    if body is None:
         raise _refuse(BAD_REQUEST, "The body must be a JSON object.")
     return body
 
