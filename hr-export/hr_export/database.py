@@ -57,7 +57,8 @@ class Table:
         columns: Its columns.
         key: The columns that identify a row; empty if there are none, or several rows have the same values in them.
         rows: Number of rows.
-        fingerprint: The same for the same columns, key and rows in any order; for others, with a probability of 2^-64.
+        fingerprint: A hash of the columns, the key and the rows in any order. The probability that a change does not
+            change it is 2^-64.
         select: The query for its rows, in the types of the copy.
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +62,7 @@ class Load:
     run: str
     is_full: bool = False
     part: str = ""
-    _pipeline: Pipeline | None = None
+    _pipeline: Pipeline | None = field(default=None, init=False)
 
     @property
     def _name(self) -> str:
