@@ -17,6 +17,18 @@ MAX_SECRETS = 2
 _TENANT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _FACTORIAL_TYPE = re.compile(r"[a-z0-9_]+/[a-z0-9_]+/[a-z0-9_]+")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
+_MISSING_FIELD = re.compile(r"Object missing required field `(.*)`")
+_YAML_LINE = re.compile(r"line (\d+)")
+_YAML_TERMS = {
+    "object": "settings such as `name: value`",
+    "array": "a list such as `[a, b]`",
+    "str": "a text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "null": "nothing",
+}
 
 Vendor = Literal["personio", "factorial", "cornerstone"]
 
@@ -116,18 +128,19 @@ class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 class TenantConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The vendors of one company."""
 
-    personio: PersonioConfig | None = None
-    factorial: FactorialConfig | None = None
-    cornerstone: CornerstoneConfig | None = None
+    # Not None: a vendor without settings would be left out silently.
+    personio: PersonioConfig | msgspec.UnsetType = msgspec.UNSET
+    factorial: FactorialConfig | msgspec.UnsetType = msgspec.UNSET
+    cornerstone: CornerstoneConfig | msgspec.UnsetType = msgspec.UNSET
 
     def vendors(self) -> dict[Vendor, VendorConfig]:
         """Returns the settings of the vendors that are configured."""
-        found: dict[Vendor, VendorConfig | None] = {
+        found: dict[Vendor, VendorConfig | msgspec.UnsetType] = {
             "personio": self.personio,
             "factorial": self.factorial,
             "cornerstone": self.cornerstone,
         }
-        return {vendor: settings for vendor, settings in found.items() if settings is not None}
+        return {vendor: settings for vendor, settings in found.items() if settings is not msgspec.UNSET}
 
 
 class Config(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -179,25 +192,55 @@ def load_config(path: Path) -> Config:
     try:
         config = msgspec.yaml.decode(text, type=Config)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{path}: {error}.") from None
-    except msgspec.DecodeError:
-        raise ConfigError(f"{path} is not YAML.") from None
+        raise ConfigError(f"{path}: {_explain(str(error))}") from None
+    except msgspec.DecodeError as error:
+        raise ConfigError(f"{path} is not YAML{_find_line(str(error))}.") from None
     config.folder = path.absolute().parent
     for problem in _find_problems(config):
         raise ConfigError(f"{path}: {problem}")
     return config
 
 
+def _explain(message: str) -> str:
+    """Returns a message of msgspec, such as "Expected `str`, got `int` - at `$.journal`", in the words of YAML."""
+    message, _, place = message.partition(" - at ")
+    setting = place.rpartition("`$")[2].strip("`.").replace("tenants[...]", "tenants.NAME")
+    if match := _UNKNOWN_FIELD.fullmatch(message):
+        return f"`{match[1]}` is not a setting{f' of `{setting}`' if setting else ''}. Correct or remove it."
+    if match := _MISSING_FIELD.fullmatch(message):
+        return f"`{match[1]}` is missing{f' in `{setting}`' if setting else ''}."
+    for term, words in _YAML_TERMS.items():
+        message = message.replace(f"`{term}`", words)
+    where = f"a name in `{setting}`" if place.startswith("`key`") else f"`{setting}`" if setting else "the file"
+    return f"{where}: {message[0].lower()}{message[1:]}."
+
+
+def _find_line(message: str) -> str:
+    """Returns the line that a message of the YAML parser names, without what is written there."""
+    found = _YAML_LINE.findall(message)
+    return f" (line {found[-1]})" if found else ""
+
+
+def _is_public_url(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        is_complete = url.scheme in {"https", "http"} and bool(url.hostname) and url.port != 0
+    except ValueError:
+        return False
+    return is_complete and not (url.query or url.fragment or url.username)
+
+
 def _find_problems(config: Config) -> list[str]:
     problems = []
-    url = urlsplit(config.public_url)
-    if url.scheme not in {"https", "http"} or not url.netloc or url.query or url.fragment or url.username:
+    if not _is_public_url(config.public_url):
         problems.append("`public_url` must be a URL such as https://hooks.example.com.")
     if not config.tenants:
         problems.append("Name at least one tenant under `tenants`.")
     for name, tenant in config.tenants.items():
         if not _TENANT.fullmatch(name):
-            problems.append("The name of a tenant has lower-case letters, digits, - and _ only, and at most 63.")
+            problems.append(
+                f"{name!r} cannot be the name of a tenant: use at most 63 lower-case letters, digits, - and _."
+            )
         elif not tenant.vendors():
             problems.append(f"`tenants.{name}` needs personio, factorial or cornerstone.")
         for vendor, settings in tenant.vendors().items():

@@ -68,7 +68,7 @@ def test_status_shows_positions_and_times(tmp_path: Path, capsys: pytest.Capture
     assert "There is no journal" in capsys.readouterr().err
     journal = Journal(tmp_path / "journal", create=True)
     assert main(["status", "--config", str(config)]) == 0
-    assert "nothing came yet" in capsys.readouterr().out
+    assert "nothing received yet" in capsys.readouterr().out
     journal.append([make_entry(b"private", tenant="acme", vendor="personio") for _ in range(3)])
     heard = Heard(journal.folder)
     heard.note(Address("acme", "cornerstone"), "heartbeat", 0.0)

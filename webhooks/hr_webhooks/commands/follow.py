@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import signal
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
+from hr_webhooks.commands.numbers import number_of
 from hr_webhooks.config import load_config
 from hr_webhooks.errors import WebhookError
 from hr_webhooks.follow.follower import Follower, Pace
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 PREFIX = "TAP_{VENDOR}"
 HOUR = 3600
+_SECONDS = number_of("seconds", 24 * HOUR)
+_NAME = re.compile(r"[A-Za-z0-9_-]+")  # part of a file's name
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,13 +41,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--vendor", action="append", help="only this vendor; may be repeated")
     add("--tenant", action="append", help="only this tenant; may be repeated")
     add("--once", action="store_true", help="do what is due, and end")
-    add("--quiet-for", type=_seconds, default=2.0, metavar="SECONDS", help="run after so long without an event (2)")
-    add("--max-wait", type=_seconds, default=10.0, metavar="SECONDS", help="or so long after the first one (10)")
+    add("--quiet-for", type=_SECONDS, default=2.0, metavar="SECONDS", help="run after so long without an event (2)")
+    add("--max-wait", type=_SECONDS, default=10.0, metavar="SECONDS", help="or so long after the first one (10)")
     add("--max-ids", type=int, default=1000, metavar="N", help="read everything if more records have changed (1000)")
-    add("--sync-every", type=float, default=6.0, metavar="HOURS", help="read everything this often; 0: never (6)")
+    add(
+        "--sync-every",
+        type=number_of("hours", 24 * 365),
+        default=6.0,
+        metavar="HOURS",
+        help="read everything this often; 0: never (6)",
+    )
     add(
         "--changes-every",
-        type=_seconds,
+        type=_SECONDS,
         default=60.0,
         metavar="SECONDS",
         help="read streams that have no records by id at most this often (60)",
@@ -59,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="do not wait for runs of other followers, because they load other databases",
     )
-    add("--name", default="follow", help="the name of the position file, for several pipelines (follow)")
+    add("--name", type=_name, default="follow", help="the name of the position file, for several pipelines (follow)")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -99,8 +109,8 @@ def _make_targets(arguments: argparse.Namespace, config: Config, folder: Path, r
                 f"{kind}, or choose one with --{kind}."
             )
     options = Options(arguments.max_ids, arguments.sync_every * HOUR, arguments.changes_every)
-    if options.max_ids < 1 or options.sync_every < 0:
-        raise WebhookError("--max-ids must be at least 1, and --sync-every not negative.")
+    if options.max_ids < 1:
+        raise WebhookError("--max-ids must be at least 1.")
     targets = []
     for tenant, vendor in pairs:
         names = {"tenant": tenant, "vendor": vendor, "TENANT": tenant.upper(), "VENDOR": vendor.upper()}
@@ -134,8 +144,7 @@ def _lock_position(path: Path, stack: ExitStack) -> None:
         raise WebhookError(f"Another process follows {path.stem}. Stop it, or choose another --name.")
 
 
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 <= seconds <= 24 * HOUR:
-        raise argparse.ArgumentTypeError("expected a number of seconds, up to a day")
-    return seconds
+def _name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError("expected letters, digits, - and _ only")
+    return text

@@ -95,6 +95,8 @@ def run(arguments: argparse.Namespace) -> int:
     path: Path = arguments.config
     if path.exists():
         raise WebhookError(f"{path} exists already. Edit it, or name another one with --config.")
+    if arguments.type and "factorial" not in arguments.vendor:
+        raise WebhookError("--type is for Factorial. Add --vendor factorial, or leave it out.")
     key_file = ".secrets/webhook-address-key"
     text = _CONFIG.format(name=path.name, public_url=arguments.public_url, key_file=key_file, tenant=arguments.tenant)
     for vendor in dict.fromkeys(arguments.vendor):

@@ -55,8 +55,9 @@ def _rotate(subscriptions: Subscriptions) -> str:
         if row.sends(wanted.secret) is not True:
             subscriptions.change(row, wanted, "secret")
     until = datetime.now(UTC) + subscriptions.kept_for
+    senders = "the subscription sends" if len(own) == 1 else f"{len(own)} subscriptions send"
     return (
-        f"{len(own)} subscriptions send the new secret. The former one must stay valid until {until:%Y-%m-%d %H:%M} "
+        f"{senders} the new secret. The former one must stay valid until {until:%Y-%m-%d %H:%M} "
         "UTC, because requests are repeated; then: hr-webhooks rotate --finish"
     )
 

@@ -71,6 +71,6 @@ def _as_text(report: dict[str, Any]) -> str:
     lines = [f"{name.replace('_', ' '):15}{'-' if value is None else value}" for name, value in report.items()]
     for entry in addresses:
         name = " ".join(filter(None, [entry.pop("tenant"), entry.pop("vendor"), entry.pop("type")]))
-        times = ", ".join(f"{kind} {time}" for kind, time in sorted(entry.items())) or "nothing came yet"
+        times = ", ".join(f"{kind} {time}" for kind, time in sorted(entry.items())) or "nothing received yet"
         lines.append(f"{name}: {times}")
     return "".join(f"{line}\n" for line in lines)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from singer_rest import TapError
 
+from hr_webhooks.commands.numbers import number_of
 from hr_webhooks.subscriptions.cornerstone import describe_steps
 from hr_webhooks.subscriptions.targets import (
     add_target_arguments,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from hr_webhooks.subscriptions.base import Subscriptions, Target
 
 SECONDS = 60
+MAX_SECONDS = 3600
 LOOK_SECONDS = 1.0
 PAUSE_SECONDS = 0.1
 
@@ -33,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--take-over", action="store_true", help="also change subscriptions that send to another host")
     parser.add_argument(
         "--wait",
-        type=float,
+        type=number_of("seconds", MAX_SECONDS),
         default=SECONDS,
         metavar="SECONDS",
         help=f"how long to wait for the vendor's test event; 0 asks for none (default: {SECONDS})",
@@ -61,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
                 failed.append(name)
                 yield f"{name}: {error}"
         if failed:
-            raise TapError(f"{len(failed)} of {len(subscriptions.wanted())} subscriptions are not as they should be.")
+            raise TapError(f"{len(failed)} of {len(subscriptions.wanted())} subscriptions could not be set up.")
         if arguments.wait > 0:
             yield _test(subscriptions, arguments.wait)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from singer_rest import TapError
 
+from hr_webhooks.commands.numbers import number_of
 from hr_webhooks.journal import Journal
 from hr_webhooks.subscriptions.targets import add_target_arguments, find_targets, open_subscriptions, run_for_each
 
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--webhook", metavar="ID", help="the webhook whose log is read (default: ours)")
     parser.add_argument(
         "--days",
-        type=float,
+        type=number_of("days", DAYS),
         help=f"how far to go back, at most {DAYS} days (default: to the last sync, the first time as far as possible)",
     )
 
@@ -52,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise TapError(
                 f"There is no webhook of ours. Create it: hr-webhooks subscribe.{others if existing else ''}"
             )
-        since = datetime.now(UTC) - timedelta(days=min(arguments.days, DAYS)) if arguments.days else None
+        since = datetime.now(UTC) - timedelta(days=arguments.days) if arguments.days is not None else None
         journal = Journal(target.config.journal_path, create=True)
         missed = LogSync(subscriptions, journal, webhook).run(since)
         yield f"{missed.logged} events in the log, {len(missed.entries)} of them added to the journal"

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hr_webhooks.commands.numbers import number_of
 from hr_webhooks.config import load_config
 from hr_webhooks.errors import WebhookError
 from hr_webhooks.journal import Journal
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from hr_webhooks.config import Config
 
 KEPT_DAYS = 7
+MAX_DAYS = 3650
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--until", type=int, metavar="POSITION", help="remove what is at or before a position, whoever needs it")
     add(
         "--keep-days",
-        type=float,
+        type=number_of("days", MAX_DAYS),
         default=KEPT_DAYS,
         metavar="DAYS",
         help=f"keep what is younger (default: {KEPT_DAYS})",

@@ -187,7 +187,7 @@ class Subscriptions(ABC):
         if kept.leads_elsewhere(wanted) and not take_over:
             whose = "of this installation" if own else "of another program"
             raise TapError(
-                f"A subscription {whose} sends to {kept.host}. If nothing needs it there, use --take-over to change it."
+                f"A subscription {whose} sends to {kept.host}. If nothing else needs it, move it here with --take-over."
             )
         differences = kept.differences(wanted)
         if differences or kept.sends(wanted.secret) is None:

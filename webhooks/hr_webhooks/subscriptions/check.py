@@ -115,7 +115,7 @@ def check_log(
         yield Finding(str(error), needs_action=False)
         return
     if failed:
-        yield Finding(f"{failed} requests of the last 30 days failed at first or for good.", needs_action=False)
+        yield Finding(f"{failed} requests of the last 30 days failed; most are repeated.", needs_action=False)
     if missed.entries:
         yield Finding(
             f"{len(missed.entries)} of {missed.logged} events in Personio's log are not in the journal. Add them: "

@@ -64,8 +64,8 @@ class Subscription:
 
     @property
     def host(self) -> str:
-        """The host that the vendor calls."""
-        return split_url(self.url).hostname or "no valid host"
+        """The host that the vendor calls, and its port if the address names one."""
+        return split_url(self.url).netloc.rpartition("@")[2] or "no valid host"
 
     def sends(self, secret: str) -> bool | None:
         """Whether the vendor sends this secret. None: it does not show which one."""
