@@ -29,7 +29,11 @@ STREAM_TYPES = {
     "cornerstone": {
         name: type(stream)
         for name, stream in TapCornerstone(
-            config={"views": ["vw_rpt_user", "vw_rpt_transcript"], "objects": ["users_core"], "corpname": "acme"},
+            config={
+                "views": ["vw_rpt_user", "vw_rpt_transcript"],
+                "objects": ["transcript_core", "users_core"],
+                "corpname": "acme",
+            },
             validate_config=False,
         ).streams.items()
     },
@@ -104,7 +108,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "client_id": "sandbox-client",
         "client_secret": "sandbox-secret",
         "views": ["vw_rpt_user", "vw_rpt_transcript"],
-        "objects": ["users_core"],
+        "objects": ["transcript_core", "users_core"],
     },
 }
 TAPS: dict[str, type[RestTap]] = {"personio": TapPersonio, "factorial": TapFactorial, "cornerstone": TapCornerstone}

@@ -93,7 +93,7 @@ FACTORIAL: Mapping[str, Rule] = {
 CORNERSTONE: Mapping[str, Rule] = {
     "employee": _by_person("employees", "users_core", "vw_rpt_user"),
     "user": _by_person("employees", "users_core", "vw_rpt_user"),
-    "training": _changes("transcripts", "vw_rpt_transcript"),
+    "training": _changes("transcripts", "transcript_core", "vw_rpt_transcript"),
 }
 
 TABLES: Mapping[str, Mapping[str, Rule]] = {"personio": PERSONIO, "factorial": FACTORIAL, "cornerstone": CORNERSTONE}
