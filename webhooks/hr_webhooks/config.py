@@ -110,7 +110,7 @@ class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         max_body_bytes: The largest body as it is sent.
         max_inflated_bytes: The largest body after decompression.
         receive_seconds: The time to receive the headers of a request, and then its whole body.
-        max_senders: Requests whose bodies are received or stored at the same time.
+        max_concurrent_requests: Requests whose bodies are received or stored at the same time.
     """
 
     listen: str = "127.0.0.1:8080"
@@ -122,7 +122,7 @@ class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     max_body_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 1024 * 1024
     max_inflated_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 10 * 1024 * 1024
     receive_seconds: Annotated[float, msgspec.Meta(gt=0)] = 10.0
-    max_senders: Annotated[int, msgspec.Meta(ge=1)] = 200
+    max_concurrent_requests: Annotated[int, msgspec.Meta(ge=1)] = 200
 
 
 class TenantConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

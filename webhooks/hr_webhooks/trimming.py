@@ -19,7 +19,7 @@ EVENTS = "_events"
 POSITION = "position"
 
 
-class Finished(NamedTuple):
+class ReadPosition(NamedTuple):
     """What a reader has finished.
 
     Args:
@@ -33,7 +33,7 @@ class Finished(NamedTuple):
     position: int
 
 
-def read_positions(journal: Path) -> list[Finished]:
+def read_positions(journal: Path) -> list[ReadPosition]:
     """Reads the positions of those that follow the journal.
 
     Args:
@@ -46,11 +46,11 @@ def read_positions(journal: Path) -> list[Finished]:
     for path in sorted((journal / FOLDER).glob("*.json")):
         _, _, names = path.stem.partition(".")
         tenant, _, vendor = names.partition(".")
-        found.append(Finished(tenant, vendor, load_progress(path).position))
+        found.append(ReadPosition(tenant, vendor, load_progress(path).position))
     return found
 
 
-def read_state_positions(state: object, config: Config) -> list[Finished]:
+def read_state_positions(state: object, config: Config) -> list[ReadPosition]:
     """Returns the positions in a committed state of tap-hr-webhooks.
 
     Args:
@@ -68,13 +68,13 @@ def read_state_positions(state: object, config: Config) -> list[Finished]:
         position = bookmark.get(POSITION) if isinstance(bookmark, dict) else None
         if stream.endswith(EVENTS) and isinstance(position, int):
             vendor = stream.removesuffix(EVENTS)
-            found += [Finished(tenant, name, position) for tenant, name in _pairs(config) if name == vendor]
+            found += [ReadPosition(tenant, name, position) for tenant, name in _pairs(config) if name == vendor]
     if not found:
         raise WebhookError("The state has no position of tap-hr-webhooks. Pass one that the loader has committed.")
     return found
 
 
-def find_cut(positions: Iterable[Finished], config: Config) -> int:
+def find_cut(positions: Iterable[ReadPosition], config: Config) -> int:
     """Returns the last entry that nobody needs.
 
     Args:

@@ -86,11 +86,11 @@ def test_limits_of_a_body() -> None:
 
 def test_the_memory_for_bodies_is_limited() -> None:
     budget = Budget(10)
-    budget.take(6)
+    budget.reserve(6)
     with pytest.raises(NoRoomError):
-        budget.take(5)
-    budget.give_back(6)
-    budget.take(10)
+        budget.reserve(5)
+    budget.release(6)
+    budget.reserve(10)
 
 
 @pytest.mark.parametrize(

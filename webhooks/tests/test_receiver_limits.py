@@ -56,7 +56,9 @@ def dribble(connection: socket.socket) -> bytes:
 @pytest.fixture(scope="module")
 def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A receiver with low limits."""
-    config = write_config(tmp_path_factory.mktemp("hasty"), server={"receive_seconds": 0.5, "max_senders": 2})
+    config = write_config(
+        tmp_path_factory.mktemp("hasty"), server={"receive_seconds": 0.5, "max_concurrent_requests": 2}
+    )
     with running(config) as started:
         yield started
 

@@ -79,7 +79,7 @@ class Receiver:
         self._metrics = metrics
         self._log = log
         self._budget = Budget(BUDGET_BYTES)
-        self._senders = 0
+        self._under_way = 0
         self._drains = 0
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -115,16 +115,16 @@ class Receiver:
             return Outcome.VERIFICATION
         if refusal := self._find_refusal(exchange, route):
             return refusal
-        self._senders += 1
-        self._metrics.senders.set(self._senders)
+        self._under_way += 1
+        self._metrics.in_progress.set(self._under_way)
         try:
             return await self._receive(exchange, route)
         except BodyError as error:
             return _OUTCOMES[type(error)]
         finally:
-            self._budget.give_back(exchange.taken)
-            self._senders -= 1
-            self._metrics.senders.set(self._senders)
+            self._budget.release(exchange.reserved)
+            self._under_way -= 1
+            self._metrics.in_progress.set(self._under_way)
 
     def _find_refusal(self, exchange: Exchange, route: Route) -> Outcome | None:
         """Returns why a request is refused before its body is read, or None."""
@@ -134,11 +134,11 @@ class Receiver:
             return Outcome.TOO_LARGE
         if not route.is_authentic(exchange.headers):
             return Outcome.WRONG_SECRET
-        return Outcome.BUSY if self._senders >= self._settings.max_senders else None
+        return Outcome.BUSY if self._under_way >= self._settings.max_concurrent_requests else None
 
     async def _receive(self, exchange: Exchange, route: Route) -> Outcome:
         limit = self._settings.max_body_bytes
-        self._take(exchange, limit if exchange.length is None else exchange.length)
+        self._reserve(exchange, limit if exchange.length is None else exchange.length)
         sent = await read_body(exchange.receive, limit, self._settings.receive_seconds)
         exchange.is_read = True
         inflate_limit = self._settings.max_inflated_bytes
@@ -147,7 +147,7 @@ class Receiver:
         else:
             content = await asyncio.to_thread(inflate, sent, inflate_limit)
         plain = sent if content is None else content
-        self._take(exchange, len(plain))
+        self._reserve(exchange, len(plain))
         if route.signature and not route.signature.match(exchange.headers, sent, plain):
             return Outcome.WRONG_SIGNATURE
         if not plain.strip():
@@ -163,9 +163,9 @@ class Receiver:
         self._metrics.bytes.labels(route.address.vendor).inc(len(plain))
         return Outcome.STORED
 
-    def _take(self, exchange: Exchange, size: int) -> None:
-        self._budget.take(size)
-        exchange.taken += size
+    def _reserve(self, exchange: Exchange, size: int) -> None:
+        self._budget.reserve(size)
+        exchange.reserved += size
 
     async def _answer(self, exchange: Exchange, outcome: Outcome) -> None:
         headers = [(b"content-length", b"0")]

@@ -54,13 +54,13 @@ class Budget:
     def __init__(self, size: int) -> None:
         self._free = size
 
-    def take(self, size: int) -> None:
+    def reserve(self, size: int) -> None:
         """Takes bytes, or raises NoRoomError."""
         if size > self._free:
             raise NoRoomError
         self._free -= size
 
-    def give_back(self, size: int) -> None:
+    def release(self, size: int) -> None:
         """Gives bytes back."""
         self._free += size
 

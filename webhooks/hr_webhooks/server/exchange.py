@@ -51,7 +51,7 @@ class Exchange:
         length: The length of the body if the client gave it.
         has_body: Whether there may be a body.
         is_read: Whether the whole body was read.
-        taken: The bytes that were taken from the budget.
+        reserved: The bytes that were taken from the budget.
         size: The number of bytes that were stored.
         position: The position in the journal.
         error: What failed, without values of the request.
@@ -66,7 +66,7 @@ class Exchange:
         self.length = int(lengths[0]) if lengths and lengths[0].isdigit() else None
         self.has_body = bool(self.length) or bool(values_of(self.headers, "transfer-encoding"))
         self.is_read = False
-        self.taken = 0
+        self.reserved = 0
         self.size = 0
         self.position: int | None = None
         self.error = ""

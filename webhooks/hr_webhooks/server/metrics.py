@@ -53,8 +53,10 @@ class Metrics:
         self.bytes = Counter(
             "hr_webhooks_body_bytes", "Bytes of bodies that were journaled.", ["vendor"], registry=self.registry
         )
-        self.senders = Gauge(
-            "hr_webhooks_senders", "Requests whose bodies are received or stored now.", registry=self.registry
+        self.in_progress = Gauge(
+            "hr_webhooks_requests_in_progress",
+            "Requests whose bodies are received or stored now.",
+            registry=self.registry,
         )
         self.refused_connections = Counter(
             "hr_webhooks_refused_connections", "Connections beyond the limit.", registry=self.registry

@@ -99,7 +99,7 @@ class Service:
             loop.add_signal_handler(number, self.stop)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         tasks = [asyncio.create_task(server.serve()) for server in self._servers]
-        housekeeping = asyncio.create_task(self._keep_house())
+        housekeeping = asyncio.create_task(self._do_housekeeping())
         try:
             for server in self._servers:
                 await server.ready.wait()
@@ -134,7 +134,7 @@ class Service:
         except Exception as error:  # noqa: BLE001 - the receiver goes on
             LOGGER.error("The certificate cannot be read again: %s", type(error).__name__)  # noqa: TRY400 - same
 
-    async def _keep_house(self) -> None:
+    async def _do_housekeeping(self) -> None:
         while True:
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
             self._renew_certificate()

@@ -158,7 +158,7 @@ class Subscriptions(ABC):
     def find_own(self, wanted: Wanted, existing: Sequence[Subscription]) -> list[Subscription]:
         """Returns our subscriptions of a type, the one to keep first."""
         own = [row for row in existing if row.is_own and row.type == wanted.type]
-        return sorted(own, key=lambda row: (row.leads_elsewhere(wanted), row.url != wanted.url, not row.is_enabled))
+        return sorted(own, key=lambda row: (row.is_elsewhere(wanted), row.url != wanted.url, not row.is_enabled))
 
     def find_others(self, wanted: Wanted, existing: Sequence[Subscription]) -> list[Subscription]:
         """Returns the subscriptions of other programs that leave no room for ours."""
@@ -184,7 +184,7 @@ class Subscriptions(ABC):
             self.create(wanted)
             return "created"
         kept = candidates[0]
-        if kept.leads_elsewhere(wanted) and not take_over:
+        if kept.is_elsewhere(wanted) and not take_over:
             whose = "of this installation" if own else "of another program"
             raise TapError(
                 f"A subscription {whose} sends to {kept.host}. If nothing else needs it, move it here with --take-over."
@@ -192,7 +192,7 @@ class Subscriptions(ABC):
         differences = kept.differences(wanted)
         if differences or kept.sends(wanted.secret) is None:
             self.change(kept, wanted)
-        doubles = [row for row in own[1:] if not row.leads_elsewhere(wanted)]
+        doubles = [row for row in own[1:] if not row.is_elsewhere(wanted)]
         for row in doubles:
             self.delete(row)
         done = f"changed, because {' and '.join(differences)}" if differences else "as it should be"

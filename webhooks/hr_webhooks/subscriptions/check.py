@@ -44,7 +44,7 @@ def check_subscriptions(subscriptions: Subscriptions, existing: Sequence[Subscri
         elif not own:
             yield Finding(f"{what} does not exist. Create it: hr-webhooks subscribe")
         elif differences := own[0].differences(wanted):
-            option = " --take-over" if own[0].leads_elsewhere(wanted) else ""
+            option = " --take-over" if own[0].is_elsewhere(wanted) else ""
             yield Finding(f"{what}: {'; '.join(differences)}. Repair it: hr-webhooks subscribe{option}")
         if len(own) > 1:
             yield Finding(f"{what} exists {len(own)} times. Repair it: hr-webhooks subscribe")

@@ -71,13 +71,13 @@ class Subscription:
         """Whether the vendor sends this secret. None: it does not show which one."""
         return None if self.secret is None else hmac.compare_digest(self.secret.encode(), secret.encode())
 
-    def leads_elsewhere(self, wanted: Wanted) -> bool:
+    def is_elsewhere(self, wanted: Wanted) -> bool:
         """Whether the address is on another host than ours."""
         return split_url(self.url)[:2] != split_url(wanted.url)[:2]
 
     def differences(self, wanted: Wanted) -> list[str]:
         """Returns what differs from the configuration, in words. Empty: nothing does."""
-        is_elsewhere = self.leads_elsewhere(wanted)
+        is_elsewhere = self.is_elsewhere(wanted)
         missing, surplus = (
             ", ".join(sorted(wanted.events - self.events)),
             ", ".join(sorted(self.events - wanted.events)),
