@@ -413,7 +413,7 @@ def test_a_request_under_way_is_answered_before_the_end(own: Running) -> None:
     with socket.create_connection((host.hostname, host.port), timeout=20) as connection:
         request = head(own, f"Authorization: {SECRETS['personio']}", "Content-Length: 2")
         connection.sendall(request + b"1")
-        wait_until(lambda: "hr_webhooks_senders 1.0" in own.read_status("/metrics")[1])
+        wait_until(lambda: "hr_webhooks_requests_in_progress 1.0" in own.read_status("/metrics")[1])
         own.process.send_signal(signal.SIGTERM)
         while True:  # until it accepts no more connections
             try:

@@ -90,10 +90,10 @@ def test_senders_beyond_the_limit_are_asked_to_try_again(hasty: Running) -> None
     with connect(hasty) as first, connect(hasty) as second:
         first.sendall(half_a_request(hasty))
         second.sendall(half_a_request(hasty))
-        wait_until(lambda: "hr_webhooks_senders 2.0" in hasty.read_status("/metrics")[1])
+        wait_until(lambda: "hr_webhooks_requests_in_progress 2.0" in hasty.read_status("/metrics")[1])
         assert hasty.send(b"1") == 503
         assert hasty.send(b"1", secret="wrong") == 401
-    wait_until(lambda: "hr_webhooks_senders 0.0" in hasty.read_status("/metrics")[1])
+    wait_until(lambda: "hr_webhooks_requests_in_progress 0.0" in hasty.read_status("/metrics")[1])
     assert hasty.send(b"1") == 200
 
 
