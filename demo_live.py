@@ -59,13 +59,10 @@ KEY = f".secrets/{TENANT}-cornerstone-webhook"
 NAME = "Ødegård"
 EMPLOYEES = 60
 READY = re.compile(r"ready at ([^\s,]+)")
-PUBLIC_URL = "http://127.0.0.1"
-"""Before the receiver has chosen its port."""
+PUBLIC_URL = "http://127.0.0.1"  # before the receiver has chosen its port
 POLL_SECONDS = 0.25
-MAX_SECONDS = 180
-"""How long a row may take before the demo fails."""
-END_SECONDS = 15
-"""How long a process may take to end before it is asked again, and then killed."""
+MAX_SECONDS = 180  # how long a row may take before the demo fails
+END_SECONDS = 15  # how long a process may take to end before it is asked again, and then killed
 LINES_SHOWN = 20
 
 

@@ -12,8 +12,8 @@ ONE, TWO = {"replication_key_value": "2026-01-01"}, {"replication_key_value": "2
 
 
 def session(run: str = "run-1", part: str = "") -> Store:
-    store = Store(DATABASE, "acme", "tap-personio", run, part)
-    store.prepare("acme_tap_personio")
+    store = Store(DATABASE, "checked", "tap-personio", run, part)  # a tenant of its own: others are loaded
+    store.prepare("checked_tap_personio")
     return store
 
 
