@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from faults.webhook_installation import Installation
 
 HOLES = {
-    "timeoff_leaves": {"employee_full_name", "updated_at"},
+    "timeoff_leaves": {"employee_full_name", "updated_at", "deleted_at"},  # in the sandbox, both times are the same
     "employees": {"lastName", "manager", "employeeMetaData"},
     "transcripts": {"LastName"},
 }
