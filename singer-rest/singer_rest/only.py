@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from http import HTTPStatus
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk.singerlib.catalog import Metadata
@@ -23,12 +20,14 @@ from singer_rest.fetch.requested import ACCESS_PROBE, RequestedCoverage
 from singer_rest.http.paginators import SinglePage
 from singer_rest.privacy.classification import DELETED_AT
 from singer_rest.privacy.stream_privacy import RecordColumns
+from singer_rest.private_file import write_private_file
 from singer_rest.settings import parse_requested_ids
 from singer_rest.slices.ids import ListedInParent, ListedRecordIds, RecordIds, RecordPath
 from singer_rest.stream import RestStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from singer_sdk.singerlib import MetadataMapping
 
@@ -286,13 +285,7 @@ def write_report(path: Path, streams: Sequence[RestStream]) -> None:
     """
     found = {one.name: one.coverage.outcomes for one in streams if isinstance(one.coverage, RequestedCoverage)}
     try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(found, file)
-            Path(name).replace(path)
-        finally:
-            Path(name).unlink(missing_ok=True)
+        write_private_file(path, json.dumps(found))
     except OSError:
         raise RunError("The file in `only_report` cannot be written. Check that its folder exists.") from None
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections import Counter
-from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from singer_rest.dossier.agreement import compare, load_agreement
@@ -16,10 +12,12 @@ from singer_rest.dossier.columns_file import to_csv
 from singer_rest.dossier.contract import make_contract, to_yaml
 from singer_rest.dossier.inventory import take_inventory
 from singer_rest.errors import RunError
+from singer_rest.private_file import write_private_file
 from singer_rest.singer.command import Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from singer_rest.dossier.agreement import Difference
     from singer_rest.dossier.answers import Answers
@@ -88,15 +86,7 @@ def _write_file(path: Path, text: str) -> None:
     """Writes a file. An older one is replaced when the new one is complete."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # the answers may name people
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-            Path(name).replace(path)
-        except BaseException:
-            with suppress(OSError):
-                Path(name).unlink()
-            raise
+        write_private_file(path, text)  # the answers may name people
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error.strerror}.") from None
 
