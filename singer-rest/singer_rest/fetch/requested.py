@@ -40,8 +40,6 @@ class RequestedCoverage(Coverage):
         options: The other arguments of `Coverage`.
     """
 
-    retry_pause = 0.0
-
     def __init__(
         self,
         stream: str,
@@ -88,7 +86,10 @@ class RequestedCoverage(Coverage):
 
     @property
     def _not_returned(self) -> list[str]:
-        return [record_id for record_id in self._requested.ids if record_id.casefold() not in self._found]
+        return [record_id for record_id in self._requested.ids if not self._was_found(record_id)]
+
+    def _was_found(self, record_id: str) -> bool:
+        return record_id.casefold() in self._found
 
     @property
     def gone(self) -> list[str]:
@@ -106,7 +107,7 @@ class RequestedCoverage(Coverage):
         not_returned = self._not_returned
         unmarked = [one for one in not_returned if one not in self._marked]
         return {
-            "found": [one for one in self._requested.ids if one not in not_returned],
+            "found": [one for one in self._requested.ids if self._was_found(one)],
             "deleted": [one for one in not_returned if one in self._marked],
             "missing": [one for one in unmarked if one not in self._to_confirm],
             "unconfirmed": [one for one in unmarked if one in self._to_confirm],

@@ -175,6 +175,7 @@ class ListedRecordIds(RecordIds):
         self._children = by_id
         self.searches_all = searches_all
         self._found: dict[str, Slice] = {}
+        self._wanted = frozenset(ids)
         super().__init__(ids, by_id)
         self.parent = by_id.parent
         self.path_params = (by_id.column,)
@@ -192,7 +193,7 @@ class ListedRecordIds(RecordIds):
         """Returns the ids of a parent's children, if one of them is given."""
         listed = self._children.listed_ids(parent)
         self.lists_ids = self.lists_ids or (self.searches_all and bool(listed))
-        return {self._children.field: sorted({*self.ids}.intersection(listed))}
+        return {self._children.field: sorted(self._wanted.intersection(listed))}
 
     def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:  # noqa: ARG002
         """Yields a slice per parent that has given records, or is given itself, as the parents become known."""
