@@ -179,23 +179,17 @@ class RequestedRecords:
     """
 
     def __init__(self, only: str | None, confirm_deleted: str | None, tap: str) -> None:
-        settings = {"confirm_deleted": confirm_deleted, "only": only}
-        given = {name: parse_requested_ids(text, name) for name, text in settings.items() if text}
-        self._to_confirm: Mapping[str, Sequence[str]] = {
-            stream: found.ids for stream, found in given.get("confirm_deleted", {}).items()
-        }
-        self._setting_of = {stream: setting for setting, streams in given.items() for stream in streams}
-        all_ids: dict[str, dict[str, None]] = {stream: {} for stream in self._setting_of}
-        for streams in given.values():
-            for stream, found in streams.items():
-                all_ids[stream].update(dict.fromkeys(found.ids))
+        to_confirm = parse_requested_ids(confirm_deleted or "", "confirm_deleted")
+        to_read = parse_requested_ids(only or "", "only")
+        self._to_confirm: Mapping[str, Sequence[str]] = {stream: found.ids for stream, found in to_confirm.items()}
+        self._setting_of = {**dict.fromkeys(to_confirm, "confirm_deleted"), **dict.fromkeys(to_read, "only")}
+        given = [*to_confirm.items(), *to_read.items()]
+        all_ids: dict[str, dict[str, None]] = {}
+        for stream, found in given:
+            all_ids.setdefault(stream, {}).update(dict.fromkeys(found.ids))
         self._ids: Mapping[str, Sequence[str]] = {stream: [*ids] for stream, ids in all_ids.items() if ids}
-        self._changes = frozenset(self._setting_of) - self._ids.keys()
-        self._optional = frozenset(
-            stream
-            for stream in self._setting_of
-            if all(streams[stream].is_optional for streams in given.values() if stream in streams)
-        )
+        self._changes = self._setting_of.keys() - self._ids.keys()
+        self._optional = self._setting_of.keys() - {stream for stream, found in given if not found.is_optional}
         self._tap = tap
 
     def __bool__(self) -> bool:
