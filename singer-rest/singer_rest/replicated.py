@@ -102,9 +102,10 @@ class ReplicatedStream(DiagnosableStream):
         return Window(since, until, self._tap.started, table_since, whole, changed_since, resumed_since)
 
     def share(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:
-        """Yields the slices of the part of a back-fill that is read."""
-        takes = partial(self.part.takes, self.name) if self.part else lambda _: True
-        return self.slices.share(takes, window, parents)
+        """Yields the slices that are read: all, or those of the part of a back-fill."""
+        if self.part is None:
+            return self.slices.plan(window, parents)
+        return self.slices.share(partial(self.part.takes, self.name), window, parents)
 
     @property
     def slices_start(self) -> datetime | None:

@@ -86,7 +86,7 @@ class FetchableStream(Protocol):
         """Returns the time window to read."""
 
     def share(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:
-        """Yields the slices of the part of a back-fill that is read."""
+        """Yields the slices that are read: all, or those of the part of a back-fill."""
 
     def first_request(self, part: Slice, since: datetime | None) -> Request:
         """Returns the request for the first page of a slice."""

@@ -210,7 +210,7 @@ class Fetcher:
         if not self._is_read(stream):
             return iter(())
         window = stream.window(stream.slices_start)
-        return stream.backfill.skip_finished(self._slices_of(stream, window, is_shared=stream.part is not None))
+        return stream.backfill.skip_finished(self._slices_of(stream, window, is_shared=True))
 
     def _is_read(self, stream: FetchableStream) -> bool:
         return stream.used_in_connection_test or not self._connection_test
