@@ -204,13 +204,10 @@ class StreamLoad:
             values.append(merge.Value(column, value))
         if flattened:
             values += self._make_null_values(segment, {value.column for value in values})
+        marks = (0, 0)
         if segment.has_deletion_marks:
             self._drop_unmatched_marks(segment, values)
-        marks = (
-            merge.count_marks(self._connection, self._table, values, self._key_columns)
-            if segment.has_deletion_marks
-            else (0, 0)
-        )
+            marks = merge.count_marks(self._connection, self._table, values, self._key_columns)
         self.counts.received += segment.rows
         self.counts.add_merged(self._merge_rows(values), marks)
         if self._hard_delete and DELETED_AT in self._metadata:

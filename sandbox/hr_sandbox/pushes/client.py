@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 import time
 from collections import defaultdict
@@ -25,6 +26,7 @@ CHUNK = 65_536
 MAX_RESPONSE = 1_000_000
 IN_PATHS = "/%:@!$&'()*+,;=~-._"
 SIMULATED = ".example"  # addresses that cannot exist
+HEADER_VALUE = re.compile(r"[!-~]([ -~]*[!-~])?")
 
 
 def split_address(url: object) -> SplitResult | None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hr_sandbox.company import Company
+    from hr_sandbox.company.model.documents import Subscription
     from hr_sandbox.factorial.rows.common import Row
 
 SIGNATURES = {"SIGNED": "completed", "REQUESTED": "pending_mfa"}
@@ -76,7 +77,12 @@ def list_credentials(company: Company) -> Iterator[Row]:
 def list_subscriptions(company: Company) -> Iterator[Row]:
     """Yields the subscriptions, with their secrets."""
     for row in company.subscriptions:
-        yield {
-            **pick_fields(row, "id", "type", "enabled", "name", "challenge", target_url="url", api_version="version"),
-            "company_id": find_company_id(company),
-        }
+        yield make_subscription_row(company, row)
+
+
+def make_subscription_row(company: Company, row: Subscription) -> Row:
+    """Returns a subscription, also one that was deleted."""
+    return {
+        **pick_fields(row, "id", "type", "enabled", "name", "challenge", target_url="url", api_version="version"),
+        "company_id": find_company_id(company),
+    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.factorial.errors import (
@@ -13,10 +12,11 @@ from hr_sandbox.factorial.errors import (
     make_not_found,
 )
 from hr_sandbox.factorial.fake_values import find_company_id
+from hr_sandbox.factorial.rows.documents import make_subscription_row
 from hr_sandbox.factorial.tables import CLUSTER, to_api_id
 from hr_sandbox.factorial.webhooks.catalogue import TYPES
 from hr_sandbox.http.messages import ApiError, make_json_response, parse_json_object
-from hr_sandbox.pushes.client import split_address
+from hr_sandbox.pushes.client import HEADER_VALUE, split_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,6 @@ FIELDS = {
     "api_version": "version",
 }
 NULLABLE = ("name", "challenge")
-VALUE = re.compile(r"[!-~]([ -~]*[!-~])?")  # of a header
 NOT_ALLOWED = 405
 
 
@@ -94,7 +93,11 @@ class SubscriptionApi:
             ("api_version", "is not included in the list", lambda value: value in VERSIONS),
             ("enabled", "is not a boolean", lambda value: isinstance(value, bool)),
             ("name", "is not a string", lambda value: isinstance(value, str)),
-            ("challenge", "is invalid", lambda value: isinstance(value, str) and VALUE.fullmatch(value) is not None),
+            (
+                "challenge",
+                "is invalid",
+                lambda value: isinstance(value, str) and HEADER_VALUE.fullmatch(value) is not None,
+            ),
         )
         for name, sentence, holds in rules:
             if name in given and not holds(given[name]):
@@ -110,16 +113,7 @@ class SubscriptionApi:
 
     def _respond(self, action: str, row: Subscription, version: str, status: int = 200) -> Response:
         self._company.version += 1
-        shown: dict[str, Any] = {
-            "id": row.id,
-            "target_url": row.url,
-            "type": row.type,
-            "company_id": find_company_id(self._company),
-            "enabled": row.enabled,
-            "api_version": row.version,
-            "name": row.name,
-            "challenge": row.challenge,
-        }
+        shown = make_subscription_row(self._company, row)
         self._pushes.announce_subscription(action, row, shown)
         return make_json_response(self._pushes.bodies.render(NAME, shown, version), status)
 

@@ -18,7 +18,7 @@ from hr_sandbox.personio.endpoints.documents import WEBHOOKS, render_webhook
 from hr_sandbox.personio.errors import make_problem
 from hr_sandbox.personio.filters import parse_timestamp
 from hr_sandbox.personio.webhooks.events import NAMES, PING
-from hr_sandbox.pushes.client import is_local, split_address
+from hr_sandbox.pushes.client import HEADER_VALUE, is_local, split_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,6 @@ REQUIRED = ("url", "description", "enabled_events")
 STATUSES, AUTH_TYPES = ("ENABLED", "DISABLED"), ("NONE", "TOKEN", "CUSTOM")
 MAX_HEADERS = 3
 HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-VALUE = re.compile(r"[!-~]([ -~]*[!-~])?")
 # Names of custom headers must not begin with these.
 RESERVED = (
     *("host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect"),
@@ -201,7 +200,7 @@ class WebhookApi:
             f"The field auth_type must be one of {', '.join(AUTH_TYPES)}.": body["auth_type"] in AUTH_TYPES,
             "The field token belongs to the auth_type TOKEN, which needs it.": (token is not None)
             == (body["auth_type"] == "TOKEN")
-            and (token is None or VALUE.fullmatch(token) is not None),
+            and (token is None or HEADER_VALUE.fullmatch(token) is not None),
             "The field custom_headers belongs to the auth_type CUSTOM, which needs it.": (headers is not None)
             == (body["auth_type"] == "CUSTOM"),
             f"The field custom_headers holds one to {MAX_HEADERS} headers, whose names are not reserved.": headers
@@ -229,7 +228,7 @@ def _are_valid_headers(headers: dict[str, Any]) -> bool:
         HEADER.fullmatch(name) is not None
         and not name.lower().startswith(RESERVED)
         and isinstance(value, str)
-        and VALUE.fullmatch(value) is not None
+        and HEADER_VALUE.fullmatch(value) is not None
         for name, value in headers.items()
     )
 
