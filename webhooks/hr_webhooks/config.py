@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -175,6 +176,14 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     def address_key_path(self) -> Path:
         """The file with the key that addresses are made with."""
         return self.resolve(self.address_key_file)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can connect to a host."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def load_config(path: Path) -> Config:

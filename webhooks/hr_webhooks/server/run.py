@@ -10,14 +10,14 @@ import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from hr_webhooks.config import load_config
+from hr_webhooks.config import is_loopback, load_config
 from hr_webhooks.errors import ConfigError
 from hr_webhooks.heard import Heard
 from hr_webhooks.journal import Journal
 from hr_webhooks.private_files import read_lines
 from hr_webhooks.server.app import Receiver
 from hr_webhooks.server.commits import Committer
-from hr_webhooks.server.listening import Certificate, Server, is_loopback, open_socket, parse_listen, url_of
+from hr_webhooks.server.listening import Certificate, Server, open_socket, parse_listen, url_of
 from hr_webhooks.server.logs import RequestLog
 from hr_webhooks.server.metrics import Metrics
 from hr_webhooks.server.routes import Routes

@@ -5,13 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import cached_property
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from singer_rest import RunError, TapError
 
 from hr_webhooks.addresses import Address, AddressBook, make_url
+from hr_webhooks.config import is_loopback
 from hr_webhooks.heard import read_heard
 from hr_webhooks.subscriptions.model import split_url
 from hr_webhooks.subscriptions.secret_files import SecretFiles
@@ -81,15 +81,8 @@ class Target:
             RunError: If it is not encrypted, except on this machine.
         """
         parts = urlsplit(self.config.public_url)
-        if parts.scheme != "https" and not _is_loopback(parts.hostname or ""):
+        if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
             raise RunError("Set `public_url` to an address that begins with https://. The vendors call no other.")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class Subscriptions(ABC):
