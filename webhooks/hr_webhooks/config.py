@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
 import msgspec
@@ -32,6 +32,7 @@ _YAML_TERMS = {
 }
 
 Vendor = Literal["personio", "factorial", "cornerstone"]
+VENDORS: tuple[Vendor, ...] = get_args(Vendor)
 
 
 class Hmac(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -11,8 +11,9 @@ from hr_webhooks.entries import make_entry
 from hr_webhooks.events import read_events
 
 if TYPE_CHECKING:
+    from hr_webhooks.config import Vendor
     from hr_webhooks.entries import Entry
-    from hr_webhooks.events import Event, Vendor
+    from hr_webhooks.events import Event
 
 TIME = "2026-11-30T10:00:00Z"
 MESSAGE = "1f6e1b0e-0000-4000-8000-000000000001"

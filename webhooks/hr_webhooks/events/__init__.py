@@ -6,7 +6,7 @@ import base64
 from typing import TYPE_CHECKING
 
 from hr_webhooks.events import cornerstone, factorial, personio
-from hr_webhooks.events.event import VENDORS, Event, Vendor
+from hr_webhooks.events.event import Event
 from hr_webhooks.events.values import UnreadableError, hashed
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from hr_webhooks.journal import Entry
 
-__all__ = ["VENDORS", "Event", "Vendor", "read_events"]
+__all__ = ["Event", "read_events"]
 
 READERS: dict[str, Callable[[Entry, str], Iterator[Event]]] = {
     "personio": personio.read_events,

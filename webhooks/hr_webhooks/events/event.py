@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
-
-Vendor = Literal["personio", "factorial", "cornerstone"]
-VENDORS: tuple[Vendor, ...] = ("personio", "factorial", "cornerstone")
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):

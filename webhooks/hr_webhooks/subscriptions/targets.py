@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from singer_rest import RunError, TapError
 from singer_sdk.exceptions import ConfigValidationError
 
 from hr_webhooks.addresses import read_address_keys
-from hr_webhooks.config import Vendor, load_config
+from hr_webhooks.config import VENDORS, load_config
 from hr_webhooks.errors import ConfigError, WebhookError
 from hr_webhooks.journal import Journal
 from hr_webhooks.subscriptions.api import VendorApi, open_tap
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def add_target_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments that choose tenants, vendors and credentials."""
     parser.add_argument("--tenant", help="only this tenant")
-    parser.add_argument("--vendor", choices=get_args(Vendor), help="only this vendor")
+    parser.add_argument("--vendor", choices=VENDORS, help="only this vendor")
     parser.add_argument(
         "--tap-config",
         type=Path,

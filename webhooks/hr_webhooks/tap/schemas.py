@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hr_webhooks.events import Vendor
+    from hr_webhooks.config import Vendor
 
 TEXT = ["string", "null"]
 INTEGER = ["integer", "null"]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from singer_rest.singer.messages import MessageWriter
     from singer_sdk.singerlib import SchemaMessage
 
-    from hr_webhooks.events import Vendor
+    from hr_webhooks.config import Vendor
     from hr_webhooks.journal import Entry
     from hr_webhooks.tap.journal_tap import JournalTap
 

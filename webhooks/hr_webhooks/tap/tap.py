@@ -14,7 +14,7 @@ from singer_sdk import typing as th
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 
-from hr_webhooks.events import VENDORS
+from hr_webhooks.config import VENDORS
 from hr_webhooks.tap.journal_tap import JournalTap
 from hr_webhooks.tap.streams import EventStream
 
