@@ -49,7 +49,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     def read_body(self) -> bytes:
         """Returns the body's bytes."""
-        return base64.b64decode(self.body_base64) if self.body is None else self.body.encode()  # type: ignore[arg-type]
+        return base64.b64decode(self.body_base64 or "") if self.body is None else self.body.encode()
 
 
 def make_entry(

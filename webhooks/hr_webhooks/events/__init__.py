@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING
 
 from hr_webhooks.events import cornerstone, factorial, personio
@@ -34,8 +33,7 @@ def read_events(entry: Entry) -> list[Event]:
     """
     text = entry.body
     if text is None:
-        content = base64.b64decode(entry.body_base64 or "")
-        text = content.decode(errors="backslashreplace")
+        text = entry.read_body().decode(errors="backslashreplace")
     if not text.strip():
         return []
     try:
