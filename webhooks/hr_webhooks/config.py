@@ -168,6 +168,10 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         """Returns a path that the file names."""
         return self.folder / Path(name).expanduser()
 
+    def pairs(self) -> list[tuple[str, str]]:
+        """Returns the name of each tenant with each of its vendors."""
+        return [(name, str(vendor)) for name, tenant in self.tenants.items() for vendor in tenant.vendors()]
+
     @property
     def journal_path(self) -> Path:
         """The folder of the journal."""

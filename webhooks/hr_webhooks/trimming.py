@@ -68,7 +68,7 @@ def read_state_positions(state: object, config: Config) -> list[ReadPosition]:
         position = bookmark.get(POSITION) if isinstance(bookmark, dict) else None
         if stream.endswith(EVENTS) and isinstance(position, int):
             vendor = stream.removesuffix(EVENTS)
-            found += [ReadPosition(tenant, name, position) for tenant, name in _pairs(config) if name == vendor]
+            found += [ReadPosition(tenant, name, position) for tenant, name in config.pairs() if name == vendor]
     if not found:
         raise WebhookError("The state has no position of tap-hr-webhooks. Pass one that the loader has committed.")
     return found
@@ -87,7 +87,7 @@ def find_cut(positions: Iterable[ReadPosition], config: Config) -> int:
     by_pair: dict[tuple[str, str], list[int]] = {}
     for tenant, vendor, position in positions:
         by_pair.setdefault((tenant, vendor), []).append(position)
-    unread = [f"{vendor} of {tenant}" for tenant, vendor in _pairs(config) if (tenant, vendor) not in by_pair]
+    unread = [f"{vendor} of {tenant}" for tenant, vendor in config.pairs() if (tenant, vendor) not in by_pair]
     if unread:
         raise WebhookError(
             f"Nobody has read the events of {', '.join(unread)}. Follow them, or pass the loader's state with --state."
@@ -105,7 +105,3 @@ def keep_days(journal: Journal, until: int, days: float) -> int:
             break
         last = entry.n
     return min(last, until)
-
-
-def _pairs(config: Config) -> list[tuple[str, str]]:
-    return [(tenant, str(vendor)) for tenant, settings in config.tenants.items() for vendor in settings.vendors()]

@@ -124,7 +124,7 @@ def _make_targets(arguments: argparse.Namespace, config: Config, folder: Path, r
 def _choose_pairs(
     config: Config, tenants: Sequence[str] | None, vendors: Sequence[str] | None
 ) -> list[tuple[str, str]]:
-    found = [(tenant, str(vendor)) for tenant, settings in config.tenants.items() for vendor in settings.vendors()]
+    found = config.pairs()
     for kind, position, given in (("tenant", 0, tenants), ("vendor", 1, vendors)):
         known = sorted({pair[position] for pair in found})
         for name in given or ():
