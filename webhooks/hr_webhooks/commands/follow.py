@@ -86,10 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
         pace = Pace(arguments.quiet_for, arguments.max_wait)
         chosen = [arguments.name, *sorted(arguments.tenant or ["all"]), *sorted(arguments.vendor or ["all"])]
         runner = Runner(folder, stop, ".".join(["run", *chosen]) if arguments.parallel else "run")
-        targets = _make_targets(arguments, config, folder, runner)
-        for target in targets:
-            _lock_position(target.path, stack)
-            target.progress = load_progress(target.path)
+        targets = _make_targets(arguments, config, folder, runner, stack)
         then = partial(runner.run, Command(arguments.then).words) if arguments.then else None
         follower = Follower(journal, targets, then, pace, stop)
         if arguments.once:
@@ -98,7 +95,9 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _make_targets(arguments: argparse.Namespace, config: Config, folder: Path, runner: Runner) -> list[Target]:
+def _make_targets(
+    arguments: argparse.Namespace, config: Config, folder: Path, runner: Runner, stack: ExitStack
+) -> list[Target]:
     command = Command(arguments.run)
     pairs = _choose_pairs(config, arguments.tenant, arguments.vendor)
     for position, kind in enumerate(("tenant", "vendor")):
@@ -117,6 +116,7 @@ def _make_targets(arguments: argparse.Namespace, config: Config, folder: Path, r
         prefix = fill(arguments.env_prefix, names).replace("-", "_")
         run_tap = partial(runner.run_tap, command.make_words(names), prefix)
         path = folder / f"{arguments.name}.{tenant}.{vendor}.json"
+        _lock_position(path, stack)
         targets.append(Target(tenant, vendor, path, run_tap, options, load_progress(path)))
     return targets
 
