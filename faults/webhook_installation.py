@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.testing import Sandbox
-from hr_webhooks.addresses import create_address_key, write_address_keys
 from hr_webhooks.journal import Journal
 from hr_webhooks.private_files import write_private
 from hr_webhooks.testing import Running, wait_until, write_config
@@ -195,7 +194,6 @@ class Installation:
         vendors: dict[str, Any] = {vendor: {"secret_files": [vendor]} for vendor in VENDORS}
         vendors["factorial"]["types"] = TYPES
         self.config = write_config(self.folder, tenants={"acme": vendors}, public_url=f"http://{self._listen}")
-        write_address_keys(self.folder / "key", [create_address_key()])
         for vendor in VENDORS:
             write_private(self.folder / vendor, f"{secrets.token_urlsafe(32)}\n")
         for vendor, streams in STREAMS.items():
