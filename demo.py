@@ -49,6 +49,7 @@ OUTPUT = ROOT / "output"
 DATABASE, LOG, DBT_LOG, REPORT, KEY = "demo.duckdb", "meltano.log", "dbt.log", "report.html", "privacy.key"
 SYSTEM = "meltano"
 """The folder of what Meltano keeps in `.meltano` otherwise: its database of states and runs, catalogs, settings."""
+MELTANO = [str(BIN / "meltano"), "--env-file", os.devnull, "--environment=sandbox", "run"]
 MODELS = ROOT / "models"
 DBT = ROOT / ".meltano" / "transformers" / "dbt-duckdb" / "venv" / "bin"
 
@@ -60,7 +61,7 @@ BLOCK_ENDED = "Block run completed"
 WIDE_LIMIT = "60000"
 """Requests per minute that the sandbox announces: waiting for the vendors' limits would show nothing."""
 LINES_SHOWN = 20
-"""Number of lines of Meltano's log to show after a failure."""
+"""Number of lines of a log to show after a failure."""
 
 
 @dataclass(frozen=True)
@@ -272,7 +273,7 @@ def run_meltano(demo: Demo, url: str) -> list[Progress]:
     offered = {vendor.name: demo.streams(vendor, url) for vendor in VENDORS}
     environment = make_environment(demo, url)
     blocks = [plugin for vendor in VENDORS for plugin in (vendor.tap, "target-duckdb")]
-    command = [str(BIN / "meltano"), "--env-file", os.devnull, "--environment=sandbox", "run", *blocks]
+    command = [*MELTANO, *blocks]
     with (
         (demo.folder / LOG).open("w") as log,
         Process(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process,
@@ -287,9 +288,14 @@ def run_meltano(demo: Demo, url: str) -> list[Progress]:
             process.wait()
             raise
     if process.returncode:
-        print("".join((demo.folder / LOG).read_text().splitlines(keepends=True)[-LINES_SHOWN:]))
+        print_end(demo.folder / LOG)
         sys.exit(f"meltano run failed with exit code {process.returncode}; its full log is {demo.file(LOG)}.")
     return taps
+
+
+def print_end(log: Path) -> None:
+    """Prints the last lines of a log."""
+    print("".join(log.read_text().splitlines(keepends=True)[-LINES_SHOWN:]))
 
 
 def log_lines(lines: Iterable[str], log: TextIO) -> Iterator[str]:

@@ -28,6 +28,7 @@ from singer_rest.privacy.profiles import EVERYTHING, load_profile
 from demo import (
     BIN,
     DATABASE,
+    MELTANO,
     OUTPUT,
     ROOT,
     VENDORS,
@@ -35,6 +36,7 @@ from demo import (
     Process,
     make_environment,
     prepare_folder,
+    print_end,
     run_meltano,
     run_sandbox,
 )
@@ -43,7 +45,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-MELTANO = [str(BIN / "meltano"), "--env-file", os.devnull, "--environment=sandbox", "run"]
 CONFIG, SERVE_LOG, FOLLOW_LOG = "webhooks.yml", "serve.log", "follow.log"
 TENANT = "nordlicht"
 TYPES = (
@@ -63,7 +64,6 @@ PUBLIC_URL = "http://127.0.0.1"  # before the receiver has chosen its port
 POLL_SECONDS = 0.25
 MAX_SECONDS = 180  # how long a row may take before the demo fails
 END_SECONDS = 15  # how long a process may take to end before it is asked again, and then killed
-LINES_SHOWN = 20
 
 
 class LiveDemo(Demo):
@@ -260,7 +260,7 @@ class Stage:
             ended = next((log for log, process in self.processes.items() if process.poll() is not None), None)
             if ended or time.monotonic() > deadline:
                 log = ended or FOLLOW_LOG
-                print("".join((self.demo.folder / log).read_text().splitlines(keepends=True)[-LINES_SHOWN:]))
+                print_end(self.demo.folder / log)
                 sys.exit(f"The row in {row.table} has not arrived; the full log is {self.demo.file(log)}.")
             time.sleep(POLL_SECONDS)
             if (changed := self.database.stat().st_mtime_ns) != changed_at and (found := self.read(sql)) is not None:
