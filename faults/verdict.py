@@ -211,8 +211,8 @@ def _compare_rows(names: Sequence[str], reference: list[Row], table: list[Row]) 
     reference_rows = select_live_rows(reference)
     if not names:  # interrupted runs may load rows without a key twice
         names = sorted({name for row in reference_rows for name in row if not name.startswith("_sdc_")})
-    expected = {key_of(names, row): _remove_metadata(row) for row in reference_rows}
-    loaded = {key_of(names, row): _remove_metadata(row) for row in select_live_rows(table)}
+    expected = {key_of(names, row): remove_metadata(row) for row in reference_rows}
+    loaded = {key_of(names, row): remove_metadata(row) for row in select_live_rows(table)}
     deleted = {key_of(names, row) for row in table} - loaded.keys()
     missing = expected.keys() - loaded.keys()
     return Difference(
@@ -223,7 +223,8 @@ def _compare_rows(names: Sequence[str], reference: list[Row], table: list[Row]) 
     )
 
 
-def _remove_metadata(row: Row) -> Row:
+def remove_metadata(row: Row) -> Row:
+    """Returns a row without the loader's columns."""
     return {name: value for name, value in row.items() if not name.startswith("_sdc_")}
 
 
