@@ -32,8 +32,7 @@ def read_lines(path: Path) -> list[str]:
         raise
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
-    if os.name == "posix" and is_exposed(status.st_mode, status.st_uid):
-        raise ConfigError(f"Others can read {path}. Protect it: chmod 600 {path}")
+    refuse_exposed(path, status)
     try:
         return list(_strip(content.decode()))
     except UnicodeDecodeError:
@@ -46,15 +45,17 @@ def _strip(text: str) -> Iterator[str]:
             yield stripped
 
 
-def is_exposed(mode: int, owner: int) -> bool:
-    """Whether others than the owner can use a file. The group may read a file of root, as orchestrators mount secrets.
+def refuse_exposed(path: Path, status: os.stat_result) -> None:
+    """Refuses a file that others than its owner can use.
 
-    Args:
-        mode: The file's mode.
-        owner: The id of its owner.
+    The group may read a file of root, as orchestrators mount secrets.
+
+    Raises:
+        ConfigError: If others can use it.
     """
-    of_group = stat.S_IWGRP | stat.S_IXGRP if owner == 0 else stat.S_IRWXG
-    return bool(mode & (stat.S_IRWXO | of_group))
+    of_group = stat.S_IWGRP | stat.S_IXGRP if status.st_uid == 0 else stat.S_IRWXG
+    if os.name == "posix" and status.st_mode & (stat.S_IRWXO | of_group):
+        raise ConfigError(f"Others can read {path}. Protect it: chmod 600 {path}")
 
 
 def write_private(path: Path, text: str) -> None:

@@ -15,7 +15,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from hr_webhooks.errors import ConfigError
-from hr_webhooks.private_files import is_exposed
+from hr_webhooks.private_files import refuse_exposed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -250,9 +250,7 @@ class Certificate:
 
     def _load(self, context: ssl.SSLContext | None = None) -> None:
         try:
-            status = self._key.stat()
-            if is_exposed(status.st_mode, status.st_uid):
-                raise ConfigError(f"Others can read {self._key}. Protect it: chmod 600 {self._key}")
+            refuse_exposed(self._key, self._key.stat())
             (context or self.context).load_cert_chain(self._certificate, self._key, password="")
         except ssl.SSLError as error:
             reason = error.reason or "unknown format"
