@@ -7,7 +7,6 @@ import time
 from collections import defaultdict
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from hr_webhooks.testing import HEADERS, SECRETS, running, write_config
 
@@ -88,7 +87,7 @@ _OPEN = b"<still open>"
 def _talk(receiver: Running, sent: bytes) -> bytes:
     """Sends bytes, and returns what is answered until the connection is closed."""
     answer = b""
-    with _connect(receiver) as connection, suppress(ConnectionError):
+    with receiver.connect(CLOSE_SECONDS) as connection, suppress(ConnectionError):
         connection.settimeout(ANSWER_SECONDS)
         with suppress(TimeoutError, ConnectionError):
             connection.sendall(sent)
@@ -110,7 +109,7 @@ def _send_slowly(receiver: Running, sent: bytes) -> str:
     before = receiver.journal.last_position()
     good = 0
     with ExitStack() as stack:
-        connections = [stack.enter_context(_connect(receiver)) for _ in range(SLOW_SENDERS)]
+        connections = [stack.enter_context(receiver.connect(CLOSE_SECONDS)) for _ in range(SLOW_SENDERS)]
         for connection in connections:
             connection.sendall(sent)
         end = time.monotonic() + SLOW_SECONDS
@@ -123,8 +122,3 @@ def _send_slowly(receiver: Running, sent: bytes) -> str:
             good += 1
             time.sleep(0.5)
     return ""
-
-
-def _connect(receiver: Running) -> socket.socket:
-    host = urlsplit(receiver.url)
-    return socket.create_connection((host.hostname, host.port), timeout=CLOSE_SECONDS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -88,6 +89,15 @@ class Running:
     def path(self, vendor: str, *, event_type: str | None = None, tenant: str | None = None) -> str:
         """Returns the path of the first address of a vendor, or of a type of event, or of a tenant."""
         return find_path(self.config, vendor, event_type=event_type, tenant=tenant)
+
+    def connect(self, timeout: float = 20) -> socket.socket:
+        """Returns a new connection, for what is no complete request.
+
+        Args:
+            timeout: Seconds that each operation may take.
+        """
+        host = urlsplit(self.url)
+        return socket.create_connection((host.hostname, host.port), timeout=timeout)
 
     def send(
         self,

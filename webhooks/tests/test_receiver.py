@@ -11,7 +11,6 @@ import threading
 import time
 import zlib
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import pytest
 from hr_webhooks.addresses import create_address_key, write_address_keys
@@ -42,8 +41,7 @@ def new_entries(receiver: Running, after: int) -> list[Entry]:
 
 def converse(receiver: Running, *parts: bytes) -> bytes:
     """Sends bytes, and returns all bytes of the answer."""
-    host = urlsplit(receiver.url)
-    with socket.create_connection((host.hostname, host.port), timeout=20) as connection:
+    with receiver.connect() as connection:
         for part in parts:
             connection.sendall(part)
         received = b""
@@ -246,8 +244,7 @@ def test_what_is_no_http_request_is_refused(receiver: Running, position: int, re
 
 @pytest.mark.parametrize("garbage", [b"zz\r\n", b"5\r\nabc", b"-1\r\n"])
 def test_a_broken_chunked_body_is_not_journaled(receiver: Running, position: int, garbage: bytes) -> None:
-    host = urlsplit(receiver.url)
-    with socket.create_connection((host.hostname, host.port), timeout=20) as connection:
+    with receiver.connect() as connection:
         connection.sendall(
             head(receiver, f"Authorization: {SECRETS['personio']}", "Transfer-Encoding: chunked")
             + b"1\r\n1\r\n"
@@ -282,8 +279,7 @@ def test_a_body_in_small_chunks_is_journaled(receiver: Running, position: int) -
 
 
 def test_a_client_that_goes_away_leaves_nothing(receiver: Running, position: int) -> None:
-    host = urlsplit(receiver.url)
-    with socket.create_connection((host.hostname, host.port), timeout=20) as connection:
+    with receiver.connect() as connection:
         connection.sendall(head(receiver, f"Authorization: {SECRETS['personio']}", "Content-Length: 100") + b"{")
     assert receiver.send(EVENT) == 200
     assert len(new_entries(receiver, position)) == 1
@@ -409,15 +405,14 @@ def test_the_key_of_the_addresses_is_replaced_in_two_steps(own: Running) -> None
 
 
 def test_a_request_under_way_is_answered_before_the_end(own: Running) -> None:
-    host = urlsplit(own.url)
-    with socket.create_connection((host.hostname, host.port), timeout=20) as connection:
+    with own.connect() as connection:
         request = head(own, f"Authorization: {SECRETS['personio']}", "Content-Length: 2")
         connection.sendall(request + b"1")
         wait_until(lambda: "hr_webhooks_requests_in_progress 1.0" in own.read_status("/metrics")[1])
         own.process.send_signal(signal.SIGTERM)
         while True:  # until it accepts no more connections
             try:
-                socket.create_connection((host.hostname, host.port), timeout=60).close()
+                own.connect(timeout=60).close()
             except ConnectionError:
                 break
             time.sleep(0.01)
@@ -429,11 +424,7 @@ def test_a_request_under_way_is_answered_before_the_end(own: Running) -> None:
 
 
 def test_idle_connections_do_not_delay_the_end(own: Running) -> None:
-    host = urlsplit(own.url)
-    with (
-        socket.create_connection((host.hostname, host.port), timeout=60),
-        socket.create_connection((host.hostname, host.port), timeout=60) as second,
-    ):
+    with own.connect(timeout=60), own.connect(timeout=60) as second:
         second.sendall(b"POST / HT")
         assert own.stop() == 0
 

@@ -9,7 +9,6 @@ import hmac
 import http.client
 import io
 import signal
-import socket
 import ssl
 import time
 from contextlib import ExitStack, redirect_stderr
@@ -23,16 +22,12 @@ from hr_webhooks.private_files import write_private
 from hr_webhooks.testing import SECRETS, TENANTS, Running, running, wait_until, write_config
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator
     from pathlib import Path
 
 BODY = b'{"records": [{"offset": 1}]}'
 TOKEN = b"a-token-of-the-endpoint"
-
-
-def connect(receiver: Running) -> socket.socket:
-    host = urlsplit(receiver.url)
-    return socket.create_connection((host.hostname, host.port), timeout=20)
 
 
 def half_a_request(receiver: Running) -> bytes:
@@ -64,7 +59,7 @@ def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def test_a_slow_body_ends(hasty: Running) -> None:
-    with connect(hasty) as connection:
+    with hasty.connect() as connection:
         connection.sendall(half_a_request(hasty))
         assert dribble(connection).startswith(b"HTTP/1.1 503 ")
     assert hasty.journal.last_position() == 0
@@ -72,13 +67,13 @@ def test_a_slow_body_ends(hasty: Running) -> None:
 
 @pytest.mark.parametrize("begin", [b"", b"POST / HTTP/1.1\r\nX: "])
 def test_slow_headers_end(hasty: Running, begin: bytes) -> None:
-    with connect(hasty) as connection:
+    with hasty.connect() as connection:
         connection.sendall(begin)
         assert dribble(connection) == b""
 
 
 def test_slow_headers_of_a_second_request_end(hasty: Running) -> None:
-    with connect(hasty) as connection:
+    with hasty.connect() as connection:
         connection.sendall(f"GET {hasty.path('personio')} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
         assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
         time.sleep(0.6)  # an idle connection is kept
@@ -87,7 +82,7 @@ def test_slow_headers_of_a_second_request_end(hasty: Running) -> None:
 
 
 def test_senders_beyond_the_limit_are_asked_to_try_again(hasty: Running) -> None:
-    with connect(hasty) as first, connect(hasty) as second:
+    with hasty.connect() as first, hasty.connect() as second:
         first.sendall(half_a_request(hasty))
         second.sendall(half_a_request(hasty))
         wait_until(lambda: "hr_webhooks_requests_in_progress 2.0" in hasty.read_status("/metrics")[1])
@@ -100,8 +95,8 @@ def test_senders_beyond_the_limit_are_asked_to_try_again(hasty: Running) -> None
 def test_connections_beyond_the_limit_are_asked_to_try_again(receiver: Running) -> None:
     with ExitStack() as stack:
         for _ in range(800):
-            stack.enter_context(connect(receiver))
-        last = stack.enter_context(connect(receiver))
+            stack.enter_context(receiver.connect())
+        last = stack.enter_context(receiver.connect())
         assert last.recv(65536).startswith(b"HTTP/1.1 503 ")
     wait_until(lambda: receiver.send(b"1") == 200)
 
@@ -136,7 +131,7 @@ def test_a_certificate_of_its_own_is_renewed(authority: trustme.CA, tmp_path: Pa
     with running(config) as started:
         assert started.url.startswith("https://")
         first = get_certificate(started, authority)
-        with connect(started) as plain:
+        with started.connect() as plain:
             plain.sendall(b"GET / HTTP/1.1\r\n\r\n")
             assert not plain.recv(100).startswith(b"HTTP")
         issue(authority, tmp_path)
