@@ -28,13 +28,13 @@ def expire(table: Table, age: timedelta) -> int:
         Number of files that were removed.
     """
     now = datetime.now(UTC)
-    before = needed(table)
+    before = after = needed(table)
     old = [one for one in table.snapshots() if one.timestamp_ms < (now - age).timestamp() * 1000]
     current = table.current_snapshot()
     if any(one != current for one in old):
         table.maintenance.expire_snapshots().older_than((now - age).replace(tzinfo=None)).commit()
         table = table.refresh()
-    after = needed(table)
+        after = needed(table)
     scheme, netloc, path = PyArrowFileIO.parse_location(table.location())
     files = PyArrowFileIO(table.io.properties).fs_by_scheme(scheme, netloc)
     removed = 0
