@@ -21,7 +21,7 @@ from tap_cornerstone.tap import TapCornerstone
 from tap_factorial.tap import TapFactorial
 from tap_personio.tap import TapPersonio
 
-from tests.helpers import code_blocks
+from tests.helpers import code_blocks, tap_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,10 +37,11 @@ BIN = Path(sys.executable).parent
 PAGE = ROOT / "docs" / "how-to" / "parts.md"
 CLIENT = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
 TAPS: dict[str, tuple[type[Any], dict[str, Any]]] = {
-    "personio": (TapPersonio, {**CLIENT, "legacy_v1_streams": True}),
-    "factorial": (TapFactorial, {"api_key": "sandbox-api-key", "integration_uuid": "7c1f6c2e-5a0b-4c43-9a57-2f4f"}),
-    "cornerstone": (TapCornerstone, {**CLIENT, "views": ["*"], "objects": ["*"]}),
+    "personio": (TapPersonio, {}),
+    "factorial": (TapFactorial, {}),
+    "cornerstone": (TapCornerstone, {"views": ["*"], "objects": ["*"]}),
 }
+"""The taps, and their settings beside those that enable all streams."""
 
 
 @pytest.fixture
@@ -54,13 +55,10 @@ def read(
     request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., tuple[Output, int]]:
     """Runs a tap with all of its streams. Returns its output and the number of its requests."""
-    tap_type, settings = TAPS[request.param]
+    tap_type, further = TAPS[request.param]
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(tap_type, "rates", {})
-    url = f"{sandbox.url}/{request.param}"
-    settings = {"api_url": url, "optional_streams": ["*"], **settings}
-    if request.param == "personio":
-        settings["careers_url"] = f"{url}-careers"
+    settings = tap_settings(request.param, sandbox.url) | further
 
     def read(state: dict[str, Any] | None = None, days_later: float = 0, **more: Any) -> tuple[Output, int]:
         sandbox.clear_requests()
