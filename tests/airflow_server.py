@@ -18,7 +18,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.postgres_server import free_port
+from tests.helpers import free_port
+from tests.postgres_server import query
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -214,12 +215,10 @@ def running_airflow(folder: Path, database: int, **environment: str) -> Iterator
         | environment,
         port,
     )
-    psql = ["psql", "-q", "-h", "127.0.0.1", "-p", str(database), "-U", "hr", "-d", "postgres"]
-    subprocess.run([*psql, "-c", "CREATE DATABASE airflow"], check=True)
+    query(database, "CREATE DATABASE airflow")
     airflow.command("airflow", "db", "migrate")
     # The workers of a killed scheduler keep its session open, whose locks would stop the next one.
-    end_sessions = "ALTER DATABASE airflow SET idle_in_transaction_session_timeout = '60s'"
-    subprocess.run([*psql, "-c", end_sessions], check=True)
+    query(database, "ALTER DATABASE airflow SET idle_in_transaction_session_timeout = '60s'")
     pools = airflow.command("python", "-m", "hr_pipeline.pools")
     (folder / "pools.json").write_text(pools)
     airflow.command("airflow", "pools", "import", str(folder / "pools.json"))

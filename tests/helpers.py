@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections import Counter
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -32,6 +33,12 @@ def tap_settings(vendor: str, url: str) -> dict[str, Any]:
         "factorial": {"api_key": "sandbox-api-key", "integration_uuid": "7c1f6c2e-5a0b-4c43-9a57-2f4f3f1d9a10"},
         "cornerstone": credentials,
     }[vendor]
+
+
+def free_port() -> int:
+    """Returns a port that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 def exact(value: Any) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,14 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.helpers import free_port
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def free_port() -> int:
-    """Returns a port that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+def query(port: int, sql: str) -> list[str]:
+    """Runs SQL on a server of `running_postgres`. Returns the lines of the result that are not empty."""
+    command = ["psql", "-h", "127.0.0.1", "-p", str(port), "-U", "hr", "-d", "postgres", "-X", "-At", "-q"]
+    done = subprocess.run(
+        [*command, "-v", "ON_ERROR_STOP=1"], input=sql, capture_output=True, text=True, check=False, timeout=500
+    )
+    assert done.returncode == 0, done.stderr
+    return [line for line in done.stdout.split("\n") if line]
 
 
 @contextmanager

@@ -25,7 +25,7 @@ import yaml
 from hr_sandbox.testing import Sandbox
 
 from tests.airflow_server import Airflow, running_airflow, wait_until
-from tests.postgres_server import running_postgres
+from tests.postgres_server import query, running_postgres
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,12 +116,7 @@ class Setting:
     alerts: list[Any]
 
     def query(self, sql: str) -> list[str]:
-        command = ["psql", "-h", "127.0.0.1", "-p", str(self.database), "-U", "hr", "-d", "postgres", "-X", "-At", "-q"]
-        done = subprocess.run(
-            [*command, "-v", "ON_ERROR_STOP=1"], input=sql, capture_output=True, text=True, check=False, timeout=500
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout.splitlines()
+        return query(self.database, sql)
 
     def tables(self, schema: str) -> list[str]:
         return self.query(

@@ -22,7 +22,7 @@ import pytest
 from hr_sandbox.testing import running
 
 from tests.helpers import code_blocks, tap_settings
-from tests.postgres_server import running_postgres
+from tests.postgres_server import query, running_postgres
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -200,11 +200,7 @@ class Postgres:
 
     def query(self, sql: str) -> list[Any]:
         """Returns the first column of each row, which is JSON without line breaks."""
-        command = ["psql", "-h", "127.0.0.1", "-p", str(self.port), "-U", "hr", "-d", "postgres", "-X", "-At", "-q"]
-        done = subprocess.run(
-            [*command, "-v", "ON_ERROR_STOP=1"], input=sql, capture_output=True, text=True, check=True, timeout=LIMIT
-        )
-        return [json.loads(line, parse_float=Decimal) for line in done.stdout.split("\n") if line]
+        return [json.loads(line, parse_float=Decimal) for line in query(self.port, sql)]
 
     def column_types(self, schema: str) -> dict[str, dict[str, str]]:
         """Returns the type of each column of each table."""

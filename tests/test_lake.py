@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -23,7 +22,7 @@ import duckdb
 import pytest
 from hr_sandbox.testing import running
 
-from tests.helpers import differing_columns, tap_settings
+from tests.helpers import differing_columns, free_port, tap_settings
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -168,8 +167,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = LOADERS / "moto" / "bin" / "moto_server"
     if not server.exists():
         pytest.skip("moto is not installed: run `make test-lake`")
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     log = tmp_path_factory.mktemp("s3") / "log"
     with log.open("wb") as file:
         process = subprocess.Popen(
