@@ -13,36 +13,30 @@ import argparse
 import json
 import re
 import subprocess
-import sys
-import urllib.request
 from collections import Counter
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+from hr_sandbox.testing import running
 from tap_cornerstone.tap import TapCornerstone
 from tap_factorial.tap import TapFactorial
 from tap_personio.tap import TapPersonio
 
+from benchmarks.commands import BIN
 from benchmarks.scaling_page import write_page
+from benchmarks.start import make_settings
 from benchmarks.usage import run_and_measure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from hr_sandbox.testing import Sandbox
 
     from benchmarks.usage import Usage
 
-BIN = Path(sys.executable).parent
 HOME = Path("output/bench/scaling")
 RESULTS = Path("output/bench/scaling.json")
 PAGE = Path("docs/scaling.md")
 TAPS: dict[str, Any] = {"personio": TapPersonio, "factorial": TapFactorial, "cornerstone": TapCornerstone}
-CREDENTIALS: dict[str, dict[str, Any]] = {
-    "personio": {"client_id": "sandbox-client", "client_secret": "sandbox-secret"},
-    "factorial": {"api_key": "sandbox-api-key"},
-    "cornerstone": {"client_id": "sandbox-client", "client_secret": "sandbox-secret"},
-}
 NO_LIMIT = 1_000_000_000
 """Requests per minute that the sandbox allows."""
 MAX_SECONDS = 5 * 3600
@@ -53,43 +47,22 @@ STREAM_LINE = re.compile(r"\| (\w+): (\d+) rows in (\d+) requests")
 SUM_LINE = re.compile(r"(\d+) streams: .*?(\d+) rows, (\d+) requests")
 
 
-@contextmanager
-def serve_company(people: int) -> Iterator[str]:
-    """Serves a company. Yields the address."""
-    command = [
-        str(BIN / "hr-sandbox"),
-        "serve",
-        "--port=0",
-        f"--employees={people}",
-        f"--requests-per-minute={NO_LIMIT}",
-    ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout  # noqa: S101 - for mypy
-            found = re.search(r"http://\S+", process.stdout.readline())
-            if not found:
-                raise RuntimeError(f"the sandbox did not start with {people} people")
-            yield found[0]
-        finally:
-            process.terminate()
-
-
-def measure_vendor(vendor: str, address: str, people: int) -> dict[str, Any]:
+def measure_vendor(vendor: str, sandbox: Sandbox, people: int) -> dict[str, Any]:
     """Loads everything that is on by default. Returns what the run took.
 
     Raises:
         RuntimeError: If the run failed.
     """
-    _call(f"{address}/_control/requests", "DELETE")
+    sandbox.clear_requests()
     file, config, loader = (HOME / f"{vendor}{suffix}" for suffix in (".duckdb", ".json", "-loader.json"))
     file.unlink(missing_ok=True)
-    config.write_text(json.dumps({"api_url": f"{address}/{vendor}", **CREDENTIALS[vendor]}))
+    config.write_text(json.dumps(make_settings(f"tap-{vendor}", sandbox.url)))
     loader.write_text(json.dumps({"path": str(file)}))
     log = HOME / f"{vendor}.log"
     pipe = [[str(BIN / f"tap-{vendor}"), f"--config={config}"], [str(BIN / "target-duckdb"), f"--config={loader}"]]
     usage, lines, summed = _run(pipe, log)
-    limits, file_mb = _seconds_at_limits(vendor, address), _checkpointed_size(file)
-    _call(f"{address}/_control/requests", "DELETE")
+    limits, file_mb = _seconds_at_limits(vendor, sandbox), _checkpointed_size(file)
+    sandbox.clear_requests()
     state = HOME / f"{vendor}-state.json"
     with state.open("wb") as opened:
         subprocess.run([*pipe[1], "--committed-state"], stdout=opened, check=True)
@@ -111,7 +84,7 @@ def measure_vendor(vendor: str, address: str, people: int) -> dict[str, Any]:
             "rows": int(summed_again[2]),
             "requests": int(summed_again[3]),
             "cpu": again.cpu,
-            "limits": _seconds_at_limits(vendor, address),
+            "limits": _seconds_at_limits(vendor, sandbox),
         },
     }
 
@@ -132,14 +105,13 @@ def _checkpointed_size(file: Path) -> float:
     return file.stat().st_size / 1e6
 
 
-def _seconds_at_limits(vendor: str, address: str) -> list[tuple[str, int, float]]:
+def _seconds_at_limits(vendor: str, sandbox: Sandbox) -> list[tuple[str, int, float]]:
     """Returns the endpoints that limits delay most: the endpoint, its requests, and the seconds that they take."""
     rates = TAPS[vendor].rates
     named = {name: re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(name))) for name in rates if "{" in name}
     root = f"/{vendor}"
-    log = json.loads(_call(f"{address}/_control/requests"))["requests"]
     counts: Counter[str] = Counter()
-    for row in log:
+    for row in sandbox.requests():
         if row["path"].startswith(f"{root}/"):
             path = row["path"].removeprefix(root)
             found = next((name for name, pattern in named.items() if pattern.fullmatch(path)), None)
@@ -150,13 +122,6 @@ def _seconds_at_limits(vendor: str, address: str) -> list[tuple[str, int, float]
         if rate:
             delays.append((endpoint, number, number * rate.seconds / rate.requests))
     return sorted(delays, key=lambda delay: -delay[2])[:MOST_READ]
-
-
-def _call(address: str, method: str = "GET") -> bytes:
-    request = urllib.request.Request(address, method=method)  # noqa: S310 - the sandbox
-    with urllib.request.urlopen(request) as response:  # noqa: S310
-        body: bytes = response.read()
-        return body
 
 
 def main() -> None:
@@ -171,10 +136,10 @@ def main() -> None:
     for people in [] if options.report else options.people:
         missing = [vendor for vendor in TAPS if (vendor, people) not in known]
         if missing:
-            with serve_company(people) as address:
+            with running(employees=people, requests_per_minute=NO_LIMIT) as sandbox:
                 for vendor in missing:
                     print(f"{vendor}, {people:,} people ...", flush=True)
-                    results.append(measure_vendor(vendor, address, people))
+                    results.append(measure_vendor(vendor, sandbox, people))
                     RESULTS.write_text(json.dumps(results, indent=1))
     write_page(results, PAGE)
     print(f"{PAGE} is written.")

@@ -121,15 +121,18 @@ def make_project() -> str:
     return re.sub(r"executable: (\S+)", rf"executable: {BIN.absolute()}/\1", text)
 
 
+def make_settings(tap: str, url: str) -> dict[str, str]:
+    """Returns a tap's settings for a sandbox."""
+    return {name: value.replace("{url}", url) for name, value in TAPS[tap].items()}
+
+
 def count_requests(folder: Path, repeats: int) -> dict[str, dict[str, Any]]:  # noqa: ARG001 - they do not vary
     """Counts the requests of a first run against the sandbox, and of a run in which nothing is new."""
     found: dict[str, dict[str, Any]] = {}
     with running(employees=50) as sandbox, tempfile.TemporaryDirectory() as temporary:
-        for tap, settings in TAPS.items():
+        for tap in TAPS:
             config = Path(temporary) / "config.json"
-            config.write_text(
-                json.dumps({name: value.replace("{url}", sandbox.url) for name, value in settings.items()})
-            )
+            config.write_text(json.dumps(make_settings(tap, sandbox.url)))
             catalog = json.loads(_run_for_output([str(BIN / tap), "--config", str(config), "--discover"], folder))
             state = Path(temporary) / f"{tap}.json"
             first = _count_requests_of_run(sandbox, tap, config, state, folder)
